@@ -1,0 +1,9 @@
+//! The pure core: what a reading is, what a transform does to it, whom to believe.
+//!
+//! Nothing here reads a clock, a file, a socket or a random number; all of these are arguments.
+
+pub mod digest;
+pub mod id;
+pub mod quality;
+pub mod sample;
+pub mod time;

@@ -1,0 +1,8 @@
+//! calibd: keeps field sensors truthful.
+//!
+//! The modules are layers: a pure core decides, a shell does the input and output. The table of
+//! who may import whom stands in `docs/architecture.md` and is held by `tests/it/layers.rs`.
+
+#![forbid(unsafe_code)]
+
+pub mod domain;
