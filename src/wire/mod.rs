@@ -1,0 +1,21 @@
+//! Bytes to values and back: what comes over a serial line, in a message, in a file.
+//!
+//! Pure: no input or output, no clock. Every decoder takes any bytes whatever without a panic, with
+//! bounded memory, and gives the same records however the bytes are cut into pieces.
+
+mod cells;
+pub mod checksum;
+pub mod csv;
+pub mod decoder;
+pub mod fault;
+pub mod format;
+pub mod frame;
+pub mod json;
+pub mod line;
+pub mod number;
+pub mod preset;
+pub mod regex;
+pub mod time;
+
+#[cfg(test)]
+mod tests;
