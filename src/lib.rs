@@ -8,4 +8,5 @@
 pub mod domain;
 pub mod runtime;
 pub mod source;
+pub mod store;
 pub mod telemetry;

@@ -2,9 +2,11 @@
 //!
 //! Nothing here reads a clock, a file, a socket or a random number; all of these are arguments.
 
+pub mod audit;
 pub mod digest;
 pub mod id;
 pub mod quality;
 pub mod sample;
 pub mod sensor;
+pub mod sequence;
 pub mod time;
