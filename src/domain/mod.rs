@@ -9,4 +9,6 @@ pub mod quality;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;
+pub mod strict_json;
 pub mod time;
+pub mod transform;
