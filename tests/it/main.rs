@@ -1,1 +1,4 @@
 //! One integration binary: a module for each behaviour.
+
+mod house;
+mod layers;
