@@ -6,3 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod domain;
+pub mod runtime;
+pub mod source;
+pub mod telemetry;
