@@ -108,7 +108,7 @@ fn resolve(module: &[String], found: &Found) -> Option<Vec<String>> {
         _ => return None,
     };
     let steps = found.names.iter().enumerate();
-    let rest = steps.skip_while(|(at, name)| *at == 0 && *name != "super" || *name == "super");
+    let rest = steps.skip_while(|(at, name)| *at == 0 || *name == "super");
     Some(base.into_iter().chain(rest.map(|(_, name)| name.clone())).collect())
 }
 
