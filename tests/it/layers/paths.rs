@@ -119,9 +119,8 @@ fn branches(tokens: &[(Token, usize)], mut at: usize, path: &[String], out: &mut
         if name(tokens, at) == Some("as") {
             at += 2;
         }
-        if is(tokens, at, &Token::Sign(',')) {
-            at += 1;
-        } else if !is(tokens, at, &Token::Sign('}')) {
+        // A comma; or something unheard of, which must not stop the walk.
+        if !is(tokens, at, &Token::Sign('}')) {
             at += 1;
         }
     }
