@@ -6,4 +6,5 @@ pub mod digest;
 pub mod id;
 pub mod quality;
 pub mod sample;
+pub mod sensor;
 pub mod time;

@@ -1,0 +1,36 @@
+//! Sensors: measuring positions, and the facts about them that a gateway knows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::id::{Id, SensorId};
+
+/// What a sensor's value means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A quantity with a unit.
+    Measurement,
+    /// A probability or score between 0 and 1.
+    Probability,
+}
+
+/// One sensor as configured on this gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sensor {
+    /// The position's identifier.
+    pub id: SensorId,
+    /// The measured quantity, in words.
+    pub quantity: String,
+    /// What its value means.
+    pub kind: Kind,
+    /// UCUM code of the raw value.
+    pub unit: Arc<str>,
+    /// Instrument model.
+    pub model: Option<String>,
+    /// Serial number of the instrument mounted here.
+    pub serial: Option<String>,
+    /// Standard uncertainty of a raw value, in `unit`, for sources that state none.
+    pub uncertainty: Option<f64>,
+    /// Roles such as `temperature` and the sensors that play them.
+    pub covariates: BTreeMap<String, Id>,
+}

@@ -1,0 +1,4 @@
+//! What the process lives on: time, the wish to stop, supervised tasks, logging.
+
+pub mod clock;
+pub mod shutdown;

@@ -1,0 +1,4 @@
+//! Counters, gauges and the log lines that go with them.
+
+pub mod metrics;
+pub mod source;

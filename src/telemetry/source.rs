@@ -1,0 +1,110 @@
+//! What a source reports of itself: each event is one log line and one counter.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::metrics::Metrics;
+use crate::domain::id::Id;
+use crate::runtime::clock::Clock;
+
+/// Between two log lines of the same kind.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Counts and logs the events of one source.
+#[derive(Debug)]
+pub struct SourceEvents {
+    name: Id,
+    metrics: Metrics,
+    clock: Clock,
+    readings: Counter,
+    up: Gauge,
+    dropped: HashMap<&'static str, Dropped>,
+}
+
+#[derive(Debug)]
+struct Dropped {
+    counter: Counter,
+    said: Option<Duration>,
+    unsaid: u64,
+}
+
+impl SourceEvents {
+    /// Prepares the counters of source `name`.
+    pub fn new(name: Id, metrics: &Metrics, clock: Clock) -> SourceEvents {
+        let label = vec![("source", name.to_string())];
+        SourceEvents {
+            readings: metrics.readings.get_or_create_owned(&label),
+            up: metrics.source_up.get_or_create_owned(&label),
+            metrics: metrics.clone(),
+            dropped: HashMap::new(),
+            name,
+            clock,
+        }
+    }
+
+    /// A sample was handed over.
+    pub fn sample(&self) {
+        self.readings.inc();
+    }
+
+    /// The source is connected.
+    pub fn connected(&self, what: &str) {
+        self.up.set(1);
+        tracing::info!(source = %self.name, "connected to {what}");
+    }
+
+    /// The connection was lost or could not be made; it is tried again after `retry`.
+    pub fn disconnected(&self, problem: &str, retry: Duration) {
+        self.up.set(0);
+        let label = vec![("source", self.name.to_string())];
+        self.metrics.source_reconnects.get_or_create(&label).inc();
+        let seconds = retry.as_secs_f64();
+        tracing::warn!(source = %self.name, "{problem}; trying again in {seconds:.1} s");
+    }
+
+    /// The source has delivered all it has.
+    pub fn finished(&self) {
+        self.up.set(0);
+        tracing::info!(source = %self.name, "finished");
+    }
+
+    /// Input was dropped for `reason`; at most one line a minute is logged for each reason.
+    pub fn dropped(&mut self, reason: &'static str, detail: &str) {
+        let now = self.clock.monotonic();
+        let entry = self.dropped.entry(reason).or_insert_with(|| Dropped {
+            counter: self
+                .metrics
+                .samples_dropped
+                .get_or_create_owned(&vec![("source", self.name.to_string()), ("reason", reason.to_owned())]),
+            said: None,
+            unsaid: 0,
+        });
+        entry.counter.inc();
+        if entry.said.is_some_and(|said| now.saturating_sub(said) < QUIET) {
+            entry.unsaid += 1;
+            return;
+        }
+        tracing::warn!(source = %self.name, reason, since_last_line = entry.unsaid, "input dropped: {detail}");
+        entry.said = Some(now);
+        entry.unsaid = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_counted_by_reason() {
+        let metrics = Metrics::new();
+        let mut events = SourceEvents::new(Id::new("line1").unwrap(), &metrics, Clock::system());
+        events.dropped("bad_utf8", "line 3");
+        events.dropped("bad_utf8", "line 4");
+        let text = metrics.text();
+        let line = "calibd_samples_dropped_total{source=\"line1\",reason=\"bad_utf8\"} 2";
+        assert!(text.contains(line), "{text}");
+    }
+}
