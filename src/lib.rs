@@ -10,3 +10,4 @@ pub mod domain;
 pub mod runtime;
 pub mod source;
 pub mod telemetry;
+pub mod wire;
