@@ -1,4 +1,6 @@
-//! Bytes to values and back: what travels on serial lines and over MQTT.
+//! Bytes and text from outside <-> values. Pure: no input or output of its own.
 
 pub mod message;
 pub mod reading;
+pub mod reading_field;
+pub mod topic;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::reading_field::ReadingField;
 use crate::domain::sample::{Reading, TransformRef};
 
 /// A reading as published; field order is that of the reference.
@@ -29,46 +30,11 @@ impl<const N: usize> Serialize for Ascii<N> {
     }
 }
 
-/// One field that a sink may choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    Sensor,
-    Seq,
-    After,
-    Time,
-    TimeMs,
-    TimeS,
-    Raw,
-    Value,
-    U,
-    Unit,
-    State,
-    Reasons,
-    Transform,
-}
-
-/// The names of all fields, as written in a sink's `fields`.
-pub const FIELDS: &[(&str, Field)] = &[
-    ("sensor", Field::Sensor),
-    ("seq", Field::Seq),
-    ("after", Field::After),
-    ("time", Field::Time),
-    ("time_ms", Field::TimeMs),
-    ("time_s", Field::TimeS),
-    ("raw", Field::Raw),
-    ("value", Field::Value),
-    ("u", Field::U),
-    ("unit", Field::Unit),
-    ("state", Field::State),
-    ("reasons", Field::Reasons),
-    ("transform", Field::Transform),
-];
-
 /// How a sink writes readings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadingFormat {
     /// `,"key":` for each field (the first without its comma); empty: the full form.
-    fields: Vec<(Vec<u8>, Field)>,
+    fields: Vec<(Vec<u8>, ReadingField)>,
 }
 
 impl ReadingFormat {
@@ -78,8 +44,8 @@ impl ReadingFormat {
     }
 
     /// An object with these keys, in this order; the full form if there are none.
-    pub fn with_fields(fields: &[(String, Field)]) -> ReadingFormat {
-        let prefix = |(index, (key, field)): (usize, &(String, Field))| {
+    pub fn with_fields(fields: &[(String, ReadingField)]) -> ReadingFormat {
+        let prefix = |(index, (key, field)): (usize, &(String, ReadingField))| {
             let comma = if index == 0 { "" } else { "," };
             (format!("{comma}{}:", serde_json::Value::from(key.as_str())).into_bytes(), *field)
         };
@@ -128,21 +94,20 @@ fn full(reading: &Reading) -> Full<'_> {
     }
 }
 
-fn write_field(field: Field, reading: &Reading, out: &mut Vec<u8>) {
+fn write_field(field: ReadingField, reading: &Reading, out: &mut Vec<u8>) {
     match field {
-        Field::Sensor => append(out, &reading.sensor.as_str()),
-        Field::Seq => append(out, &reading.seq),
-        Field::After => append(out, &reading.after),
-        Field::Time => append(out, &Ascii(reading.time.to_ascii())),
-        Field::TimeMs => append(out, &reading.time.as_micros().div_euclid(1000)),
-        Field::TimeS => append(out, &(reading.time.as_micros() as f64 / 1e6)),
-        Field::Raw => append(out, &reading.raw),
-        Field::Value => append(out, &reading.value),
-        Field::U => append(out, &reading.u),
-        Field::Unit => append(out, &&*reading.unit),
-        Field::State => append(out, &reading.state.as_str()),
-        Field::Reasons => append(out, &reading.reasons),
-        Field::Transform => append(out, &reading.transform.as_deref()),
+        ReadingField::Sensor => append(out, &reading.sensor.as_str()),
+        ReadingField::Seq => append(out, &reading.seq),
+        ReadingField::After => append(out, &reading.after),
+        ReadingField::Time => append(out, &Ascii(reading.time.to_ascii())),
+        ReadingField::TimeMs => append(out, &reading.time.as_micros().div_euclid(1000)),
+        ReadingField::Raw => append(out, &reading.raw),
+        ReadingField::Value => append(out, &reading.value),
+        ReadingField::U => append(out, &reading.u),
+        ReadingField::Unit => append(out, &&*reading.unit),
+        ReadingField::State => append(out, &reading.state.as_str()),
+        ReadingField::Reasons => append(out, &reading.reasons),
+        ReadingField::Transform => append(out, &reading.transform.as_deref()),
     }
 }
 
@@ -207,7 +172,7 @@ mod tests {
 
     #[test]
     fn chosen_fields_keep_their_order_and_names() {
-        let fields = [("ts".to_owned(), Field::TimeMs), ("v\"".to_owned(), Field::Value)];
+        let fields = [("ts".to_owned(), ReadingField::TimeMs), ("v\"".to_owned(), ReadingField::Value)];
         let mut out = Vec::new();
         ReadingFormat::with_fields(&fields).write_batch(&[reading(), reading()], &mut out);
         let one = r#"{"ts":1795341600123,"v\"":4.9812}"#;
@@ -216,9 +181,9 @@ mod tests {
 
     #[test]
     fn every_field_writes_valid_json() {
-        for (name, field) in FIELDS {
+        for (name, field) in ReadingField::ALL {
             let mut out = Vec::new();
-            ReadingFormat::with_fields(&[((*name).to_owned(), *field)]).write(&reading(), &mut out);
+            ReadingFormat::with_fields(&[(name.to_owned(), field)]).write(&reading(), &mut out);
             serde_json::from_slice::<serde_json::Value>(&out).unwrap();
         }
     }
