@@ -12,10 +12,14 @@ pub mod format;
 pub mod frame;
 pub mod json;
 pub mod line;
+pub mod message;
 pub mod number;
 pub mod preset;
+pub mod reading;
+pub mod reading_field;
 pub mod regex;
 pub mod time;
+pub mod topic;
 
 #[cfg(test)]
 mod tests;
