@@ -2,7 +2,6 @@
 //! and what would be right, and all of them are reported at once.
 
 pub mod fault;
-pub mod layout;
 pub mod reader;
 pub mod scalar;
 pub mod tree;

@@ -121,7 +121,7 @@ fn every_fault_is_named_with_its_key_and_remedy() {
         ("format = { kind = \"csv\" }\nfields = { a = { pointer = \"/a\" } }", "fields.a.column: is missing"),
         (
             "format = { kind = \"json\" }\nfields = { a = { pointer = \"a\" } }",
-            "fields.a: pointer: is not a JSON pointer",
+            "fields.a.pointer: is not a JSON pointer",
         ),
         (
             "format = { kind = \"regex\", pattern = \"(\" }\nfields = { a = { group = \"a\" } }",

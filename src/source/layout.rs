@@ -5,7 +5,7 @@
 mod fields;
 mod frame;
 
-use super::reader::Section;
+use crate::config::reader::Section;
 use crate::wire::decoder::Decoder;
 use crate::wire::format::{CsvSpec, FormatSpec, Layout, Locator, SpecError};
 use crate::wire::line::DEFAULT_MAX;
@@ -24,6 +24,11 @@ pub enum Usage {
 }
 
 const KINDS: [&str; 5] = ["csv", "json", "regex", "frame", "raw"];
+
+/// Reads the layout of messages.
+pub fn read_layout(source: &mut Section<'_>) -> Option<Layout> {
+    read(source, Usage::Message)
+}
 
 /// Reads the tables `format` and `fields` of a source's section.
 ///
@@ -64,11 +69,18 @@ fn without_header(layout: &Layout, usage: Usage) -> Layout {
     layout
 }
 
-fn report(error: &SpecError, format: Option<&Section<'_>>, source: &Section<'_>) {
+fn report(error: &SpecError, format: Option<&Section<'_>>, source: &mut Section<'_>) {
     match (&error.field, format) {
         (Some(field), _) => {
-            let key = format!("fields.{field}");
-            source.fault(&key, format!("{}: {}", error.key, error.problem), &error.remedy);
+            let Some(mut fields) = source.table("fields") else { return };
+            fields.abandon();
+            match fields.table(field) {
+                Some(mut section) => {
+                    section.abandon();
+                    section.fault(error.key, &error.problem, &error.remedy);
+                }
+                None => fields.fault_here(&error.problem, &error.remedy),
+            }
         }
         (None, Some(format)) if error.key != "fields" => {
             format.fault(error.key, &error.problem, &error.remedy);
