@@ -10,5 +10,6 @@ pub mod daemon;
 pub mod domain;
 pub mod runtime;
 pub mod source;
+pub mod store;
 pub mod telemetry;
 pub mod wire;

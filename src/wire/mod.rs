@@ -1,5 +1,7 @@
 //! Bytes and text from outside <-> values. Pure: no input or output of its own.
 
 pub mod format;
+pub mod message;
+pub mod reading;
 pub mod reading_field;
 pub mod topic;

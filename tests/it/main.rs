@@ -1,1 +1,10 @@
 //! One integration binary: a module for each behaviour.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed; clippy sees no test in its helpers"
+)]
+
+mod house;
+mod layers;
