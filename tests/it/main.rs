@@ -8,3 +8,6 @@
 
 mod house;
 mod layers;
+mod replay;
+mod serial;
+mod support;
