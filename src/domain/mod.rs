@@ -6,4 +6,6 @@ pub mod digest;
 pub mod id;
 pub mod quality;
 pub mod sample;
+pub mod strict_json;
 pub mod time;
+pub mod transform;
