@@ -7,4 +7,7 @@ pub mod id;
 pub mod quality;
 pub mod sample;
 pub mod sensor;
+pub mod strict_json;
 pub mod time;
+pub mod transform;
+pub mod trust;
