@@ -5,7 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod domain;
 pub mod runtime;
 pub mod source;
+pub mod store;
 pub mod telemetry;
+pub mod wire;
