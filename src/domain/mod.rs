@@ -9,3 +9,5 @@ pub mod sample;
 pub mod strict_json;
 pub mod time;
 pub mod transform;
+pub mod uncertainty;
+pub mod units;
