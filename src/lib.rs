@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ctl;
 pub mod domain;
 pub mod runtime;
 pub mod source;
