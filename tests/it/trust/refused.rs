@@ -42,16 +42,10 @@ fn form() -> Vec<Fixture> {
         Fixture::new("envelope_duplicate_keys", malformed, replaced("{\"payload\":", "{\"payload\":\"\",\"payload\":")),
         Fixture::new("envelope_trailing_bytes", malformed, [good(), b"{}".to_vec()].concat()),
         Fixture::new("envelope_deep_nesting", malformed, replaced("{\"payload\":", &deep_field())),
-        Fixture::new("wrong_type", Reason::WrongType, other_type("order")),
-        Fixture::new("foreign_type", Reason::WrongType, foreign_type()).offline(Reason::WrongType),
-    ]
-    .into_iter()
-    .map(|fixture| match fixture.name {
         // Away from the gateway an order is as welcome as a transform.
-        "wrong_type" => fixture.offline(None),
-        _ => fixture,
-    })
-    .collect()
+        Fixture::new("wrong_type", Reason::WrongType, other_type("order")).offline(None),
+        Fixture::new("foreign_type", Reason::WrongType, foreign_type()),
+    ]
 }
 
 fn deep_field() -> String {
@@ -154,19 +148,13 @@ fn roles() -> Vec<Fixture> {
         threshold("threshold_not_met", parse(&[FLEET])),
         threshold("one_key_twice", twice),
         threshold("one_bad_signature_of_two", one_bad),
-        threshold("roles_summed", parse(&[FLEET, MAINTENANCE])).offline(roles_summed_offline()),
+        threshold("roles_summed", parse(&[FLEET, MAINTENANCE])).root(&roles_summed_root()),
         threshold("stranger_counted", parse(&[FLEET, STRANGER])),
         Fixture::new("role_not_allowed", no_role, signed(&transform(), &[ENROL])),
         Fixture::new("root_key_signs_transform", no_role, signed(&transform(), &[ROOT])),
         Fixture::new("maintenance_signs_for_fleet", no_role, signed(&transform(), &[MAINTENANCE])),
         Fixture::new("fleet_signs_local", no_role, signed(&local(), &[FLEET])),
     ]
-    .into_iter()
-    .map(|fixture| match fixture.name {
-        "roles_summed" => fixture.root(&roles_summed_root()),
-        _ => fixture,
-    })
-    .collect()
 }
 
 /// Both roles ask for two keys, so that one of each reaches neither.
@@ -175,10 +163,6 @@ fn roles_summed_root() -> Value {
     let maintenance = root_with("maintenance", 2, &[MAINTENANCE, FLEET_2], json!([]));
     root["roles"]["maintenance"] = maintenance["roles"]["maintenance"].clone();
     root
-}
-
-fn roles_summed_offline() -> Reason {
-    Reason::ThresholdNotMet
 }
 
 fn keys() -> Vec<Fixture> {
