@@ -8,6 +8,7 @@
 pub mod activation;
 pub mod config;
 pub mod daemon;
+pub mod ctl;
 pub mod domain;
 pub mod pipeline;
 pub mod runtime;
