@@ -6,8 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
-pub mod config;
-pub mod daemon;
 pub mod ctl;
 pub mod domain;
 pub mod pipeline;
