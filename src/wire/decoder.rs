@@ -46,6 +46,9 @@ enum Framing {
     Frames(Scanner),
 }
 
+/// What is done with each record.
+pub type Each<'a> = dyn FnMut(Result<Record<'_>, DecodeError>) + 'a;
+
 /// Decodes a stream or single messages. Allocates nothing for a good record without captures.
 #[derive(Debug)]
 pub struct Decoder {
@@ -104,7 +107,7 @@ impl Decoder {
     }
 
     /// Takes the next bytes of a stream and hands over every record, or fault, that they complete.
-    pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Result<Record<'_>, DecodeError>)) {
+    pub fn push(&mut self, bytes: &[u8], each: &mut Each<'_>) {
         let Decoder { framing, reader, cells, .. } = self;
         match framing {
             Framing::Lines(lines) => lines.push(bytes, &mut |line| match line {
@@ -119,7 +122,7 @@ impl Decoder {
     }
 
     /// Hands over a last line that has no line end.
-    pub fn finish(&mut self, each: &mut dyn FnMut(Result<Record<'_>, DecodeError>)) {
+    pub fn finish(&mut self, each: &mut Each<'_>) {
         let Decoder { framing, reader, cells, .. } = self;
         if let Framing::Lines(lines) = framing {
             lines.finish(&mut |line| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::checksum::ChecksumKind;
+use super::decoder::Decoder;
 use super::number::{Decimal, Missing};
 use super::time::TimeFormat;
 
@@ -185,6 +186,18 @@ impl SpecError {
 }
 
 impl Layout {
+    /// The names of the captures that records of this layout can have.
+    pub fn capture_names(&self) -> Vec<String> {
+        match &self.format {
+            FormatSpec::Regex { .. } => Decoder::new(self).map_or_else(
+                // A layout with a fault has no records.
+                |_| Vec::new(),
+                |decoder| decoder.capture_names().iter().map(|name| (*name).to_owned()).collect(),
+            ),
+            _ => Vec::new(),
+        }
+    }
+
     /// Every locator with the name of its field; the time's come last.
     pub(super) fn locators(&self) -> impl Iterator<Item = (Target, &str, &Locator)> {
         let fields = self.fields.iter().enumerate();

@@ -122,6 +122,9 @@ impl ChecksumSpec {
     }
 }
 
+/// What is done with each frame.
+pub(super) type Each<'a> = dyn FnMut(Result<&[u8], DecodeError>) + 'a;
+
 /// Finds frames in a stream of bytes.
 ///
 /// Inside a rejected frame the search goes on from its second byte, so that a true frame that
@@ -140,7 +143,7 @@ impl Scanner {
         self.in_garbage = false;
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Result<&[u8], DecodeError>)) {
+    pub(super) fn push(&mut self, bytes: &[u8], each: &mut Each<'_>) {
         for piece in bytes.chunks(PIECE) {
             self.pending.extend_from_slice(piece);
             let used = self.scan(each);
@@ -149,7 +152,7 @@ impl Scanner {
     }
 
     /// Returns how many bytes need not be looked at again.
-    fn scan(&mut self, each: &mut dyn FnMut(Result<&[u8], DecodeError>)) -> usize {
+    fn scan(&mut self, each: &mut Each<'_>) -> usize {
         let mut at = 0;
         while at < self.pending.len() {
             let bytes = &self.pending[at..];
@@ -289,7 +292,7 @@ mod tests {
             (at(0, 2, false, true), -2),
             (at(0, 2, true, false), 0xfeff),
             (at(1, 3, false, true), -0x1_fefe),
-            (at(0, 6, false, true), -0x01fe_fdfc_fc),
+            (at(0, 6, false, true), -0x0001_fefd_fcfc),
             (at(2, 4, true, false), 0x0403_0201),
         ];
         for (spec, want) in cases {

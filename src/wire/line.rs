@@ -10,6 +10,9 @@ pub struct TooLong<'a>(
     pub &'a [u8],
 );
 
+/// What is done with each line.
+pub type Each<'a> = dyn FnMut(Result<&[u8], TooLong<'_>>) + 'a;
+
 /// Collects bytes into lines.
 ///
 /// A line ends with LF, CR or both; blank lines are skipped.
@@ -34,7 +37,7 @@ impl Lines {
     }
 
     /// Takes the next bytes of the stream and hands every line that they complete to `each`.
-    pub fn push(&mut self, mut bytes: &[u8], each: &mut dyn FnMut(Result<&[u8], TooLong<'_>>)) {
+    pub fn push(&mut self, mut bytes: &[u8], each: &mut Each<'_>) {
         while let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) {
             let (head, tail) = bytes.split_at(end);
             bytes = &tail[1..];
@@ -44,12 +47,12 @@ impl Lines {
     }
 
     /// Hands over a last line that has no line end.
-    pub fn finish(&mut self, each: &mut dyn FnMut(Result<&[u8], TooLong<'_>>)) {
+    pub fn finish(&mut self, each: &mut Each<'_>) {
         self.complete(&[], each);
         self.reset(false);
     }
 
-    fn complete(&mut self, head: &[u8], each: &mut dyn FnMut(Result<&[u8], TooLong<'_>>)) {
+    fn complete(&mut self, head: &[u8], each: &mut Each<'_>) {
         if self.pending.is_empty() && !self.skipping && head.len() <= self.max {
             return hand_over(head, each);
         }
@@ -60,7 +63,7 @@ impl Lines {
         self.reset(false);
     }
 
-    fn keep(&mut self, bytes: &[u8], each: &mut dyn FnMut(Result<&[u8], TooLong<'_>>)) {
+    fn keep(&mut self, bytes: &[u8], each: &mut Each<'_>) {
         if self.skipping {
             return;
         }
@@ -73,7 +76,7 @@ impl Lines {
     }
 }
 
-fn hand_over(line: &[u8], each: &mut dyn FnMut(Result<&[u8], TooLong<'_>>)) {
+fn hand_over(line: &[u8], each: &mut Each<'_>) {
     if !line.iter().all(u8::is_ascii_whitespace) {
         each(Ok(line));
     }

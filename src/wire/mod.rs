@@ -18,7 +18,8 @@ pub mod preset;
 pub mod reading;
 pub mod reading_field;
 pub mod regex;
-#[cfg(test)]
-mod tests;
 pub mod time;
 pub mod topic;
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,9 @@ fn all() -> Vec<Layout> {
     vec![csv(), json(), regex(), stated(), raw(), preset("sds011").unwrap(), preset("pmsx003").unwrap()]
 }
 
+/// The values of a record, or what was wrong with it.
+type Outcome = Result<Vec<Value>, FaultKind>;
+
 /// What came out, as text: records with their times and captures, and faults.
 fn decode(layout: &Layout, pieces: &[&[u8]]) -> Vec<String> {
     let mut decoder = Decoder::new(layout).unwrap();
@@ -88,14 +91,14 @@ fn decode(layout: &Layout, pieces: &[&[u8]]) -> Vec<String> {
     out
 }
 
-fn values(layout: &Layout, bytes: &[u8]) -> Vec<Result<Vec<Value>, FaultKind>> {
+fn values(layout: &Layout, bytes: &[u8]) -> Vec<Outcome> {
     let mut decoder = Decoder::new(layout).unwrap();
     let mut out = Vec::new();
     decoder.push(bytes, &mut |record| out.push(record.map(|r| r.values.to_vec()).map_err(|e| e.kind)));
     out
 }
 
-fn message(layout: &Layout, bytes: &[u8]) -> Result<Vec<Value>, FaultKind> {
+fn message(layout: &Layout, bytes: &[u8]) -> Outcome {
     let mut decoder = Decoder::new(layout).unwrap();
     decoder.message(bytes).map(|record| record.values.to_vec()).map_err(|error| error.kind)
 }
@@ -307,7 +310,7 @@ fn json_is_read_where_the_pointers_lead() {
     assert_eq!(record.values, [N(-3.25), N(7.0)]);
     assert_eq!(record.device_time.unwrap().to_string(), "2020-09-27T15:20:52.123000Z");
     assert!(record.faults.is_empty());
-    let cases: [(&[u8], Result<Vec<Value>, FaultKind>); 14] = [
+    let cases: [(&[u8], Outcome); 14] = [
         (br#"{"v":null}"#, Ok(vec![Value::Missing, Value::Absent])),
         (br#"{"v":"-200"}"#, Ok(vec![Value::Missing, Value::Absent])),
         (br#"{"v":1,"a":[0,{"b/c":-200}]}"#, Ok(vec![N(1.0), Value::Missing])),
