@@ -112,6 +112,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Warns of keys that are checked and kept, but not used by this version.
+    pub fn no_effect_yet(&self, keys: &[&str]) {
+        for key in keys.iter().filter(|key| self.has(key)) {
+            self.warn(key, "is checked but has no effect in this version", "keep it or remove it");
+        }
+    }
+
+    /// Whether no fault has been found so far, here or elsewhere.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// Leaves the rest unread without reporting unknown keys: after a fault that hides their meaning.
     pub fn abandon(&mut self) {
         self.abandoned = true;

@@ -12,3 +12,4 @@ pub mod sequence;
 pub mod strict_json;
 pub mod time;
 pub mod transform;
+pub mod trust;

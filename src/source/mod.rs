@@ -1,6 +1,10 @@
 //! Sources: one folder for each kind. A source turns bytes into samples and knows nothing of the store.
 
 pub mod binding;
+pub mod layout;
+pub mod mqtt;
+pub mod replay;
+pub mod serial;
 
 use tokio::sync::mpsc;
 
