@@ -13,3 +13,5 @@ pub mod strict_json;
 pub mod time;
 pub mod transform;
 pub mod trust;
+pub mod uncertainty;
+pub mod units;

@@ -1,5 +1,3 @@
-//! Bytes and text from outside <-> values. Pure: no input or output of its own.
-
 //! Bytes to values and back: what comes over a serial line, in a message, in a file.
 //!
 //! Pure: no input or output, no clock. Every decoder takes any bytes whatever without a panic, with
