@@ -6,6 +6,7 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod demo_data;
 mod house;
 mod layers;
 mod trust;
