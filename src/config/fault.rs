@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, and what would be right.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,6 +48,7 @@ impl fmt::Display for Fault {
 pub struct Faults {
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<Fault>>,
+    unreadable: Cell<bool>,
 }
 
 impl Faults {
@@ -65,6 +66,17 @@ impl Faults {
         remedy: impl Into<String>,
     ) {
         self.faults.borrow_mut().push(make(place, key.into(), problem.into(), remedy.into()));
+    }
+
+    /// Adds a fault after which the file's content is uncertain.
+    pub fn syntax(&self, place: &Place, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.unreadable.set(true);
+        self.fault(place, "", problem, remedy);
+    }
+
+    /// Whether the content of some file is uncertain.
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable.get()
     }
 
     /// Adds a warning: it is shown, and the configuration is accepted.

@@ -25,6 +25,8 @@ pub struct Refused {
     pub faults: Vec<Fault>,
     /// What else is worth saying.
     pub warnings: Vec<Fault>,
+    /// Whether the meaning was judged, and not only the syntax.
+    pub judged: bool,
 }
 
 /// Longest file that is read, in bytes.
@@ -40,12 +42,13 @@ pub fn load(main: &Path) -> Result<Loaded, Refused> {
             table.merge(over);
         }
     }
-    // Judging the rest of a file that could not be read as TOML would report what isn't wrong.
-    let config = faults.is_empty().then(|| judge(&table, &faults)).flatten();
+    // Judging what stands in a file that is not quite TOML would report what isn't wrong.
+    let judged = !faults.is_unreadable();
+    let config = judged.then(|| judge(&table, &faults)).flatten();
     let (faults, warnings) = faults.take();
     match config {
         Some(config) if faults.is_empty() => Ok(Loaded { config, warnings }),
-        _ => Err(Refused { faults, warnings }),
+        _ => Err(Refused { faults, warnings, judged }),
     }
 }
 
@@ -53,6 +56,9 @@ fn judge(table: &Table, faults: &Faults) -> Option<Config> {
     let mut root = Section::root(table, faults);
     let config = Config::read(&mut root);
     check_files(table, faults);
+    if faults.is_empty() && !config.as_ref().is_some_and(|config| config.is_whole(&root)) {
+        root.fault_here("was not understood", "this is a mistake in calibd: report it with the file");
+    }
     config
 }
 
@@ -62,7 +68,7 @@ fn whole(file: &Path) -> Place {
 
 fn read_file(file: &Path, faults: &Faults) -> Option<Table> {
     let unreadable = |problem: String, remedy: &str| {
-        faults.fault(&whole(file), "", problem, remedy);
+        faults.syntax(&whole(file), problem, remedy);
         None
     };
     match fs::metadata(file) {
@@ -85,7 +91,7 @@ fn read_file(file: &Path, faults: &Faults) -> Option<Table> {
             let good = error.utf8_error().valid_up_to();
             let line = 1 + memchr::memchr_iter(b'\n', &error.as_bytes()[..good]).count();
             let place = Place { line, ..whole(file) };
-            faults.fault(&place, "", "is not UTF-8 text", "save the file in UTF-8");
+            faults.syntax(&place, "is not UTF-8 text", "save the file in UTF-8");
             return None;
         }
     };
@@ -101,7 +107,7 @@ fn drop_ins(main: &Path, faults: &Faults) -> Vec<PathBuf> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
             let problem = format!("cannot be read: {error}");
-            faults.fault(&whole(&dir), "", problem, "make it a readable directory or remove it");
+            faults.syntax(&whole(&dir), problem, "make it a readable directory or remove it");
             return Vec::new();
         }
     };

@@ -81,6 +81,16 @@ impl Config {
             sinks,
         })
     }
+
+    /// Whether nothing that `root` holds was lost on the way without a fault.
+    fn is_whole(&self, root: &Section<'_>) -> bool {
+        self.mqtt.is_some() == root.has("mqtt")
+            && self.http.is_some() == root.has("http")
+            && self.sources.len() == root.count("source")
+            && self.sensors.len() == root.count("sensor")
+            && self.templates.len() == root.count("sensors")
+            && self.sinks.len() == root.count("sink")
+    }
 }
 
 /// Says which sources nothing reads from, and that there are none.

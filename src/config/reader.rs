@@ -80,9 +80,16 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some()
     }
 
+    /// How many entries the table under `key` has; 0 if there is none.
+    pub fn count(&self, key: &str) -> usize {
+        let table = self.table.get(key).and_then(|node| node.kind.as_table());
+        table.map_or(0, |table| table.entries.len())
+    }
+
     /// Reports that `key` is missing unless it is present. `example` is a whole line that would be right.
     pub fn required(&mut self, key: &str, example: &str) -> &mut Section<'a> {
-        if !self.has(key) && self.asked.insert(key.to_owned()) {
+        self.asked.insert(key.to_owned());
+        if !self.has(key) {
             self.fault(key, "is missing", format!("write `{example}`"));
         }
         self

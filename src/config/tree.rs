@@ -28,6 +28,8 @@ pub enum Kind {
     String(String),
     /// A whole number.
     Integer(i64),
+    /// A whole number that doesn't fit; reported when it was parsed.
+    TooLarge,
     /// A number with a point or exponent, which may be infinite or NaN.
     Float(f64),
     /// `true` or `false`.
@@ -45,7 +47,7 @@ impl Kind {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Kind::String(_) => "a string",
-            Kind::Integer(_) => "an integer",
+            Kind::Integer(_) | Kind::TooLarge => "an integer",
             Kind::Float(_) => "a float",
             Kind::Boolean(_) => "a boolean",
             Kind::Time(_) => "a date or time",
@@ -61,15 +63,11 @@ impl Table {
         Table { place: Place { file: file.into(), line: 0 }, entries: Vec::new() }
     }
 
-    /// Reads TOML. Syntax errors go to `faults`, all of them; the rest is read as well as possible.
+    /// Reads TOML. What is wrong goes to `faults`, all of it; the rest is read as well as possible.
     pub fn parse(file: &str, text: &str, faults: &Faults) -> Table {
         let source = Source { file: file.into(), starts: line_starts(text), faults };
         let (root, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            let line = error.span().map_or(0, |span| source.line(span.start));
-            let place = Place { file: source.file.clone(), line };
-            faults.fault(&place, "", error.message().replace('\n', " "), syntax_remedy(error.message()));
-        }
+        source.report(text, &errors);
         let mut table = source.table(root.get_ref(), "", 1);
         table.place.line = 1;
         table
@@ -97,13 +95,7 @@ impl Table {
     }
 }
 
-fn syntax_remedy(message: &str) -> &'static str {
-    if message.contains("duplicate") {
-        "keep one of the two"
-    } else {
-        "correct the TOML (https://toml.io): text in \"quotes\", one `key = value` a line"
-    }
-}
+const SYNTAX: &str = "correct the TOML (https://toml.io): text in \"quotes\", one `key = value` a line";
 
 fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect()
@@ -123,6 +115,46 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
+    fn report(&self, text: &str, errors: &[toml::de::Error]) {
+        let mut second_table = None;
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            let line = self.line(span.start);
+            if error.message() != "duplicate key" {
+                let message = error.message().replace('\n', " ").replace(", expected literal string", "");
+                self.faults.syntax(&self.place(line), message, SYNTAX);
+                continue;
+            }
+            let header = self.header(text, line);
+            if header.is_some() && header == second_table {
+                continue;
+            }
+            let (path, header_line) = header.unwrap_or(("", 0));
+            if header_line == line {
+                second_table = header;
+                self.faults.fault(
+                    &self.place(line),
+                    path,
+                    "stands there twice",
+                    "join the two or rename one",
+                );
+            } else {
+                let key = join(path, text.get(span).unwrap_or(""));
+                self.faults.fault(&self.place(line), key, "stands there twice", "keep one of the two");
+            }
+        }
+    }
+
+    /// The name and line of the last table header at or before `line`.
+    fn header<'t>(&self, text: &'t str, line: usize) -> Option<(&'t str, usize)> {
+        (1..=line).rev().find_map(|number| {
+            let start = *self.starts.get(number - 1)?;
+            let inner = text.get(start..)?.lines().next()?.trim_start().strip_prefix('[')?;
+            let name = inner.trim_start_matches('[').split(']').next()?;
+            Some((name.trim(), number))
+        })
+    }
+
     fn line(&self, at: usize) -> usize {
         self.starts.partition_point(|start| *start <= at)
     }
@@ -153,7 +185,7 @@ impl Source<'_> {
                 Err(_) => {
                     let problem = format!("`{number}` is too large for a whole number");
                     self.faults.fault(&self.place(line), path, problem, "write at most 9223372036854775807");
-                    Kind::Integer(0)
+                    Kind::TooLarge
                 }
             },
             DeValue::Float(number) => Kind::Float(number.as_str().parse().unwrap_or(f64::NAN)),

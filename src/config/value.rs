@@ -55,6 +55,9 @@ impl<'a> Value<'a> {
     }
 
     fn wrong<T>(&self, wanted: &str, remedy: &str) -> Option<T> {
+        if matches!(self.node.kind, Kind::TooLarge) {
+            return None;
+        }
         self.fault(format!("must be {wanted}, not {}", self.node.kind.name()), remedy);
         None
     }
@@ -195,7 +198,10 @@ impl<'a> Value<'a> {
     /// One of several words; those of `later` are refused as not available in this version.
     pub fn choice<T: Clone>(&self, options: &[(&str, T)], later: &[&str]) -> Option<T> {
         let words: Vec<&str> = options.iter().map(|(word, _)| *word).collect();
-        let listed = format!("write one of {}", words.join(", "));
+        let listed = match words[..] {
+            [only] => format!("write \"{only}\""),
+            _ => format!("write one of {}", words.join(", ")),
+        };
         let Kind::String(text) = &self.node.kind else { return self.wrong("a string", &listed) };
         if let Some((_, chosen)) = options.iter().find(|(word, _)| word == text) {
             return Some(chosen.clone());

@@ -122,7 +122,8 @@ fn show_refused(file: &Path, refused: &Refused) {
     show(&refused.warnings, "warning: ");
     show(&refused.faults, "");
     let count = counted(refused.faults.len(), "fault");
-    anstream::eprintln!("{}: not valid, {count}; nothing was started", file.display());
+    let rest = if refused.judged { "" } else { "; the rest is judged once the files can be read" };
+    anstream::eprintln!("{}: not valid, {count}{rest}", file.display());
 }
 
 #[cfg(test)]

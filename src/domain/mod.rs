@@ -12,3 +12,6 @@ pub mod sequence;
 pub mod strict_json;
 pub mod time;
 pub mod transform;
+pub mod trust;
+pub mod uncertainty;
+pub mod units;

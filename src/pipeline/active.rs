@@ -13,7 +13,7 @@ pub struct Active {
     /// What a reading names.
     pub reference: Arc<TransformRef>,
     /// The compiled stages.
-    pub compiled: Compiled,
+    pub compiled: Arc<Compiled>,
     /// UCUM code of the calibrated value.
     pub unit: Arc<str>,
     /// When it was issued: the age of the calibration counts from here.

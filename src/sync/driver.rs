@@ -169,7 +169,7 @@ impl Driver {
             Route::Down => {
                 let token = token(u16::MAX);
                 if let Some((inbox, _)) = &self.inbox {
-                    inbox.put(&publish.topic, publish.payload, token, &self.link);
+                    inbox.put(&publish.topic, &publish.payload, token, &self.link);
                 }
             }
             Route::Nowhere => {

@@ -6,8 +6,10 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod demo_data;
 mod house;
 mod layers;
 mod replay;
 mod serial;
 mod support;
+mod trust;

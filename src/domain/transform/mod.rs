@@ -2,8 +2,15 @@
 
 pub mod affine;
 pub mod artifact;
+mod check;
+mod compiled;
+mod content;
+mod domain;
+pub mod limits;
 pub mod offset;
 pub mod polynomial;
 pub mod stage;
 pub mod table;
 pub mod unit;
+
+pub use compiled::{Compiled, Input, Output, compile};
