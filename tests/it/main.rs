@@ -6,5 +6,6 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod config;
 mod house;
 mod layers;
