@@ -9,3 +9,6 @@
 mod config;
 mod house;
 mod layers;
+mod replay;
+mod serial;
+mod support;
