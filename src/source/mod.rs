@@ -1,7 +1,11 @@
 //! Sources: one folder for each kind. A source turns bytes into samples and knows nothing of the store.
 
 pub mod binding;
+pub mod deliver;
+pub mod layout;
 pub mod mqtt;
+pub mod replay;
+pub mod serial;
 
 use tokio::sync::mpsc;
 

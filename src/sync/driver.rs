@@ -12,7 +12,7 @@ use rumqttc::v5::{Event, EventLoop};
 use rumqttc::Outgoing;
 use tokio::sync::Notify;
 
-use super::backoff::full_jitter;
+use crate::runtime::backoff::full_jitter;
 use super::connect::{Broker, client};
 use super::downlink::Inbox;
 use super::link::Link;

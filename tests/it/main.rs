@@ -10,3 +10,7 @@ mod demo_data;
 mod house;
 mod layers;
 mod trust;
+mod config;
+mod replay;
+mod serial;
+mod support;
