@@ -15,8 +15,10 @@ pub enum RootCommand {
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
     /// Checks a root by itself and shows what is in it.
-    #[command(after_help = "example:\n  calibctl root show root.json\n\nThe digest, or the file's SHA-256, is \
-                            what trust.root_sha256 pins.")]
+    #[command(
+        after_help = "example:\n  calibctl root show root.json\n\nThe digest, or the file's SHA-256, is \
+                            what trust.root_sha256 pins."
+    )]
     Show(show::ShowArgs),
 }
 
