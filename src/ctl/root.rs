@@ -13,7 +13,7 @@ use super::output::Failure;
 pub enum RootCommand {
     /// Makes the first root of a fleet and signs it.
     #[command(after_help = init::EXAMPLES)]
-    Init(init::InitArgs),
+    Init(Box<init::InitArgs>),
     /// Checks a root by itself and shows what is in it.
     #[command(
         after_help = "example:\n  calibctl root show root.json\n\nThe digest, or the file's SHA-256, is \

@@ -2,11 +2,13 @@
 //!
 //! Nothing here reads a clock, a file, a socket or a random number; all of these are arguments.
 
+pub mod audit;
 pub mod digest;
 pub mod id;
 pub mod quality;
 pub mod sample;
 pub mod sensor;
+pub mod sequence;
 pub mod strict_json;
 pub mod time;
 pub mod transform;

@@ -1,6 +1,7 @@
 //! Sources: one folder for each kind. A source turns bytes into samples and knows nothing of the store.
 
 pub mod binding;
+pub mod mqtt;
 
 use tokio::sync::mpsc;
 

@@ -1,0 +1,3 @@
+//! Topics of a broker as a source.
+
+pub mod intake;

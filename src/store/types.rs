@@ -1,0 +1,215 @@
+//! What goes into the store and what comes out of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::Store;
+use super::error::FailureKind;
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::sample::AckToken;
+use crate::domain::sequence::Gap;
+use crate::domain::time::Timestamp;
+
+/// How the store is to work.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The directory of `history.db` and `ledger.db`; made if it does not exist.
+    pub dir: PathBuf,
+    /// A reading is on disk within this time of its arrival.
+    pub commit_interval: Duration,
+    /// Commit early once this many upstream messages wait for their acknowledgement; at least 1.
+    pub ack_batch: usize,
+    /// Readings older than this are deleted.
+    pub max_age: Duration,
+    /// The history file's largest size in bytes.
+    pub max_size: u64,
+    /// The history's largest size in pages, as a test's stand-in for a full disk.
+    pub max_pages: Option<u32>,
+}
+
+/// An opened store.
+#[derive(Debug)]
+pub struct Opened {
+    /// The handle; clone it freely.
+    pub store: Store,
+    /// One message for each commit, in order.
+    ///
+    /// Unbounded, because the store's thread must never wait for a task that waits for the store;
+    /// what it can hold is bounded by the acknowledgements that sources have outstanding.
+    pub commits: UnboundedReceiver<Commit>,
+    /// What was found in the files.
+    pub recovered: Recovered,
+}
+
+/// What the files said at the start.
+#[derive(Debug, Clone)]
+pub struct Recovered {
+    /// Names the stream of sequence numbers: another one means that numbers may start anew.
+    pub incarnation: String,
+    /// The first number to give.
+    pub next_seq: u64,
+    /// The last number of the reserved block.
+    pub block_end: u64,
+    /// Gaps that are not yet announced, ascending.
+    pub gaps: Vec<Gap>,
+    /// For each sink the number up to which everything was acknowledged.
+    pub cursors: BTreeMap<String, u64>,
+    /// The highest number in the history; 0 if it is empty.
+    pub last_seq: u64,
+    /// The last number of each sensor in the history.
+    pub last_seq_of_sensor: HashMap<SensorId, u64>,
+    /// The transforms in force.
+    pub active: Vec<ActiveTransform>,
+    /// For each transform id the version below which nothing is accepted.
+    pub floors: Vec<StoredFloor>,
+    /// The newest installed trust root.
+    pub root: Option<StoredRoot>,
+    /// The newest time ever proven.
+    pub time_floor: Option<Timestamp>,
+    /// Where a broken history was moved.
+    pub history_quarantined: Option<PathBuf>,
+    /// Why the ledger cannot be used: go on raw-only.
+    pub ledger_broken: Option<String>,
+}
+
+/// A transform in force at one sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveTransform {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+    /// Since when, by the gateway's clock.
+    pub since: Timestamp,
+}
+
+/// The newest version of a transform id that was ever accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFloor {
+    /// The transform's id.
+    pub id: Id,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its version.
+    pub version: u64,
+    /// The digest that had this version.
+    pub digest: Digest,
+}
+
+/// A trust root as installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRoot {
+    /// Its version.
+    pub version: u64,
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+}
+
+/// What became of a batch of readings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The first number that is now on disk; 0 if `failed`.
+    pub first: u64,
+    /// The last number that is now on disk; 0 if `failed`.
+    pub last: u64,
+    /// How many readings were written.
+    pub rows: usize,
+    /// The upstream messages that may now be acknowledged, in the order of arrival.
+    pub acks: Vec<AckToken>,
+    /// Gaps that arose since the last report and are to be announced.
+    pub gaps: Vec<Gap>,
+    /// Set when the batch could not be written; it is kept and tried again.
+    pub failed: Option<Failure>,
+}
+
+/// Why a batch could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind.
+    pub kind: FailureKind,
+    /// A sentence for the log.
+    pub message: String,
+    /// How many readings wait in memory.
+    pub held: usize,
+    /// How many readings were given up since the start.
+    pub dropped: u64,
+}
+
+/// How the store is doing, for metrics and the status page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Commits of readings since the start.
+    pub commits: u64,
+    /// Readings written since the start.
+    pub rows: u64,
+    /// Commits that failed since the start.
+    pub failures: u64,
+    /// Readings given up since the start because the store was full.
+    pub dropped: u64,
+    /// Readings deleted by age or size since the start.
+    pub expired: u64,
+    /// Readings that wait to be written.
+    pub waiting: u64,
+    /// The last thing that failed, until a commit works again.
+    pub failing: Option<FailureKind>,
+}
+
+/// A verified transform to be put in force.
+#[derive(Debug, Clone)]
+pub struct Activation {
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+    /// The transform's id.
+    pub id: Id,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its version.
+    pub version: u64,
+    /// The keys that signed it.
+    pub keyids: Vec<String>,
+    /// The sensors it takes charge of.
+    pub sensors: Vec<SensorId>,
+    /// When, by the gateway's clock.
+    pub at: Timestamp,
+    /// Where it came from, for the audit chain.
+    pub actor: String,
+}
+
+/// A verified trust root to be installed.
+#[derive(Debug, Clone)]
+pub struct RootInstallation {
+    /// The root.
+    pub root: StoredRoot,
+    /// A time that its acceptance proves, if it names one.
+    pub time_floor: Option<Timestamp>,
+    /// Where it came from, for the audit chain.
+    pub actor: String,
+}
+
+/// A refused artifact.
+#[derive(Debug, Clone)]
+pub struct RefusalRecord {
+    /// Its digest, where it could be computed.
+    pub digest: Option<Digest>,
+    /// Whether a key of the root signed it: such refusals are audited once per digest, all others
+    /// once per reason and hour.
+    pub by_known_key: bool,
+    /// The reason code.
+    pub reason: String,
+    /// What it is about: a transform id or a topic.
+    pub subject: String,
+    /// A sentence.
+    pub detail: String,
+    /// Where it came from.
+    pub actor: String,
+}
