@@ -1,1 +1,2 @@
 //! One integration binary: a module for each behaviour.
+mod no_allocation;
