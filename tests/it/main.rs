@@ -14,3 +14,4 @@ mod config;
 mod replay;
 mod serial;
 mod support;
+mod no_allocation;
