@@ -6,8 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
-pub mod ctl;
 pub mod config;
+pub mod ctl;
 pub mod daemon;
 pub mod domain;
 pub mod pipeline;
