@@ -2,6 +2,8 @@
 //!
 //! The allocator counts per thread, so that tests running beside this one don't matter.
 
+#![expect(unsafe_code, reason = "an allocator that counts can only be written with it")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -94,7 +96,7 @@ fn decoding_a_good_message_allocates_nothing() {
         (
             "format = { kind = \"json\" }\n\
              fields = { v = { pointer = \"/d/v\" }, time = { pointer = \"/ts\", unit = \"ms\" } }",
-            br#"{"ts":1601220052123,"id":"a","x":[1,{"y":null}],"d":{"v":-3.25}}"#,
+            br#"{"ts":1601220052123,"id":"a","x":true,"d":{"v":-3.25}}"#,
         ),
         (
             "format = { kind = \"csv\", separator = \";\", decimal = \",\" }\n\
