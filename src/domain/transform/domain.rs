@@ -28,7 +28,7 @@ impl Range {
     }
 
     /// How far `value` lies outside, in widths of the range; 0 inside.
-    #[inline]
+    #[inline(always)]
     fn distance(self, value: f64) -> f64 {
         let beyond = (self.low - value).max(value - self.high);
         if beyond > 0.0 { beyond / (self.high - self.low) } else { 0.0 }
@@ -51,7 +51,7 @@ pub(super) struct Excess {
 }
 
 impl Excess {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, distance: f64) {
         if distance > 0.0 {
             self.outside = true;
@@ -93,13 +93,13 @@ impl Domain {
     }
 
     /// Whether values outside are replaced by the nearest inside.
-    #[inline]
+    #[inline(always)]
     pub(super) fn holds(&self) -> bool {
         self.outside == Outside::Clamp
     }
 
     /// The reading to compute with, in place of `raw`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&self, raw: f64, excess: &mut Excess) -> f64 {
         let Some(range) = self.input else { return raw };
         excess.add(range.distance(raw));
@@ -107,7 +107,7 @@ impl Domain {
     }
 
     /// Looks at the covariates; one that is absent or not a number is missing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn look_around(&self, covariates: &[Option<f64>], excess: &mut Excess) {
         for (at, range) in self.covariates.iter().enumerate() {
             match covariates.get(at).copied().flatten() {
@@ -119,7 +119,7 @@ impl Domain {
 
     /// Looks at the computed value. A bound of exactly 0 is one of nature, not of the calibration:
     /// noise about it, up to 2 u, is not outside.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&self, value: f64, u: Option<f64>, excess: &mut Excess) {
         let Some(range) = self.output else { return };
         let distance = range.distance(value);
