@@ -4,6 +4,9 @@ use super::artifact::{ContentError, DomainSpec, Outside};
 use super::check;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 
+/// Most covariates: each is looked at for every reading.
+const MAX_COVARIATES: usize = 16;
+
 /// A checked domain.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Domain {
@@ -75,7 +78,14 @@ impl Domain {
         for (field, bounds) in [("input", spec.input), ("output", spec.output)] {
             bounds.map_or(Ok(()), |bounds| check::range(bounds, "domain", field))?;
         }
+        if spec.covariates.len() > MAX_COVARIATES {
+            let problem = format!("at most {MAX_COVARIATES} covariates");
+            return Err(check::invalid("domain", "covariates", &problem));
+        }
         for (role, bounds) in &spec.covariates {
+            if role.trim().is_empty() {
+                return Err(check::invalid("domain", "covariates", "every covariate needs a role's name"));
+            }
             check::range(*bounds, "domain.covariates", role)?;
         }
         Ok(Domain {

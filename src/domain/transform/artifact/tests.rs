@@ -7,7 +7,7 @@ use super::super::table::TableSpec;
 use super::super::unit::UnitSpec;
 use super::*;
 
-/// The example of the reference documentation.
+/// Every field there is.
 const EXAMPLE: &str = r#"{ "schema": 1, "id": "co-electrochemical", "epoch": 1, "version": 7, "replaces": [],
   "target": { "fleet": "plant-7", "gateways": [], "groups": ["north"], "sensors": ["co-1"], "models": [], "serials": [], "tags": {} },
   "quantity": "carbon monoxide mass concentration", "input_unit": "nA", "output_unit": "mg/m3",
@@ -36,6 +36,15 @@ fn reads_every_field_of_the_example() {
     assert_eq!(transform.uncertainty.averaging, Some(SignedDuration::from_hours(1)));
     assert_eq!(transform.rollout.unwrap().bake, Some(SignedDuration::from_hours(24)));
     assert_eq!(transform.expires.to_string(), "2027-11-22T00:00:00.000000Z");
+}
+
+#[test]
+fn the_documented_example_compiles_and_keeps_its_limits() {
+    let text = include_str!("../../../../docs/reference/transforms.md");
+    let (_, rest) = text.split_once("```json\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let compiled = super::super::compile(&Transform::parse(example.as_bytes()).unwrap()).unwrap();
+    assert_eq!(compiled.within_limits(None), Ok(()));
 }
 
 #[test]
