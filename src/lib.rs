@@ -7,6 +7,7 @@
 
 pub mod activation;
 pub mod config;
+pub mod ctl;
 pub mod daemon;
 pub mod domain;
 pub mod pipeline;

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::active::Change;
 use super::calibrate::{Calibrator, Moment};
 use super::time::TimeCheck;
-use crate::domain::sample::{AckToken, Sample};
-use crate::domain::sequence::Sequencer;
+use crate::domain::sample::{AckToken, Reading, Sample};
+use crate::domain::sequence::Numbers;
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
@@ -27,6 +27,8 @@ pub enum Request {
     Activate(Vec<Change>, oneshot::Sender<()>),
     /// A newer time was proven.
     Prove(Timestamp),
+    /// Take what the sources have delivered so far, nothing more, and end.
+    Finish,
 }
 
 /// Everything the pipeline works with.
@@ -41,7 +43,7 @@ pub struct Pipeline {
     /// What is in force.
     pub calibrator: Calibrator,
     /// Sequence numbers.
-    pub sequencer: Sequencer,
+    pub numbers: Numbers,
     /// Where readings are kept.
     pub store: Store,
     /// Where readings are published.
@@ -61,22 +63,30 @@ enum Work {
 }
 
 impl Pipeline {
-    /// Runs until every source has ended and everything they delivered is with the store.
-    pub async fn run(mut self) -> Result<(), StoreError> {
+    /// Runs until [`Request::Finish`], and answers with the last sequence number given (0 if none was).
+    ///
+    /// # Errors
+    /// The store has ended: nothing can be kept any more.
+    pub async fn run(mut self) -> Result<u64, StoreError> {
         let mut turn = 0;
-        let mut samples = Vec::with_capacity(TURN);
+        let mut finishing = false;
+        let mut last = 0;
+        let mut batch = Batch::default();
         loop {
-            samples.clear();
-            match self.next(&mut turn, &mut samples).await {
-                Work::Ended => return Ok(()),
+            match self.next(&mut turn, finishing, &mut batch.samples).await {
+                Work::Ended => return Ok(last),
+                Work::Request(Request::Finish) => {
+                    finishing = true;
+                    self.sources.iter_mut().for_each(mpsc::Receiver::close);
+                }
                 Work::Request(request) => self.serve(request),
-                Work::Samples => self.take(&samples).await?,
+                Work::Samples => last = self.take(&mut batch).await?.unwrap_or(last),
             }
         }
     }
 
     /// Waits for samples of the source whose turn it is, or of the next that has some, or for a request.
-    async fn next(&mut self, turn: &mut usize, samples: &mut Vec<Sample>) -> Work {
+    async fn next(&mut self, turn: &mut usize, finishing: bool, samples: &mut Vec<Sample>) -> Work {
         let (sources, requests) = (&mut self.sources, &mut self.requests);
         poll_fn(|context| {
             if let Poll::Ready(Some(request)) = requests.poll_recv(context) {
@@ -84,8 +94,7 @@ impl Pipeline {
             }
             let count = sources.len();
             let mut open = false;
-            for offset in 0..count {
-                let index = (*turn + offset) % count;
+            for index in (0..count).map(|offset| (*turn + offset) % count) {
                 match sources[index].poll_recv_many(context, samples, TURN) {
                     Poll::Ready(0) => {}
                     Poll::Ready(_) => {
@@ -95,13 +104,14 @@ impl Pipeline {
                     Poll::Pending => open = true,
                 }
             }
-            if open { Poll::Pending } else { Poll::Ready(Work::Ended) }
+            if finishing && !open { Poll::Ready(Work::Ended) } else { Poll::Pending }
         })
         .await
     }
 
     fn serve(&mut self, request: Request) {
         match request {
+            Request::Finish => {}
             Request::Prove(time) => self.time.prove(time),
             Request::Activate(changes, done) => {
                 for change in changes {
@@ -113,30 +123,29 @@ impl Pipeline {
         }
     }
 
-    async fn take(&mut self, samples: &[Sample]) -> Result<(), StoreError> {
+    /// Makes readings of the samples and hands them on; answers with the last number given.
+    async fn take(&mut self, batch: &mut Batch) -> Result<Option<u64>, StoreError> {
         let moment = self.moment();
-        let mut readings = Vec::with_capacity(samples.len());
-        let mut acks: Vec<AckToken> = Vec::new();
-        for sample in samples {
+        let Batch { samples, readings, acks } = batch;
+        for sample in samples.drain(..) {
             if !self.calibrator.knows(&sample.sensor)
                 && let Some(sensor) = self.sensors.get(&sample.sensor)
             {
                 self.calibrator.add(sensor);
             }
             let seq = self.number().await?;
-            if let Some(reading) = self.calibrator.reading(sample, seq, moment) {
-                readings.push(reading);
-            }
+            readings.extend(self.calibrator.reading(&sample, seq, moment));
             acks.extend(sample.ack);
         }
+        let last = readings.last().map(|reading| reading.seq);
         for link in &self.links {
-            link.offer(&readings);
+            link.offer(readings);
         }
         self.store.append(readings, acks).await?;
         for link in &self.links {
             link.appended();
         }
-        Ok(())
+        Ok(last)
     }
 
     fn moment(&mut self) -> Moment {
@@ -152,11 +161,18 @@ impl Pipeline {
 
     async fn number(&mut self) -> Result<u64, StoreError> {
         loop {
-            if let Some(seq) = self.sequencer.next() {
-                return Ok(seq);
+            if let Some(number) = self.numbers.take() {
+                return Ok(number);
             }
-            let (start, end) = self.store.reserve().await?;
-            self.sequencer.extend(start, end);
+            self.numbers.add(self.store.reserve().await?);
         }
     }
+}
+
+/// Buffers that are used again for each batch.
+#[derive(Default)]
+struct Batch {
+    samples: Vec<Sample>,
+    readings: Vec<Reading>,
+    acks: Vec<AckToken>,
 }

@@ -86,7 +86,7 @@ mod tests {
         let mut acks = UpstreamAcks::default();
         let tokens: Vec<_> = [7, 8, 9].into_iter().map(|packet| acks.arrived(0, packet)).collect();
         acks.done(tokens[1]);
-        assert_eq!(drain(&mut acks), []);
+        assert!(drain(&mut acks).is_empty());
         acks.done(tokens[0]);
         assert_eq!(drain(&mut acks), [7, 8]);
         acks.done(tokens[2]);
@@ -100,7 +100,7 @@ mod tests {
         acks.reconnected();
         acks.arrived(0, 1);
         acks.done(old);
-        assert_eq!(drain(&mut acks), []);
+        assert!(drain(&mut acks).is_empty());
     }
 
     #[test]

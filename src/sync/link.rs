@@ -367,7 +367,9 @@ impl Inner {
             let Some(stream) = &mut sink.stream else { continue };
             let generation = stream.generation();
             if sink.spec.qos == 0 {
-                message.seqs.as_slice().iter().for_each(|seq| drop(stream.acked(*seq, generation)));
+                for seq in message.seqs.as_slice() {
+                    stream.acked(*seq, generation);
+                }
             } else {
                 self.fifo.push_back(Token::Readings { sink: index, seqs: message.seqs, generation });
             }

@@ -129,7 +129,7 @@ proptest! {
     fn every_reading_is_acknowledged_and_none_is_skipped(steps in steps(), durable in any::<bool>()) {
         let delivery = if durable { Delivery::Durable } else { Delivery::Live };
         let mut stream = Stream::new(delivery, 0, 0);
-        let (mut newest, mut committed) = (0u64, 0u64);
+        let mut newest = 0u64;
         let mut received = std::collections::BTreeSet::new();
         let mut in_flight: VecDeque<(u64, u32)> = VecDeque::new();
         let mut asked: Option<(Fetch, Vec<Reading>, bool)> = None;
@@ -138,7 +138,7 @@ proptest! {
         for step in steps.into_iter().chain(ending) {
             match step {
                 Step::Reading => { newest += 1; stream.offer(&reading(newest)); }
-                Step::Commit => { committed = newest; stream.committed(committed); }
+                Step::Commit => stream.committed(newest),
                 Step::Submit => if let Some(r) = stream.take() {
                     in_flight.push_back((r.seq, stream.generation()));
                     received.insert(r.seq);
@@ -147,7 +147,7 @@ proptest! {
                 Step::Disconnect => { in_flight.clear(); stream.rewind(); }
                 Step::Fetch(limit) => if let Some(fetch) = stream.fetch() {
                     // The store answers as of the request: an open-ended one commits first.
-                    let end = match fetch.up_to { Some(up_to) => up_to, None => { committed = newest; stream.committed(committed); newest } };
+                    let end = match fetch.up_to { Some(up_to) => up_to, None => { stream.committed(newest); newest } };
                     let all: Vec<_> = (fetch.after + 1..=end).map(reading).collect();
                     let complete = all.len() <= limit;
                     asked = Some((fetch, all.into_iter().take(limit).collect(), complete));

@@ -180,6 +180,7 @@ mod tests {
         assert_eq!(faults("config::load", "use crate::source::serial::run;"), 1);
         assert_eq!(faults("source::serial::config", "use crate::config::Config;"), 1);
         assert_eq!(faults("source::serial::config", "use super::run;"), 1);
+        assert_eq!(faults("source::layout", "use crate::source::mqtt::config;"), 1);
         assert_eq!(faults("bin::calibd", "use calibd::store;"), 1);
     }
 

@@ -7,8 +7,10 @@
 )]
 
 mod config;
+mod demo_data;
 mod house;
 mod layers;
 mod replay;
 mod serial;
 mod support;
+mod trust;

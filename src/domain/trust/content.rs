@@ -5,7 +5,8 @@ use super::scope::ScopeLimits;
 use super::slot::{Before, Slot};
 use super::target::Selected;
 use crate::domain::transform::artifact::{ContentError, ContentErrorKind, Transform};
-use crate::domain::transform::{Compiled, compile, is_monotone, max_step};
+use crate::domain::transform::limits::{is_monotone, max_step};
+use crate::domain::transform::{Compiled, compile};
 
 /// The refusal for a fault in an artifact's content.
 pub(super) fn refusal(fault: &ContentError) -> Refusal {
@@ -83,15 +84,15 @@ fn keeps(
         Before::Raw if transform.input_unit == transform.output_unit => None,
         Before::Raw | Before::Unknown => return Ok(()),
     };
-    let unit = &transform.output_unit;
-    if old.is_some_and(|old| old.output_unit() != unit) {
-        return Err("limits.max_step: the output unit differs from the active transform's".to_owned());
+    let (sensor, unit) = (&selected.sensor, &transform.output_unit);
+    match max_step(compiled, old) {
+        // Written so that a step that is not a number is refused.
+        Some(step) if step <= allowed => Ok(()),
+        Some(step) => Err(format!(
+            "limits.max_step: sensor {sensor} would change by up to {step:.6} {unit}, allowed is {allowed}"
+        )),
+        None => Err(format!(
+            "limits.max_step: the step of sensor {sensor} cannot be told; state domain.input, keep the output unit"
+        )),
     }
-    let step = max_step(compiled, old);
-    // Written so that a step that is not a number is refused.
-    if step <= allowed {
-        return Ok(());
-    }
-    let sensor = &selected.sensor;
-    Err(format!("limits.max_step: sensor {sensor} would change by up to {step:.6} {unit}, allowed is {allowed}"))
 }

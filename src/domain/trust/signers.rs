@@ -24,10 +24,10 @@ pub fn signing_keys(envelope: &Envelope, root: &Root) -> BTreeSet<KeyId> {
     let message = envelope.pae();
     let mut found = BTreeSet::new();
     for signature in &envelope.signatures {
-        let hinted = |id: &KeyId| signature.keyid.as_deref() == Some(id.to_string().as_str());
-        let mut keys: Vec<_> = root.keys.iter().collect();
-        keys.sort_by_key(|(id, _)| !hinted(id));
-        let signer = keys.into_iter().find(|(_, key)| key.public_key.verifies(&message, &signature.sig));
+        let hint = signature.keyid.as_deref().and_then(|hint| KeyId::parse(hint).ok());
+        let hinted = hint.and_then(|hint| root.keys.get_key_value(&hint));
+        let mut keys = hinted.into_iter().chain(&root.keys);
+        let signer = keys.find(|(_, key)| key.public_key.verifies(&message, &signature.sig));
         found.extend(signer.map(|(id, _)| *id));
     }
     found

@@ -7,7 +7,7 @@ use super::root::RoleName;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::transform::artifact::Transform;
-use crate::domain::transform::compile::Compiled;
+use crate::domain::transform::Compiled;
 
 /// The newest (epoch, version) that was accepted of a transform id; never falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
