@@ -10,6 +10,7 @@ mod config;
 mod demo_data;
 mod house;
 mod layers;
+mod no_allocation;
 mod replay;
 mod serial;
 mod support;
