@@ -5,8 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod activation;
+pub mod config;
+pub mod ctl;
+pub mod daemon;
 pub mod domain;
+pub mod pipeline;
 pub mod runtime;
 pub mod source;
 pub mod store;
+pub mod sync;
 pub mod telemetry;
+pub mod wire;

@@ -1,1 +1,17 @@
 //! One integration binary: a module for each behaviour.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed; clippy sees no test in its helpers"
+)]
+
+mod demo_data;
+mod house;
+mod layers;
+mod trust;
+mod config;
+mod replay;
+mod serial;
+mod support;
+mod no_allocation;

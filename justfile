@@ -1,0 +1,34 @@
+# Every check and task in one word. `just` lists them.
+
+_default:
+    @just --list
+
+# everything that CI runs
+ci:
+    .ci/run
+
+# format the sources
+fmt:
+    cargo fmt
+
+# lint both graphs: every target with the demo, and what ships
+lint:
+    cargo clippy --locked --features demo --all-targets -- -D warnings
+    cargo clippy --locked -- -D warnings
+
+# all tests, or a part: just test --test it trust
+test *args:
+    tests/run {{args}}
+
+# the whole way in under a minute, with no other set-up
+demo *args:
+    cargo run --locked --features demo -- demo {{args}}
+
+# benchmarks
+bench *args:
+    cargo bench --locked --features demo {{args}}
+
+# licences, sources, advisories and double versions (cargo install cargo-deny)
+deny:
+    cargo deny --locked check
+    cargo deny --locked --all-features check licenses

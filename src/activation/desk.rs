@@ -1,0 +1,336 @@
+//! The desk where every artifact from above is judged, one after the other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::reports::Reports;
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::sample::TransformRef;
+use crate::domain::trust::root::{RoleName, Root};
+use crate::domain::trust::slot::{Before, Floor, Slot};
+use crate::domain::trust::target::SensorFacts;
+use crate::domain::trust::time::TimeView;
+use crate::domain::trust::verify::{Context, Refused, Verified, verify_stored, verify_transform};
+use crate::pipeline::active::{Active, Change};
+use crate::pipeline::run::Request;
+use crate::pipeline::time::TimeCheck;
+use crate::runtime::clock::Clock;
+use crate::source::binding::Sensors;
+use crate::store::{ActiveTransform, Activation, RefusalRecord, Store, StoredFloor};
+use crate::sync::downlink::{Arrived, Outbound};
+use crate::sync::link::Link;
+use crate::telemetry::metrics::Metrics;
+use crate::wire::message::{Ack, Verdict};
+
+/// What runs at a sensor, and by whose word.
+#[derive(Debug)]
+struct Installed {
+    active: Arc<Active>,
+    role: RoleName,
+}
+
+/// Judges artifacts and puts accepted ones into force.
+#[derive(Debug)]
+pub struct Desk {
+    /// The fleet.
+    pub fleet: Id,
+    /// This gateway.
+    pub gateway: Id,
+    /// The installed trust root.
+    pub root: Option<Root>,
+    /// All sensors.
+    pub sensors: Sensors,
+    /// Whether the clock can be believed.
+    pub time: TimeCheck,
+    /// The time.
+    pub clock: Clock,
+    /// The ledger.
+    pub store: Store,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Signed answers.
+    pub reports: Reports,
+    installed: HashMap<SensorId, Installed>,
+    floors: HashMap<Id, Floor>,
+}
+
+/// The parts of a desk that the daemon knows at the start.
+#[derive(Debug)]
+pub struct Parts {
+    pub fleet: Id,
+    pub gateway: Id,
+    pub root: Option<Root>,
+    pub sensors: Sensors,
+    pub time: TimeCheck,
+    pub clock: Clock,
+    pub store: Store,
+    pub metrics: Metrics,
+    pub reports: Reports,
+}
+
+impl Desk {
+    /// A desk with the ledger's floors and nothing in force yet.
+    pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
+        let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
+        Desk {
+            fleet: parts.fleet,
+            gateway: parts.gateway,
+            root: parts.root,
+            sensors: parts.sensors,
+            time: parts.time,
+            clock: parts.clock,
+            store: parts.store,
+            metrics: parts.metrics,
+            reports: parts.reports,
+            installed: HashMap::new(),
+            floors: floors.into_iter().map(floor).collect(),
+        }
+    }
+
+    /// Verifies again what the ledger says is in force. Answers what may run.
+    pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut by_digest: HashMap<Digest, Option<Arc<Verified>>> = HashMap::new();
+        for entry in stored {
+            let verified = by_digest.entry(entry.digest).or_insert_with(|| {
+                verify_stored(&entry.envelope, &self.context(&Reach::of(self)))
+                    .map_err(|refused| self.not_restored(&entry, &refused))
+                    .ok()
+                    .map(Arc::new)
+            });
+            let Some(verified) = verified.clone() else { continue };
+            if !verified.sensors.contains(&entry.sensor) {
+                let id = &verified.transform.id;
+                tracing::warn!(sensor = %entry.sensor, transform = %id, "no longer fits the sensor; its readings go out raw");
+                continue;
+            }
+            let active = Arc::new(active(&verified, entry.since));
+            let installed = Installed { active: active.clone(), role: verified.role };
+            self.installed.insert(entry.sensor.clone(), installed);
+            changes.push(Change { sensor: entry.sensor, active: Some(active) });
+        }
+        changes
+    }
+
+    fn not_restored(&self, entry: &ActiveTransform, refused: &Refused) {
+        self.count(refused.refusal.reason.as_str());
+        tracing::error!(
+            sensor = %entry.sensor,
+            digest = %entry.digest,
+            reason = refused.refusal.reason.as_str(),
+            "the transform in the ledger is not accepted any more ({}); readings go out raw until a new one is pushed",
+            refused.refusal.message
+        );
+    }
+
+    /// Publishes the state of every sensor that has a transform.
+    pub fn report_all(&self) {
+        for sensor in self.installed.keys() {
+            self.report(sensor);
+        }
+    }
+
+    fn report(&self, sensor: &SensorId) {
+        let installed = self.installed.get(sensor).map(|installed| &installed.active);
+        let ids = installed.iter().map(|active| &active.reference.id);
+        let floors = ids.filter_map(|id| Some((id.clone(), self.floors.get(id)?)));
+        let floors: BTreeMap<_, _> = floors.map(|(id, f)| (id, (f.epoch, f.version))).collect();
+        self.reports.reported(sensor, installed, floors);
+    }
+
+    /// Judges what arrives until the link is gone.
+    pub async fn run(mut self, mut inbox: Outbound, link: Link, pipeline: mpsc::Sender<Request>) {
+        while let Some(arrived) = inbox.next().await {
+            let token = arrived.token;
+            self.judge(arrived, &pipeline).await;
+            if let Some(token) = token {
+                link.settled(token);
+            }
+        }
+    }
+
+    async fn judge(&mut self, arrived: Arrived, pipeline: &mpsc::Sender<Request>) {
+        let outcome = verify_transform(&arrived.payload, &self.context(&Reach::of(self)));
+        match outcome {
+            Err(refused) => self.refuse(&arrived.id, refused).await,
+            Ok(verified) if verified.already_applied && self.runs(&verified) => {
+                let sentence = "these very bytes are in force already".to_owned();
+                self.answer(&verified, Verdict::AlreadyApplied, sentence);
+            }
+            Ok(verified) => self.activate(verified, pipeline).await,
+        }
+    }
+
+    /// Whether the transform is in force at every sensor it selects.
+    fn runs(&self, verified: &Verified) -> bool {
+        let runs = |s| self.installed.get(s).is_some_and(|i| i.active.reference.digest == verified.digest);
+        verified.sensors.iter().all(runs)
+    }
+
+    async fn activate(&mut self, verified: Verified, pipeline: &mpsc::Sender<Request>) {
+        let transform = &verified.transform;
+        let at = self.clock.now();
+        let activation = Activation {
+            envelope: verified.envelope.clone(),
+            digest: verified.digest,
+            id: transform.id.clone(),
+            epoch: transform.epoch,
+            version: transform.version,
+            keyids: verified.keyids.iter().map(ToString::to_string).collect(),
+            sensors: verified.sensors.clone(),
+            at,
+            actor: format!("mqtt:{}", verified.role.as_str()),
+        };
+        // "The change is in the audit chain before it is in effect."
+        if let Err(error) = self.store.activate(activation).await {
+            tracing::error!(transform = %transform.id, "verified but not put in force: {error}; it is tried again at the next connection");
+            return;
+        }
+        let floor = Floor { epoch: transform.epoch, version: transform.version, digest: verified.digest };
+        self.floors.insert(transform.id.clone(), floor);
+        let active = Arc::new(active(&verified, at));
+        let mut changes = Vec::new();
+        for sensor in &verified.sensors {
+            let installed = Installed { active: active.clone(), role: verified.role };
+            self.installed.insert(sensor.clone(), installed);
+            changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
+        }
+        let (done, effective) = oneshot::channel();
+        if pipeline.send(Request::Activate(changes, done)).await.is_ok() {
+            // An error means that the pipeline is ending: the ledger has the change for the next start.
+            let _ = effective.await;
+        }
+        let count = verified.sensors.len();
+        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensors");
+        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
+        self.answer(&verified, Verdict::Accepted, sentence);
+    }
+
+    fn answer(&mut self, verified: &Verified, verdict: Verdict, message: String) {
+        let ack = Ack {
+            digest: Some(verified.digest),
+            id: verified.transform.id.to_string(),
+            version: Some(verified.transform.version),
+            verdict,
+            reason: None,
+            message,
+            stage: Some("active"),
+            time: self.clock.now(),
+        };
+        self.reports.ack(ack, &verified.sensors);
+        for sensor in &verified.sensors {
+            self.report(sensor);
+        }
+    }
+
+    async fn refuse(&mut self, topic_id: &str, refused: Refused) {
+        let reason = refused.refusal.reason.as_str();
+        self.count(reason);
+        let id = refused.id.as_ref().map_or_else(|| topic_id.to_owned(), ToString::to_string);
+        let record = RefusalRecord {
+            digest: refused.digest,
+            by_known_key: refused.by_known_key,
+            reason: reason.to_owned(),
+            subject: id.clone(),
+            detail: refused.refusal.message.clone(),
+            actor: "mqtt".to_owned(),
+        };
+        match self.store.record_refusal(record).await {
+            Ok(true) => tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message),
+            Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
+            Err(error) => tracing::error!(transform = %id, reason, "artifact refused, not audited: {error}"),
+        }
+        let ack = Ack {
+            digest: refused.digest,
+            id,
+            version: refused.version,
+            verdict: Verdict::Refused,
+            reason: Some(reason),
+            message: refused.refusal.message,
+            stage: None,
+            time: self.clock.now(),
+        };
+        let sensors: Vec<_> = refused.id.filter(|_| refused.by_known_key).map_or_else(Vec::new, |id| self.ran_by(&id));
+        self.reports.ack(ack, &sensors);
+        for sensor in &sensors {
+            self.report(sensor);
+        }
+    }
+
+    fn ran_by(&self, id: &Id) -> Vec<SensorId> {
+        let ours = self.installed.iter().filter(|(_, installed)| installed.active.reference.id == *id);
+        ours.map(|(sensor, _)| sensor.clone()).collect()
+    }
+
+    fn count(&self, reason: &str) {
+        self.metrics.refusals.get_or_create(&vec![("reason", reason.to_owned())]).inc();
+    }
+
+    fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
+        let now = self.clock.now();
+        Context {
+            root: self.root.as_ref(),
+            fleet: &self.fleet,
+            gateway: Some(&self.gateway),
+            sensors: &reach.sensors,
+            time: TimeView { now, trusted: self.time.trusts(now), floor: self.time.floor() },
+            slots: &reach.slots,
+            floors: &reach.floors,
+            accepted: &reach.accepted,
+        }
+    }
+}
+
+type Lookup<'a, K, V> = Box<dyn Fn(&K) -> V + 'a>;
+
+/// What the checks may look up.
+struct Reach<'a> {
+    sensors: Lookup<'a, SensorId, Option<SensorFacts>>,
+    slots: Lookup<'a, SensorId, Slot>,
+    floors: Lookup<'a, Id, Option<Floor>>,
+    accepted: Lookup<'a, Digest, bool>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(desk: &'a Desk) -> Reach<'a> {
+        Reach {
+            sensors: Box::new(|id| {
+                let sensor = desk.sensors.known_or_possible(id)?;
+                let (model, serial) = (sensor.model.clone(), sensor.serial.clone());
+                Some(SensorFacts { unit: sensor.unit.to_string(), model, serial })
+            }),
+            slots: Box::new(|id| desk.slot(id)),
+            floors: Box::new(|id| desk.floors.get(id).copied()),
+            accepted: Box::new(|digest| desk.floors.values().any(|floor| floor.digest == *digest)),
+        }
+    }
+}
+
+impl Desk {
+    fn slot(&self, sensor: &SensorId) -> Slot {
+        let Some(installed) = self.installed.get(sensor) else { return Slot::default() };
+        let reference = &installed.active.reference;
+        let local = installed.role == RoleName::Maintenance;
+        Slot {
+            active_id: (!local).then(|| reference.id.clone()),
+            local: local.then_some(reference.digest),
+            before: Before::Active(installed.active.compiled.clone()),
+        }
+    }
+}
+
+fn active(verified: &Verified, since: crate::domain::time::Timestamp) -> Active {
+    let transform = &verified.transform;
+    let (id, version, digest) = (transform.id.clone(), transform.version, verified.digest);
+    Active {
+        reference: Arc::new(TransformRef { id, version, digest }),
+        compiled: Arc::new(verified.compiled.clone()),
+        unit: Arc::from(transform.output_unit.as_str()),
+        issued_at: transform.issued_at,
+        expires: transform.expires,
+        since,
+    }
+}

@@ -1,0 +1,76 @@
+//! What the gateway says of itself and signs: acks and reported states.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::domain::id::{Id, SensorId};
+use crate::domain::trust::envelope;
+use crate::domain::trust::key::PrivateKey;
+use crate::pipeline::active::Active;
+use crate::sync::control::Purpose;
+use crate::sync::link::Link;
+use crate::wire::message::{Ack, Reported, ReportedActive};
+
+/// Verdicts kept for each sensor.
+const VERDICTS: usize = 8;
+
+/// Publishes signed messages on the gateway's own branch.
+#[derive(Debug)]
+pub struct Reports {
+    branch: String,
+    key: PrivateKey,
+    link: Option<Link>,
+    verdicts: BTreeMap<SensorId, Vec<Ack>>,
+}
+
+impl Reports {
+    /// Reports of `gateway` in `fleet`, signed by its own key; without a link they go nowhere.
+    pub fn new(fleet: &Id, gateway: &Id, key: PrivateKey, link: Option<Link>) -> Reports {
+        Reports { branch: format!("calibd/1/{fleet}/up/{gateway}"), key, link, verdicts: BTreeMap::new() }
+    }
+
+    /// Answers an artifact, and keeps the answer for the `reported` message of the sensors concerned.
+    pub fn ack(&mut self, ack: Ack, sensors: &[SensorId]) {
+        for sensor in sensors {
+            let kept = self.verdicts.entry(sensor.clone()).or_default();
+            kept.retain(|earlier| earlier.id != ack.id);
+            kept.push(ack.clone());
+            if kept.len() > VERDICTS {
+                kept.remove(0);
+            }
+        }
+        if let Some(link) = &self.link {
+            let bytes = self.signed("ack", &ack);
+            link.publish(format!("{}/ack", self.branch), bytes, Purpose::Plain);
+        }
+    }
+
+    /// Publishes what is in force at a sensor, retained.
+    pub fn reported(&self, sensor: &SensorId, active: Option<&Arc<Active>>, floors: BTreeMap<Id, (u64, u64)>) {
+        let Some(link) = &self.link else { return };
+        let reported = Reported {
+            sensor: sensor.clone(),
+            active: active.map(|active| ReportedActive {
+                id: active.reference.id.clone(),
+                version: active.reference.version,
+                digest: active.reference.digest,
+                since: active.since,
+                expires: active.expires,
+            }),
+            candidate: None,
+            floors,
+            drift: None,
+            verdicts: self.verdicts.get(sensor).cloned().unwrap_or_default(),
+            calibration_due: None,
+        };
+        link.retain(format!("{}/reported/{sensor}", self.branch), self.signed("reported", &reported));
+    }
+
+    fn signed<T: Serialize>(&self, name: &str, message: &T) -> Vec<u8> {
+        // Flat structs of texts and numbers always serialise.
+        let payload = serde_json::to_vec(message).unwrap_or_default();
+        envelope::sign(&envelope::payload_type(name), &payload, std::slice::from_ref(&self.key))
+    }
+}

@@ -1,0 +1,128 @@
+//! Checks the files that a configuration names: there, readable, and secrets not open to everybody.
+//!
+//! Works on the tree and not on the validated types, because places are known here.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::fault::Faults;
+use super::tree::{Kind, Node, Table, join};
+
+/// Checks every file that `root` names. Relative paths are relative to the working directory.
+pub fn check_files(root: &Table, faults: &Faults) {
+    let check = Check { faults };
+    if let Some(store) = table(root, "store") {
+        check.each(store, "store", "dir", Check::directory);
+    }
+    if let Some(trust) = table(root, "trust") {
+        check.each(trust, "trust", "root", Check::trust_root);
+    }
+    if let Some(mqtt) = table(root, "mqtt") {
+        check.connection(mqtt, "mqtt");
+    }
+    let mut ports: Vec<(PathBuf, String)> = Vec::new();
+    for (name, node) in table(root, "source").map_or(&[][..], |sources| &sources.entries) {
+        let Some(source) = node.kind.as_table() else { continue };
+        let path = join("source", name);
+        check.connection(source, &path);
+        check.each(source, &path, "file", Check::readable);
+        check.each(source, &path, "port", Check::port);
+        check.twin(source, name, &mut ports);
+    }
+}
+
+fn table<'a>(parent: &'a Table, key: &str) -> Option<&'a Table> {
+    parent.get(key)?.kind.as_table()
+}
+
+struct Check<'a> {
+    faults: &'a Faults,
+}
+
+impl Check<'_> {
+    fn each(&self, table: &Table, path: &str, key: &str, check: fn(&Self, &Node, &str, &Path)) {
+        if let Some(node) = table.get(key)
+            && let Kind::String(text) = &node.kind
+        {
+            check(self, node, &join(path, key), Path::new(text));
+        }
+    }
+
+    fn connection(&self, table: &Table, path: &str) {
+        self.each(table, path, "ca_file", Check::readable);
+        self.each(table, path, "cert_file", Check::readable);
+        self.each(table, path, "key_file", Check::secret);
+        self.each(table, path, "password_file", Check::secret);
+    }
+
+    fn readable(&self, node: &Node, key: &str, path: &Path) {
+        let shown = path.display();
+        match File::open(path).and_then(|file| file.metadata()) {
+            Ok(found) if found.is_dir() => {
+                self.faults.fault(&node.place, key, format!("{shown} is a directory"), "name a file");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let remedy = "name a file that calibd's user can read";
+                self.faults.fault(&node.place, key, format!("{shown} cannot be read: {error}"), remedy);
+            }
+        }
+    }
+
+    fn secret(&self, node: &Node, key: &str, path: &Path) {
+        self.readable(node, key, path);
+        let Ok(found) = fs::metadata(path) else { return };
+        if found.is_file() && found.permissions().mode() & 0o007 != 0 {
+            let problem = format!("{} is open to every user of this machine", path.display());
+            self.faults.warn(&node.place, key, problem, format!("run `chmod o= {}`", path.display()));
+        }
+    }
+
+    /// An installed root lives in the ledger, so a missing file is wrong at the first start only.
+    fn trust_root(&self, node: &Node, key: &str, path: &Path) {
+        if path.exists() {
+            self.readable(node, key, path);
+            return;
+        }
+        let problem = format!("{} does not exist", path.display());
+        let remedy = "put the root there before the first start; an installed one is kept in the ledger";
+        self.faults.warn(&node.place, key, problem, remedy);
+    }
+
+    fn directory(&self, node: &Node, key: &str, path: &Path) {
+        if path.exists() && !path.is_dir() {
+            let problem = format!("{} is not a directory", path.display());
+            self.faults.fault(&node.place, key, problem, "name a directory; it is made if it is missing");
+        }
+    }
+
+    fn port(&self, node: &Node, key: &str, path: &Path) {
+        let shown = path.display();
+        match fs::metadata(path) {
+            Ok(found) if !found.file_type().is_char_device() => {
+                let remedy = "name a serial port, best under /dev/serial/by-id";
+                self.faults.fault(&node.place, key, format!("{shown} is not a serial port"), remedy);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let remedy = "plug it in or correct the name; the source waits for it";
+                self.faults.warn(&node.place, key, format!("{shown} cannot be found: {error}"), remedy);
+            }
+        }
+    }
+
+    /// Finds a port that two sources name differently, as through `/dev/serial/by-id`.
+    fn twin(&self, source: &Table, name: &str, ports: &mut Vec<(PathBuf, String)>) {
+        let Some(Node { place, kind: Kind::String(text) }) = source.get("port") else { return };
+        let Ok(real) = fs::canonicalize(text) else { return };
+        // The same name twice is reported where sources are read.
+        let twin = ports.iter().find(|(other, written)| *other == real && written != text);
+        if twin.is_some() {
+            let problem = format!("is {}, which another source reads under another name", real.display());
+            let key = join(&join("source", name), "port");
+            self.faults.fault(place, key, problem, "give each source its own port");
+        }
+        ports.push((real, text.clone()));
+    }
+}

@@ -1,0 +1,82 @@
+//! `[gateway]`, `[http]` and `[control]`: who this gateway is and where it can be reached locally.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::reader::Section;
+use crate::domain::id::Id;
+
+/// Who this gateway is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// Its identifier, unique in the fleet.
+    pub id: Id,
+    /// The fleet it belongs to.
+    pub fleet: Id,
+    /// Groups whose `down/` topics it listens to; they route and grant nothing.
+    pub groups: Vec<Id>,
+}
+
+/// Where metrics are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+}
+
+/// Where the control sockets stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// The directory.
+    pub dir: PathBuf,
+}
+
+/// Reads `[gateway]`.
+pub fn read_gateway(root: &mut Section<'_>) -> Option<GatewayConfig> {
+    let mut section = root.required("gateway", "[gateway]").table("gateway")?;
+    let id = section.required("id", "id = \"gw-1\"").id("id");
+    let fleet = section.required("fleet", "fleet = \"plant-7\"").id("fleet");
+    let groups = groups(&mut section);
+    Some(GatewayConfig { id: id?, fleet: fleet?, groups })
+}
+
+fn groups(section: &mut Section<'_>) -> Vec<Id> {
+    let mut groups = Vec::new();
+    for item in section.list("groups").unwrap_or_default() {
+        let Some(id) = item.id() else { continue };
+        if groups.contains(&id) {
+            item.fault(format!("`{id}` is listed twice"), "keep one of them");
+        }
+        groups.push(id);
+    }
+    groups
+}
+
+/// Reads `[http]`; absent means that nothing is served.
+pub fn read_http(root: &mut Section<'_>) -> Option<HttpConfig> {
+    let mut section = root.table("http")?;
+    let text = section.required("listen", "listen = \"127.0.0.1:9110\"").string("listen")?;
+    let Ok(listen) = text.parse::<SocketAddr>() else {
+        section.fault(
+            "listen",
+            format!("`{text}` is not an address with a port"),
+            "write an IP address and a port, like \"127.0.0.1:9110\" or \"[::1]:9110\"",
+        );
+        return None;
+    };
+    if !listen.ip().is_loopback() {
+        let problem = format!("{listen} can be reached from the network, without encryption or login");
+        section.warn("listen", problem, "listen on 127.0.0.1 unless the network is trusted");
+    }
+    Some(HttpConfig { listen })
+}
+
+/// Reads `[control]`.
+pub fn read_control(root: &mut Section<'_>) -> ControlConfig {
+    let mut dir = None;
+    if let Some(mut section) = root.table("control") {
+        dir = section.path_buf("dir");
+        section.no_effect_yet(&["dir"]);
+    }
+    ControlConfig { dir: dir.unwrap_or_else(|| PathBuf::from("/run/calibd")) }
+}

@@ -1,0 +1,319 @@
+//! `[sensor.<id>]` and `[sensors."<pattern>"]`: measuring positions and what is known of them.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::reader::Section;
+use super::scalar::nearest;
+use super::source::Sources;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::sensor::{Kind, Sensor};
+use crate::wire::topic::TopicTemplate;
+
+/// One sensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SensorConfig {
+    /// What the pipeline needs to know of it.
+    pub sensor: Sensor,
+    /// The source that reads it.
+    pub source: Id,
+    /// The source's field with its value.
+    pub field: String,
+    /// The time between two of its readings.
+    pub period: Option<Duration>,
+    /// The maximum permissible error.
+    pub mpe: Option<Mpe>,
+    /// Free words for selection.
+    pub tags: BTreeMap<String, String>,
+    /// The sensor that it is compared with.
+    pub reference: Option<ReferenceConfig>,
+}
+
+/// A recipe for sensors that are made when a source first names them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SensorTemplate {
+    /// The sensors' ids, with the source's captures as placeholders.
+    pub pattern: TopicTemplate,
+    /// At most this many sensors are made.
+    pub max: usize,
+    /// Everything else; the id in it is a placeholder.
+    pub model: SensorConfig,
+}
+
+/// The maximum permissible error (VIM 4.26) at a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mpe {
+    /// In the sensor's unit.
+    pub absolute: f64,
+    /// As a share of the value.
+    pub relative: f64,
+    /// How the two make one.
+    pub combine: Combine,
+}
+
+/// How an absolute and a relative error make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Combine {
+    /// The larger of the two.
+    Max,
+    /// Their sum.
+    Sum,
+}
+
+/// The sensor that another is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceConfig {
+    /// The reference.
+    pub sensor: SensorId,
+    /// Its standard uncertainty, in its unit.
+    pub uncertainty: Option<f64>,
+    /// The interval over which it averages.
+    pub interval: Option<Duration>,
+    /// Which point of the interval its time names.
+    pub stamp: Stamp,
+}
+
+/// Which point of its interval an average is stamped with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamp {
+    /// Its begin.
+    Begin,
+    /// Its middle.
+    Mid,
+    /// Its end.
+    End,
+}
+
+const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::INFINITY;
+const PERIODS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(366 * 86_400);
+/// More sensors than this on one gateway are a mistake.
+const MAX_TEMPLATE: i64 = 1_000_000;
+
+/// Reads every `[sensor.<id>]` and `[sensors."<pattern>"]`.
+pub fn read_sensors(root: &mut Section<'_>, sources: &Sources) -> (Vec<SensorConfig>, Vec<SensorTemplate>) {
+    let tables = root.tables("sensor");
+    let templates = root.tables("sensors");
+    let known = Known {
+        sources,
+        sensors: tables.iter().map(|(name, _)| name.clone()).collect(),
+        templated: !templates.is_empty(),
+    };
+    let sensors =
+        tables.into_iter().filter_map(|(name, section)| read_sensor(&name, section, &known)).collect();
+    let templates =
+        templates.into_iter().filter_map(|(name, section)| read_template(&name, section, &known)).collect();
+    (sensors, templates)
+}
+
+/// What a sensor may refer to.
+struct Known<'a> {
+    sources: &'a Sources,
+    sensors: Vec<String>,
+    /// Whether other sensors may appear later, made from templates.
+    templated: bool,
+}
+
+fn read_sensor(name: &str, mut section: Section<'_>, known: &Known<'_>) -> Option<SensorConfig> {
+    let id = Id::new(name);
+    if id.is_err() {
+        section.fault_here(format!("`{name}` is not an identifier"), super::value::ID_RULE);
+    }
+    let sensor = read_facts(&mut section, id.as_ref().ok(), known)?;
+    if let Some(topic) = known.sources.varying_topic(&sensor.source) {
+        let problem = format!("mixes the readings of every topic that `{topic}` fits");
+        section.warn("source", problem, "use a template [sensors.\"{name}\"] or a topic without wildcards");
+    }
+    id.ok().map(|_| sensor)
+}
+
+fn read_template(name: &str, mut section: Section<'_>, known: &Known<'_>) -> Option<SensorTemplate> {
+    let model = read_facts(&mut section, None, known);
+    let max = section.required("max", "max = 1000").integer("max", 1..=MAX_TEMPLATE);
+    let model = model?;
+    let captures = known.sources.captures(&model.source)?;
+    let pattern = read_pattern(name, &section, &captures)?;
+    for capture in captures.iter().filter(|capture| !pattern.names().any(|name| name == *capture)) {
+        section.warn(
+            "source",
+            format!("`{{{capture}}}` is captured but not used: what differs only there is mixed"),
+            format!("use it in the template's name, like \"{name}-{{{capture}}}\""),
+        );
+    }
+    Some(SensorTemplate { pattern, max: usize::try_from(max?).ok()?, model })
+}
+
+fn read_pattern(name: &str, section: &Section<'_>, captures: &[String]) -> Option<TopicTemplate> {
+    let known: Vec<&str> = captures.iter().map(String::as_str).collect();
+    let pattern = match TopicTemplate::parse(name, &known) {
+        Ok(pattern) => pattern,
+        Err(error) => {
+            let remedy = match known.is_empty() {
+                true => "capture a level of the source's topic, like \"sensors/+name/raw\"".to_owned(),
+                false => error.remedy,
+            };
+            section.fault_here(error.problem, remedy);
+            return None;
+        }
+    };
+    let mut example = String::new();
+    let values: Vec<(&str, &str)> = known.iter().map(|name| (*name, "x")).collect();
+    pattern.render(&values, &mut example);
+    if pattern.names().next().is_none() {
+        section.fault_here(
+            "has no placeholder, so it could make one sensor only",
+            format!("write [sensor.{name}], or a placeholder like {{name}}"),
+        );
+    } else if pattern.has_adjacent_holes() {
+        section.fault_here("has two placeholders without anything between", "put `-` between them");
+    } else if Id::new(&example).is_err() {
+        section.fault_here("makes no identifiers", super::value::ID_RULE);
+    } else {
+        return Some(pattern);
+    }
+    None
+}
+
+fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> Option<SensorConfig> {
+    let source = section.required("source", "source = \"line1\"").id("source");
+    let field = section.required("field", "field = \"value\"").string("field");
+    let bound = bind(section, source, field, known.sources);
+    let kinds = [("measurement", Kind::Measurement), ("probability", Kind::Probability)];
+    let kind = section.choice("kind", &kinds).unwrap_or(Kind::Measurement);
+    let unit = read_unit(section, kind);
+    let quantity = section.string("quantity").unwrap_or_default();
+    let (model, serial) = (section.string("model"), section.string("serial"));
+    let uncertainty = section.float("uncertainty", NOT_NEGATIVE);
+    let period = section.duration("period", PERIODS);
+    let mpe = read_mpe(section);
+    let covariates = read_covariates(section, id, known);
+    let tags = read_tags(section);
+    let reference = read_reference(section, id, known);
+    section.no_effect_yet(&["period", "mpe", "reference"]);
+    let (source, field) = bound?;
+    // A template's sensors get their ids when they are first seen.
+    let id = id.cloned().or_else(|| Id::new("template").ok())?;
+    let sensor = Sensor { id, quantity, kind, unit: unit?.into(), model, serial, uncertainty, covariates };
+    Some(SensorConfig { sensor, source, field, period, mpe, tags, reference })
+}
+
+/// Checks that the source and its field exist.
+fn bind(
+    section: &Section<'_>,
+    source: Option<Id>,
+    field: Option<String>,
+    sources: &Sources,
+) -> Option<(Id, String)> {
+    let source = source?;
+    if !sources.is_named(&source) {
+        let remedy = match nearest(source.as_str(), sources.names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add [source.{source}]"),
+        };
+        section.fault("source", format!("there is no source `{source}`"), remedy);
+        return None;
+    }
+    let field = field?;
+    if let Some(fields) = sources.fields(&source)
+        && !fields.contains(&field)
+    {
+        let remedy = match nearest(&field, fields.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("use one of {}", fields.join(", ")),
+        };
+        section.fault("field", format!("source `{source}` has no field `{field}`"), remedy);
+        return None;
+    }
+    Some((source, field))
+}
+
+fn read_unit(section: &mut Section<'_>, kind: Kind) -> Option<String> {
+    if kind == Kind::Probability && !section.has("unit") {
+        return Some("1".to_owned());
+    }
+    let unit = section.required("unit", "unit = \"Cel\"").string("unit")?;
+    let problem = match () {
+        () if unit.len() > 32 => "is longer than 32 bytes",
+        () if !unit.bytes().all(|b| b.is_ascii_graphic()) => {
+            "is not a UCUM code: these are ASCII without spaces"
+        }
+        () if kind == Kind::Probability && unit != "1" => "does not fit a probability",
+        () => return Some(unit),
+    };
+    let remedy = match kind {
+        Kind::Probability => "write unit = \"1\" or remove it",
+        Kind::Measurement => "write a UCUM code, like \"Cel\", \"ug/m3\" or \"nA\"",
+    };
+    section.fault("unit", format!("`{unit}` {problem}"), remedy);
+    None
+}
+
+fn read_mpe(section: &mut Section<'_>) -> Option<Mpe> {
+    let mut table = section.table("mpe")?;
+    let absolute = table.float("absolute", NOT_NEGATIVE);
+    let relative = table.float("relative", NOT_NEGATIVE);
+    let combine = table.choice("combine", &[("max", Combine::Max), ("sum", Combine::Sum)]);
+    if !table.has("absolute") && !table.has("relative") {
+        table.fault_here("states no error", "write { absolute = 0.5 }, { relative = 0.1 } or both");
+        return None;
+    }
+    Some(Mpe {
+        absolute: absolute.unwrap_or(0.0),
+        relative: relative.unwrap_or(0.0),
+        combine: combine.unwrap_or(Combine::Max),
+    })
+}
+
+fn read_tags(section: &mut Section<'_>) -> BTreeMap<String, String> {
+    let Some(mut table) = section.table("tags") else { return BTreeMap::new() };
+    let keys = table.keys();
+    keys.into_iter().filter_map(|key| Some((key.to_owned(), table.string(key)?))).collect()
+}
+
+fn read_covariates(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> BTreeMap<String, Id> {
+    let Some(mut table) = section.table("covariates") else { return BTreeMap::new() };
+    let keys = table.keys();
+    keys.into_iter()
+        .filter_map(|role| {
+            let sensor = table.id(role)?;
+            check_other(&table, role, &sensor, id, known);
+            Some((role.to_owned(), sensor))
+        })
+        .collect()
+}
+
+fn read_reference(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> Option<ReferenceConfig> {
+    let mut table = section.table("reference")?;
+    let sensor = table.required("sensor", "sensor = \"co-ref\"").id("sensor");
+    if let Some(sensor) = &sensor {
+        check_other(&table, "sensor", sensor, id, known);
+    }
+    let uncertainty = table.float("uncertainty", NOT_NEGATIVE);
+    let interval = table.duration("interval", PERIODS);
+    let stamps = [("begin", Stamp::Begin), ("mid", Stamp::Mid), ("end", Stamp::End)];
+    let stamp = table.choice("stamp", &stamps).unwrap_or(Stamp::End);
+    if table.has("stamp") && !table.has("interval") {
+        table.fault("stamp", "stands without interval", "add interval = \"1h\" or remove it");
+    }
+    Some(ReferenceConfig { sensor: sensor?, uncertainty, interval, stamp })
+}
+
+/// Checks that another sensor that is referred to exists.
+fn check_other(table: &Section<'_>, key: &str, sensor: &Id, own: Option<&Id>, known: &Known<'_>) {
+    if own == Some(sensor) {
+        table.fault(key, "names the sensor itself", "name another sensor");
+        return;
+    }
+    if known.sensors.iter().any(|name| name == sensor.as_str()) {
+        return;
+    }
+    let remedy = match nearest(sensor.as_str(), known.sensors.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("add [sensor.{sensor}]"),
+    };
+    let problem = format!("there is no sensor `{sensor}`");
+    match known.templated {
+        true => table.warn(key, format!("{problem} unless a template makes it"), remedy),
+        false => table.fault(key, problem, remedy),
+    }
+}

@@ -1,0 +1,89 @@
+//! Reading and writing of keys, roots and artifacts.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use super::output::{Failure, print};
+use crate::domain::trust::key::{KeyError, PrivateKey, PublicKey};
+use crate::domain::trust::root::Root;
+
+/// The most bytes that are read of any file: enough to see that it is too large for an artifact.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Reads a whole file; `-` is stdin.
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let result = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
+    };
+    result.map_err(|fault| Failure::io(&path.display().to_string(), &fault))?;
+    Ok(bytes)
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| Failure::refused(format!("{}: not a text file in PEM", path.display())))
+}
+
+/// Writes a new file with these permission bits; an existing one is left alone.
+pub fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    opened.and_then(|mut file| file.write_all(bytes)).map_err(|fault| match fault.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::usage(format!("{} exists already; it was left as it is", path.display()))
+        }
+        _ => Failure::io(&path.display().to_string(), &fault),
+    })
+}
+
+/// Writes bytes to a file, or to stdout if there is none or it is `-`.
+///
+/// The file appears whole or not at all: it is written beside its place and then moved there.
+pub fn write_out(path: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+    let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
+        return print(bytes);
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|fault| {
+        // Best effort: the message about the real fault is what matters.
+        let _ = std::fs::remove_file(&beside);
+        Failure::io(&path.display().to_string(), &fault)
+    })
+}
+
+fn key_failure(path: &Path) -> impl Fn(KeyError) -> Failure + '_ {
+    move |fault| Failure::refused(format!("{}: {fault}", path.display()))
+}
+
+/// Reads a private key.
+pub fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
+    PrivateKey::from_pem(&read_text(path)?).map_err(key_failure(path))
+}
+
+/// Reads a public key, from its own file or from the private key's.
+pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+    let text = read_text(path)?;
+    match PublicKey::from_pem(&text) {
+        Err(KeyError::NoBlock(_)) => PrivateKey::from_pem(&text)
+            .map(|key| key.public().clone())
+            .map_err(|_| Failure::refused(format!("{}: holds no key in PEM", path.display()))),
+        result => result.map_err(key_failure(path)),
+    }
+}
+
+/// Whether a file holds a private key.
+pub fn holds_private_key(path: &Path) -> Result<bool, Failure> {
+    Ok(PrivateKey::from_pem(&read_text(path)?).is_ok())
+}
+
+/// Reads a root, signed by itself.
+pub fn root(path: &Path) -> Result<Root, Failure> {
+    let verified = Root::verify_first(&read(path)?, None);
+    verified.map(|(root, _)| root).map_err(|fault| Failure::refused(format!("{}: {fault}", path.display())))
+}

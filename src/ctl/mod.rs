@@ -1,0 +1,60 @@
+//! calibctl: the command line for people. Parses, acts, renders.
+
+mod files;
+mod key;
+mod output;
+mod root;
+mod sign;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Failure;
+
+/// Keeps field sensors truthful: keys, trust roots and signed calibrations.
+#[derive(Parser)]
+#[command(name = "calibctl", version, about, propagate_version = true, subcommand_required = true)]
+#[command(after_help = "exit codes: 0 done, 1 refused or not so, 2 usage, 4 not permitted")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes and shows signing keys.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Makes and shows the trust root of a fleet.
+    #[command(subcommand)]
+    Root(root::RootCommand),
+    /// Signs an artifact, or adds signatures to a signed one.
+    Sign(sign::SignArgs),
+    /// Checks a signed artifact as a gateway would, as far as that goes away from it.
+    Verify(verify::VerifyArgs),
+}
+
+/// Runs calibctl with the process's arguments.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Key(command) => key::run(command),
+        Command::Root(command) => root::run(command),
+        Command::Sign(args) => sign::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    };
+    result.unwrap_or_else(|failure: Failure| failure.report())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

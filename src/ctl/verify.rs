@@ -1,0 +1,218 @@
+//! `calibctl verify`: a gateway's checks, away from it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::files;
+use super::output::{Failure, print, print_json};
+use crate::domain::digest::Digest;
+use crate::domain::id::Id;
+use crate::domain::time::Timestamp;
+use crate::domain::transform::artifact::Transform;
+use crate::domain::trust::envelope::{Envelope, type_name};
+use crate::domain::trust::key::KeyId;
+use crate::domain::trust::reason::{Reason, Refusal};
+use crate::domain::trust::root::{RoleName, Root};
+use crate::domain::trust::slot::{Before, Slot};
+use crate::domain::trust::target::SensorFacts;
+use crate::domain::trust::time::TimeView;
+use crate::domain::trust::verify::{Context, Refused, Signed, verify_envelope, verify_transform};
+use crate::runtime::clock::system_now;
+
+const EXAMPLES: &str = "examples:
+  calibctl verify co-7.dsse.json --root root.json --gateway gw-0042
+  calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
+
+Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
+Of artifacts other than transforms and roots, the envelope and its signers are checked.";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct VerifyArgs {
+    /// A signed artifact; `-` is stdin.
+    file: PathBuf,
+    /// The signed trust root; without one every artifact is refused as `no_root`.
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+    /// The gateway it is for; absent: which one it is, is not checked.
+    #[arg(long, value_name = "ID")]
+    gateway: Option<Id>,
+    /// The time to judge by; absent: this machine's.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    now: Option<Timestamp>,
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The answer, as `--json` prints it.
+#[derive(Serialize)]
+struct Report {
+    verdict: &'static str,
+    reason: Option<Reason>,
+    message: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    digest: Option<Digest>,
+    id: Option<Id>,
+    version: Option<u64>,
+    role: Option<RoleName>,
+    keyids: Vec<KeyId>,
+    /// What only the gateway can check, by the reason codes that it may still answer with.
+    not_checked: Vec<&'static str>,
+}
+
+pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let root = args.root.as_deref().map(files::root).transpose()?;
+    let now = args.now.unwrap_or_else(system_now);
+    let report = report(&files::read(&args.file)?, root.as_ref(), args.gateway.as_ref(), now);
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(text(&report).as_bytes())?;
+    }
+    Ok(ExitCode::from(u8::from(report.reason.is_some())))
+}
+
+fn report(bytes: &[u8], root: Option<&Root>, gateway: Option<&Id>, now: Timestamp) -> Report {
+    let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
+    let kind = Envelope::parse(bytes).ok().map(|envelope| envelope.payload_type);
+    let judged = match kind.as_deref().and_then(type_name) {
+        Some("transform") => transform(bytes, root, gateway, time),
+        Some("root") => verify_envelope(bytes, root, &time).and_then(|signed| successor(bytes, root, signed)),
+        _ => verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"])),
+    };
+    Report { kind, ..judged.unwrap_or_else(refused) }
+}
+
+fn refused(refused: Refused) -> Report {
+    let Refused { refusal, digest, id, version, .. } = refused;
+    Report {
+        verdict: "refused",
+        reason: Some(refusal.reason),
+        message: refusal.message,
+        kind: None,
+        digest,
+        id,
+        version,
+        role: None,
+        keyids: vec![],
+        not_checked: vec![],
+    }
+}
+
+fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
+    let signers = signed.signers.into_iter().next();
+    Report {
+        verdict: "accepted",
+        reason: None,
+        message: "every check that can be made here passed".to_owned(),
+        kind: None,
+        digest: Some(signed.digest),
+        id: None,
+        version: None,
+        role: signers.as_ref().map(|signers| signers.role),
+        keyids: signers.map_or_else(Vec::new, |signers| signers.keyids),
+        not_checked,
+    }
+}
+
+/// A root signed by the root role of the given one: its content, and that it is signed by itself.
+fn successor(bytes: &[u8], root: Option<&Root>, signed: Signed) -> Result<Report, Refused> {
+    let refuse = |refusal| Refused {
+        refusal,
+        digest: Some(signed.digest),
+        id: None,
+        version: None,
+        by_known_key: true,
+    };
+    let (next, _) = Root::verify_first(bytes, None).map_err(refuse)?;
+    if let Some(root) = root.filter(|root| root.fleet != next.fleet) {
+        let text = format!("the root is for fleet {}, not {}", next.fleet, root.fleet);
+        return Err(refuse(Refusal::new(Reason::WrongFleet, text)));
+    }
+    Ok(Report { version: Some(next.version), ..accepted(signed, vec!["rotation"]) })
+}
+
+fn transform(
+    bytes: &[u8],
+    root: Option<&Root>,
+    gateway: Option<&Id>,
+    time: TimeView,
+) -> Result<Report, Refused> {
+    // Away from the gateway each sensor is taken to be there, with the unit and serial that are asked for.
+    let claimed = Envelope::parse(bytes).ok().and_then(|e| Transform::parse(&e.payload).ok());
+    let facts = claimed.as_ref().map(|transform| SensorFacts {
+        unit: transform.input_unit.clone(),
+        model: None,
+        serial: transform.target.serials.first().cloned(),
+    });
+    // Likewise the fleet is the root's; the artifact still has to name the same.
+    let fleet = root.map(|root| &root.fleet).or_else(|| claimed.as_ref().map(|t| &t.target.fleet));
+    let unknown = Slot { before: Before::Unknown, ..Slot::default() };
+    let Some(fleet) = fleet else {
+        // Neither a root nor a readable artifact: the checks end before the fleet.
+        return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"]));
+    };
+    let context = Context {
+        root,
+        fleet,
+        gateway,
+        sensors: &|_| facts.clone(),
+        time,
+        slots: &|_| unknown.clone(),
+        floors: &|_| None,
+        accepted: &|_| false,
+    };
+    let verified = verify_transform(bytes, &context)?;
+    let mut not_checked = vec![
+        "unknown_sensor",
+        "rolled_back_version",
+        "conflicting_version",
+        "conflict",
+        "local_in_force",
+        "unit_mismatch",
+    ];
+    if gateway.is_none() {
+        not_checked.splice(0..0, ["out_of_scope", "not_for_this_gateway"]);
+    }
+    // Only how far the value would move from what it is now; being monotone was checked.
+    not_checked.push("limits_exceeded");
+    Ok(Report {
+        verdict: "accepted",
+        reason: None,
+        message: "every check that can be made here passed".to_owned(),
+        kind: None,
+        digest: Some(verified.digest),
+        id: Some(verified.transform.id),
+        version: Some(verified.transform.version),
+        role: Some(verified.role),
+        keyids: verified.keyids,
+        not_checked,
+    })
+}
+
+fn text(report: &Report) -> String {
+    let mut out = match report.reason {
+        Some(reason) => format!("refused: {reason}\n  {}\n", report.message),
+        None => "accepted\n".to_owned(),
+    };
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(out, "  {name:<11} {value}");
+        }
+    };
+    line("type", report.kind.as_ref().map(|kind| kind.chars().filter(|c| !c.is_control()).collect()));
+    line("digest", report.digest.map(|digest| digest.to_string()));
+    line("id", report.id.as_ref().map(Id::to_string));
+    line("version", report.version.map(|version| version.to_string()));
+    line("role", report.role.map(|role| role.to_string()));
+    line("signed by", Some(report.keyids.iter().map(KeyId::to_string).collect::<Vec<_>>().join(" ")));
+    line("not checked", Some(report.not_checked.join(", ")));
+    out
+}

@@ -1,0 +1,139 @@
+//! A transform as it runs: checked once, then applied to every reading without allocating.
+
+use super::artifact::{ContentError, Limits, Transform};
+use super::domain::{Domain, Excess};
+use super::stage::{Point, Stage};
+use super::{content, stage};
+use crate::domain::quality::{ReasonCode, Reasons, State};
+use crate::domain::uncertainty::budget::{Budget, Contribution};
+use crate::domain::units::Unit;
+
+/// One raw reading and what is known beside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Input<'a> {
+    /// The raw value, in the input unit.
+    pub raw: f64,
+    /// Its standard uncertainty, in the input unit, if it is known.
+    pub u_raw: Option<f64>,
+    /// The covariates' calibrated values, in the order of [`Compiled::covariates`].
+    pub covariates: &'a [Option<f64>],
+    /// Days since the calibration was last confirmed by a reference.
+    pub age_days: f64,
+}
+
+/// A calibrated value and what it is worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Output {
+    /// The value, in the output unit; `None` where none can be given.
+    pub value: Option<f64>,
+    /// Its standard uncertainty, in the output unit, if anything is known of it.
+    pub u: Option<f64>,
+    /// What it is worth.
+    pub state: State,
+    /// Why.
+    pub reasons: Reasons,
+}
+
+/// A transform that passed every check of its content. Made by [`compile`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compiled {
+    pub(super) stages: Box<[Stage]>,
+    pub(super) domain: Domain,
+    pub(super) limits: Limits,
+    budget: Budget,
+    input_unit: Unit,
+    output_unit: Unit,
+}
+
+/// Checks what the fields of a transform mean together, and makes the form that runs.
+///
+/// Fails with `InvalidContent` and the field's path.
+pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
+    content::check(transform)?;
+    let input_unit = super::check::unit(&transform.input_unit, "", "input_unit")?;
+    let output_unit = super::check::unit(&transform.output_unit, "", "output_unit")?;
+    let mut known = stage::Known::Exactly(input_unit.clone());
+    let mut stages = Vec::with_capacity(transform.pipeline.len());
+    for (at, spec) in transform.pipeline.iter().enumerate() {
+        let (stage, unit) = stage::compile(spec, known, &format!("pipeline[{at}]"))?;
+        stages.push(stage);
+        known = unit;
+    }
+    stage::fits(&known, &output_unit, "output_unit")?;
+    Ok(Compiled {
+        stages: stages.into(),
+        domain: Domain::compile(&transform.domain)?,
+        limits: transform.limits.clone(),
+        budget: content::budget(transform),
+        input_unit,
+        output_unit,
+    })
+}
+
+impl Compiled {
+    /// The roles of the covariates that are looked at, in the order in which they are given.
+    pub fn covariates(&self) -> &[String] {
+        &self.domain.roles
+    }
+
+    /// The unit of raw readings.
+    pub fn input_unit(&self) -> &Unit {
+        &self.input_unit
+    }
+
+    /// The unit of calibrated values.
+    pub fn output_unit(&self) -> &Unit {
+        &self.output_unit
+    }
+
+    /// Calibrates one reading. Allocates nothing.
+    ///
+    /// A raw value that is not finite, and a result that overflows, give no value.
+    pub fn apply(&self, input: &Input<'_>) -> Output {
+        let mut excess = Excess::default();
+        let entered = self.domain.enter(input.raw, &mut excess);
+        self.domain.look_around(input.covariates, &mut excess);
+        let point = self.run(entered, input.raw - entered);
+        let u = self.uncertainty(&point, input);
+        excess.outside |= point.outside;
+        excess.square += point.excess;
+        self.domain.leave(point.value, u, &mut excess);
+        let out = if excess.outside || excess.missing {
+            let verdict = self.domain.judge(point.value, u, excess);
+            Output { value: verdict.value, u: verdict.u, state: verdict.state, reasons: verdict.reasons }
+        } else {
+            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE }
+        };
+        // the point too: clamping could make a number of what is none
+        let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
+        if finite { out } else { overflow() }
+    }
+
+    /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
+    #[inline]
+    pub(super) fn run(&self, x: f64, moved: f64) -> Point {
+        let hold = self.domain.holds();
+        self.stages.iter().fold(Point::start(x, moved), |point, stage| stage.apply(point, hold))
+    }
+
+    #[inline]
+    fn uncertainty(&self, point: &Point, input: &Input<'_>) -> Option<f64> {
+        self.budget.combine(&Contribution {
+            value: point.value,
+            sensitivity: point.sensitivity,
+            parameters: point.variance,
+            // one that is no uncertainty is as good as none
+            u_raw: input.u_raw.filter(|u| *u >= 0.0),
+            age_days: input.age_days,
+        })
+    }
+}
+
+#[cold]
+fn overflow() -> Output {
+    let reasons = Reasons::of(ReasonCode::OutOfDomain);
+    Output { value: None, u: None, state: State::Invalid, reasons }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! What the fields of a transform must mean together, apart from the stages and the domain.
+
+use jiff::SignedDuration;
+
+use super::artifact::{
+    Cohort, ContentError, DriftModel, DriftPer, Limits, MAX_STAGES, Rollout, RolloutMode, SCHEMA, Transform,
+    UncertaintySpec,
+};
+use super::check::{invalid, not_negative, positive, within};
+use super::stage::StageSpec;
+use crate::domain::uncertainty::budget::{Budget, Drift};
+
+/// Checks everything that is not a stage, a unit or a range.
+pub(super) fn check(transform: &Transform) -> Result<(), ContentError> {
+    if transform.schema != SCHEMA {
+        return Err(invalid("", "schema", &format!("expected {SCHEMA}")));
+    }
+    if transform.quantity.trim().is_empty() {
+        return Err(invalid("", "quantity", "name what is measured"));
+    }
+    if transform.pipeline.len() > MAX_STAGES {
+        return Err(invalid("", "pipeline", &format!("at most {MAX_STAGES} stages")));
+    }
+    if transform.replaces.contains(&transform.id) {
+        return Err(invalid("", "replaces", "a transform cannot replace itself; raise its version"));
+    }
+    check_times(transform)?;
+    check_cohorts(&transform.cohorts)?;
+    check_uncertainty(&transform.uncertainty)?;
+    check_limits(&transform.limits, transform.domain.input.is_some())?;
+    transform.rollout.as_ref().map_or(Ok(()), check_rollout)
+}
+
+fn check_times(transform: &Transform) -> Result<(), ContentError> {
+    if transform.expires <= transform.issued_at {
+        return Err(invalid("", "expires", "expected a time after issued_at"));
+    }
+    match transform.not_before {
+        Some(start) if start >= transform.expires => {
+            Err(invalid("", "not_before", "expected a time before expires"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_cohorts(cohorts: &[Cohort]) -> Result<(), ContentError> {
+    for (at, cohort) in cohorts.iter().enumerate() {
+        let path = format!("cohorts[{at}]");
+        if cohort.name.trim().is_empty() || cohorts[..at].iter().any(|other| other.name == cohort.name) {
+            return Err(invalid(&path, "name", "expected a name of its own"));
+        }
+        if cohort.when.covariate.trim().is_empty() {
+            return Err(invalid(&path, "when.covariate", "name the covariate's role"));
+        }
+        let fits = match (cohort.when.above, cohort.when.below) {
+            (Some(above), Some(below)) => above < below && above.is_finite() && below.is_finite(),
+            (Some(bound), None) | (None, Some(bound)) => bound.is_finite(),
+            (None, None) => false,
+        };
+        if !fits {
+            return Err(invalid(&path, "when", "state below, above, or both with above under below"));
+        }
+        // Applying the common pipeline in its place would be a silent miscalibration.
+        if !cohort.pipeline.is_empty() {
+            let problem = "stages of a cohort are not available in this version: leave the list empty";
+            return Err(invalid(&path, "pipeline", problem));
+        }
+    }
+    Ok(())
+}
+
+fn check_uncertainty(spec: &UncertaintySpec) -> Result<(), ContentError> {
+    let path = "uncertainty";
+    not_negative(spec.residual_std, path, "residual_std")?;
+    positive(spec.degrees_of_freedom, path, "degrees_of_freedom")?;
+    not_negative(spec.raw_std_at_fit, path, "raw_std_at_fit")?;
+    not_negative(spec.reference_systematic, path, "reference_systematic")?;
+    longer_than_nothing(spec.averaging, path, "averaging")?;
+    let Some(drift) = &spec.drift else { return Ok(()) };
+    not_negative(Some(drift.offset), path, "drift.offset")?;
+    not_negative(Some(drift.gain), path, "drift.gain")?;
+    match (drift.model, drift.per) {
+        (DriftModel::RandomWalk, DriftPer::SqrtDay) | (DriftModel::Trend, DriftPer::Day) => Ok(()),
+        _ => Err(invalid(path, "drift.per", "random_walk goes per sqrt_day, trend per day")),
+    }
+}
+
+fn check_limits(limits: &Limits, has_input: bool) -> Result<(), ContentError> {
+    positive(limits.max_step, "limits", "max_step")?;
+    if has_input {
+        return Ok(());
+    }
+    let problem = "needs domain.input: over which readings it holds";
+    match limits {
+        Limits { max_step: Some(_), .. } => Err(invalid("limits", "max_step", problem)),
+        Limits { monotone: true, .. } => Err(invalid("limits", "monotone", problem)),
+        _ => Ok(()),
+    }
+}
+
+fn check_rollout(rollout: &Rollout) -> Result<(), ContentError> {
+    rollout.percent.map_or(Ok(()), |percent| within(percent, 0.0..=100.0, "rollout", "percent"))?;
+    if rollout.mode == RolloutMode::Canary && rollout.percent.is_none() {
+        return Err(invalid("rollout", "percent", "a canary needs a share of the gateways"));
+    }
+    longer_than_nothing(rollout.bake, "rollout", "bake")?;
+    let Some(gate) = &rollout.gate else { return Ok(()) };
+    positive(gate.max_rmse_ratio, "rollout.gate", "max_rmse_ratio")?;
+    not_negative(gate.max_bias, "rollout.gate", "max_bias")
+}
+
+fn longer_than_nothing(time: Option<SignedDuration>, path: &str, field: &str) -> Result<(), ContentError> {
+    match time {
+        Some(time) if !time.is_positive() => Err(invalid(path, field, "expected a time longer than nothing")),
+        _ => Ok(()),
+    }
+}
+
+/// The budget of a transform whose content was checked.
+pub(super) fn budget(transform: &Transform) -> Budget {
+    let spec = &transform.uncertainty;
+    let square = |value: Option<f64>| value.map_or(0.0, |value| value * value);
+    let drift = spec.drift.as_ref().map_or(Drift::default(), |drift| Drift {
+        offset: drift.offset * drift.offset,
+        gain: drift.gain * drift.gain,
+        trend: drift.model == DriftModel::Trend,
+    });
+    let stated = spec.residual_std.is_some()
+        || spec.reference_systematic.is_some()
+        || spec.drift.is_some()
+        || transform.pipeline.iter().any(states_covariance);
+    Budget {
+        stated,
+        constant: square(spec.residual_std) + square(spec.reference_systematic),
+        raw_at_fit: square(spec.raw_std_at_fit),
+        drift,
+    }
+}
+
+fn states_covariance(stage: &StageSpec) -> bool {
+    match stage {
+        StageSpec::Offset(spec) => spec.covariance.is_some(),
+        StageSpec::Affine(spec) => spec.covariance.is_some(),
+        StageSpec::Polynomial(spec) => spec.covariance.is_some(),
+        StageSpec::Table(_) | StageSpec::Unit(_) => false,
+    }
+}

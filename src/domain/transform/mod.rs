@@ -1,0 +1,18 @@
+//! Calibration transforms: the signed artifact, its stages, and the compiled form that runs.
+
+pub mod affine;
+pub mod artifact;
+mod check;
+mod compiled;
+mod content;
+mod domain;
+pub mod limits;
+pub mod offset;
+pub mod polynomial;
+pub mod stage;
+pub mod table;
+#[cfg(test)]
+mod testing;
+pub mod unit;
+
+pub use compiled::{Compiled, Input, Output, compile};

@@ -1,0 +1,17 @@
+//! Whom to believe: envelopes, keys, the trust root, and the checks of an artifact in their order.
+//!
+//! Everything is pure: the time, the floors and what runs on the sensors are arguments, and what the caller
+//! gets is a [`verify::Verified`] to put into force, or a [`reason::Refusal`] that changes nothing.
+
+pub mod envelope;
+pub mod key;
+pub mod reason;
+pub mod root;
+pub mod scope;
+pub mod signers;
+pub mod slot;
+pub mod target;
+pub mod time;
+pub mod verify;
+
+mod content;

@@ -1,0 +1,131 @@
+//! What is in force on a sensor, and what was accepted before: the floor and slot decisions.
+
+use std::sync::Arc;
+
+use super::reason::{Reason, Refusal};
+use super::root::RoleName;
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::transform::Compiled;
+use crate::domain::transform::artifact::Transform;
+
+/// The newest (epoch, version) that was accepted of a transform id; never falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Floor {
+    /// Epoch.
+    pub epoch: u64,
+    /// Version within the epoch.
+    pub version: u64,
+    /// Digest of the artifact that set the floor.
+    pub digest: Digest,
+}
+
+/// What gives a sensor its values before the artifact in question.
+#[derive(Debug, Clone, Default)]
+pub enum Before {
+    /// Nothing: they are raw.
+    #[default]
+    Raw,
+    /// This transform.
+    Active(Arc<Compiled>),
+    /// Not known here (away from the gateway): steps are not judged.
+    Unknown,
+}
+
+/// One sensor's slot: the fleet's transform, and the maintenance one that overlays it.
+#[derive(Debug, Clone, Default)]
+pub struct Slot {
+    /// The fleet transform id that owns the sensor.
+    pub active_id: Option<Id>,
+    /// Digest of the maintenance transform in force over it.
+    pub local: Option<Digest>,
+    /// What runs now, of whichever kind: steps are judged against it.
+    pub before: Before,
+}
+
+/// What putting a transform into force changes besides itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Fleet transform ids that lose these sensors.
+    pub retires: Vec<(SensorId, Id)>,
+    /// Maintenance transforms that give way on these sensors.
+    pub supersedes: Vec<(SensorId, Digest)>,
+}
+
+/// Whether the ledger already holds these very bytes as the newest of their id.
+///
+/// # Errors
+/// `rolled_back_version`, `conflicting_version`.
+pub fn check_floor(transform: &Transform, digest: Digest, floor: Option<Floor>) -> Result<bool, Refusal> {
+    let Some(floor) = floor else { return Ok(false) };
+    let (id, epoch, version) = (&transform.id, transform.epoch, transform.version);
+    // "The floor is (epoch, version) per id; it [...] never falls"
+    if (epoch, version) < (floor.epoch, floor.version) {
+        let (e, v) = (floor.epoch, floor.version);
+        return Err(Refusal::new(
+            Reason::RolledBackVersion,
+            format!("{id} epoch {epoch} version {version} is older than the accepted epoch {e} version {v}"),
+        ));
+    }
+    if (epoch, version) > (floor.epoch, floor.version) {
+        return Ok(false);
+    }
+    // "Same version with another digest: `conflicting_version`."
+    if digest != floor.digest {
+        let accepted = floor.digest;
+        return Err(Refusal::new(
+            Reason::ConflictingVersion,
+            format!(
+                "{id} version {version} was accepted with digest {accepted}; give the change a new version"
+            ),
+        ));
+    }
+    Ok(true)
+}
+
+/// Whether the transform may take these sensors' slots, and what gives way to it.
+///
+/// # Errors
+/// `conflict`, `local_in_force`.
+pub fn check_slots<'a>(
+    transform: &Transform,
+    role: RoleName,
+    slots: impl Iterator<Item = (&'a SensorId, &'a Slot)>,
+) -> Result<Changes, Refusal> {
+    let mut changes = Changes::default();
+    if role == RoleName::Maintenance {
+        // "A maintenance transform overlays the fleet's and never retires it"
+        return Ok(changes);
+    }
+    let mut local = None;
+    for (sensor, slot) in slots {
+        // "Another id needs `replaces: [old]` (which retires the old one there), else `conflict`."
+        if let Some(owner) = slot.active_id.as_ref().filter(|owner| **owner != transform.id) {
+            if !transform.replaces.contains(owner) {
+                let id = &transform.id;
+                return Err(Refusal::new(
+                    Reason::Conflict,
+                    format!("sensor {sensor} belongs to {owner}; {id} takes it only with `replaces`"),
+                ));
+            }
+            changes.retires.push((sensor.clone(), owner.clone()));
+        }
+        // "a fleet transform takes its place only when it names its digest in `supersedes`"
+        if let Some(digest) = slot.local {
+            match transform.supersedes.contains(&digest) {
+                true => changes.supersedes.push((sensor.clone(), digest)),
+                false => local = local.or(Some((sensor, digest))),
+            }
+        }
+    }
+    match local {
+        None => Ok(changes),
+        Some((sensor, digest)) => Err(Refusal::new(
+            Reason::LocalInForce,
+            format!("sensor {sensor} runs a maintenance transform; to end it, name {digest} in `supersedes`"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

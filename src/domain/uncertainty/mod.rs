@@ -1,0 +1,4 @@
+//! Uncertainty of calibrated values, by the propagation of the GUM (JCGM 100:2008, 5.1 and 5.2).
+
+pub mod budget;
+pub mod covariance;

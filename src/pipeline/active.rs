@@ -1,0 +1,34 @@
+//! The transform in force at a sensor, ready to apply.
+
+use std::sync::Arc;
+
+use crate::domain::id::SensorId;
+use crate::domain::sample::TransformRef;
+use crate::domain::time::Timestamp;
+use crate::domain::transform::Compiled;
+
+/// A verified transform, compiled, with what a reading must say about it.
+#[derive(Debug)]
+pub struct Active {
+    /// What a reading names.
+    pub reference: Arc<TransformRef>,
+    /// The compiled stages.
+    pub compiled: Arc<Compiled>,
+    /// UCUM code of the calibrated value.
+    pub unit: Arc<str>,
+    /// When it was issued: the age of the calibration counts from here.
+    pub issued_at: Timestamp,
+    /// When it expires.
+    pub expires: Timestamp,
+    /// When it came into force here.
+    pub since: Timestamp,
+}
+
+/// Asks the pipeline to change what is in force at a sensor, between two readings.
+#[derive(Debug)]
+pub struct Change {
+    /// Where.
+    pub sensor: SensorId,
+    /// What from now on; `None`: nothing, readings go out raw.
+    pub active: Option<Arc<Active>>,
+}

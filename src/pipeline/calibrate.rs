@@ -1,0 +1,163 @@
+//! One sample, one reading: apply the transform in force and say what the result is worth.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::active::Active;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::quality::{ReasonCode, Reasons, State};
+use crate::domain::sample::{Reading, Sample};
+use crate::domain::sensor::Sensor;
+use crate::domain::time::Timestamp;
+use crate::domain::transform::Input;
+
+/// A covariate's value older than this is not used, in microseconds.
+const COVARIATE_MAX_AGE: i64 = 15 * 60 * 1_000_000;
+/// Covariates of one transform, at most; more are treated as missing.
+const MAX_COVARIATES: usize = 8;
+const DAY_MICROS: f64 = 86_400e6;
+
+/// What happens at the expiry of the transform in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExpired {
+    /// It stays, flagged.
+    Keep,
+    /// Readings go out raw.
+    Uncalibrated,
+}
+
+/// One sensor in the pipeline.
+#[derive(Debug)]
+struct Slot {
+    sensor: Arc<Sensor>,
+    active: Option<Arc<Active>>,
+    last_seq: Option<u64>,
+    latest: Option<(Timestamp, f64)>,
+}
+
+/// All sensors in the pipeline, with what is in force at each.
+#[derive(Debug)]
+pub struct Calibrator {
+    slots: Vec<Slot>,
+    index: HashMap<SensorId, usize>,
+    waiting: HashMap<SensorId, Arc<Active>>,
+    last_seqs: HashMap<SensorId, u64>,
+    on_expired: OnExpired,
+}
+
+/// What holds for every sample of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// Whether it can be believed.
+    pub trusted: bool,
+}
+
+impl Calibrator {
+    /// No sensors yet; `last_seqs` are the sequence numbers of their last readings before the start.
+    pub fn new(last_seqs: HashMap<SensorId, u64>, on_expired: OnExpired) -> Calibrator {
+        Calibrator { slots: Vec::new(), index: HashMap::new(), waiting: HashMap::new(), last_seqs, on_expired }
+    }
+
+    /// Whether the sensor has a place already.
+    pub fn knows(&self, sensor: &SensorId) -> bool {
+        self.index.contains_key(sensor)
+    }
+
+    /// Makes a place for a sensor.
+    pub fn add(&mut self, sensor: Arc<Sensor>) {
+        let active = self.waiting.remove(&sensor.id);
+        let last_seq = self.last_seqs.remove(&sensor.id);
+        self.index.insert(sensor.id.clone(), self.slots.len());
+        self.slots.push(Slot { sensor, active, last_seq, latest: None });
+    }
+
+    /// Changes what is in force at a sensor; one that is not known yet gets it on first sight.
+    pub fn set_active(&mut self, sensor: &SensorId, active: Option<Arc<Active>>) {
+        match self.index.get(sensor) {
+            Some(index) => self.slots[*index].active = active,
+            None => match active {
+                Some(active) => drop(self.waiting.insert(sensor.clone(), active)),
+                None => drop(self.waiting.remove(sensor)),
+            },
+        }
+    }
+
+    /// Turns a sample into the reading numbered `seq`; `None` if its sensor has no place.
+    pub fn reading(&mut self, sample: &Sample, seq: u64, moment: Moment) -> Option<Reading> {
+        let index = *self.index.get(&sample.sensor)?;
+        let time = sample.device_time.unwrap_or(sample.gateway_time);
+        let mut reading = self.blank(index, sample, seq, time);
+        if !moment.trusted {
+            reading.reasons = reading.reasons.with(ReasonCode::TimeUntrusted);
+            reading.state = State::Suspect;
+        }
+        match sample.raw {
+            None => reading.state = State::Missing,
+            Some(raw) => self.calibrate(index, sample, raw, moment, &mut reading),
+        }
+        let slot = &mut self.slots[index];
+        slot.last_seq = Some(seq);
+        if let Some(value) = reading.value.or(reading.raw.filter(|_| reading.transform.is_none())) {
+            slot.latest = Some((sample.gateway_time, value));
+        }
+        Some(reading)
+    }
+
+    fn blank(&self, index: usize, sample: &Sample, seq: u64, time: Timestamp) -> Reading {
+        let slot = &self.slots[index];
+        Reading {
+            sensor: slot.sensor.id.clone(),
+            seq,
+            after: slot.last_seq,
+            time,
+            received: sample.gateway_time,
+            raw: sample.raw,
+            value: None,
+            u: None,
+            unit: slot.active.as_ref().map_or(&slot.sensor.unit, |active| &active.unit).clone(),
+            state: State::Valid,
+            reasons: Reasons::NONE,
+            transform: None,
+        }
+    }
+
+    fn calibrate(&self, index: usize, sample: &Sample, raw: f64, moment: Moment, reading: &mut Reading) {
+        let slot = &self.slots[index];
+        let expired = |active: &Active| moment.trusted && moment.now > active.expires;
+        let Some(active) = slot.active.as_ref().filter(|a| self.on_expired == OnExpired::Keep || !expired(a)) else {
+            reading.unit = slot.sensor.unit.clone();
+            reading.state = reading.state.max(State::Suspect);
+            reading.reasons = reading.reasons.with(ReasonCode::RawOnly);
+            return;
+        };
+        let mut values = [None; MAX_COVARIATES];
+        let roles = active.compiled.covariates();
+        for (value, role) in values.iter_mut().zip(roles) {
+            *value = slot.sensor.covariates.get(role).and_then(|id| self.covariate(id, sample.gateway_time));
+        }
+        let age_days = moment.now.micros_since(active.issued_at).max(0) as f64 / DAY_MICROS;
+        let input = Input {
+            raw,
+            u_raw: sample.u.or(slot.sensor.uncertainty),
+            covariates: &values[..roles.len().min(MAX_COVARIATES)],
+            age_days,
+        };
+        let output = active.compiled.apply(&input);
+        reading.value = output.value;
+        reading.u = output.u;
+        reading.state = reading.state.max(output.state);
+        reading.reasons = reading.reasons.union(output.reasons);
+        if expired(active) {
+            reading.state = reading.state.max(State::Suspect);
+            reading.reasons = reading.reasons.with(ReasonCode::TransformExpired);
+        }
+        reading.transform = Some(active.reference.clone());
+    }
+
+    fn covariate(&self, sensor: &Id, now: Timestamp) -> Option<f64> {
+        let (at, value) = self.slots[*self.index.get(sensor)?].latest?;
+        (now.micros_since(at).abs() <= COVARIATE_MAX_AGE).then_some(value)
+    }
+}

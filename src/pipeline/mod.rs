@@ -1,0 +1,6 @@
+//! From samples to readings: apply what is in force, number, hand to the store and to the sinks.
+
+pub mod active;
+pub mod calibrate;
+pub mod run;
+pub mod time;

@@ -1,0 +1,174 @@
+//! The pipeline task: serves every source in turn, so that a flood from one blocks only itself.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::active::Change;
+use super::calibrate::{Calibrator, Moment};
+use super::time::TimeCheck;
+use crate::domain::sample::{AckToken, Reading, Sample};
+use crate::domain::sequence::Numbers;
+use crate::runtime::clock::Clock;
+use crate::source::binding::Sensors;
+use crate::store::{Store, StoreError};
+use crate::sync::link::Link;
+use crate::telemetry::metrics::Metrics;
+
+/// Samples taken from one source before the next has its turn.
+const TURN: usize = 64;
+
+/// Asks the pipeline for something, between two readings.
+#[derive(Debug)]
+pub enum Request {
+    /// Put these changes in force together.
+    Activate(Vec<Change>, oneshot::Sender<()>),
+    /// Take what the sources have delivered so far, nothing more, and end.
+    Finish,
+}
+
+/// Everything the pipeline works with.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// One channel for each source; it closes when the source has ended.
+    pub sources: Vec<mpsc::Receiver<Sample>>,
+    /// Requests from the link.
+    pub requests: mpsc::Receiver<Request>,
+    /// All sensors.
+    pub sensors: Sensors,
+    /// What is in force.
+    pub calibrator: Calibrator,
+    /// Sequence numbers.
+    pub numbers: Numbers,
+    /// Where readings are kept.
+    pub store: Store,
+    /// Where readings are published.
+    pub links: Vec<Link>,
+    /// Whether the clock can be believed.
+    pub time: TimeCheck,
+    /// The time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+enum Work {
+    Samples,
+    Request(Request),
+    Ended,
+}
+
+impl Pipeline {
+    /// Runs until [`Request::Finish`], and answers with the last sequence number given (0 if none was).
+    ///
+    /// # Errors
+    /// The store has ended: nothing can be kept any more.
+    pub async fn run(mut self) -> Result<u64, StoreError> {
+        let mut turn = 0;
+        let mut finishing = false;
+        let mut last = 0;
+        let mut batch = Batch::default();
+        loop {
+            match self.next(&mut turn, finishing, &mut batch.samples).await {
+                Work::Ended => return Ok(last),
+                Work::Request(Request::Finish) => {
+                    finishing = true;
+                    self.sources.iter_mut().for_each(mpsc::Receiver::close);
+                }
+                Work::Request(request) => self.serve(request),
+                Work::Samples => last = self.take(&mut batch).await?.unwrap_or(last),
+            }
+        }
+    }
+
+    /// Waits for samples of the source whose turn it is, or of the next that has some, or for a request.
+    async fn next(&mut self, turn: &mut usize, finishing: bool, samples: &mut Vec<Sample>) -> Work {
+        let (sources, requests) = (&mut self.sources, &mut self.requests);
+        poll_fn(|context| {
+            if let Poll::Ready(Some(request)) = requests.poll_recv(context) {
+                return Poll::Ready(Work::Request(request));
+            }
+            let count = sources.len();
+            let mut open = false;
+            for index in (0..count).map(|offset| (*turn + offset) % count) {
+                match sources[index].poll_recv_many(context, samples, TURN) {
+                    Poll::Ready(0) => {}
+                    Poll::Ready(_) => {
+                        *turn = (index + 1) % count;
+                        return Poll::Ready(Work::Samples);
+                    }
+                    Poll::Pending => open = true,
+                }
+            }
+            if finishing && !open { Poll::Ready(Work::Ended) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Finish => {}
+            Request::Activate(changes, done) => {
+                for change in changes {
+                    self.calibrator.set_active(&change.sensor, change.active);
+                }
+                // Whoever asked may have given up waiting; the change stands all the same.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    /// Makes readings of the samples and hands them on; answers with the last number given.
+    async fn take(&mut self, batch: &mut Batch) -> Result<Option<u64>, StoreError> {
+        let moment = self.moment();
+        let Batch { samples, readings, acks } = batch;
+        for sample in samples.drain(..) {
+            if !self.calibrator.knows(&sample.sensor)
+                && let Some(sensor) = self.sensors.get(&sample.sensor)
+            {
+                self.calibrator.add(sensor);
+            }
+            let seq = self.number().await?;
+            readings.extend(self.calibrator.reading(&sample, seq, moment));
+            acks.extend(sample.ack);
+        }
+        let last = readings.last().map(|reading| reading.seq);
+        for link in &self.links {
+            link.offer(readings);
+        }
+        self.store.append(readings, acks).await?;
+        for link in &self.links {
+            link.appended();
+        }
+        Ok(last)
+    }
+
+    fn moment(&mut self) -> Moment {
+        let now = self.clock.now();
+        if let Some(jump) = self.time.observe(now, self.clock.monotonic()) {
+            let direction = if jump.micros < 0 { "back" } else { "forward" };
+            self.metrics.clock_jumps.get_or_create(&vec![("direction", direction.to_owned())]).inc();
+            let seconds = jump.micros as f64 / 1e6;
+            tracing::warn!("the clock jumped by {seconds:.1} s to {now}; readings keep their order by sequence number");
+        }
+        Moment { now, trusted: self.time.trusts(now) }
+    }
+
+    async fn number(&mut self) -> Result<u64, StoreError> {
+        loop {
+            if let Some(number) = self.numbers.take() {
+                return Ok(number);
+            }
+            self.numbers.add(self.store.reserve().await?);
+        }
+    }
+}
+
+/// Buffers that are used again for each batch.
+#[derive(Default)]
+struct Batch {
+    samples: Vec<Sample>,
+    readings: Vec<Reading>,
+    acks: Vec<AckToken>,
+}

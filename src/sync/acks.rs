@@ -1,0 +1,116 @@
+//! Upstream acknowledgements: in arrival order, only after the commit, never for an earlier connection.
+
+use std::collections::VecDeque;
+
+use crate::domain::sample::AckToken;
+
+/// Upstream messages of one connection that wait for their commit.
+#[derive(Debug, Default)]
+pub struct UpstreamAcks {
+    connection: u32,
+    next: u64,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    position: u64,
+    packet: u16,
+    done: bool,
+}
+
+impl UpstreamAcks {
+    /// Forgets everything: the broker will send again what it saw no acknowledgement for.
+    pub fn reconnected(&mut self) {
+        self.connection = self.connection.wrapping_add(1);
+        self.next = 0;
+        self.waiting.clear();
+    }
+
+    /// Notes a message that arrived as `packet`; `source` goes into its token.
+    pub fn arrived(&mut self, source: u16, packet: u16) -> AckToken {
+        let token = AckToken { source, connection: self.connection, position: self.next };
+        self.waiting.push_back(Waiting { position: self.next, packet, done: false });
+        self.next += 1;
+        token
+    }
+
+    /// Marks a message as safely stored (or as one that will never be); stale tokens are ignored.
+    pub fn done(&mut self, token: AckToken) {
+        let Some(first) = self.waiting.front().map(|w| w.position) else { return };
+        if token.connection != self.connection || token.position < first {
+            return;
+        }
+        let index = usize::try_from(token.position - first).unwrap_or(usize::MAX);
+        if let Some(waiting) = self.waiting.get_mut(index) {
+            waiting.done = true;
+        }
+    }
+
+    /// The next packet to acknowledge, if the oldest message is done.
+    pub fn ready(&self) -> Option<u16> {
+        self.waiting.front().filter(|w| w.done).map(|w| w.packet)
+    }
+
+    /// Removes what [`UpstreamAcks::ready`] named, once it was handed to the client.
+    pub fn sent(&mut self) {
+        self.waiting.pop_front();
+    }
+
+    /// Messages that wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(acks: &mut UpstreamAcks) -> Vec<u16> {
+        let mut out = Vec::new();
+        while let Some(packet) = acks.ready() {
+            out.push(packet);
+            acks.sent();
+        }
+        out
+    }
+
+    #[test]
+    fn acknowledges_in_arrival_order_whatever_the_commit_order() {
+        let mut acks = UpstreamAcks::default();
+        let tokens: Vec<_> = [7, 8, 9].into_iter().map(|packet| acks.arrived(0, packet)).collect();
+        acks.done(tokens[1]);
+        assert!(drain(&mut acks).is_empty());
+        acks.done(tokens[0]);
+        assert_eq!(drain(&mut acks), [7, 8]);
+        acks.done(tokens[2]);
+        assert_eq!(drain(&mut acks), [9]);
+    }
+
+    #[test]
+    fn a_token_of_an_earlier_connection_acknowledges_nothing() {
+        let mut acks = UpstreamAcks::default();
+        let old = acks.arrived(0, 1);
+        acks.reconnected();
+        acks.arrived(0, 1);
+        acks.done(old);
+        assert!(drain(&mut acks).is_empty());
+    }
+
+    #[test]
+    fn a_token_twice_or_from_the_future_is_harmless() {
+        let mut acks = UpstreamAcks::default();
+        let token = acks.arrived(0, 1);
+        acks.done(token);
+        assert_eq!(drain(&mut acks), [1]);
+        acks.done(token);
+        acks.done(AckToken { position: 99, ..token });
+        assert!(acks.is_empty());
+    }
+}

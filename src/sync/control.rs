@@ -1,0 +1,150 @@
+//! The gateway's own messages: each is sent again until its acknowledgement, retained ones after every connect.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::domain::sequence::Gap;
+
+/// Messages that may wait; past this the oldest unsent one that is not retained is dropped and counted.
+pub const CAPACITY: usize = 4096;
+
+/// What to do once a message is acknowledged.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Purpose {
+    /// Nothing.
+    Plain,
+    /// Note in the history that this gap is announced.
+    Gap(Gap),
+}
+
+/// One outgoing QoS 1 message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Names it until it is acknowledged.
+    pub id: u64,
+    /// Where it goes.
+    pub topic: String,
+    /// What it says.
+    pub payload: Bytes,
+    /// Whether the broker keeps it.
+    pub retain: bool,
+    purpose: Purpose,
+    submitted: bool,
+}
+
+/// The queue of the gateway's own messages.
+#[derive(Debug, Default)]
+pub struct ControlOutbox {
+    next_id: u64,
+    waiting: VecDeque<Message>,
+    retained: BTreeMap<String, Bytes>,
+}
+
+impl ControlOutbox {
+    /// Queues a message. Answers how many older ones had to be dropped for it (0 or 1).
+    pub fn push(&mut self, topic: String, payload: Bytes, purpose: Purpose) -> usize {
+        self.enqueue(topic, payload, false, purpose)
+    }
+
+    /// Sets a retained message; it replaces one not yet sent and is sent again after every connect.
+    pub fn retain(&mut self, topic: String, payload: Bytes) -> usize {
+        self.retained.insert(topic.clone(), payload.clone());
+        self.waiting.retain(|message| message.submitted || !message.retain || message.topic != topic);
+        self.enqueue(topic, payload, true, Purpose::Plain)
+    }
+
+    fn enqueue(&mut self, topic: String, payload: Bytes, retain: bool, purpose: Purpose) -> usize {
+        let mut dropped = 0;
+        if self.waiting.len() >= CAPACITY
+            && let Some(index) = self.waiting.iter().position(|m| !m.submitted && !m.retain)
+        {
+            self.waiting.remove(index);
+            dropped = 1;
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.waiting.push_back(Message { id, topic, payload, retain, purpose, submitted: false });
+        dropped
+    }
+
+    /// The next message to hand to the client. Tell with [`ControlOutbox::submitted`].
+    pub fn next(&self) -> Option<&Message> {
+        self.waiting.iter().find(|message| !message.submitted)
+    }
+
+    /// Marks a message as handed to the client.
+    pub fn submitted(&mut self, id: u64) {
+        if let Some(message) = self.waiting.iter_mut().find(|message| message.id == id) {
+            message.submitted = true;
+        }
+    }
+
+    /// Removes an acknowledged message and says what to do now.
+    pub fn acked(&mut self, id: u64) -> Option<Purpose> {
+        let index = self.waiting.iter().position(|message| message.id == id)?;
+        self.waiting.remove(index).map(|message| message.purpose)
+    }
+
+    /// After a lost connection: everything unacknowledged is to be sent again.
+    pub fn rewind(&mut self) {
+        self.waiting.iter_mut().for_each(|message| message.submitted = false);
+    }
+
+    /// After a connect: the retained messages are to be sent, whatever the broker still has.
+    pub fn connected(&mut self) {
+        for (topic, payload) in self.retained.clone() {
+            self.retain(topic, payload);
+        }
+    }
+
+    /// Whether every message is acknowledged.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[test]
+    fn a_message_is_sent_again_until_it_is_acknowledged() {
+        let mut outbox = ControlOutbox::default();
+        outbox.push("ack".into(), bytes("1"), Purpose::Plain);
+        let id = outbox.next().unwrap().id;
+        outbox.submitted(id);
+        assert_eq!(outbox.next(), None);
+        outbox.rewind();
+        assert_eq!(outbox.next().unwrap().id, id);
+        assert_eq!(outbox.acked(id), Some(Purpose::Plain));
+        assert_eq!(outbox.acked(id), None);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_newer_retained_message_replaces_an_unsent_one_and_comes_back_after_a_connect() {
+        let mut outbox = ControlOutbox::default();
+        outbox.retain("status".into(), bytes("a"));
+        outbox.retain("status".into(), bytes("b"));
+        let message = outbox.next().unwrap().clone();
+        assert_eq!(message.payload, "b");
+        outbox.acked(message.id);
+        assert!(outbox.is_empty());
+        outbox.connected();
+        assert_eq!(outbox.next().unwrap().payload, "b");
+    }
+
+    #[test]
+    fn a_long_outage_drops_the_oldest_events_and_keeps_the_state() {
+        let mut outbox = ControlOutbox::default();
+        outbox.retain("status".into(), bytes("a"));
+        let dropped: usize = (0..CAPACITY).map(|_| outbox.push("ack".into(), bytes("x"), Purpose::Plain)).sum();
+        assert_eq!(dropped, 1);
+        assert_eq!(outbox.next().unwrap().topic, "status");
+    }
+}

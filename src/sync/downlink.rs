@@ -1,0 +1,105 @@
+//! Messages from above, on their way to the desk that judges them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::link::Link;
+use crate::domain::id::Id;
+use crate::domain::sample::AckToken;
+use crate::telemetry::metrics::Metrics;
+
+/// Messages that may wait to be judged.
+const MESSAGES: usize = 10_000;
+/// Bytes that may wait to be judged.
+const BYTES: usize = 8 * 1024 * 1024;
+
+/// A message from above.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The transform id that the topic names.
+    pub id: String,
+    /// What came.
+    pub payload: Bytes,
+    /// To be settled once it is judged.
+    pub token: Option<AckToken>,
+}
+
+/// The way from the link to the desk, bounded in messages and bytes.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    sender: mpsc::Sender<Arrived>,
+    held: Arc<AtomicUsize>,
+    branches: Vec<String>,
+    metrics: Metrics,
+}
+
+/// The desk's end of the [`Inbox`].
+#[derive(Debug)]
+pub struct Outbound {
+    receiver: mpsc::Receiver<Arrived>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Outbound {
+    /// The next message; `None` once the link is gone.
+    pub async fn next(&mut self) -> Option<Arrived> {
+        let arrived = self.receiver.recv().await?;
+        self.held.fetch_sub(arrived.payload.len(), Ordering::Relaxed);
+        Some(arrived)
+    }
+}
+
+/// Makes an inbox for the branches of `fleet` that concern this gateway and its groups.
+pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inbox, Outbound) {
+    let (sender, receiver) = mpsc::channel(MESSAGES);
+    let held = Arc::new(AtomicUsize::new(0));
+    let down = format!("calibd/1/{fleet}/down");
+    let mut branches = vec![format!("{down}/all/transform/"), format!("{down}/gw/{gateway}/transform/")];
+    branches.extend(groups.iter().map(|group| format!("{down}/group/{group}/transform/")));
+    let inbox = Inbox { sender, held: held.clone(), branches, metrics: metrics.clone() };
+    (inbox, Outbound { receiver, held })
+}
+
+impl Inbox {
+    /// The filters to subscribe to.
+    pub fn filters(&self) -> Vec<String> {
+        self.branches.iter().map(|branch| format!("{branch}+")).collect()
+    }
+
+    /// Whether a topic is below one of the branches.
+    pub fn is_ours(&self, topic: &str) -> bool {
+        self.branches.iter().any(|branch| topic.strip_prefix(branch.as_str()).is_some_and(|id| !id.contains('/')))
+    }
+
+    /// Passes a message on. One that cannot be kept is counted and settled: a retained artifact
+    /// comes again with the next connection.
+    pub fn put(&self, topic: &[u8], payload: &Bytes, token: Option<AckToken>, link: &Link) {
+        let id = String::from_utf8_lossy(topic.rsplit(|b| *b == b'/').next().unwrap_or_default()).into_owned();
+        let problem = if payload.is_empty() {
+            // Removing a retained message changes nothing.
+            "emptied"
+        } else if self.held.load(Ordering::Relaxed) + payload.len() > BYTES {
+            "busy"
+        } else {
+            let size = payload.len();
+            // A copy, so that the network buffer behind the message is not kept alive.
+            match self.sender.try_send(Arrived { id, payload: Bytes::copy_from_slice(payload), token }) {
+                Ok(()) => {
+                    self.held.fetch_add(size, Ordering::Relaxed);
+                    return;
+                }
+                Err(_) => "busy",
+            }
+        };
+        if problem == "busy" {
+            tracing::error!("too many artifacts at once: one was left for the next connection; send fewer at a time");
+        }
+        self.metrics.downlink_ignored.get_or_create(&vec![("reason", problem.to_owned())]).inc();
+        if let Some(token) = token {
+            link.settled(token);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Drives one MQTT connection: connect, subscribe, pass events on; on any error start afresh.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{
+    Filter, Packet, PubAck, PubAckReason, Publish, SubAck, SubscribeReasonCode,
+};
+use rumqttc::v5::{Event, EventLoop};
+use rumqttc::Outgoing;
+use tokio::sync::Notify;
+
+use crate::runtime::backoff::full_jitter;
+use super::connect::{Broker, client};
+use super::downlink::Inbox;
+use super::link::Link;
+use crate::runtime::random;
+use crate::source::mqtt::intake::{Intake, Taken};
+use crate::telemetry::metrics::Metrics;
+
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Topics whose destination is remembered.
+const ROUTES: usize = 20_000;
+
+/// What one connection is for.
+#[derive(Debug)]
+pub struct Driver {
+    /// The broker.
+    pub broker: Broker,
+    /// The shared state.
+    pub link: Link,
+    /// MQTT sources that share this connection.
+    pub intakes: Vec<Intake>,
+    /// Where artifacts go, with the filters that select them.
+    pub inbox: Option<(Inbox, Vec<String>)>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Asks the driver to end; what is under way is dropped.
+    pub end: std::sync::Arc<Notify>,
+}
+
+/// Where messages of a topic go.
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    Source(usize),
+    Down,
+    Nowhere,
+}
+
+impl Driver {
+    /// Runs until [`Driver::end`] is notified.
+    pub async fn run(mut self) {
+        let end = self.end.clone();
+        tokio::select! {
+            () = self.forever() => {}
+            () = end.notified() => {}
+        }
+        self.link.disconnected();
+    }
+
+    async fn forever(&mut self) {
+        let mut attempt = 0;
+        loop {
+            let problem = match client(&self.broker) {
+                Ok((client, events)) => {
+                    self.link.connecting(client);
+                    let (problem, was_connected) = self.session(events).await;
+                    if was_connected {
+                        attempt = 0;
+                    }
+                    problem
+                }
+                Err(error) => error.to_string(),
+            };
+            self.link.disconnected();
+            self.metrics.link_reconnects.inc();
+            let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
+            attempt = attempt.saturating_add(1);
+            let (host, port) = (&self.broker.host, self.broker.port);
+            for intake in &self.intakes {
+                intake.disconnected(&format!("broker {host}:{port}: {problem}"), wait);
+            }
+            tracing::warn!("broker {host}:{port}: {problem}; trying again in {:.1} s", wait.as_secs_f64());
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One connection, until it fails; answers why, and whether it had been accepted.
+    async fn session(&mut self, mut events: EventLoop) -> (String, bool) {
+        let mut routes = HashMap::new();
+        let mut accepted = false;
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::Publish(publish))) => self.incoming(publish, &mut routes),
+                Ok(Event::Incoming(Packet::PubAck(ack))) => self.acknowledged(&ack),
+                Ok(Event::Outgoing(Outgoing::Publish(packet))) => self.link.sent(packet),
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    accepted = true;
+                    self.subscribe(&mut events);
+                }
+                Ok(Event::Incoming(Packet::SubAck(ack))) => self.subscribed(&ack),
+                Ok(_) => {}
+                Err(error) => return (error.to_string(), accepted),
+            }
+        }
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        let sources = self.intakes.iter().map(|intake| (intake.filter().to_owned(), intake.qos()));
+        let down = self.inbox.iter().flat_map(|(_, filters)| filters.iter().map(|f| (f.clone(), 1)));
+        let qos = |level| if level == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        sources.chain(down).map(|(filter, level)| Filter::new(filter, qos(level))).collect()
+    }
+
+    /// Subscribes before anything else is in flight.
+    fn subscribe(&mut self, _events: &mut EventLoop) {
+        let filters = self.filters();
+        if filters.is_empty() || !self.link.subscribe(filters) {
+            self.link.connected();
+        }
+        for intake in &self.intakes {
+            intake.connected(&format!("{}:{}", self.broker.host, self.broker.port));
+        }
+        tracing::info!("connected to broker {}:{}", self.broker.host, self.broker.port);
+    }
+
+    fn subscribed(&self, ack: &SubAck) {
+        for (filter, code) in self.filters().iter().zip(&ack.return_codes) {
+            if !matches!(code, SubscribeReasonCode::Success(_)) {
+                tracing::error!(
+                    "the broker refused the subscription to {} ({code:?}); allow it in the broker's ACL",
+                    filter.path
+                );
+            }
+        }
+        self.link.connected();
+    }
+
+    fn acknowledged(&self, ack: &PubAck) {
+        let accepted = matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
+        self.link.acknowledged(ack.pkid, accepted, &format!("{:?}", ack.reason));
+    }
+
+    fn incoming(&mut self, publish: Publish, routes: &mut HashMap<Bytes, Route>) {
+        let route = match routes.get(&publish.topic) {
+            Some(route) => *route,
+            None => {
+                let route = self.route(&publish.topic);
+                if routes.len() < ROUTES && publish.topic.len() <= 256 {
+                    // A copy, so that the network buffer behind the message is not kept alive.
+                    routes.insert(Bytes::copy_from_slice(&publish.topic), route);
+                }
+                route
+            }
+        };
+        let token = |source| (publish.qos != QoS::AtMostOnce).then(|| self.link.arrived(source, publish.pkid));
+        match route {
+            Route::Source(index) => {
+                let Some(intake) = self.intakes.get_mut(index) else { return };
+                let token = token(intake.index());
+                let taken = intake.take(&publish.topic, &publish.payload, token);
+                if let (Some(token), Taken::Settled) = (token, taken) {
+                    self.link.settled(token);
+                }
+            }
+            Route::Down => {
+                let token = token(u16::MAX);
+                if let Some((inbox, _)) = &self.inbox {
+                    inbox.put(&publish.topic, &publish.payload, token, &self.link);
+                }
+            }
+            Route::Nowhere => {
+                let labels = vec![("reason", "unexpected_topic".to_owned())];
+                self.metrics.downlink_ignored.get_or_create(&labels).inc();
+                if let Some(token) = token(u16::MAX) {
+                    self.link.settled(token);
+                }
+            }
+        }
+    }
+
+    fn route(&self, topic: &[u8]) -> Route {
+        let Ok(topic) = std::str::from_utf8(topic) else { return Route::Nowhere };
+        if let Some(index) = self.intakes.iter().position(|intake| intake.matches(topic)) {
+            return Route::Source(index);
+        }
+        match &self.inbox {
+            Some((inbox, _)) if inbox.is_ours(topic) => Route::Down,
+            _ => Route::Nowhere,
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! The shared state of the MQTT link: what waits, what is under way, whose acknowledgement means what.
+//!
+//! It follows one recipe, because the client gives no token for a publish: every QoS 1 publish goes
+//! out through [`Link`] and pushes a token to a first-in-first-out list; the client's `Outgoing`
+//! event names the packet id for the oldest of them; the broker's PUBACK for that id is the token's.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rumqttc::v5::AsyncClient;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{Filter, Publish};
+use tokio::sync::Notify;
+
+use super::acks::UpstreamAcks;
+use super::control::{ControlOutbox, Purpose};
+use super::sink::{Seqs, Sink};
+use super::stream::Fetch;
+use crate::domain::sample::{AckToken, Reading};
+use crate::runtime::clock::Clock;
+use crate::telemetry::metrics::Metrics;
+
+/// QoS 1 publishes in the client at any time.
+const WINDOW: usize = 64;
+/// Packet ids in flight; the client allocates a slot for each.
+pub const IN_FLIGHT: u16 = 16;
+/// Requests that the client may hold, QoS 0 publishes and acknowledgements included.
+pub const REQUESTS: usize = 8192;
+/// How long a sink rests after the broker refused one of its messages.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// What a PUBACK is for.
+#[derive(Debug, Clone, PartialEq)]
+enum Token {
+    Control(u64),
+    Readings { sink: usize, seqs: Seqs, generation: u32 },
+}
+
+/// A handle to the link's state. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Link(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: Mutex<Inner>,
+    /// Wakes the task that fetches readings back from the store.
+    fetch: Notify,
+    /// Wakes whoever waits for the link to be drained.
+    progress: Notify,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct Inner {
+    client: Option<AsyncClient>,
+    ready: bool,
+    unappended: bool,
+    fifo: VecDeque<Token>,
+    in_flight: Vec<Option<Token>>,
+    sinks: Vec<Sink>,
+    control: ControlOutbox,
+    upstream: UpstreamAcks,
+    moved: Vec<usize>,
+    announced: Vec<crate::domain::sequence::Gap>,
+    scratch: Vec<u8>,
+}
+
+impl Link {
+    /// A link that is not connected yet.
+    pub fn new(sinks: Vec<Sink>, clock: Clock, metrics: Metrics) -> Link {
+        let inner = Inner {
+            client: None,
+            ready: false,
+            unappended: false,
+            fifo: VecDeque::new(),
+            in_flight: vec![None; usize::from(IN_FLIGHT) + 1],
+            sinks,
+            control: ControlOutbox::default(),
+            upstream: UpstreamAcks::default(),
+            moved: Vec::new(),
+            announced: Vec::new(),
+            scratch: Vec::with_capacity(512),
+        };
+        let (fetch, progress) = (Notify::new(), Notify::new());
+        Link(Arc::new(Shared { inner: Mutex::new(inner), fetch, progress, clock, metrics }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing panics while holding the lock.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes readings fresh from the pipeline, before they are handed to the store.
+    ///
+    /// Call [`Link::appended`] once the store has them.
+    pub fn offer(&self, readings: &[Reading]) {
+        let mut inner = self.lock();
+        inner.unappended = true;
+        let now = self.0.clock.monotonic();
+        for reading in readings {
+            inner.offer(reading, &self.0.metrics);
+        }
+        inner.pump(now, &self.0.metrics);
+    }
+
+    /// Tells that the store has every reading offered so far.
+    pub fn appended(&self) {
+        self.lock().unappended = false;
+        self.0.fetch.notify_one();
+    }
+
+    /// Notes a commit up to `seq`, and that the upstream messages of `acks` are safe.
+    pub fn committed(&self, seq: u64, acks: &[AckToken]) {
+        let mut inner = self.lock();
+        for sink in &mut inner.sinks {
+            if let Some(stream) = &mut sink.stream {
+                stream.committed(seq);
+            }
+        }
+        acks.iter().for_each(|token| inner.upstream.done(*token));
+        inner.send_upstream_acks();
+        drop(inner);
+        self.0.fetch.notify_one();
+        self.0.progress.notify_one();
+    }
+
+    /// Marks an upstream message as settled without a commit: it gave no reading.
+    pub fn settled(&self, token: AckToken) {
+        let mut inner = self.lock();
+        inner.upstream.done(token);
+        inner.send_upstream_acks();
+    }
+
+    /// Notes the arrival of an upstream QoS 1 message.
+    pub fn arrived(&self, source: u16, packet: u16) -> AckToken {
+        self.lock().upstream.arrived(source, packet)
+    }
+
+    /// Publishes one of the gateway's own messages at QoS 1, now or when the broker is back.
+    pub fn publish(&self, topic: String, payload: impl Into<Bytes>, purpose: Purpose) {
+        let dropped = self.lock().control.push(topic, payload.into(), purpose);
+        self.after_control(dropped);
+    }
+
+    /// Sets a retained message.
+    pub fn retain(&self, topic: String, payload: impl Into<Bytes>) {
+        let dropped = self.lock().control.retain(topic, payload.into());
+        self.after_control(dropped);
+    }
+
+    fn after_control(&self, dropped: usize) {
+        if dropped > 0 {
+            let labels = vec![("sink", "control".to_owned()), ("reason", "outbox_full".to_owned())];
+            self.0.metrics.publishes_dropped.get_or_create(&labels).inc_by(dropped as u64);
+        }
+        self.pump();
+    }
+
+    /// Hands to the client whatever may go now.
+    pub fn pump(&self) {
+        let now = self.0.clock.monotonic();
+        self.lock().pump(now, &self.0.metrics);
+        self.0.fetch.notify_one();
+    }
+
+    /// A new client is about to connect.
+    pub fn connecting(&self, client: AsyncClient) {
+        let mut inner = self.lock();
+        inner.client = Some(client);
+        inner.upstream.reconnected();
+    }
+
+    /// Subscribes; answers whether the client took the request.
+    pub fn subscribe(&self, filters: Vec<Filter>) -> bool {
+        self.lock().client.as_ref().is_some_and(|client| client.try_subscribe_many(filters).is_ok())
+    }
+
+    /// The broker has accepted the connection and the subscriptions.
+    pub fn connected(&self) {
+        let mut inner = self.lock();
+        inner.ready = true;
+        inner.control.connected();
+        drop(inner);
+        self.0.metrics.link_up.set(1);
+        self.pump();
+    }
+
+    /// The connection is lost: everything unacknowledged will be sent again on the next one.
+    pub fn disconnected(&self) {
+        let mut inner = self.lock();
+        inner.client = None;
+        inner.ready = false;
+        inner.fifo.clear();
+        inner.in_flight.iter_mut().for_each(|slot| *slot = None);
+        inner.control.rewind();
+        inner.sinks.iter_mut().for_each(Sink::rewind);
+        drop(inner);
+        self.0.metrics.link_up.set(0);
+        self.0.progress.notify_one();
+    }
+
+    /// The client has put a publish on its way as `packet` (0 for QoS 0).
+    pub fn sent(&self, packet: u16) {
+        if packet == 0 {
+            return;
+        }
+        let mut inner = self.lock();
+        let token = inner.fifo.pop_front();
+        if let Some(slot) = inner.in_flight.get_mut(usize::from(packet)) {
+            *slot = token;
+        }
+    }
+
+    /// The broker has answered for `packet`.
+    pub fn acknowledged(&self, packet: u16, accepted: bool, reason: &str) {
+        let now = self.0.clock.monotonic();
+        let mut inner = self.lock();
+        let token = inner.in_flight.get_mut(usize::from(packet)).and_then(Option::take);
+        if let Some(token) = token {
+            if accepted { inner.acked(token) } else { inner.refused(token, reason, now) }
+        }
+        inner.pump(now, &self.0.metrics);
+        drop(inner);
+        self.0.fetch.notify_one();
+        self.0.progress.notify_one();
+    }
+
+    /// The next readings to fetch from the store, as (sink, request); waits until there are some.
+    pub async fn wanted(&self) -> (usize, Fetch) {
+        loop {
+            if let Some(found) = self.lock().wanted() {
+                return found;
+            }
+            self.0.fetch.notified().await;
+        }
+    }
+
+    /// Takes the answer to [`Link::wanted`]; `None`: the store could not answer.
+    pub fn fetched(&self, sink: usize, fetch: Fetch, answer: Option<(Vec<Reading>, bool)>) {
+        let now = self.0.clock.monotonic();
+        let mut inner = self.lock();
+        if let Some(stream) = inner.sinks.get_mut(sink).and_then(|sink| sink.stream.as_mut()) {
+            match answer {
+                Some((rows, complete)) => stream.fetched(fetch, rows, complete),
+                None => stream.fetch_failed(),
+            }
+        }
+        inner.pump(now, &self.0.metrics);
+        drop(inner);
+        self.0.progress.notify_one();
+    }
+
+    /// Cursors that moved since the last call, and gaps whose announcement was acknowledged.
+    pub fn take_progress(&self) -> (Vec<(String, u64)>, Vec<crate::domain::sequence::Gap>) {
+        let mut inner = self.lock();
+        let moved = std::mem::take(&mut inner.moved);
+        let cursors = moved.into_iter().filter_map(|index| {
+            let sink = inner.sinks.get(index)?;
+            Some((sink.spec.name.to_string(), sink.stream.as_ref()?.cursor()))
+        });
+        let cursors = cursors.collect();
+        (cursors, std::mem::take(&mut inner.announced))
+    }
+
+    /// Sets the backlog gauges.
+    pub fn measure(&self) -> u64 {
+        let inner = self.lock();
+        let mut most = 0;
+        for sink in &inner.sinks {
+            if let Some(stream) = &sink.stream {
+                let label = vec![("sink", sink.spec.name.to_string())];
+                self.0.metrics.sink_backlog.get_or_create(&label).set(stream.backlog() as i64);
+                most = most.max(stream.backlog());
+            }
+        }
+        most
+    }
+
+    /// Waits until everything committed has been acknowledged; returns at once while disconnected.
+    pub async fn drained(&self) {
+        loop {
+            let done = {
+                let inner = self.lock();
+                let streams = inner.sinks.iter().filter(|s| s.spec.qos > 0).filter_map(|s| s.stream.as_ref());
+                !inner.ready || (inner.control.is_empty() && streams.into_iter().all(|s| s.is_drained()))
+            };
+            if done {
+                return;
+            }
+            self.0.progress.notified().await;
+        }
+    }
+
+    /// Whether the broker is connected.
+    pub fn is_connected(&self) -> bool {
+        self.lock().ready
+    }
+
+    /// Waits until the connection has ended.
+    pub async fn left(&self) {
+        while self.is_connected() {
+            self.0.progress.notified().await;
+        }
+    }
+
+    /// Every sink that has a place in the history, with its cursor.
+    pub fn cursors(&self) -> Vec<(String, u64)> {
+        let inner = self.lock();
+        let streams = inner.sinks.iter().filter(|sink| sink.spec.qos > 0);
+        streams.filter_map(|s| Some((s.spec.name.to_string(), s.stream.as_ref()?.cursor()))).collect()
+    }
+
+    /// Asks the client to leave the broker in an orderly way. Answers whether it was connected.
+    pub fn leave(&self) -> bool {
+        self.lock().client.as_ref().is_some_and(|client| client.try_disconnect().is_ok())
+    }
+}
+
+impl Inner {
+    fn offer(&mut self, reading: &Reading, metrics: &Metrics) {
+        let client = self.client.as_ref().filter(|_| self.ready);
+        for sink in &mut self.sinks {
+            if let Some(stream) = &mut sink.stream {
+                stream.offer(reading);
+                continue;
+            }
+            self.scratch.clear();
+            sink.spec.format.write(reading, &mut self.scratch);
+            let payload = Bytes::copy_from_slice(&self.scratch);
+            let sent = client.is_some_and(|client| {
+                client.try_publish(sink.topic(&reading.sensor), QoS::AtMostOnce, false, payload).is_ok()
+            });
+            if sent {
+                sink.published.inc();
+            } else {
+                let reason = if client.is_some() { "client_full" } else { "disconnected" };
+                let labels = vec![("sink", sink.spec.name.to_string()), ("reason", reason.to_owned())];
+                metrics.publishes_dropped.get_or_create(&labels).inc();
+            }
+        }
+    }
+
+    fn pump(&mut self, now: Duration, metrics: &Metrics) {
+        self.send_upstream_acks();
+        while self.ready && self.under_way() < WINDOW {
+            if !self.send_control() && !self.send_readings(now, metrics) {
+                return;
+            }
+        }
+    }
+
+    fn under_way(&self) -> usize {
+        self.fifo.len() + self.in_flight.iter().flatten().count()
+    }
+
+    fn send_control(&mut self) -> bool {
+        let Some(client) = &self.client else { return false };
+        let Some(message) = self.control.next() else { return false };
+        let (id, topic, payload) = (message.id, message.topic.clone(), message.payload.clone());
+        if client.try_publish(topic, QoS::AtLeastOnce, message.retain, payload).is_err() {
+            return false;
+        }
+        self.control.submitted(id);
+        self.fifo.push_back(Token::Control(id));
+        true
+    }
+
+    /// One message from each sink that has one; answers whether any was sent.
+    fn send_readings(&mut self, now: Duration, metrics: &Metrics) -> bool {
+        let Some(client) = &self.client else { return false };
+        let mut any = false;
+        for (index, sink) in self.sinks.iter_mut().enumerate() {
+            let Some(message) = sink.next(now) else { continue };
+            let count = message.seqs.as_slice().len() as u64;
+            if client.try_publish(message.topic, sink.qos(), false, message.payload).is_err() {
+                let labels = vec![("sink", sink.spec.name.to_string()), ("reason", "client_full".to_owned())];
+                metrics.publishes_dropped.get_or_create(&labels).inc();
+                sink.rewind();
+                continue;
+            }
+            any = true;
+            sink.published.inc_by(count);
+            let Some(stream) = &mut sink.stream else { continue };
+            let generation = stream.generation();
+            if sink.spec.qos == 0 {
+                for seq in message.seqs.as_slice() {
+                    stream.acked(*seq, generation);
+                }
+            } else {
+                self.fifo.push_back(Token::Readings { sink: index, seqs: message.seqs, generation });
+            }
+        }
+        any
+    }
+
+    fn send_upstream_acks(&mut self) {
+        let Some(client) = &self.client else { return };
+        while let Some(packet) = self.upstream.ready() {
+            let mut publish = Publish::new("", QoS::AtLeastOnce, Bytes::new(), None);
+            publish.pkid = packet;
+            if client.try_ack(&publish).is_err() {
+                return;
+            }
+            self.upstream.sent();
+        }
+    }
+
+    fn acked(&mut self, token: Token) {
+        match token {
+            Token::Control(id) => {
+                if let Some(Purpose::Gap(gap)) = self.control.acked(id) {
+                    self.announced.push(gap);
+                }
+            }
+            Token::Readings { sink, seqs, generation } => {
+                let Some(stream) = self.sinks.get_mut(sink).and_then(|s| s.stream.as_mut()) else { return };
+                let mut moved = false;
+                for seq in seqs.as_slice() {
+                    moved |= stream.acked(*seq, generation);
+                }
+                if moved && !self.moved.contains(&sink) {
+                    self.moved.push(sink);
+                }
+            }
+        }
+    }
+
+    /// The broker took the message and refused it: trying at once again would only flood it.
+    fn refused(&mut self, token: Token, reason: &str, now: Duration) {
+        match token {
+            Token::Control(id) => {
+                tracing::error!(reason, "the broker refused one of the gateway's own messages; check its ACL");
+                self.control.acked(id);
+            }
+            Token::Readings { sink, .. } => {
+                let Some(sink) = self.sinks.get_mut(sink) else { return };
+                let name = &sink.spec.name;
+                tracing::error!(sink = %name, reason, "the broker refused a reading; check its ACL for {}", sink.spec.topic);
+                sink.paused_until = Some(now + PAUSE);
+                sink.rewind();
+            }
+        }
+    }
+
+    fn wanted(&mut self) -> Option<(usize, Fetch)> {
+        if !self.ready || self.unappended {
+            return None;
+        }
+        let streams = self.sinks.iter_mut().enumerate();
+        streams.filter_map(|(index, sink)| Some((index, sink.stream.as_mut()?.fetch()?))).next()
+    }
+}

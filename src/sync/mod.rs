@@ -1,0 +1,15 @@
+//! The MQTT link: what goes up, what comes down, what was acknowledged.
+//!
+//! [`stream`], [`control`] and [`acks`] decide; [`link`] holds them together; [`driver`] and
+//! [`feed`] do the input and output.
+
+pub mod acks;
+pub mod backoff;
+pub mod connect;
+pub mod control;
+pub mod downlink;
+pub mod driver;
+pub mod feed;
+pub mod link;
+pub mod sink;
+pub mod stream;

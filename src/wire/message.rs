@@ -1,0 +1,120 @@
+//! The messages that a gateway publishes about itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::time::Timestamp;
+
+/// How far the gateway's clock can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockState {
+    Synced,
+    Holdover,
+    Untrusted,
+}
+
+/// `status`, retained, and the last will.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// False in the last will and after an orderly stop.
+    pub online: bool,
+    /// The program's version.
+    pub version: &'static str,
+    /// When the daemon was started.
+    pub started: Timestamp,
+    /// How far the clock can be believed.
+    pub clock: ClockState,
+    /// Version of the installed trust root.
+    pub root_version: Option<u64>,
+    /// Names the stream of sequence numbers.
+    pub incarnation: Arc<str>,
+    /// What waits in the history.
+    pub store: StoreStatus,
+}
+
+/// What waits in the history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StoreStatus {
+    /// Readings not yet acknowledged by the slowest sink.
+    pub backlog: u64,
+    /// The oldest reading in the history.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What became of an artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Accepted,
+    Refused,
+    AlreadyApplied,
+}
+
+/// `ack`: the answer to one artifact.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ack {
+    /// SHA-256 of the artifact's signed bytes; null if it was no envelope.
+    pub digest: Option<Digest>,
+    /// The artifact's id, or what the topic says it is.
+    pub id: String,
+    /// Its version, if it could be read.
+    pub version: Option<u64>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The reason code of a refusal.
+    pub reason: Option<&'static str>,
+    /// A sentence.
+    pub message: String,
+    /// The stage it reached: `active`, or null.
+    pub stage: Option<&'static str>,
+    /// When it was decided.
+    pub time: Timestamp,
+}
+
+/// The transform in force.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReportedActive {
+    pub id: Id,
+    pub version: u64,
+    pub digest: Digest,
+    pub since: Timestamp,
+    pub expires: Timestamp,
+}
+
+/// `reported/<sensor>`, retained: what is in force at a sensor.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reported {
+    pub sensor: SensorId,
+    pub active: Option<ReportedActive>,
+    pub candidate: Option<()>,
+    /// Transform id to (epoch, version) below which nothing is accepted.
+    pub floors: BTreeMap<Id, (u64, u64)>,
+    pub drift: Option<()>,
+    /// The last verdict on each artifact for this sensor.
+    pub verdicts: Vec<Ack>,
+    pub calibration_due: Option<Timestamp>,
+}
+
+/// `event` of kind `gap`: sequence numbers that name no reading.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GapEvent {
+    /// Always `gap`.
+    pub event: &'static str,
+    /// The stream of sequence numbers.
+    pub incarnation: Arc<str>,
+    /// First missing sequence number.
+    pub first: u64,
+    /// Last missing sequence number.
+    pub last: u64,
+    /// Why, in a word.
+    pub reason: String,
+    /// The only sink that misses them; null: every sink.
+    pub sink: Option<String>,
+    /// When it was announced.
+    pub time: Timestamp,
+}

@@ -1,0 +1,87 @@
+//! Lines that match a regular expression with named groups.
+
+use ::regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+
+use super::cells::Cells;
+use super::fault::{DecodeError, FaultKind};
+use super::format::{Layout, Locator, SpecError, Target, wrong_locator};
+
+/// Bound on the compiled expression, in bytes.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// Reads the wanted groups of a line.
+pub(super) struct RegexReader {
+    regex: Regex,
+    locations: CaptureLocations,
+    wanted: Vec<(Target, usize)>,
+    captures: Vec<(Box<str>, usize)>,
+}
+
+impl std::fmt::Debug for RegexReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RegexReader({})", self.regex.as_str())
+    }
+}
+
+impl RegexReader {
+    pub(super) fn new(pattern: &str, layout: &Layout) -> Result<RegexReader, SpecError> {
+        // Without Unicode classes a garbled byte outside the groups does not spoil a line.
+        let regex = RegexBuilder::new(pattern).unicode(false).size_limit(SIZE_LIMIT).build();
+        let regex = regex.map_err(|error| {
+            SpecError::format("pattern", one_line(&error.to_string()), "see the syntax of Rust's regex")
+        })?;
+        let names: Vec<_> = regex.capture_names().collect();
+        let mut wanted = Vec::new();
+        for (target, name, locator) in layout.locators() {
+            let Locator::Group(group) = locator else {
+                return Err(wrong_locator(name, "group", "regex"));
+            };
+            let at = names.iter().position(|named| *named == Some(group)).ok_or_else(|| {
+                let problem = format!("the pattern has no group `{group}`");
+                SpecError::field(name, "group", problem, format!("write `(?P<{group}>...)` in the pattern"))
+            })?;
+            wanted.push((target, at));
+        }
+        let used = |at: usize| wanted.iter().any(|(_, wanted)| *wanted == at);
+        let rest = names.iter().enumerate().filter(|(at, _)| !used(*at));
+        let captures = rest.filter_map(|(at, name)| Some((Box::from((*name)?), at))).collect();
+        Ok(RegexReader { locations: regex.capture_locations(), regex, wanted, captures })
+    }
+
+    /// The named groups that are no field: they name parts of template sensors.
+    pub(super) fn capture_names(&self) -> impl Iterator<Item = &str> {
+        self.captures.iter().map(|(name, _)| &**name)
+    }
+
+    pub(super) fn read<'a>(
+        &'a mut self,
+        line: &'a [u8],
+        cells: &mut Cells,
+    ) -> Result<Vec<(&'a str, &'a str)>, DecodeError> {
+        if self.regex.captures_read(&mut self.locations, line).is_none() {
+            return Err(DecodeError::new(FaultKind::NoMatch, line));
+        }
+        for (target, group) in &self.wanted {
+            let Some((start, end)) = self.locations.get(*group) else { continue };
+            let text = std::str::from_utf8(&line[start..end]);
+            match (target, text) {
+                (Target::Field(field), Ok(text)) => cells.text(*field, text),
+                (Target::Field(field), Err(_)) => {
+                    cells.fault(*field, FaultKind::BadUtf8, &line[start..end]);
+                }
+                (Target::Time, Ok(text)) => cells.time_part(text),
+                (Target::Time, Err(_)) => cells.bad_time(&line[start..end]),
+            }
+        }
+        let named = self.captures.iter().filter_map(|(name, group)| {
+            let (start, end) = self.locations.get(*group)?;
+            Some((&**name, std::str::from_utf8(&line[start..end]).ok()?))
+        });
+        Ok(named.collect())
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or(text);
+    last.trim().trim_start_matches("error: ").to_owned()
+}

@@ -1,0 +1,3 @@
+//! What several behaviours' tests share.
+
+pub mod source;

@@ -1,0 +1,10 @@
+//! Trust: what gets in, what does not, and that other implementations agree.
+
+mod accepted;
+mod command_line;
+mod fixtures;
+mod interop;
+mod mutations;
+mod refused;
+mod transform_attacks;
+mod world;
