@@ -19,6 +19,7 @@ use crate::activation::reports::Reports;
 use crate::config::Config;
 use crate::config::source::SourceKind;
 use crate::config::trust::Fallback;
+use crate::domain::id::Id;
 use crate::domain::sequence::{Block, Numbers};
 use crate::pipeline::calibrate::{Calibrator, OnExpired};
 use crate::pipeline::run::{Pipeline, Request};
@@ -34,6 +35,7 @@ use crate::sync::feed::feed;
 use crate::sync::link::Link;
 use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
+use crate::wire::format::SpecError;
 
 /// How long the drain may take.
 pub const DRAIN: Duration = Duration::from_secs(10);
@@ -303,12 +305,18 @@ fn start_source(kit: &Kit, metrics: &Metrics, shutdown: &Shutdown) -> Option<Joi
     let (kit, restarts, shutdown) = (kit.clone(), count_restarts(metrics), shutdown.clone());
     match kit.config.kind.clone() {
         SourceKind::Mqtt(_) => None,
-        SourceKind::Serial(config) => {
-            Some(supervise(name, shutdown, restarts, move || serial::run::run(config.clone(), kit.context())))
-        }
+        SourceKind::Serial(config) => Some(supervise(name, shutdown, restarts, move || {
+            ended(kit.config.name.clone(), serial::run::run(config.clone(), kit.context()))
+        })),
         SourceKind::Replay(config) => {
             Some(supervise(name, shutdown, restarts, move || replay::run::run(config.clone(), kit.context())))
         }
+    }
+}
+
+async fn ended(name: Id, task: impl Future<Output = Result<(), SpecError>>) {
+    if let Err(fault) = task.await {
+        tracing::error!(source = %name, "cannot work as configured: {fault}");
     }
 }
 
