@@ -100,6 +100,10 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     for (sink, seq) in &recovered.cursors {
         mailbox.set_cursor(sink, *seq);
     }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the store must never wait for its reader; see `Opened::commits` for the bound"
+    )]
     let (sender, commits) = mpsc::unbounded_channel();
     let owner = Owner {
         dir: dir.clone(),

@@ -13,8 +13,6 @@ use calibd::telemetry::source::SourceEvents;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
-/// Samples that fit between a source and its test.
-const CAPACITY: usize = 4096;
 /// Nothing here takes longer than this unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -65,7 +63,7 @@ pub fn template_bench(field: &str, pattern: &str, max: usize) -> (SourceContext,
 fn context(bind: Binding) -> (SourceContext, Bench) {
     let (name, metrics) = (Id::new("line1").unwrap(), Metrics::new());
     let clock = Clock::manual(gateway_time());
-    let (out, samples) = SampleSender::channel(CAPACITY);
+    let (out, samples) = SampleSender::channel(4096);
     let (stopper, shutdown) = shutdown::channel();
     let events = SourceEvents::new(name.clone(), &metrics, clock.clone());
     let context = SourceContext { name, index: 0, out, bind, events, clock, shutdown };
