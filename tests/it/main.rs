@@ -13,5 +13,6 @@ mod layers;
 mod no_allocation;
 mod replay;
 mod serial;
+mod store;
 mod support;
 mod trust;
