@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,9 +22,15 @@ use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
 use crate::store::{Activation, ActiveTransform, RefusalRecord, Store, StoredFloor};
 use crate::sync::downlink::{Arrived, Outbound};
-use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::message::{Ack, Verdict};
+
+/// Between two looks at artifacts that wait for their time.
+const RETRY: Duration = Duration::from_secs(5);
+/// Artifacts that may wait for their time.
+const WAITING: usize = 64;
+/// Rest after an artifact that no known key signed.
+const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 
 /// What runs at a sensor, and by whose word.
 #[derive(Debug)]
@@ -55,6 +62,8 @@ pub struct Desk {
     pub reports: Reports,
     installed: HashMap<SensorId, Installed>,
     floors: HashMap<Id, Floor>,
+    /// Artifacts of known keys that are not valid yet.
+    waiting: Vec<Arrived>,
 }
 
 /// The parts of a desk that the daemon knows at the start.
@@ -87,6 +96,7 @@ impl Desk {
             reports: parts.reports,
             installed: HashMap::new(),
             floors: floors.into_iter().map(floor).collect(),
+            waiting: Vec::new(),
         }
     }
 
@@ -141,21 +151,46 @@ impl Desk {
         self.reports.reported(sensor, installed, floors);
     }
 
-    /// Judges what arrives until the link is gone.
-    pub async fn run(mut self, mut inbox: Outbound, link: Link, pipeline: mpsc::Sender<Request>) {
-        while let Some(arrived) = inbox.next().await {
-            let token = arrived.token;
-            self.judge(arrived, &pipeline).await;
-            if let Some(token) = token {
-                link.settled(token);
+    /// Judges what arrives until the link is gone, and again what had to wait for its time.
+    pub async fn run(mut self, mut inbox: Outbound, pipeline: mpsc::Sender<Request>) {
+        loop {
+            tokio::select! {
+                arrived = inbox.next() => match arrived {
+                    Some(arrived) => self.judge(arrived, &pipeline).await,
+                    None => return,
+                },
+                () = tokio::time::sleep(RETRY), if !self.waiting.is_empty() => self.judge_waiting(&pipeline).await,
+            }
+        }
+    }
+
+    /// Judges again what had to wait, in the order of arrival.
+    async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
+        for arrived in std::mem::take(&mut self.waiting) {
+            let outcome = verify_transform(&arrived.payload, &self.context(&Reach::of(self)));
+            match outcome {
+                // It has been answered already, and nothing has changed.
+                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(arrived),
+                _ => self.judge(arrived, pipeline).await,
             }
         }
     }
 
     async fn judge(&mut self, arrived: Arrived, pipeline: &mpsc::Sender<Request>) {
+        self.waiting.retain(|waiting| waiting.id != arrived.id);
         let outcome = verify_transform(&arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
-            Err(refused) => self.refuse(&arrived.id, refused).await,
+            Err(refused) => {
+                let (waits, known) = (refused.refusal.reason.waits(), refused.by_known_key);
+                self.refuse(&arrived.id, refused).await;
+                if waits && known && self.waiting.len() < WAITING {
+                    self.waiting.push(arrived);
+                }
+                if !known {
+                    // Strangers get little of the processor, however much they send.
+                    tokio::time::sleep(STRANGERS_PAUSE).await;
+                }
+            }
             Ok(verified) if verified.already_applied && self.runs(&verified) => {
                 let sentence = "these very bytes are in force already".to_owned();
                 self.answer(&verified, Verdict::AlreadyApplied, sentence);

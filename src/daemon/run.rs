@@ -3,8 +3,11 @@
 //! Start: store, identity, trust root, transforms in force, link, pipeline, sources, metrics.
 //! Stop, under a deadline: sources, pipeline, last commit, what the broker takes, link, store.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -107,6 +110,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     if let Some(root) = &root {
         time.prove(root.issued_at);
     }
+    if let Some(root) = root.as_ref().filter(|root| root.fleet != config.gateway.fleet) {
+        let (theirs, ours) = (&root.fleet, &config.gateway.fleet);
+        tracing::error!(
+            "the trust root is of fleet {theirs}, gateway.fleet is {ours}: every artifact will be refused"
+        );
+    }
     let (stopper, shutdown) = shutdown::channel();
     let sensors = wiring::sensors(&config);
     let incarnation: Arc<str> = recovered.incarnation.as_str().into();
@@ -168,7 +177,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             wiring::broker(mqtt, config.gateway.id.to_string(), Some((status_topic.clone(), status(false))));
         drivers.push(drive(link, broker, shared, Some(inbox), &metrics, &shutdown));
         background.push(tokio::spawn(feed(link.clone(), store.clone())));
-        background.push(tokio::spawn(desk.run(outbound, link.clone(), requests.clone())));
+        background.push(tokio::spawn(desk.run(outbound, requests.clone())));
     }
     for kit in kits.iter().filter(|kit| !shares_uplink(kit)) {
         if let SourceKind::Mqtt(mqtt) = &kit.config.kind
@@ -356,10 +365,25 @@ async fn tick(
 impl Running {
     /// Waits until something that cannot be replaced has ended by itself; answers what.
     pub async fn failed(&mut self) -> String {
-        match (&mut self.pipeline).await {
-            Ok(Ok(_)) => "the pipeline ended".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => format!("a fault of the program: {error}"),
+        let ended = |result: Result<(), tokio::task::JoinError>| match result {
+            Ok(()) => "a task ended that must not".to_owned(),
+            Err(error) => format!("a fault of the program: {error}; please report it"),
+        };
+        let background = poll_fn(|context| {
+            for task in &mut self.background {
+                if let Poll::Ready(result) = Pin::new(task).poll(context) {
+                    return Poll::Ready(ended(result));
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            problem = background => problem,
+            result = &mut self.pipeline => match result {
+                Ok(Ok(_)) => "the pipeline ended".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => ended(Err(error)),
+            },
         }
     }
 

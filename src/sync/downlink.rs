@@ -23,8 +23,6 @@ pub struct Arrived {
     pub id: String,
     /// What came.
     pub payload: Bytes,
-    /// To be settled once it is judged.
-    pub token: Option<AckToken>,
 }
 
 /// The way from the link to the desk, bounded in messages and bytes.
@@ -76,9 +74,12 @@ impl Inbox {
             .any(|branch| topic.strip_prefix(branch.as_str()).is_some_and(|id| !id.contains('/')))
     }
 
-    /// Passes a message on. One that cannot be kept is counted and settled: a retained artifact
-    /// comes again with the next connection.
+    /// Passes a message on. It is settled at once, so that a flood of artifacts never holds up the
+    /// acknowledgements of readings: a retained artifact comes again with the next connection.
     pub fn put(&self, topic: &[u8], payload: &Bytes, token: Option<AckToken>, link: &Link) {
+        if let Some(token) = token {
+            link.settled(token);
+        }
         let id =
             String::from_utf8_lossy(topic.rsplit(|b| *b == b'/').next().unwrap_or_default()).into_owned();
         let problem = if payload.is_empty() {
@@ -89,7 +90,7 @@ impl Inbox {
         } else {
             let size = payload.len();
             // A copy, so that the network buffer behind the message is not kept alive.
-            match self.sender.try_send(Arrived { id, payload: Bytes::copy_from_slice(payload), token }) {
+            match self.sender.try_send(Arrived { id, payload: Bytes::copy_from_slice(payload) }) {
                 Ok(()) => {
                     self.held.fetch_add(size, Ordering::Relaxed);
                     return;
@@ -103,8 +104,5 @@ impl Inbox {
             );
         }
         self.metrics.downlink_ignored.get_or_create(&vec![("reason", problem.to_owned())]).inc();
-        if let Some(token) = token {
-            link.settled(token);
-        }
     }
 }
