@@ -1,10 +1,11 @@
 //! How many bytes a stored reading costs, for different layouts, page sizes and commit sizes.
 //!
-//! `cargo bench --bench store_wear -- DIR [BLOCK_DEVICE]`: writes databases below DIR, which must
+//! `cargo bench --bench store_wear -- DIR [BLOCK_DEVICE [store]]`: writes databases below DIR, which must
 //! be on a real file system, and prints for each variant, a reading: bytes handed to the block
 //! layer by this process (`write_bytes` of /proc/self/io: data, WAL and checkpoints), bytes that
 //! arrived at BLOCK_DEVICE (for example `loop0`: with the file system's journal; nothing else may
-//! use the device), processor time and, for a commit, the time it takes.
+//! use the device), processor time of all threads and, for a commit, the time it takes. The last
+//! rows are the store itself, through its interface; with `store` they are all that is measured.
 
 #![allow(
     clippy::print_stdout,
@@ -15,6 +16,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use std::sync::Arc;
+
+use calibd::domain::id::Id;
+use calibd::domain::quality::{Reasons, State};
+use calibd::domain::sample::Reading;
+use calibd::domain::time::Timestamp;
+use calibd::runtime::clock::Clock;
+use calibd::store::{self, Opened, Options};
 use rusqlite::{Connection, Statement, params};
 
 #[derive(Clone)]
@@ -70,11 +79,14 @@ fn device_bytes(device: &str) -> u64 {
     sectors * 512
 }
 
-/// Processor time of this process in microseconds, from /proc/self/schedstat (nanoseconds run).
+/// Processor time of this process, all threads, in microseconds: nanoseconds run, from schedstat.
 fn cpu_micros() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/schedstat").expect("Linux gives schedstat");
-    let nanos: f64 = text.split_whitespace().next().and_then(|field| field.parse().ok()).expect("a number");
-    nanos / 1000.0
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux gives the threads");
+    let nanos = tasks.flatten().filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    nanos.sum::<f64>() / 1000.0
 }
 
 fn sync() {
@@ -177,6 +189,85 @@ fn run(dir: &Path, device: Option<&str>, variant: &Variant) -> Cost {
     }
 }
 
+fn readings(into: &mut Vec<Reading>, sensors: &[Id], from: u64, rows: u64) {
+    for seq in from..from + rows {
+        let time = Timestamp::EPOCH.saturating_add_micros(1_795_341_600_000_000 + seq as i64 * 9_973);
+        let raw = 512.0 + (seq % 997) as f64 * 0.0137;
+        into.push(Reading {
+            sensor: sensors[seq as usize % sensors.len()].clone(),
+            seq,
+            after: seq.checked_sub(sensors.len() as u64).filter(|after| *after > 0),
+            time,
+            received: time,
+            raw: Some(raw),
+            value: Some(raw * 1.034 - 0.42),
+            u: Some(0.0931 + raw * 1e-5),
+            unit: UNIT.with(Arc::clone),
+            state: State::Valid,
+            reasons: Reasons::NONE,
+            transform: None,
+        });
+    }
+}
+
+thread_local! {
+    static UNIT: Arc<str> = Arc::from("mg/m3");
+}
+
+/// The store itself: `rows` a commit, forced by `flush` (0: as full as batches get).
+async fn run_store(dir: &Path, device: Option<&str>, rows: u64, total: u64, max_size: u64) -> Cost {
+    let dir = dir.join("store");
+    let _ = std::fs::remove_dir_all(&dir);
+    let options = Options {
+        dir: dir.clone(),
+        commit_interval: Duration::from_secs(1),
+        ack_batch: 10,
+        max_age: Duration::from_secs(90 * 86_400),
+        max_size,
+        max_pages: None,
+    };
+    let Opened { store, mut commits, .. } = store::open(options, Clock::system()).expect("opens");
+    let sensors: Vec<Id> = (0..SENSORS).map(|n| Id::new(&format!("sensor-{n}")).expect("an id")).collect();
+    let handed = if rows == 0 { 100 } else { rows };
+    let warm = if rows == 0 { 100_000 } else { rows * 1300 };
+    let mut batch = Vec::new();
+    let mut measured = (0, 0, 0.0, now());
+    let mut made = 0.0;
+    for seq in (1..=warm + total).step_by(handed as usize) {
+        if seq > warm && measured.2 == 0.0 {
+            sync();
+            measured = (process_bytes(), device.map_or(0, device_bytes), cpu_micros(), now());
+        }
+        let before = now();
+        readings(&mut batch, &sensors, seq, handed);
+        if measured.2 > 0.0 {
+            made += before.elapsed().as_secs_f64() * 1e6;
+        }
+        store.append(&mut batch, &mut Vec::new()).await.expect("appends");
+        if rows > 0 {
+            store.flush().await.expect("commits");
+            if rows <= 10 && seq > warm {
+                std::thread::sleep(PACE);
+            }
+        }
+        while commits.try_recv().is_ok() {}
+    }
+    store.flush().await.expect("commits");
+    // Making the readings is the bench's own work.
+    let cpu = cpu_micros() - measured.2 - made;
+    let wall = measured.3.elapsed().as_secs_f64() * 1000.0;
+    store.close(Duration::from_secs(60)).await.expect("closes");
+    sync();
+    Cost {
+        process: (process_bytes() - measured.0) as f64 / total as f64,
+        device: device.map(|device| (device_bytes(device) - measured.1) as f64 / total as f64),
+        cpu_micros: cpu / total as f64,
+        commit_millis: wall / (total as f64 / if rows == 0 { 4096.0 } else { rows as f64 }),
+        file: std::fs::metadata(dir.join("history.db")).map_or(0.0, |meta| meta.len() as f64)
+            / (warm + total) as f64,
+    }
+}
+
 fn variants() -> Vec<Variant> {
     let mut list = Vec::new();
     for (rows, total) in [(1, 1_000), (10, 10_000), (100, 50_000), (1000, 200_000)] {
@@ -214,12 +305,59 @@ fn main() {
         "| rows a commit | variant | process B/reading | device B/reading | file B/reading | µs CPU/reading | ms/commit |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
-    for variant in variants() {
-        let cost = run(&dir, device, &variant);
-        let device = cost.device.map_or("-".to_owned(), |bytes| format!("{bytes:.0}"));
-        println!(
-            "| {} | {} | {:.0} | {device} | {:.1} | {:.2} | {:.2} |",
-            variant.rows, variant.name, cost.process, cost.file, cost.cpu_micros, cost.commit_millis
-        );
+    if words.get(2).is_none() {
+        for variant in variants() {
+            print(&variant.rows.to_string(), variant.name, &run(&dir, device, &variant));
+        }
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for (rows, total) in [(1, 1_000), (10, 10_000), (100, 50_000), (1000, 400_000), (0, 1_000_000)] {
+        let name = if rows == 0 { "full".to_owned() } else { rows.to_string() };
+        let cost = runtime.block_on(run_store(&dir, device, rows, total, 2 << 30));
+        print(&name, "the store itself", &cost);
+        if rows >= 10 {
+            // Small enough to be reached before the measurement begins.
+            let cost = runtime.block_on(run_store(&dir, device, rows, total, 512 << 10));
+            print(&name, "the store itself, at its largest size", &cost);
+        }
+    }
+    let (process, on_device) = runtime.block_on(run_blocks(&dir, device)).expect("reserves");
+    println!(
+        "\na block of sequence numbers: {process:.0} bytes by the process, {on_device:.0} at the device"
+    );
+}
+
+/// What a reserved block of sequence numbers costs: bytes by the process and at the device.
+async fn run_blocks(dir: &Path, device: Option<&str>) -> Result<(f64, f64), store::StoreError> {
+    const BLOCKS: u32 = 500;
+    let options = Options {
+        dir: dir.join("store"),
+        commit_interval: Duration::from_secs(1),
+        ack_batch: 10,
+        max_age: Duration::from_secs(90 * 86_400),
+        max_size: 2 << 30,
+        max_pages: None,
+    };
+    let Opened { store, .. } = store::open(options, Clock::system())?;
+    for _ in 0..BLOCKS {
+        store.reserve().await?;
+    }
+    sync();
+    let before = (process_bytes(), device.map_or(0, device_bytes));
+    for _ in 0..BLOCKS {
+        store.reserve().await?;
+        std::thread::sleep(PACE);
+    }
+    sync();
+    let (process, on_device) = (process_bytes() - before.0, device.map_or(0, device_bytes) - before.1);
+    store.close(Duration::from_secs(60)).await?;
+    Ok((process as f64 / f64::from(BLOCKS), on_device as f64 / f64::from(BLOCKS)))
+}
+
+fn print(rows: &str, name: &str, cost: &Cost) {
+    let device = cost.device.map_or("-".to_owned(), |bytes| format!("{bytes:.0}"));
+    println!(
+        "| {rows} | {name} | {:.0} | {device} | {:.1} | {:.2} | {:.2} |",
+        cost.process, cost.file, cost.cpu_micros, cost.commit_millis
+    );
 }

@@ -12,6 +12,10 @@ use crate::domain::time::Timestamp;
 /// How many broken histories are kept beside the new one.
 const KEPT_BROKEN: usize = 2;
 
+/// How often, and how far apart, the directory's lock is tried.
+const LOCK_ATTEMPTS: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// What kind of database a file has to be.
 pub struct Kind {
     /// What it is called in messages.
@@ -41,11 +45,21 @@ pub fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|source| StoreError::file(&path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: dir.to_path_buf() }),
-        Err(TryLockError::Error(source)) => Err(StoreError::file(&path, source)),
+    for attempt in 0.. {
+        match file.try_lock() {
+            Ok(()) => break,
+            // The process before this one may be just ending.
+            Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS => pause(),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: dir.to_path_buf() }),
+            Err(TryLockError::Error(source)) => return Err(StoreError::file(&path, source)),
+        }
     }
+    Ok(file)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store is opened before anything else runs")]
+fn pause() {
+    std::thread::sleep(LOCK_PAUSE);
 }
 
 /// Opens the database at `path`, or makes it; with `check` every page of an old one is read.
