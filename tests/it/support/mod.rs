@@ -1,0 +1,10 @@
+//! What several behaviours' tests share.
+
+pub mod broker;
+pub mod gateway;
+pub mod history;
+pub mod mqtt;
+pub mod process;
+pub mod trust;
+pub mod tty;
+pub mod wait;
