@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
+pub mod config;
 pub mod ctl;
+pub mod daemon;
 pub mod domain;
 pub mod pipeline;
 pub mod runtime;

@@ -69,9 +69,15 @@ impl Faults {
     }
 
     /// Adds a fault after which the file's content is uncertain.
-    pub fn syntax(&self, place: &Place, problem: impl Into<String>, remedy: impl Into<String>) {
+    pub fn syntax(
+        &self,
+        place: &Place,
+        key: impl Into<String>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.unreadable.set(true);
-        self.fault(place, "", problem, remedy);
+        self.fault(place, key, problem, remedy);
     }
 
     /// Whether the content of some file is uncertain.

@@ -68,7 +68,7 @@ fn whole(file: &Path) -> Place {
 
 fn read_file(file: &Path, faults: &Faults) -> Option<Table> {
     let unreadable = |problem: String, remedy: &str| {
-        faults.syntax(&whole(file), problem, remedy);
+        faults.syntax(&whole(file), "", problem, remedy);
         None
     };
     match fs::metadata(file) {
@@ -91,7 +91,7 @@ fn read_file(file: &Path, faults: &Faults) -> Option<Table> {
             let good = error.utf8_error().valid_up_to();
             let line = 1 + memchr::memchr_iter(b'\n', &error.as_bytes()[..good]).count();
             let place = Place { line, ..whole(file) };
-            faults.syntax(&place, "is not UTF-8 text", "save the file in UTF-8");
+            faults.syntax(&place, "", "is not UTF-8 text", "save the file in UTF-8");
             return None;
         }
     };
@@ -107,7 +107,7 @@ fn drop_ins(main: &Path, faults: &Faults) -> Vec<PathBuf> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
             let problem = format!("cannot be read: {error}");
-            faults.syntax(&whole(&dir), problem, "make it a readable directory or remove it");
+            faults.syntax(&whole(&dir), "", problem, "make it a readable directory or remove it");
             return Vec::new();
         }
     };

@@ -96,7 +96,7 @@ impl Config {
 /// Says which sources nothing reads from, and that there are none.
 fn warn_of_idle(root: &mut Section<'_>, sensors: &[SensorConfig], templates: &[SensorTemplate]) {
     let sources = root.tables("source");
-    if sources.is_empty() {
+    if root.is_sound() && sources.is_empty() {
         root.warn("source", "no source is configured, so nothing will be read", "add [source.<name>]");
     }
     let used = |name: &str| {

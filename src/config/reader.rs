@@ -16,6 +16,7 @@
 //! assert!(faults[1].remedy.contains("did you mean `baud`?"));
 //! ```
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct Section<'a> {
     path: String,
     faults: &'a Faults,
     asked: BTreeSet<String>,
+    /// Keys whose presence was asked for: known, but not read by that.
+    mentioned: RefCell<BTreeSet<String>>,
     abandoned: bool,
 }
 
@@ -52,7 +55,14 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn new(table: &'a Table, path: String, faults: &'a Faults) -> Section<'a> {
-        Section { table, path, faults, asked: BTreeSet::new(), abandoned: false }
+        Section {
+            table,
+            path,
+            faults,
+            asked: BTreeSet::new(),
+            mentioned: RefCell::default(),
+            abandoned: false,
+        }
     }
 
     /// The dotted path of this table; empty for the whole.
@@ -77,6 +87,7 @@ impl<'a> Section<'a> {
 
     /// Whether `key` is present, without counting it as read.
     pub fn has(&self, key: &str) -> bool {
+        self.mentioned.borrow_mut().insert(key.to_owned());
         self.table.get(key).is_some()
     }
 
@@ -238,12 +249,13 @@ impl<'a> Section<'a> {
     }
 
     fn report_unknown(&self) {
-        let known: Vec<&str> = self.asked.iter().map(String::as_str).collect();
+        let mentioned = self.mentioned.borrow();
+        let known: Vec<&str> = self.asked.union(&mentioned).map(String::as_str).collect();
         for (key, node) in &self.table.entries {
             if self.asked.contains(key) {
                 continue;
             }
-            let absent = known.iter().copied().filter(|name| !self.has(name));
+            let absent = known.iter().copied().filter(|name| self.table.get(name).is_none());
             let remedy = match nearest(key, absent) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => "remove it; nothing is known here".to_owned(),

@@ -69,7 +69,8 @@ fn scaled(number: &str, factor: u64) -> Option<u64> {
 
 /// The word of `words` that `word` was probably meant to be, if one is near.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).clamp(1, 3);
+    let length = word.chars().count();
+    let limit = (length / 3).clamp(1, 3).min(length.saturating_sub(2));
     words
         .into_iter()
         .map(|candidate| (edits(word, candidate), candidate))
@@ -136,6 +137,7 @@ mod tests {
     fn guesses_what_was_meant() {
         assert_eq!(nearest("prot", ["port", "baud"]), Some("port"));
         assert_eq!(nearest("commit_intervall", ["commit_interval", "max_age"]), Some("commit_interval"));
+        assert_eq!(nearest("x", [",", "."]), None);
         assert_eq!(nearest("colour", ["port", "baud"]), None);
     }
 

@@ -8,7 +8,8 @@ use crate::domain::id::Id;
 use crate::source::mqtt::config::MqttSourceConfig;
 use crate::source::replay::config::ReplayConfig;
 use crate::source::serial::config::SerialConfig;
-use crate::wire::format::Layout;
+use crate::wire::decoder::Decoder;
+use crate::wire::format::{FormatSpec, Layout};
 use crate::wire::topic::TopicTemplate;
 
 /// One source.
@@ -52,7 +53,7 @@ impl SourceConfig {
     pub fn captures(&self) -> Vec<String> {
         match &self.kind {
             SourceKind::Mqtt(mqtt) => mqtt.topic.names().map(str::to_owned).collect(),
-            _ => self.layout().capture_names(),
+            _ => groups(self.layout()),
         }
     }
 
@@ -72,6 +73,16 @@ impl SourceConfig {
             SourceKind::Mqtt(mqtt) => mqtt.broker.as_ref().map_or_else(Vec::new, BrokerConfig::files),
         }
     }
+}
+
+/// The groups of a regular expression that are no fields.
+fn groups(layout: &Layout) -> Vec<String> {
+    if !matches!(layout.format, FormatSpec::Regex { .. }) {
+        return Vec::new();
+    }
+    // The layout was tried when it was read.
+    let decoder = Decoder::new(layout).ok();
+    decoder.iter().flat_map(Decoder::capture_names).map(str::to_owned).collect()
 }
 
 const LATER_KINDS: [&str; 10] =

@@ -122,7 +122,7 @@ impl Source<'_> {
             let line = self.line(span.start);
             if error.message() != "duplicate key" {
                 let message = error.message().replace('\n', " ").replace(", expected literal string", "");
-                self.faults.syntax(&self.place(line), message, SYNTAX);
+                self.faults.syntax(&self.place(line), self.key(text, line), message, SYNTAX);
                 continue;
             }
             let header = self.header(text, line);
@@ -142,6 +142,17 @@ impl Source<'_> {
                 let key = join(path, text.get(span).unwrap_or(""));
                 self.faults.fault(&self.place(line), key, "stands there twice", "keep one of the two");
             }
+        }
+    }
+
+    /// The dotted path of the key on `line`, as well as it can be told from text that is not TOML.
+    fn key(&self, text: &str, line: usize) -> String {
+        let (path, header_line) = self.header(text, line).unwrap_or(("", 0));
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let key = text.get(start..).and_then(|rest| rest.lines().next()?.split_once('='));
+        match key {
+            Some((key, _)) if header_line != line => join(path, key.trim()),
+            _ => path.to_owned(),
         }
     }
 

@@ -80,7 +80,9 @@ fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
     let private = files::holds_private_key(&args.file)?;
     let kind = if private { "private" } else { "public" };
     if args.json {
-        print_json(&json!({"keyid": key.id(), "kind": kind, "algorithm": "ed25519", "public_key": key.to_pem()}))?;
+        print_json(
+            &json!({"keyid": key.id(), "kind": kind, "algorithm": "ed25519", "public_key": key.to_pem()}),
+        )?;
     } else {
         print(format!("keyid  {}\nkind   {kind}, ed25519\n{}", key.id(), key.to_pem()).as_bytes())?;
     }

@@ -105,9 +105,10 @@ fn infer(document: &Value) -> Option<&'static str> {
 /// Why no gateway would take the artifact, as far as its own bytes tell.
 fn doubt(envelope: &Envelope) -> Option<String> {
     match type_name(&envelope.payload_type)? {
-        "transform" => {
-            Transform::parse(&envelope.payload).and_then(|t| compile(&t).map(drop)).err().map(|f| f.to_string())
-        }
+        "transform" => Transform::parse(&envelope.payload)
+            .and_then(|t| compile(&t).map(drop))
+            .err()
+            .map(|f| f.to_string()),
         "root" => Root::parse(&envelope.payload).err().map(|fault| fault.message),
         _ => strict_json::parse(&envelope.payload).err().map(|fault| fault.to_string()),
     }

@@ -123,8 +123,13 @@ fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
 
 /// A root signed by the root role of the given one: its content, and that it is signed by itself.
 fn successor(bytes: &[u8], root: Option<&Root>, signed: Signed) -> Result<Report, Refused> {
-    let refuse =
-        |refusal| Refused { refusal, digest: Some(signed.digest), id: None, version: None, by_known_key: true };
+    let refuse = |refusal| Refused {
+        refusal,
+        digest: Some(signed.digest),
+        id: None,
+        version: None,
+        by_known_key: true,
+    };
     let (next, _) = Root::verify_first(bytes, None).map_err(refuse)?;
     if let Some(root) = root.filter(|root| root.fleet != next.fleet) {
         let text = format!("the root is for fleet {}, not {}", next.fleet, root.fleet);

@@ -1,13 +1,67 @@
 //! The daemon: command line, start, wiring, drain.
 
 pub mod cli;
+pub mod commits;
+pub mod identity;
+pub mod run;
+pub mod wiring;
 
 use std::process::ExitCode;
 
-use crate::config::Config;
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs until SIGTERM.
-pub fn run(_config: Config) -> ExitCode {
-    anstream::eprintln!("running is not available in this build; use `calibd check`");
-    ExitCode::FAILURE
+use crate::config::Config;
+use crate::runtime::clock::Clock;
+use crate::runtime::logging;
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(config: Config) -> ExitCode {
+    logging::start();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("the asynchronous runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(work(config))
+}
+
+async fn work(config: Config) -> ExitCode {
+    let (mut terminate, mut interrupt, mut hangup) = match signals() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!("signals cannot be received: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut running = match run::start(config, Clock::system()).await {
+        Ok(running) => running,
+        Err(error) => {
+            tracing::error!("not started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut healthy = true;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => tracing::warn!("reloading is not available in this version; restart to apply a new configuration"),
+            problem = running.failed() => {
+                tracing::error!("stopping: {problem}");
+                healthy = false;
+                break;
+            }
+        }
+    }
+    tracing::info!("stopping");
+    let drained = running.stop(run::DRAIN).await;
+    if healthy && drained.closed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+type Signals = (tokio::signal::unix::Signal, tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+fn signals() -> std::io::Result<Signals> {
+    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?))
 }

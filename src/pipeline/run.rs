@@ -10,7 +10,6 @@ use super::calibrate::{Calibrator, Moment};
 use super::time::TimeCheck;
 use crate::domain::sample::{AckToken, Reading, Sample};
 use crate::domain::sequence::Numbers;
-use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
 use crate::store::{Store, StoreError};
@@ -25,8 +24,6 @@ const TURN: usize = 64;
 pub enum Request {
     /// Put these changes in force together.
     Activate(Vec<Change>, oneshot::Sender<()>),
-    /// A newer time was proven.
-    Prove(Timestamp),
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -112,7 +109,6 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
-            Request::Prove(time) => self.time.prove(time),
             Request::Activate(changes, done) => {
                 for change in changes {
                     self.calibrator.set_active(&change.sensor, change.active);

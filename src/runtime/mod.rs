@@ -1,5 +1,6 @@
 //! What the process lives on: time, randomness, the wish to stop, supervised tasks, logging.
 
+pub mod backoff;
 pub mod clock;
 pub mod logging;
 pub mod random;

@@ -1,4 +1,4 @@
-//! How a source's bytes are read: the tables `format` and `fields` of a source.
+//! How a source's bytes are read: the tables `format` and `fields` of a source, and `on_full`.
 //!
 //! Shared by every kind of source that reads bytes: serial lines, files, MQTT payloads.
 
@@ -21,9 +21,31 @@ pub enum Usage {
     Message,
     /// A CSV file; columns may be named as in its header.
     File,
+    /// A CSV file without a header.
+    FileWithoutHeader,
+}
+
+impl Usage {
+    fn is_file(self) -> bool {
+        matches!(self, Usage::File | Usage::FileWithoutHeader)
+    }
+}
+
+/// What happens while the pipeline takes no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFull {
+    /// The source waits; the operating system's buffer fills next.
+    Block,
+    /// The sample is dropped and counted.
+    Drop,
 }
 
 const KINDS: [&str; 5] = ["csv", "json", "regex", "frame", "raw"];
+
+/// Reads `on_full`: `block`, unless said otherwise.
+pub fn read_on_full(section: &mut Section<'_>) -> OnFull {
+    section.choice("on_full", &[("block", OnFull::Block), ("drop", OnFull::Drop)]).unwrap_or(OnFull::Block)
+}
 
 /// Reads the layout of messages.
 pub fn read_layout(source: &mut Section<'_>) -> Option<Layout> {
@@ -34,11 +56,11 @@ pub fn read_layout(source: &mut Section<'_>) -> Option<Layout> {
 ///
 /// `None` after faults, which are reported at their places.
 pub fn read(source: &mut Section<'_>, usage: Usage) -> Option<Layout> {
-    if usage != Usage::File {
+    if !usage.is_file() {
         source.required("format", "format = { kind = \"csv\" }");
     }
     let mut format = source.table("format");
-    if format.is_none() && (usage != Usage::File || source.has("format")) {
+    if format.is_none() && (!usage.is_file() || source.has("format")) {
         source.value("fields");
         return None;
     }
@@ -92,7 +114,7 @@ fn report(error: &SpecError, format: Option<&Section<'_>>, source: &mut Section<
 fn preset_layout(format: &mut Section<'_>, source: &mut Section<'_>, usage: Usage) -> Option<Layout> {
     let options = preset::NAMES.map(|name| (name, name));
     let name = format.choice("preset", &options);
-    if usage == Usage::File {
+    if usage.is_file() {
         format.fault("preset", "is for instruments, not for files", "remove it; a file is read as CSV");
         return None;
     }
@@ -105,7 +127,7 @@ fn preset_layout(format: &mut Section<'_>, source: &mut Section<'_>, usage: Usag
 
 fn described(mut format: Option<&mut Section<'_>>, source: &mut Section<'_>, usage: Usage) -> Option<Layout> {
     let kind = match &mut format {
-        Some(section) if usage != Usage::File => {
+        Some(section) if !usage.is_file() => {
             section.required("kind", "kind = \"csv\"").choice("kind", &KINDS.map(|kind| (kind, kind)))
         }
         Some(section) => section.choice("kind", &[("csv", "csv")]).or(Some("csv")),

@@ -1,7 +1,11 @@
 //! Sources: one folder for each kind. A source turns bytes into samples and knows nothing of the store.
 
 pub mod binding;
+pub mod deliver;
+pub mod layout;
 pub mod mqtt;
+pub mod replay;
+pub mod serial;
 
 use tokio::sync::mpsc;
 
@@ -12,7 +16,7 @@ use crate::runtime::shutdown::Shutdown;
 use crate::telemetry::source::SourceEvents;
 use binding::Binding;
 
-/// Samples that may wait between a source and the pipeline.
+/// Samples that may wait between a source and the pipeline, at least.
 pub const CHANNEL_CAPACITY: usize = 4096;
 
 /// All that a source task is given.
@@ -44,9 +48,9 @@ pub struct SampleSender(mpsc::Sender<Sample>);
 pub struct PipelineGone;
 
 impl SampleSender {
-    /// Makes a channel of [`CHANNEL_CAPACITY`] samples.
-    pub fn channel() -> (SampleSender, mpsc::Receiver<Sample>) {
-        let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
+    /// Makes a channel of `capacity` samples.
+    pub fn channel(capacity: usize) -> (SampleSender, mpsc::Receiver<Sample>) {
+        let (sender, receiver) = mpsc::channel(capacity);
         (SampleSender(sender), receiver)
     }
 

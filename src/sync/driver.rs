@@ -12,7 +12,7 @@ use rumqttc::v5::{Event, EventLoop};
 use rumqttc::Outgoing;
 use tokio::sync::Notify;
 
-use super::backoff::full_jitter;
+use crate::runtime::backoff::full_jitter;
 use super::connect::{Broker, client};
 use super::downlink::Inbox;
 use super::link::Link;
@@ -34,8 +34,8 @@ pub struct Driver {
     pub link: Link,
     /// MQTT sources that share this connection.
     pub intakes: Vec<Intake>,
-    /// Where artifacts go, with the filters that select them.
-    pub inbox: Option<(Inbox, Vec<String>)>,
+    /// Where artifacts go.
+    pub inbox: Option<Inbox>,
     /// Counters.
     pub metrics: Metrics,
     /// Asks the driver to end; what is under way is dropped.
@@ -99,7 +99,7 @@ impl Driver {
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => self.link.sent(packet),
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
                     accepted = true;
-                    self.subscribe(&mut events);
+                    self.subscribe();
                 }
                 Ok(Event::Incoming(Packet::SubAck(ack))) => self.subscribed(&ack),
                 Ok(_) => {}
@@ -110,13 +110,13 @@ impl Driver {
 
     fn filters(&self) -> Vec<Filter> {
         let sources = self.intakes.iter().map(|intake| (intake.filter().to_owned(), intake.qos()));
-        let down = self.inbox.iter().flat_map(|(_, filters)| filters.iter().map(|f| (f.clone(), 1)));
+        let down = self.inbox.iter().flat_map(Inbox::filters).map(|filter| (filter, 1));
         let qos = |level| if level == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
         sources.chain(down).map(|(filter, level)| Filter::new(filter, qos(level))).collect()
     }
 
     /// Subscribes before anything else is in flight.
-    fn subscribe(&mut self, _events: &mut EventLoop) {
+    fn subscribe(&self) {
         let filters = self.filters();
         if filters.is_empty() || !self.link.subscribe(filters) {
             self.link.connected();
@@ -168,7 +168,7 @@ impl Driver {
             }
             Route::Down => {
                 let token = token(u16::MAX);
-                if let Some((inbox, _)) = &self.inbox {
+                if let Some(inbox) = &self.inbox {
                     inbox.put(&publish.topic, &publish.payload, token, &self.link);
                 }
             }
@@ -188,7 +188,7 @@ impl Driver {
             return Route::Source(index);
         }
         match &self.inbox {
-            Some((inbox, _)) if inbox.is_ours(topic) => Route::Down,
+            Some(inbox) if inbox.is_ours(topic) => Route::Down,
             _ => Route::Nowhere,
         }
     }

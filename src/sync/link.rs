@@ -294,6 +294,25 @@ impl Link {
         }
     }
 
+    /// Whether the broker is connected.
+    pub fn is_connected(&self) -> bool {
+        self.lock().ready
+    }
+
+    /// Waits until the connection has ended.
+    pub async fn left(&self) {
+        while self.is_connected() {
+            self.0.progress.notified().await;
+        }
+    }
+
+    /// Every sink that has a place in the history, with its cursor.
+    pub fn cursors(&self) -> Vec<(String, u64)> {
+        let inner = self.lock();
+        let streams = inner.sinks.iter().filter(|sink| sink.spec.qos > 0);
+        streams.filter_map(|s| Some((s.spec.name.to_string(), s.stream.as_ref()?.cursor()))).collect()
+    }
+
     /// Asks the client to leave the broker in an orderly way. Answers whether it was connected.
     pub fn leave(&self) -> bool {
         self.lock().client.as_ref().is_some_and(|client| client.try_disconnect().is_ok())

@@ -4,7 +4,6 @@
 //! [`feed`] do the input and output.
 
 pub mod acks;
-pub mod backoff;
 pub mod connect;
 pub mod control;
 pub mod downlink;

@@ -113,6 +113,8 @@ pub struct GapEvent {
     pub last: u64,
     /// Why, in a word.
     pub reason: String,
+    /// The only sink that misses them; null: every sink.
+    pub sink: Option<String>,
     /// When it was announced.
     pub time: Timestamp,
 }

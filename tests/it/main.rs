@@ -6,7 +6,12 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod config;
 mod demo_data;
 mod house;
 mod layers;
+mod no_allocation;
+mod replay;
+mod serial;
+mod support;
 mod trust;

@@ -98,14 +98,15 @@ impl Compiled {
         excess.outside |= point.outside;
         excess.square += point.excess;
         self.domain.leave(point.value, u, &mut excess);
-        if !(point.value.is_finite() && u.is_none_or(f64::is_finite)) {
-            return overflow();
-        }
-        if !excess.outside && !excess.missing {
-            return Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE };
-        }
-        let verdict = self.domain.judge(point.value, u, excess);
-        Output { value: verdict.value, u: verdict.u, state: verdict.state, reasons: verdict.reasons }
+        let out = if excess.outside || excess.missing {
+            let verdict = self.domain.judge(point.value, u, excess);
+            Output { value: verdict.value, u: verdict.u, state: verdict.state, reasons: verdict.reasons }
+        } else {
+            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE }
+        };
+        // the point too: clamping could make a number of what is none
+        let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
+        if finite { out } else { overflow() }
     }
 
     /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.

@@ -55,20 +55,20 @@ pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
 }
 
 /// Whether the value only rises or only falls over the whole input range; `false` without one.
+///
+/// Changes below a billionth of the value's span are taken for rounding.
 pub fn is_monotone(transform: &Compiled) -> bool {
     let Some(range) = transform.domain.input() else { return false };
-    let places = transform.samples(range);
-    let (mut rises, mut falls) = (false, false);
-    for pair in places.windows(2) {
-        let change = transform.curve(pair[1]) - transform.curve(pair[0]);
-        rises |= change > 0.0;
-        falls |= change < 0.0;
-    }
-    for x in places {
-        let slope = transform.run(x, 0.0).sensitivity;
-        rises |= slope > 0.0;
-        falls |= slope < 0.0;
-    }
+    let points: Vec<_> = transform.samples(range).into_iter().map(|x| transform.run(x, 0.0)).collect();
+    let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| {
+        (low.min(point.value), high.max(point.value))
+    });
+    let rounding = 1e-9 * (high - low);
+    let steps = points.windows(2).map(|pair| pair[1].value - pair[0].value);
+    let slopes = points.iter().map(|point| point.sensitivity * (range[1] - range[0]));
+    let (rises, falls) = steps.chain(slopes).fold((false, false), |(rises, falls), change| {
+        (rises || change > rounding, falls || change < -rounding)
+    });
     rises != falls
 }
 

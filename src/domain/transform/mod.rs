@@ -11,6 +11,8 @@ pub mod offset;
 pub mod polynomial;
 pub mod stage;
 pub mod table;
+#[cfg(test)]
+mod testing;
 pub mod unit;
 
 pub use compiled::{Compiled, Input, Output, compile};

@@ -75,7 +75,10 @@ impl Scope {
 
     /// Whether only an enrolment can prove that a sensor lies inside.
     pub fn needs_enrolment(&self) -> bool {
-        !self.groups.is_empty() || !self.models.is_empty() || !self.tags.is_empty() || self.mpe_share.is_some()
+        !self.groups.is_empty()
+            || !self.models.is_empty()
+            || !self.tags.is_empty()
+            || self.mpe_share.is_some()
     }
 }
 
@@ -102,11 +105,8 @@ mod tests {
 
     #[test]
     fn fields_are_joined_by_and_values_by_or() {
-        let scope = Scope {
-            gateways: vec![id("g1"), id("g2")],
-            sensors: vec![id("a"), id("b")],
-            ..Scope::default()
-        };
+        let scope =
+            Scope { gateways: vec![id("g1"), id("g2")], sensors: vec![id("a"), id("b")], ..Scope::default() };
         assert!(scope.covers(Some(&id("g2")), &id("a")));
         assert!(!scope.covers(Some(&id("g3")), &id("a")));
         assert!(!scope.covers(Some(&id("g1")), &id("c")));

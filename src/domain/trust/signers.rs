@@ -131,8 +131,7 @@ fn needs(roles: &[(RoleName, &Role)]) -> String {
     if roles.is_empty() {
         return "the root gives no key a role that may".to_owned();
     }
-    let all: Vec<_> =
-        roles.iter().map(|(name, role)| format!("{} of role {name}", role.threshold)).collect();
+    let all: Vec<_> = roles.iter().map(|(name, role)| format!("{} of role {name}", role.threshold)).collect();
     format!("needed: {}", all.join(" or "))
 }
 

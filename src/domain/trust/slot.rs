@@ -6,8 +6,8 @@ use super::reason::{Reason, Refusal};
 use super::root::RoleName;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
-use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::Compiled;
+use crate::domain::transform::artifact::Transform;
 
 /// The newest (epoch, version) that was accepted of a transform id; never falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,9 @@ pub fn check_floor(transform: &Transform, digest: Digest, floor: Option<Floor>) 
         let accepted = floor.digest;
         return Err(Refusal::new(
             Reason::ConflictingVersion,
-            format!("{id} version {version} was accepted with digest {accepted}; give the change a new version"),
+            format!(
+                "{id} version {version} was accepted with digest {accepted}; give the change a new version"
+            ),
         ));
     }
     Ok(true)

@@ -46,7 +46,9 @@ pub fn role_for<'a>(transform: &Transform, signers: &'a [Signers]) -> Result<&'a
         let id = &transform.id;
         Refusal::new(
             Reason::RoleNotAllowed,
-            format!("{id} must be signed by role {wanted}: maintenance signs `local-<sensor>`, fleet all others"),
+            format!(
+                "{id} must be signed by role {wanted}: maintenance signs `local-<sensor>`, fleet all others"
+            ),
         )
     })
 }
@@ -75,7 +77,9 @@ pub fn select(
     // "only the root can raise the epoch"
     if transform.epoch > root.epoch {
         let (epoch, allowed) = (transform.epoch, root.epoch);
-        return Err(out_of_scope(format!("epoch {epoch} is above the root's {allowed}; a new root raises it")));
+        return Err(out_of_scope(format!(
+            "epoch {epoch} is above the root's {allowed}; a new root raises it"
+        )));
     }
     if role == RoleName::Maintenance {
         check_local(transform)?;
@@ -150,9 +154,7 @@ fn in_scope(
     if here.is_empty() {
         transform.target.sensors.iter().try_for_each(|sensor| limits(sensor).map(drop))?;
     }
-    here.into_iter()
-        .map(|(sensor, facts)| Ok(Selected { limits: limits(&sensor)?, sensor, facts }))
-        .collect()
+    here.into_iter().map(|(sensor, facts)| Ok(Selected { limits: limits(&sensor)?, sensor, facts })).collect()
 }
 
 /// "Without an enrolment only explicit `gateways` + `sensors` targets match."

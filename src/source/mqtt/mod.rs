@@ -1,3 +1,4 @@
 //! Topics of a broker as a source.
 
+pub mod config;
 pub mod intake;

@@ -5,6 +5,7 @@ pub mod gateway;
 pub mod history;
 pub mod mqtt;
 pub mod process;
+pub mod source;
 pub mod trust;
 pub mod tty;
 pub mod wait;

@@ -213,21 +213,26 @@ impl Loaded {
 
 #[test]
 fn the_gateway_answers_as_expected() {
+    let mut wrong = Vec::new();
     for fixture in load() {
         let result = fixture.verify();
         let reason = result.as_ref().err().map(|refused| refused.refusal.reason.as_str());
         let name = fixture.folder.display();
-        assert_eq!(json!(reason), fixture.expect["reason"], "{name}: {result:?}");
+        if json!(reason) != fixture.expect["reason"] {
+            wrong.push(format!("{name}: {result:?}"));
+        }
         if let Err(refused) = result {
             let message = &refused.refusal.message;
             assert!(message.len() > 10 && message.len() < 400, "{name}: {message}");
             assert!(!message.chars().any(char::is_control), "{name}: {message}");
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn calibctl_verify_answers_as_far_as_it_can() {
+    let mut wrong = Vec::new();
     for fixture in load() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_calibctl"));
         command.arg("verify").arg(fixture.folder.join("envelope.json")).arg("--json");
@@ -241,9 +246,11 @@ fn calibctl_verify_answers_as_far_as_it_can() {
         let report: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|fault| panic!("{name}: {fault}: {}", String::from_utf8_lossy(&output.stderr)));
         let expected = &fixture.expect["offline"];
-        assert_eq!(report["reason"], expected["reason"], "{name}: {report}");
-        assert_eq!(report["verdict"], expected["verdict"], "{name}: {report}");
         let code = i32::from(report["verdict"] == "refused");
-        assert_eq!(output.status.code(), Some(code), "{name}");
+        let answer = [&report["verdict"], &report["reason"]];
+        if answer != [&expected["verdict"], &expected["reason"]] || output.status.code() != Some(code) {
+            wrong.push(format!("{name}: {report}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

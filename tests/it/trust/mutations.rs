@@ -102,9 +102,9 @@ fn damaged_text_never_smuggles_anything_in() {
     let good = signed(&transform(), &[FLEET]);
     let digest = gateway.verify(&good).unwrap().digest;
     let run = ten_thousand().run(&prop::collection::vec(damage(), 1..4), |all| {
-        let bytes = all.iter().fold(good.clone(), |bytes, one| {
-            if bytes.is_empty() { bytes } else { damaged(&bytes, one) }
-        });
+        let bytes = all
+            .iter()
+            .fold(good.clone(), |bytes, one| if bytes.is_empty() { bytes } else { damaged(&bytes, one) });
         if let Ok(verified) = gateway.verify(&bytes) {
             // Only the hint, white space or base64 padding can have changed.
             prop_assert_eq!(verified.digest, digest);

@@ -39,7 +39,11 @@ fn form() -> Vec<Fixture> {
         Fixture::new("empty", malformed, Vec::new()),
         Fixture::new("bad_base64", malformed, replaced("\"payload\":\"ew", "\"payload\":\"!w")),
         Fixture::new("seventeen_signatures", malformed, many.to_json()),
-        Fixture::new("envelope_duplicate_keys", malformed, replaced("{\"payload\":", "{\"payload\":\"\",\"payload\":")),
+        Fixture::new(
+            "envelope_duplicate_keys",
+            malformed,
+            replaced("{\"payload\":", "{\"payload\":\"\",\"payload\":"),
+        ),
         Fixture::new("envelope_trailing_bytes", malformed, [good(), b"{}".to_vec()].concat()),
         Fixture::new("envelope_deep_nesting", malformed, replaced("{\"payload\":", &deep_field())),
         // Away from the gateway an order is as welcome as a transform.
@@ -83,7 +87,7 @@ fn json_text() -> Vec<Fixture> {
         malformed("bad_id", field("/id", json!("../../etc/passwd"))),
         malformed("no_sensor_selected", field("/target", unscoped)),
         Fixture::new("unknown_schema", Reason::UnknownSchema, field("/schema", json!(2))),
-        Fixture::new("unknown_stage", Reason::UnknownStage, field("/pipeline/0", json!({"kind": "magic"}))),
+        Fixture::new("unknown_stage", Reason::UnknownStage, field("/pipeline", json!([{"kind": "magic"}]))),
     ]
 }
 

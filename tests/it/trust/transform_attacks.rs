@@ -76,11 +76,19 @@ fn maintenance() -> Vec<Fixture> {
         local("local_for_two_sensors", out, "/target/sensors", json!(["co-1", "co-2"])),
         local("local_for_other_sensor", out, "/id", json!("local-co-2")),
         local("local_made_elsewhere", out, "/provenance/made_on", json!("gw-2")),
-        Fixture::new("local_from_other_gateway", Reason::NotForThisGateway, signed(&super::world::local(), &[MAINTENANCE]))
-            .context(json!({"gateway": "gw-2"})),
+        Fixture::new(
+            "local_from_other_gateway",
+            Reason::NotForThisGateway,
+            signed(&super::world::local(), &[MAINTENANCE]),
+        )
+        .context(json!({"gateway": "gw-2"})),
         Fixture::new("local_mpe_unproven", out, signed(&super::world::local(), &[MAINTENANCE])).root(&share),
-        Fixture::new("local_root_expired_long_ago", Reason::RootExpired, signed(&late_local(), &[MAINTENANCE]))
-            .context(json!({"now": "2028-03-31T00:00:00Z"})),
+        Fixture::new(
+            "local_root_expired_long_ago",
+            Reason::RootExpired,
+            signed(&late_local(), &[MAINTENANCE]),
+        )
+        .context(json!({"now": "2028-03-31T00:00:00Z"})),
     ]
 }
 
@@ -129,8 +137,7 @@ fn content() -> Vec<Fixture> {
     let (limits, invalid) = (Reason::LimitsExceeded, Reason::InvalidContent);
     let step = json!([{"kind": "offset", "offset": 5.0}]);
     let stepping = |limits: Value| {
-        let changes =
-            [("/pipeline", step.clone()), ("/output_unit", json!("nA")), ("/limits", limits)];
+        let changes = [("/pipeline", step.clone()), ("/output_unit", json!("nA")), ("/limits", limits)];
         signed(&changed(&changes), &[FLEET])
     };
     let hill = json!([{"kind": "polynomial", "coefficients": [0.0, 1.0, -0.001]}]);

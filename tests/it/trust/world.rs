@@ -91,10 +91,7 @@ pub fn transform() -> Value {
 
 /// A good maintenance transform for the same sensor.
 pub fn local() -> Value {
-    changed(&[
-        ("/id", json!("local-co-1")),
-        ("/provenance", json!({"made_on": "gw-1", "session": "s-17"})),
-    ])
+    changed(&[("/id", json!("local-co-1")), ("/provenance", json!({"made_on": "gw-1", "session": "s-17"}))])
 }
 
 /// The good transform with fields set; a field that is not there is added.

@@ -1,1 +1,94 @@
+use serde_json::{Value, json};
 
+use super::super::testing::compiled;
+use super::*;
+
+fn make(pipeline: Value) -> Compiled {
+    compiled(json!({"pipeline": pipeline, "domain": {"input": [0, 100]}}))
+}
+
+fn line(offset: f64, gain: f64) -> Value {
+    json!({"kind": "affine", "offset": offset, "gain": gain})
+}
+
+fn close(found: Option<f64>, expected: f64) -> bool {
+    found.is_some_and(|found| (found - expected).abs() < 1e-9 * expected.max(1.0))
+}
+
+#[test]
+fn finds_the_largest_step_at_an_end_or_between() {
+    let old = make(json!([line(0.0, 1.0)]));
+    assert!(close(max_step(&make(json!([line(1.0, 1.02)])), Some(&old)), 3.0));
+    // x + 0.01 x (100 - x) differs most at 50, between two places looked at
+    let bow = make(json!([{"kind": "polynomial", "coefficients": [0, 2, -0.01]}]));
+    assert!(close(max_step(&bow, Some(&old)), 25.0));
+    assert!(close(max_step(&old, Some(&old)), 0.0));
+}
+
+#[test]
+fn a_narrow_spike_in_a_table_does_not_hide() {
+    let spike = json!({"kind": "table", "x": [0, 50.0001, 50.0002, 50.0003, 100],
+        "y": [0, 50.0001, 950.0, 50.0003, 100]});
+    let old = make(json!([line(0.0, 1.0)]));
+    assert!(close(max_step(&make(json!([spike])), Some(&old)), 950.0 - 50.0002));
+    // nor behind another stage, falling or rising, nor in the old one
+    let behind = make(json!([line(100.0, -1.0), spike, line(100.0, -1.0)]));
+    assert!(close(max_step(&behind, Some(&old)), 950.0 - 50.0002));
+    assert!(close(max_step(&old, Some(&behind)), 950.0 - 50.0002));
+    assert!(!is_monotone(&make(json!([line(100.0, -1.0), spike]))));
+}
+
+#[test]
+fn units_are_converted_before_comparing() {
+    let old = make(json!([line(0.0, 1.0)]));
+    let micro = compiled(json!({
+        "pipeline": [line(0.0, 1010.0)], "domain": {"input": [0, 100]}, "output_unit": "ug/m3",
+    }));
+    assert!(close(max_step(&micro, Some(&old)), 1000.0));
+    let amperes = compiled(json!({
+        "pipeline": [line(0.0, 1001.0)], "domain": {"input": [0, 0.1]}, "input_unit": "uA",
+    }));
+    assert!(close(max_step(&amperes, Some(&old)), 0.1));
+    let other = compiled(json!({"pipeline": [line(0.0, 1.0)], "output_unit": "Pa"}));
+    assert_eq!(max_step(&old, Some(&other)), None);
+}
+
+#[test]
+fn without_an_old_one_the_raw_reading_is_compared_where_it_has_the_unit() {
+    let same = compiled(json!({
+        "pipeline": [{"kind": "offset", "offset": -2}], "domain": {"input": [0, 100]}, "output_unit": "nA",
+    }));
+    assert!(close(max_step(&same, None), 2.0));
+    assert_eq!(max_step(&make(json!([line(0.0, 1.0)])), None), None);
+    assert_eq!(max_step(&compiled(json!({"pipeline": [line(0.0, 1.0)]})), None), None, "no range");
+}
+
+#[test]
+fn tells_monotone_from_not() {
+    let polynomial = |c: Value| make(json!([{"kind": "polynomial", "coefficients": c}]));
+    assert!(is_monotone(&make(json!([line(0.0, -1.0)]))));
+    assert!(is_monotone(&polynomial(json!([-125_000.0, 7500.0, -150.0, 1.0]))), "(x - 50)^3 is flat once");
+    assert!(is_monotone(&polynomial(json!([0, 200, -1]))), "its top is at the end");
+    assert!(!is_monotone(&polynomial(json!([0, 190, -1]))));
+    assert!(!is_monotone(&make(json!([{"kind": "table", "x": [0, 1, 1.001, 100], "y": [0, 1, 0.9, 100]}]))));
+    assert!(!is_monotone(&compiled(json!({"pipeline": [line(0.0, 1.0)]}))), "no range");
+}
+
+#[test]
+fn holds_a_transform_to_its_own_limits() {
+    let limited = |gain: f64, limits: Value| {
+        compiled(json!({"pipeline": [line(0.0, gain)], "domain": {"input": [0, 100]}, "limits": limits}))
+    };
+    let old = limited(1.0, json!({}));
+    let step = limited(1.03, json!({"max_step": 2.5}));
+    assert!(matches!(step.within_limits(Some(&old)), Err(LimitError::Step { max: 2.5, .. })));
+    assert_eq!(step.within_limits(None), Ok(()), "nA and mg/m3: nothing to compare with");
+    assert_eq!(limited(1.02, json!({"max_step": 2.5})).within_limits(Some(&old)), Ok(()));
+    let other = compiled(json!({"pipeline": [line(0.0, 1.0)], "output_unit": "Pa"}));
+    assert_eq!(step.within_limits(Some(&other)), Err(LimitError::Incomparable));
+    let bent = compiled(json!({
+        "pipeline": [{"kind": "polynomial", "coefficients": [0, 50, -1]}], "domain": {"input": [0, 100]},
+        "limits": {"monotone": true},
+    }));
+    assert_eq!(bent.within_limits(None), Err(LimitError::NotMonotone));
+}

@@ -1,0 +1,100 @@
+//! What follows a commit: acknowledge upstream, move the sinks' cursors, announce gaps.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::domain::sequence::Gap;
+use crate::runtime::clock::Clock;
+use crate::store::{Commit, Store};
+use crate::sync::control::Purpose;
+use crate::sync::link::Link;
+use crate::telemetry::metrics::Metrics;
+use crate::wire::message::GapEvent;
+
+/// Everything that follows a commit.
+#[derive(Debug)]
+pub struct Aftermath {
+    /// All links; the first is the uplink, if there is one.
+    pub links: Vec<Link>,
+    /// The uplink's event topic; `None`: nobody to tell.
+    pub uplink: Option<(Link, String)>,
+    /// The stream of sequence numbers.
+    pub incarnation: Arc<str>,
+    /// Where cursors are kept.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Metrics,
+    /// The last committed sequence number, for the drain.
+    pub committed: watch::Sender<u64>,
+}
+
+impl Aftermath {
+    /// Runs until the store has ended.
+    pub async fn run(self: Arc<Self>, mut commits: mpsc::UnboundedReceiver<Commit>) {
+        while let Some(commit) = commits.recv().await {
+            self.after(&commit);
+            self.progress().await;
+        }
+    }
+
+    fn after(&self, commit: &Commit) {
+        for gap in &commit.gaps {
+            self.announce(gap);
+        }
+        if let Some(failure) = &commit.failed {
+            let label = vec![("reason", failure.kind.as_str().to_owned())];
+            self.metrics.commit_failures.get_or_create(&label).inc();
+            let (held, dropped) = (failure.held, failure.dropped);
+            tracing::error!(held, dropped, "readings wait in memory: {}", failure.message);
+            return;
+        }
+        if commit.rows > 0 {
+            self.metrics.commits.inc();
+        }
+        for link in &self.links {
+            link.committed(commit.last, &commit.acks);
+        }
+        self.committed.send_if_modified(|last| {
+            let newer = commit.last > *last;
+            *last = (*last).max(commit.last);
+            newer
+        });
+    }
+
+    /// Announces sequence numbers that name no reading.
+    pub fn announce(&self, gap: &Gap) {
+        self.metrics.gaps.inc();
+        tracing::warn!(first = gap.first, last = gap.last, reason = %gap.reason, "sequence numbers that name no reading");
+        let Some((link, topic)) = &self.uplink else { return };
+        let event = GapEvent {
+            event: "gap",
+            incarnation: self.incarnation.clone(),
+            first: gap.first,
+            last: gap.last,
+            reason: gap.reason.to_string(),
+            sink: gap.sink.clone(),
+            time: self.clock.now(),
+        };
+        // Flat structs of texts and numbers always serialise.
+        let payload = serde_json::to_vec(&event).unwrap_or_default();
+        link.publish(topic.clone(), payload, Purpose::Gap(gap.clone()));
+    }
+
+    /// Writes down what the brokers have acknowledged since the last call.
+    pub async fn progress(&self) {
+        for link in &self.links {
+            let (cursors, gaps) = link.take_progress();
+            for (sink, seq) in cursors {
+                self.store.set_cursor(&sink, seq);
+            }
+            for gap in gaps {
+                if let Err(error) = self.store.announced(gap).await {
+                    tracing::warn!("an announced gap is not noted and will be announced again: {error}");
+                }
+            }
+        }
+    }
+}

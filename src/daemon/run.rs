@@ -1,0 +1,426 @@
+//! Start, work, drain: the order of each stands here and nowhere else.
+//!
+//! Start: store, identity, trust root, transforms in force, link, pipeline, sources, metrics.
+//! Stop, under a deadline: sources, pipeline, last commit, what the broker takes, link, store.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::commits::Aftermath;
+use super::identity::{IdentityError, gateway_key, trust_root};
+use super::wiring::{self, Kit};
+use crate::activation::desk::{Desk, Parts};
+use crate::activation::reports::Reports;
+use crate::config::Config;
+use crate::config::source::SourceKind;
+use crate::config::trust::Fallback;
+use crate::domain::id::Id;
+use crate::domain::sequence::{Block, Numbers};
+use crate::pipeline::calibrate::{Calibrator, OnExpired};
+use crate::pipeline::run::{Pipeline, Request};
+use crate::pipeline::time::TimeCheck;
+use crate::runtime::clock::Clock;
+use crate::runtime::shutdown::{self, Shutdown, Stopper};
+use crate::runtime::supervise::supervise;
+use crate::source::{replay, serial};
+use crate::store::{self, Opened, Store, StoreError};
+use crate::sync::downlink::inbox;
+use crate::sync::driver::Driver;
+use crate::sync::feed::feed;
+use crate::sync::link::Link;
+use crate::telemetry::http;
+use crate::telemetry::metrics::Metrics;
+use crate::wire::format::SpecError;
+
+/// How long the drain may take.
+pub const DRAIN: Duration = Duration::from_secs(10);
+/// Between two measurements of the backlog, and of the moved cursors.
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two status messages.
+const STATUS_TICKS: u32 = 60;
+
+/// Says why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Identity(#[from] IdentityError),
+    #[error("http.listen {address}: {source}; choose a free address or stop what uses it")]
+    Http { address: SocketAddr, source: std::io::Error },
+}
+
+/// A daemon at work.
+#[derive(Debug)]
+pub struct Running {
+    stopper: Stopper,
+    requests: mpsc::Sender<Request>,
+    pipeline: JoinHandle<Result<u64, StoreError>>,
+    sources: Vec<JoinHandle<()>>,
+    background: Vec<JoinHandle<()>>,
+    drivers: Vec<(Link, Arc<Notify>, JoinHandle<()>)>,
+    uplink: Option<Link>,
+    offline: Option<(String, Vec<u8>)>,
+    committed: watch::Receiver<u64>,
+    store: Store,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Where metrics are served.
+    pub http: Option<SocketAddr>,
+}
+
+/// What happened at the stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drained {
+    /// Whether everything committed was acknowledged by the broker.
+    pub published: bool,
+    /// Whether the store was closed in order.
+    pub closed: bool,
+}
+
+/// Starts everything; returns once readings can flow.
+pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    let metrics = Metrics::new();
+    let started = clock.now();
+    let http = match &config.http {
+        Some(http) => Some(bind(http.listen).await?),
+        None => None,
+    };
+    let Opened { store, commits, recovered } = store::open(store_options(&config), clock.clone())?;
+    let key = gateway_key(&config.store.dir)?;
+    if let Some(path) = &recovered.history_quarantined {
+        tracing::error!("the history was broken and is now {}; a new one is begun", path.display());
+    }
+    if let Some(problem) = &recovered.ledger_broken {
+        tracing::error!("{problem}; readings go out raw until the ledger is restored from a backup");
+    }
+    let root = match recovered.ledger_broken {
+        Some(_) => None,
+        None => trust_root(&config.trust, recovered.root.as_ref(), &store).await?,
+    };
+    let mut time = TimeCheck::new(recovered.time_floor);
+    if let Some(root) = &root {
+        time.prove(root.issued_at);
+    }
+    let (stopper, shutdown) = shutdown::channel();
+    let sensors = wiring::sensors(&config);
+    let incarnation: Arc<str> = recovered.incarnation.as_str().into();
+    let root_version = root.as_ref().map(|root| root.version);
+    let status = |online| {
+        let status = wiring::status(online, started, time.trusts(clock.now()), root_version, &incarnation);
+        serde_json::to_vec(&status).unwrap_or_default()
+    };
+
+    let mut kits = Vec::new();
+    let mut channels = Vec::new();
+    for source in &config.sources {
+        let (kit, receiver) = Kit::new(source, &config, &sensors, &metrics, &clock, &shutdown);
+        kits.push(kit);
+        channels.push(receiver);
+    }
+
+    let status_topic = wiring::up_topic(&config, "status");
+    let uplink = config.mqtt.as_ref().map(|_| {
+        let sinks = wiring::sinks(&config, &recovered.cursors, recovered.last_seq, &metrics);
+        Link::new(sinks, clock.clone(), metrics.clone())
+    });
+    if let Some(link) = &uplink {
+        link.retain(status_topic.clone(), status(true));
+        store.set_sinks(link.cursors()).await?;
+    }
+
+    let reports = Reports::new(&config.gateway.fleet, &config.gateway.id, key, uplink.clone());
+    let parts = Parts {
+        fleet: config.gateway.fleet.clone(),
+        gateway: config.gateway.id.clone(),
+        root,
+        sensors: sensors.clone(),
+        time,
+        clock: clock.clone(),
+        store: store.clone(),
+        metrics: metrics.clone(),
+        reports,
+    };
+    let mut desk = Desk::new(parts, recovered.floors);
+    let on_expired = match config.trust.on_expired {
+        Fallback::Uncalibrated => OnExpired::Uncalibrated,
+        Fallback::Keep | Fallback::Previous => OnExpired::Keep,
+    };
+    let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor, on_expired);
+    for change in desk.restore(recovered.active) {
+        calibrator.set_active(&change.sensor, change.active);
+    }
+    desk.report_all();
+
+    let (requests, request_receiver) = mpsc::channel(64);
+    let mut drivers = Vec::new();
+    let mut background = Vec::new();
+    if let (Some(link), Some(mqtt)) = (&uplink, &config.mqtt) {
+        let (inbox, outbound) = inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
+        let shared: Vec<Kit> = kits.iter().filter(|kit| shares_uplink(kit)).cloned().collect();
+        let broker = wiring::broker(mqtt, config.gateway.id.to_string(), Some((status_topic.clone(), status(false))));
+        drivers.push(drive(link, broker, shared, Some(inbox), &metrics, &shutdown));
+        background.push(tokio::spawn(feed(link.clone(), store.clone())));
+        background.push(tokio::spawn(desk.run(outbound, link.clone(), requests.clone())));
+    }
+    for kit in kits.iter().filter(|kit| !shares_uplink(kit)) {
+        if let SourceKind::Mqtt(mqtt) = &kit.config.kind
+            && let Some(own) = &mqtt.broker
+        {
+            let link = Link::new(Vec::new(), clock.clone(), metrics.clone());
+            let client_id = format!("{}-{}", config.gateway.id, kit.config.name);
+            let broker = wiring::broker(own, client_id, None);
+            drivers.push(drive(&link, broker, vec![kit.clone()], None, &metrics, &shutdown));
+        }
+    }
+
+    let (committed_sender, committed) = watch::channel(recovered.last_seq);
+    let aftermath = Aftermath {
+        links: drivers.iter().map(|(link, _, _)| link.clone()).collect(),
+        uplink: uplink.clone().map(|link| (link, wiring::up_topic(&config, "event"))),
+        incarnation: incarnation.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        committed: committed_sender,
+    };
+    for gap in &recovered.gaps {
+        aftermath.announce(gap);
+    }
+    let aftermath = Arc::new(aftermath);
+    background.push(tokio::spawn(aftermath.clone().run(commits)));
+    background.push(tokio::spawn(tick(aftermath, store.clone(), uplink.clone(), status_topic.clone(), {
+        let (clock, incarnation) = (clock.clone(), incarnation.clone());
+        move || wiring::status(true, started, time.trusts(clock.now()), root_version, &incarnation)
+    })));
+
+    let pipeline = Pipeline {
+        sources: channels,
+        requests: request_receiver,
+        sensors,
+        calibrator,
+        numbers: Numbers::new(Block { first: recovered.next_seq, last: recovered.block_end }),
+        store: store.clone(),
+        links: uplink.iter().cloned().collect(),
+        time,
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    let pipeline = tokio::spawn(pipeline.run());
+    let sources = kits.iter().filter_map(|kit| start_source(kit, &metrics, &shutdown)).collect();
+    let address = match http {
+        Some((listener, address)) => {
+            let (metrics, shutdown) = (metrics.clone(), shutdown.clone());
+            background.push(tokio::spawn(async move {
+                if let Err(error) = http::serve(listener, metrics, shutdown).await {
+                    tracing::error!("the metrics page ended: {error}");
+                }
+            }));
+            Some(address)
+        }
+        None => None,
+    };
+    tracing::info!("calibd {} started: gateway {}, {} sources", env!("CARGO_PKG_VERSION"), config.gateway.id, kits.len());
+    let offline = uplink.as_ref().map(|_| (status_topic, status(false)));
+    Ok(Running {
+        stopper,
+        requests,
+        pipeline,
+        sources,
+        background,
+        drivers,
+        uplink,
+        offline,
+        committed,
+        store,
+        metrics,
+        http: address,
+    })
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let error = |source| StartError::Http { address, source };
+    let listener = http::bind(address).await.map_err(error)?;
+    let bound = listener.local_addr().map_err(error)?;
+    Ok((listener, bound))
+}
+
+fn store_options(config: &Config) -> store::Options {
+    store::Options {
+        dir: config.store.dir.clone(),
+        commit_interval: config.store.commit_interval,
+        ack_batch: config.store.ack_batch,
+        max_age: config.store.max_age,
+        max_size: config.store.max_size,
+        max_pages: None,
+    }
+}
+
+fn shares_uplink(kit: &Kit) -> bool {
+    matches!(&kit.config.kind, SourceKind::Mqtt(mqtt) if mqtt.broker.is_none())
+}
+
+fn drive(
+    link: &Link,
+    broker: crate::sync::connect::Broker,
+    kits: Vec<Kit>,
+    inbox: Option<crate::sync::downlink::Inbox>,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) -> (Link, Arc<Notify>, JoinHandle<()>) {
+    let end = Arc::new(Notify::new());
+    let name = format!("link {}:{}", broker.host, broker.port);
+    let restarts = count_restarts(metrics);
+    let task = supervise(name, shutdown.clone(), restarts, {
+        let (link, end, metrics) = (link.clone(), end.clone(), metrics.clone());
+        move || {
+            Driver {
+                broker: broker.clone(),
+                link: link.clone(),
+                intakes: kits.iter().filter_map(Kit::intake).collect(),
+                inbox: inbox.clone(),
+                metrics: metrics.clone(),
+                end: end.clone(),
+            }
+            .run()
+        }
+    });
+    (link.clone(), end, task)
+}
+
+fn count_restarts(metrics: &Metrics) -> impl Fn(&str) + Send + 'static {
+    let metrics = metrics.clone();
+    move |task| {
+        metrics.task_restarts.get_or_create(&vec![("task", task.to_owned())]).inc();
+    }
+}
+
+fn start_source(kit: &Kit, metrics: &Metrics, shutdown: &Shutdown) -> Option<JoinHandle<()>> {
+    let name = format!("source {}", kit.config.name);
+    let (kit, restarts, shutdown) = (kit.clone(), count_restarts(metrics), shutdown.clone());
+    match kit.config.kind.clone() {
+        SourceKind::Mqtt(_) => None,
+        SourceKind::Serial(config) => Some(supervise(name, shutdown, restarts, move || {
+            ended(kit.config.name.clone(), serial::run::run(config.clone(), kit.context()))
+        })),
+        SourceKind::Replay(config) => {
+            Some(supervise(name, shutdown, restarts, move || replay::run::run(config.clone(), kit.context())))
+        }
+    }
+}
+
+async fn ended(name: Id, task: impl Future<Output = Result<(), SpecError>>) {
+    if let Err(fault) = task.await {
+        tracing::error!(source = %name, "cannot work as configured: {fault}");
+    }
+}
+
+/// Measures, writes cursors, and says now and then that the gateway is well.
+async fn tick(
+    aftermath: Arc<Aftermath>,
+    store: Store,
+    uplink: Option<Link>,
+    topic: String,
+    status: impl Fn() -> crate::wire::message::Status,
+) {
+    let mut ticks = 0u32;
+    loop {
+        tokio::time::sleep(TICK).await;
+        aftermath.progress().await;
+        let Some(link) = &uplink else { continue };
+        link.pump();
+        let backlog = link.measure();
+        ticks = ticks.wrapping_add(1);
+        if ticks.is_multiple_of(STATUS_TICKS) {
+            let mut status = status();
+            let oldest = store.read_after(0, 1, u64::MAX).await.ok();
+            status.store.oldest = oldest.and_then(|rows| rows.first().map(|row| row.time));
+            status.store.backlog = backlog;
+            link.retain(topic.clone(), serde_json::to_vec(&status).unwrap_or_default());
+        }
+    }
+}
+
+impl Running {
+    /// Waits until something that cannot be replaced has ended by itself; answers what.
+    pub async fn failed(&mut self) -> String {
+        match (&mut self.pipeline).await {
+            Ok(Ok(_)) => "the pipeline ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => format!("a fault of the program: {error}"),
+        }
+    }
+
+    /// Stops in order within `deadline`: sources, pipeline, last commit, publishing, link, store.
+    pub async fn stop(mut self, deadline: Duration) -> Drained {
+        self.stopper.stop();
+        let half = deadline / 2;
+        for source in self.sources.drain(..) {
+            // A source that does not end in time is cut off; the pipeline takes what it has delivered.
+            let _ = tokio::time::timeout(half, source).await;
+        }
+        let last = if self.pipeline.is_finished() { 0 } else { self.finish_pipeline().await };
+        if let Err(error) = self.store.flush().await {
+            tracing::error!("the last readings are not committed: {error}");
+        } else {
+            let _ = tokio::time::timeout(half, self.committed.wait_for(|committed| *committed >= last)).await;
+        }
+        let published = self.drain_link(half).await;
+        for (link, end, task) in self.drivers.drain(..) {
+            if link.leave() {
+                // The client needs a moment to put the last packet on its way.
+                let _ = tokio::time::timeout(Duration::from_millis(500), link.left()).await;
+            }
+            end.notify_one();
+            let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
+        }
+        if let Some(link) = &self.uplink {
+            for (sink, seq) in link.take_progress().0 {
+                self.store.set_cursor(&sink, seq);
+            }
+        }
+        let closed = match self.store.close(half.max(Duration::from_secs(1))).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!("the store was not closed in order: {error}");
+                false
+            }
+        };
+        self.background.iter().for_each(JoinHandle::abort);
+        tracing::info!(published, closed, "stopped");
+        Drained { published, closed }
+    }
+
+    async fn finish_pipeline(&mut self) -> u64 {
+        if self.requests.send(Request::Finish).await.is_err() {
+            return 0;
+        }
+        match (&mut self.pipeline).await {
+            Ok(Ok(last)) => last,
+            Ok(Err(error)) => {
+                tracing::error!("the pipeline ended early: {error}");
+                0
+            }
+            Err(error) => {
+                tracing::error!("a fault of the program: {error}; please report it");
+                0
+            }
+        }
+    }
+
+    async fn drain_link(&self, deadline: Duration) -> bool {
+        let Some(link) = &self.uplink else { return true };
+        let mut published = tokio::time::timeout(deadline, link.drained()).await.is_ok() && link.is_connected();
+        if let Some((topic, payload)) = &self.offline {
+            link.retain(topic.clone(), payload.clone());
+            published &= tokio::time::timeout(deadline, link.drained()).await.is_ok();
+        }
+        published
+    }
+}
+
