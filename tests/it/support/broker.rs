@@ -83,6 +83,11 @@ impl Broker {
         self.process = Some(process);
     }
 
+    /// While it is stopped: takes away what it has to remember.
+    pub fn forget(&self) {
+        std::fs::remove_file(self.dir.path().join("mosquitto.db")).unwrap();
+    }
+
     /// Stops it; it writes down what it has to remember.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
