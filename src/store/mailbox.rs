@@ -33,7 +33,6 @@ pub enum Request {
     Flush(Reply<()>),
     Reserve(Reply<Block>),
     ReadAfter { seq: u64, limit: usize, up_to: u64, reply: Reply<Vec<Reading>> },
-    Sinks { sinks: Vec<(String, u64)>, reply: Reply<()> },
     Announced { gap: Gap, reply: Reply<()> },
     InstallRoot { root: RootInstallation, reply: Reply<()> },
     Activate { activation: Activation, reply: Reply<()> },
@@ -224,9 +223,13 @@ impl Mailbox {
         self.room.add_permits(permits as usize);
     }
 
-    /// Refuses everything from now on; what waits for room is woken and refused too.
+    /// Refuses everything from now on, and what waits too.
     pub fn close(&self) {
-        self.lock().closed = true;
+        let mut inner = self.lock();
+        inner.closed = true;
+        let refused = std::mem::take(&mut inner.requests);
+        drop(inner);
+        drop(refused);
         self.room.close();
         self.wake.notify_one();
     }

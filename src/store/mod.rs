@@ -9,17 +9,26 @@
 pub mod error;
 pub mod types;
 
+mod file;
+mod history;
+mod ledger;
 mod mailbox;
+mod owner;
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 pub use self::error::{FailureKind, StoreError};
+use self::history::{Limits, OpenedHistory};
+use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
+use self::owner::{Owner, State};
 pub use self::types::*;
-use crate::domain::audit::Chain;
+use crate::domain::audit::{Chain, ChainError};
 use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
@@ -29,6 +38,17 @@ use crate::runtime::clock::Clock;
 #[derive(Clone, Debug)]
 pub struct Store {
     mailbox: Arc<Mailbox>,
+    _handles: Arc<Handles>,
+}
+
+/// Shuts the mailbox when the last handle is gone.
+#[derive(Debug)]
+struct Handles(Arc<Mailbox>);
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Opens both databases and starts their thread; blocks until the files are checked.
@@ -37,8 +57,80 @@ pub struct Store {
 /// written, or a newer version wrote it. A broken history is moved aside, a broken ledger is
 /// reported; both are no errors.
 pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
-    let _ = (options, clock);
-    todo!("skeleton")
+    let dir = options.dir.clone();
+    let lock = file::lock(&dir)?;
+    let limits =
+        Limits { max_age: options.max_age, max_size: options.max_size, max_pages: options.max_pages };
+    let mut ledger = Ledger::open(&dir)?;
+    let check = !ledger.ended_clean()?;
+    let OpenedHistory { history, quarantined } = history::open(&dir, limits, check, clock.now())?;
+    let facts = HistoryFacts { last_seq: history.last_seq(), incarnation: history.incarnation()? };
+    let settled = ledger.settle(&facts, random_name()?, clock.now())?;
+    if facts.incarnation.as_ref() != Some(&settled.incarnation) {
+        history.set_incarnation(&settled.incarnation)?;
+    }
+    if let Some((moved, fault)) = &quarantined
+        && ledger.broken().is_none()
+    {
+        let texts = ["calibd", "history.quarantined", &moved.display().to_string(), fault];
+        ledger.audit(clock.now(), &texts.map(str::to_owned))?;
+    }
+    let mut gaps = settled.gaps.clone();
+    gaps.extend(history.gaps()?);
+    gaps.sort();
+    let recovered = Recovered {
+        incarnation: settled.incarnation.clone(),
+        next_seq: settled.block.first,
+        block_end: settled.block.last,
+        gaps,
+        cursors: history.cursors()?,
+        last_seq: history.last_seq(),
+        last_seq_of_sensor: history
+            .last_of_sensors()
+            .map(|(name, seq)| (name.clone(), seq))
+            .collect::<HashMap<_, _>>(),
+        active: ledger.active()?,
+        floors: ledger.floors()?,
+        root: ledger.root()?,
+        time_floor: ledger.time_floor()?,
+        history_quarantined: quarantined.map(|(moved, _)| moved),
+        ledger_broken: ledger.broken().map(str::to_owned),
+    };
+    let mailbox = Arc::new(Mailbox::new(clock.clone(), options.ack_batch));
+    for (sink, seq) in &recovered.cursors {
+        mailbox.set_cursor(sink, *seq);
+    }
+    let (sender, commits) = mpsc::unbounded_channel();
+    let owner = Owner {
+        dir: dir.clone(),
+        limits,
+        interval: options.commit_interval,
+        clock,
+        mailbox: Arc::clone(&mailbox),
+        commits: sender,
+        history,
+        ledger,
+        incarnation: settled.incarnation,
+        next_unused: settled.block.first,
+        lock,
+        state: State::default(),
+    };
+    start(owner, &dir)?;
+    let handles = Arc::new(Handles(Arc::clone(&mailbox)));
+    Ok(Opened { store: Store { mailbox, _handles: handles }, commits, recovered })
+}
+
+fn start(owner: Owner, dir: &Path) -> Result<(), StoreError> {
+    let thread = std::thread::Builder::new().name("store".to_owned());
+    thread.spawn(move || owner.run()).map(|_| ()).map_err(|error| StoreError::file(dir, error))
+}
+
+/// 64 random bits as text: two incarnations never have the same name.
+fn random_name() -> Result<String, StoreError> {
+    let mut bytes = [0u8; 8];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|error| StoreError::file(Path::new("the random source"), std::io::Error::other(error)))?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
 }
 
 impl Store {
@@ -72,8 +164,8 @@ impl Store {
 
     /// Says which sinks there are: size retention announces gaps to them, and cursors of others are
     /// forgotten. A sink without a cursor starts with the one given here.
-    pub async fn set_sinks(&self, sinks: Vec<(String, u64)>) -> Result<(), StoreError> {
-        self.ask(|reply| Request::Sinks { sinks, reply }).await
+    pub fn set_sinks(&self, sinks: Vec<(String, u64)>) {
+        self.mailbox.set_sinks(sinks);
     }
 
     /// Notes that `sink` has everything up to `seq`. Returns at once; the cursor is written with a
@@ -116,7 +208,7 @@ impl Store {
     }
 
     /// Checks the whole audit chain: `Ok(Err(_))` says where it is broken.
-    pub async fn verify_audit(&self) -> Result<Result<Chain, crate::domain::audit::ChainError>, StoreError> {
+    pub async fn verify_audit(&self) -> Result<Result<Chain, ChainError>, StoreError> {
         self.ask(Request::VerifyAudit).await
     }
 

@@ -76,6 +76,9 @@ impl Driver {
                 Err(error) => error.to_string(),
             };
             self.link.disconnected();
+            if self.link.is_leaving() {
+                return;
+            }
             self.metrics.link_reconnects.inc();
             let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
             attempt = attempt.saturating_add(1);

@@ -58,6 +58,7 @@ struct Inner {
     client: Option<AsyncClient>,
     ready: bool,
     unappended: bool,
+    leaving: bool,
     fifo: VecDeque<Token>,
     in_flight: Vec<Option<Token>>,
     sinks: Vec<Sink>,
@@ -75,6 +76,7 @@ impl Link {
             client: None,
             ready: false,
             unappended: false,
+            leaving: false,
             fifo: VecDeque::new(),
             in_flight: vec![None; usize::from(IN_FLIGHT) + 1],
             sinks,
@@ -315,7 +317,14 @@ impl Link {
 
     /// Asks the client to leave the broker in an orderly way. Answers whether it was connected.
     pub fn leave(&self) -> bool {
-        self.lock().client.as_ref().is_some_and(|client| client.try_disconnect().is_ok())
+        let mut inner = self.lock();
+        inner.leaving = true;
+        inner.client.as_ref().is_some_and(|client| client.try_disconnect().is_ok())
+    }
+
+    /// Whether the end of the connection is wanted.
+    pub fn is_leaving(&self) -> bool {
+        self.lock().leaving
     }
 }
 

@@ -1,0 +1,204 @@
+//! The small integers that stand for sensors and series in the rows of the history.
+//!
+//! The index in memory may be ahead of the file by what a failed commit did not write; that is
+//! written with the next one, so numbers once given stay.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::sample::{Reading, TransformRef};
+
+/// What the readings of a series have in common.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Place of the sensor in the index.
+    pub sensor: usize,
+    pub unit: Arc<str>,
+    pub transform: Option<Arc<TransformRef>>,
+}
+
+/// A sensor as the history knows it.
+#[derive(Debug, Clone)]
+pub struct Sensor {
+    pub name: SensorId,
+    /// The number of its last committed reading; 0 if it has none.
+    pub last_seq: u64,
+    saved_seq: u64,
+    series: Vec<u32>,
+    current: u32,
+}
+
+/// Sensors and series by their numbers, which count from 1 in the file and from 0 here.
+#[derive(Debug, Default)]
+pub struct Index {
+    pub sensors: Vec<Sensor>,
+    pub series: Vec<Series>,
+    by_name: HashMap<SensorId, usize>,
+    saved_sensors: usize,
+    saved_series: usize,
+}
+
+impl Index {
+    /// Reads the index; rows that make no sense are reported as the file's corruption.
+    pub fn load(db: &Connection) -> rusqlite::Result<Index> {
+        let mut index = Index::default();
+        let mut statement = db.prepare("SELECT id, name, last_seq FROM sensors ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(1)?;
+            let name = Id::new(&name).map_err(|_| corrupt())?;
+            let id: usize = row.get(0)?;
+            if index.add_sensor(&name) + 1 != id {
+                return Err(corrupt());
+            }
+            let last: u64 = row.get(2)?;
+            index.sensors[id - 1].last_seq = last;
+            index.sensors[id - 1].saved_seq = last;
+        }
+        let mut statement =
+            db.prepare("SELECT id, sensor, unit, transform, version, digest FROM series ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let sensor = row.get::<_, usize>(1)?.wrapping_sub(1);
+            if sensor >= index.sensors.len() {
+                return Err(corrupt());
+            }
+            let unit: String = row.get(2)?;
+            let transform = match row.get::<_, Option<String>>(3)? {
+                None => None,
+                Some(id) => Some(Arc::new(TransformRef {
+                    id: Id::new(&id).map_err(|_| corrupt())?,
+                    version: row.get(4)?,
+                    digest: Digest(row.get(5)?),
+                })),
+            };
+            let series = index.add_series(Series { sensor, unit: unit.into(), transform });
+            if series as usize + 1 != row.get::<_, usize>(0)? {
+                return Err(corrupt());
+            }
+        }
+        index.saved_sensors = index.sensors.len();
+        index.saved_series = index.series.len();
+        Ok(index)
+    }
+
+    fn add_sensor(&mut self, name: &SensorId) -> usize {
+        let place = self.sensors.len();
+        let sensor =
+            Sensor { name: name.clone(), last_seq: 0, saved_seq: 0, series: Vec::new(), current: u32::MAX };
+        self.sensors.push(sensor);
+        self.by_name.insert(name.clone(), place);
+        place
+    }
+
+    fn add_series(&mut self, series: Series) -> u32 {
+        // A series is an activation at a sensor: four thousand million do not come together.
+        let number = self.series.len() as u32;
+        let sensor = &mut self.sensors[series.sensor];
+        sensor.series.push(number);
+        sensor.current = number;
+        self.series.push(series);
+        number
+    }
+
+    /// The series of a reading, made if it is new.
+    pub fn series_of(&mut self, reading: &Reading) -> u32 {
+        let place = match self.by_name.get(&reading.sensor) {
+            Some(place) => *place,
+            None => self.add_sensor(&reading.sensor),
+        };
+        let sensor = &self.sensors[place];
+        if let Some(series) = self.series.get(sensor.current as usize)
+            && same(series, reading)
+        {
+            return sensor.current;
+        }
+        let known =
+            sensor.series.iter().copied().find(|number| same(&self.series[*number as usize], reading));
+        match known {
+            Some(number) => {
+                self.sensors[place].current = number;
+                number
+            }
+            None => self.add_series(Series {
+                sensor: place,
+                unit: Arc::clone(&reading.unit),
+                transform: reading.transform.clone(),
+            }),
+        }
+    }
+
+    /// Writes what is new; call [`Index::saved`] once it is committed.
+    pub fn save_new(&self, db: &Connection) -> rusqlite::Result<()> {
+        if self.saved_sensors < self.sensors.len() {
+            let mut insert = db.prepare_cached("INSERT INTO sensors VALUES (?, ?, 0)")?;
+            for (place, sensor) in self.sensors.iter().enumerate().skip(self.saved_sensors) {
+                insert.execute(params![place + 1, sensor.name.as_str()])?;
+            }
+        }
+        if self.saved_series < self.series.len() {
+            let mut insert = db.prepare_cached("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?)")?;
+            for (place, series) in self.series.iter().enumerate().skip(self.saved_series) {
+                let transform = series.transform.as_deref();
+                insert.execute(params![
+                    place + 1,
+                    series.sensor + 1,
+                    &*series.unit,
+                    transform.map(|transform| transform.id.as_str()),
+                    transform.map(|transform| transform.version),
+                    transform.map(|transform| transform.digest.0),
+                ])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that what `save_new` wrote is committed.
+    pub fn saved(&mut self) {
+        self.saved_sensors = self.sensors.len();
+        self.saved_series = self.series.len();
+    }
+
+    /// Writes the last numbers that have changed since they were last written.
+    pub fn save_last(&self, db: &Connection) -> rusqlite::Result<()> {
+        let mut update = db.prepare_cached("UPDATE sensors SET last_seq = ? WHERE id = ?")?;
+        for (place, sensor) in self.sensors.iter().enumerate() {
+            if sensor.last_seq != sensor.saved_seq {
+                update.execute(params![sensor.last_seq, place + 1])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that what `save_last` wrote is committed.
+    pub fn last_saved(&mut self) {
+        for sensor in &mut self.sensors {
+            sensor.saved_seq = sensor.last_seq;
+        }
+    }
+
+    /// Notes a committed reading of a series.
+    pub fn passed(&mut self, series: u32, seq: u64) {
+        let sensor = self.series[series as usize].sensor;
+        self.sensors[sensor].last_seq = seq;
+    }
+}
+
+fn same(series: &Series, reading: &Reading) -> bool {
+    let unit = Arc::ptr_eq(&series.unit, &reading.unit) || series.unit == reading.unit;
+    unit && match (&series.transform, &reading.transform) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+        _ => false,
+    }
+}
+
+/// The error for rows that only a broken file can hold.
+pub fn corrupt() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some("a row makes no sense".to_owned()))
+}

@@ -1,0 +1,226 @@
+//! Rollups: one-minute statistics of each series, gathered while readings pass. Pure.
+
+use std::collections::BTreeMap;
+
+/// Count, extremes, mean and sum of squared deviations of the finite values of a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stats {
+    pub n: u64,
+    pub min: f64,
+    pub max: f64,
+    pub mean: f64,
+    pub m2: f64,
+}
+
+impl Stats {
+    /// Adds a value, by Welford's method (Technometrics 4:419, 1962).
+    pub fn push(&mut self, value: f64) {
+        if self.n == 0 {
+            *self = Stats { n: 1, min: value, max: value, mean: value, m2: 0.0 };
+            return;
+        }
+        self.n += 1;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        let before = value - self.mean;
+        self.mean += before / self.n as f64;
+        self.m2 += before * (value - self.mean);
+    }
+
+    /// Both together, by Chan, Golub and LeVeque (1979).
+    pub fn merged(self, other: Stats) -> Stats {
+        if self.n == 0 || other.n == 0 {
+            return if self.n == 0 { other } else { self };
+        }
+        let n = self.n + other.n;
+        let share = other.n as f64 / n as f64;
+        let apart = other.mean - self.mean;
+        Stats {
+            n,
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            mean: self.mean + apart * share,
+            m2: self.m2 + other.m2 + apart * apart * self.n as f64 * share,
+        }
+    }
+}
+
+/// What a rollup needs to know of a reading.
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    pub seq: u64,
+    pub series: u32,
+    /// Microseconds since 1970.
+    pub time: i64,
+    pub raw: Option<f64>,
+    pub value: Option<f64>,
+}
+
+/// The statistics of a series in a minute, or in a part of one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rollup {
+    pub first_seq: u64,
+    pub last_seq: u64,
+    pub series: u32,
+    /// Minutes since 1970, by the readings' own time.
+    pub minute: i64,
+    pub n: u64,
+    pub raw: Stats,
+    pub value: Stats,
+}
+
+impl Rollup {
+    fn start(point: &Point, minute: i64) -> Rollup {
+        let (raw, value) = (Stats::default(), Stats::default());
+        Rollup { first_seq: point.seq, last_seq: point.seq, series: point.series, minute, n: 0, raw, value }
+    }
+
+    fn push(&mut self, point: &Point) {
+        self.last_seq = point.seq;
+        self.n += 1;
+        if let Some(raw) = point.raw {
+            self.raw.push(raw);
+        }
+        if let Some(value) = point.value {
+            self.value.push(value);
+        }
+    }
+}
+
+/// Where the readings of a minute are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub first: u64,
+    pub last: u64,
+}
+
+/// Rollups that are not yet written: of exactly the readings since the last time they were.
+#[derive(Debug, Default)]
+pub struct Rollups {
+    open: Vec<Option<Rollup>>,
+    closed: Vec<Rollup>,
+    minutes: BTreeMap<i64, Span>,
+    current: Option<(i64, Span)>,
+    last: u64,
+    points: u64,
+}
+
+impl Rollups {
+    /// Adds a reading; they come in ascending order of their numbers.
+    pub fn push(&mut self, point: &Point) {
+        let minute = point.time.div_euclid(60_000_000);
+        let index = point.series as usize;
+        if index >= self.open.len() {
+            self.open.resize(index + 1, None);
+        }
+        let slot = &mut self.open[index];
+        if let Some(done) = slot.take_if(|open| open.minute != minute) {
+            self.closed.push(done);
+        }
+        slot.get_or_insert_with(|| Rollup::start(point, minute)).push(point);
+        match &mut self.current {
+            Some((now, span)) if *now == minute => span.last = point.seq,
+            _ => {
+                self.leave_minute();
+                self.current = Some((minute, Span { first: point.seq, last: point.seq }));
+            }
+        }
+        self.last = point.seq;
+        self.points += 1;
+    }
+
+    fn leave_minute(&mut self) {
+        if let Some((minute, span)) = self.current.take() {
+            self.minutes.entry(minute).and_modify(|old| old.last = span.last).or_insert(span);
+        }
+    }
+
+    /// The number of the last reading that was added since the last `clear`; 0 if none was.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// How many readings were added since the last `clear`.
+    pub fn points(&self) -> u64 {
+        self.points
+    }
+
+    /// How many rollups of past minutes wait to be written.
+    pub fn closed(&self) -> usize {
+        self.closed.len()
+    }
+
+    /// All rollups, ascending by their first number.
+    pub fn all(&self) -> Vec<Rollup> {
+        let mut all = self.closed.clone();
+        all.extend(self.open.iter().flatten());
+        all.sort_unstable_by_key(|rollup| rollup.first_seq);
+        all
+    }
+
+    /// Where the readings of each minute are.
+    pub fn spans(&mut self) -> &BTreeMap<i64, Span> {
+        self.leave_minute();
+        &self.minutes
+    }
+
+    /// Forgets everything: it has been written.
+    pub fn clear(&mut self) {
+        self.open.fill(None);
+        self.closed.clear();
+        self.minutes.clear();
+        self.current = None;
+        self.last = 0;
+        self.points = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(a: f64, b: f64, scale: f64) -> bool {
+        (a - b).abs() <= 1e-9 * scale.max(1.0)
+    }
+
+    proptest! {
+        #[test]
+        fn statistics_equal_those_of_two_passes(values in prop::collection::vec(-1e6..1e6f64, 1..200), cut in 0usize..200) {
+            let cut = cut.min(values.len());
+            let gather = |values: &[f64]| values.iter().fold(Stats::default(), |mut stats, value| {
+                stats.push(*value);
+                stats
+            });
+            let merged = gather(&values[..cut]).merged(gather(&values[cut..]));
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let m2 = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+            for stats in [gather(&values), merged] {
+                prop_assert_eq!(stats.n, values.len() as u64);
+                prop_assert!(close(stats.mean, mean, 1e6));
+                prop_assert!(close(stats.m2, m2, m2));
+                prop_assert_eq!(stats.min, values.iter().copied().fold(f64::INFINITY, f64::min));
+                prop_assert_eq!(stats.max, values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            }
+        }
+
+        #[test]
+        fn every_reading_is_in_one_rollup_and_one_span(points in prop::collection::vec((0u32..4, -3i64..3), 1..100)) {
+            let mut rollups = Rollups::default();
+            for (number, (series, minute)) in points.iter().enumerate() {
+                let (seq, time) = (number as u64 + 1, minute * 60_000_000 + 7);
+                rollups.push(&Point { seq, series: *series, time, raw: Some(1.0), value: None });
+            }
+            let all = rollups.all();
+            prop_assert_eq!(all.iter().map(|rollup| rollup.n).sum::<u64>(), points.len() as u64);
+            prop_assert!(all.windows(2).all(|pair| pair[0].first_seq < pair[1].first_seq));
+            for (number, (_, minute)) in points.iter().enumerate() {
+                let span = rollups.spans()[minute];
+                prop_assert!((span.first..=span.last).contains(&(number as u64 + 1)));
+            }
+            rollups.clear();
+            prop_assert!(rollups.all().is_empty() && rollups.spans().is_empty());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The ledger's tables.
+
+use crate::store::file::Kind;
+
+/// The ledger file.
+pub const LEDGER: Kind = Kind {
+    name: "ledger",
+    application_id: 0x6361_6c6c, // "call"
+    page_size: 4096,
+    checkpoint: 100,
+    migrations: &[V1],
+};
+
+const V1: &str = "
+-- incarnation; incarnation_first: the first number it gave; clean_next: the next unused number,
+-- only after a clean end; time_floor: microseconds since 1970
+CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE blocks(first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+CREATE TABLE gaps(first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL, sink TEXT) STRICT;
+CREATE TABLE roots(
+    version INTEGER PRIMARY KEY, digest BLOB NOT NULL, envelope BLOB NOT NULL, installed INTEGER NOT NULL
+) STRICT;
+CREATE TABLE transforms(
+    digest BLOB PRIMARY KEY, id TEXT NOT NULL, epoch INTEGER NOT NULL, version INTEGER NOT NULL,
+    envelope BLOB NOT NULL, keyids TEXT NOT NULL, accepted INTEGER NOT NULL
+) STRICT;
+-- the newest version of each id that was ever accepted
+CREATE TABLE floors(
+    id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, version INTEGER NOT NULL, digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE active(sensor TEXT PRIMARY KEY, digest BLOB NOT NULL, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- what was in force when: ascending, never changed
+CREATE TABLE activations(
+    number INTEGER PRIMARY KEY, sensor TEXT NOT NULL, digest BLOB NOT NULL, since INTEGER NOT NULL
+) STRICT;
+-- which refusals have their audit row: a digest, or a reason and hour
+CREATE TABLE refusals(key TEXT PRIMARY KEY, time INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE audit(
+    seq INTEGER PRIMARY KEY, time TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+    subject TEXT NOT NULL, detail TEXT NOT NULL, prev_hash BLOB NOT NULL, hash BLOB NOT NULL
+) STRICT;
+";
