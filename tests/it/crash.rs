@@ -60,7 +60,8 @@ fn assert_only_announced_gaps(rows: &BTreeMap<u64, Row>, gaps: &BTreeSet<(u64, u
     for seq in rows.keys() {
         while next < *seq {
             let gap = gaps.iter().find(|(first, last)| (*first..=*last).contains(&next));
-            next = gap.unwrap_or_else(|| panic!("{next} is no reading and no gap was announced: {gaps:?}")).1 + 1;
+            next = gap.unwrap_or_else(|| panic!("{next} is no reading and no gap was announced: {gaps:?}")).1
+                + 1;
         }
         assert_eq!(next, *seq, "a stored reading lies in the announced gap before {next}");
         next += 1;
@@ -89,7 +90,9 @@ fn twenty_kills_under_load_lose_nothing_and_use_no_number_twice() {
     let stored = |rows: &BTreeMap<u64, Row>| -> BTreeSet<u32> {
         rows.values().map(|row| row.raw.unwrap() as u32).collect()
     };
-    until_true("every acknowledged message to be in the history", || stored(&gateway.history().by_seq()) == wanted);
+    until_true("every acknowledged message to be in the history", || {
+        stored(&gateway.history().by_seq()) == wanted
+    });
     // The stop publishes the last committed readings.
     assert_eq!(daemon.process.stop().code(), Some(0));
     let rows = gateway.history().by_seq();
@@ -100,7 +103,11 @@ fn twenty_kills_under_load_lose_nothing_and_use_no_number_twice() {
     for (seq, row) in &rows {
         let reading = seen.get(seq).unwrap_or_else(|| panic!("reading {seq} was never published"));
         let same = (json!(row.sensor), json!(row.raw));
-        assert_eq!((&reading["sensor"], &reading["raw"]), (&same.0, &same.1), "two readings have the number {seq}");
+        assert_eq!(
+            (&reading["sensor"], &reading["raw"]),
+            (&same.0, &same.1),
+            "two readings have the number {seq}"
+        );
     }
     let announced = gaps(&subscriber);
     assert_only_announced_gaps(&rows, &announced);

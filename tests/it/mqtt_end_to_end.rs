@@ -191,7 +191,11 @@ fn a_transform_in_force_survives_a_restart_and_a_crash() {
     street.measure(2.0);
     let second = street.reading(2.0);
     assert_eq!((&second["value"], &second["transform"]), (&json!(calibrated(2.0)), &first["transform"]));
-    assert_eq!(second["seq"].as_u64(), first["seq"].as_u64().map(|seq| seq + 1), "an orderly stop leaves no gap");
+    assert_eq!(
+        second["seq"].as_u64(),
+        first["seq"].as_u64().map(|seq| seq + 1),
+        "an orderly stop leaves no gap"
+    );
     assert_eq!(second["after"], first["seq"]);
 
     street.daemon.process.kill();
@@ -223,7 +227,8 @@ fn an_emptied_retained_transform_changes_nothing() {
 fn the_status_says_whether_the_gateway_is_there() {
     let mut street = Street::new();
     let topic = format!("{UP}/status");
-    let is = |online: bool| move |message: &Message| (message.json()["online"] == online).then(|| message.json());
+    let is =
+        |online: bool| move |message: &Message| (message.json()["online"] == online).then(|| message.json());
     let status = street.above.await_on(&topic, is(true));
     assert_eq!((&status["version"], &status["root_version"]), (&json!(env!("CARGO_PKG_VERSION")), &json!(1)));
     assert!(status["incarnation"].as_str().is_some_and(|name| !name.is_empty()), "{status}");
@@ -251,7 +256,11 @@ fn an_orderly_stop_commits_publishes_and_acknowledges_everything() {
     assert_eq!(status.code(), Some(0));
     let rows = street.gateway.history().by_seq();
     let seen = street.above.readings_by_seq();
-    assert_eq!(seen.keys().collect::<Vec<_>>(), rows.keys().collect::<Vec<_>>(), "published is what is committed");
+    assert_eq!(
+        seen.keys().collect::<Vec<_>>(),
+        rows.keys().collect::<Vec<_>>(),
+        "published is what is committed"
+    );
     // What came after the sources were stopped is with the broker still.
     street.daemon = street.gateway.start();
     until_true("every message to be in the history", || street.gateway.history().rows().len() >= 300);
@@ -264,7 +273,8 @@ fn a_second_daemon_on_one_store_is_refused_and_the_first_goes_on() {
     let mut street = Street::new();
     let other = Gateway::new().with(&format!("# {}", street.gateway.store().display()));
     let config = std::fs::read_to_string(other.configured()).unwrap();
-    let config = config.replace(&other.store().display().to_string(), &street.gateway.store().display().to_string());
+    let config =
+        config.replace(&other.store().display().to_string(), &street.gateway.store().display().to_string());
     std::fs::write(other.path("calibd.toml"), config).unwrap();
     let mut second = Daemon::start(&other.path("calibd.toml"), 0, &other.path("log"));
     assert_ne!(second.process.ended().code(), Some(0));

@@ -56,7 +56,8 @@ impl Office {
         arguments.extend(NEW_KEY);
         arguments.push(&key);
         openssl(&arguments, self.dir.path());
-        let sign = ["x509", "-req", "-days", "7", "-in", &csr, "-CA", &ca, "-CAkey", &ca_key, "-CAcreateserial"];
+        let sign =
+            ["x509", "-req", "-days", "7", "-in", &csr, "-CA", &ca, "-CAkey", &ca_key, "-CAcreateserial"];
         openssl(&[&sign[..], &["-extfile", &ext, "-out", &cert]].concat(), self.dir.path());
     }
 
@@ -126,10 +127,20 @@ fn a_broker_of_another_authority_is_not_believed() {
 
 #[test]
 fn a_certificate_of_another_authority_is_refused() {
-    is_kept_out("ca", "stranger", "open sesame", &["UnknownCA", "unknown ca", "fatal alert", "CertificateUnknown"]);
+    is_kept_out(
+        "ca",
+        "stranger",
+        "open sesame",
+        &["UnknownCA", "unknown ca", "fatal alert", "CertificateUnknown"],
+    );
 }
 
 #[test]
 fn a_wrong_password_is_refused() {
-    is_kept_out("ca", "gw-1", "close sesame", &["NotAuthorized", "BadUserNamePassword", "user name or password"]);
+    is_kept_out(
+        "ca",
+        "gw-1",
+        "close sesame",
+        &["NotAuthorized", "BadUserNamePassword", "user name or password"],
+    );
 }

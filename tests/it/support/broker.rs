@@ -105,7 +105,9 @@ fn second_listener(guarded: &Guarded<'_>, dir: &Path) -> String {
     match guarded.login {
         Some((user, password)) => {
             let file = dir.join("passwords");
-            super::process::run(command("mosquitto_passwd").arg("-c").arg("-b").arg(&file).args([user, password]));
+            super::process::run(
+                command("mosquitto_passwd").arg("-c").arg("-b").arg(&file).args([user, password]),
+            );
             write!(text, "allow_anonymous false\npassword_file {}\n", file.display()).unwrap();
         }
         None => text.push_str("allow_anonymous true\n"),

@@ -42,7 +42,8 @@ pub const DOWN: &str = "calibd/1/plant-7/down/gw/gw-1/transform";
 /// A gateway `gw-1` of fleet `plant-7`.
 pub struct Gateway {
     dir: TempDir,
-    http: u16,
+    /// The port of its metrics.
+    pub http: u16,
     text: String,
 }
 

@@ -13,7 +13,7 @@ use rumqttc::v5::{Client, Connection, Event, MqttOptions};
 use serde_json::Value;
 
 use super::broker::Broker;
-use super::wait::{until, until_true, rest};
+use super::wait::{rest, until, until_true};
 
 /// How long one event may take.
 const EVENT: Duration = Duration::from_secs(20);
@@ -64,7 +64,8 @@ impl Publisher {
 
     fn attempt(&mut self, topic: &str, payload: &[u8], retain: bool) -> Result<(), String> {
         let port = self.port;
-        let (client, connection) = self.connection.get_or_insert_with(|| Client::new(options(port, &fresh_id("pub")), 16));
+        let (client, connection) =
+            self.connection.get_or_insert_with(|| Client::new(options(port, &fresh_id("pub")), 16));
         client.try_publish(topic, QoS::AtLeastOnce, retain, payload.to_vec()).map_err(|e| e.to_string())?;
         let outcome = loop {
             match connection.recv_timeout(EVENT) {
@@ -110,7 +111,8 @@ impl Subscriber {
         let mut options = options(broker.port, &fresh_id("sub"));
         options.set_clean_start(false).set_session_expiry_interval(Some(3600));
         let (client, connection) = Client::new(options, 16);
-        let filters = filters.iter().map(|filter| Filter::new((*filter).to_owned(), QoS::AtLeastOnce)).collect();
+        let filters =
+            filters.iter().map(|filter| Filter::new((*filter).to_owned(), QoS::AtLeastOnce)).collect();
         let (messages, end) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let granted = Arc::new(AtomicBool::new(false));
         let collector = Collector {

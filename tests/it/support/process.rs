@@ -92,6 +92,23 @@ impl Drop for Process {
     }
 }
 
+/// The metrics page at a port; `None` while nobody serves it.
+fn metrics(http: u16) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", http)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    text.starts_with("HTTP/1.1 200").then_some(text)
+}
+
+/// The value of a series on the metrics page at a port; 0 where there is none yet.
+pub fn metric(http: u16, series: &str) -> i64 {
+    let page = metrics(http).unwrap_or_default();
+    let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or(0)
+}
+
 /// A running calibd.
 pub struct Daemon {
     /// The process.
@@ -107,21 +124,16 @@ impl Daemon {
         Daemon { process: Process::start(&mut command, log), http }
     }
 
-    /// The metrics page; `None` while nobody serves it.
-    pub fn metrics(&self) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        text.starts_with("HTTP/1.1 200").then_some(text)
-    }
-
     /// The value of a series, such as `calibd_source_up{source="line1"}`; 0 where there is none yet.
     pub fn metric(&self, series: &str) -> i64 {
-        let text = self.metrics().unwrap_or_default();
-        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
-        value.unwrap_or(0)
+        metric(self.http, series)
+    }
+
+    /// The sum of all series of a metric.
+    pub fn total(&self, name: &str) -> i64 {
+        let page = metrics(self.http).unwrap_or_default();
+        let ours = page.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        ours.filter_map(|line| line.rsplit_once(' ')?.1.parse::<i64>().ok()).sum()
     }
 
     /// Waits until a series has at least this value.

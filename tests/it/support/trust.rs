@@ -50,10 +50,17 @@ impl Authority {
 
     /// A transform signed by one of the keys.
     pub fn signed_by(&self, key: &str, transform: &Value) -> Vec<u8> {
+        self.signed_bytes(key, &serde_json::to_vec_pretty(transform).unwrap())
+    }
+
+    /// Anything at all, signed as a transform.
+    pub fn signed_bytes(&self, key: &str, payload: &[u8]) -> Vec<u8> {
         let (plain, signed) = (self.path("plain.json"), self.path("signed.json"));
-        std::fs::write(&plain, serde_json::to_vec_pretty(transform).unwrap()).unwrap();
+        std::fs::write(&plain, payload).unwrap();
         let key = self.path(format!("{key}.key.pem"));
-        run(calibctl().arg("sign").arg(plain).arg("--key").arg(key).arg("-o").arg(&signed));
+        let mut sign = calibctl();
+        sign.args(["sign", "--type", "transform", "--key"]).arg(key).arg("-o").arg(&signed).arg(plain);
+        run(&mut sign);
         std::fs::read(signed).unwrap()
     }
 }

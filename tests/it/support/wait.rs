@@ -10,7 +10,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Rests the test's own thread.
-#[expect(clippy::disallowed_methods, reason = "a test's thread is no task of a runtime, and nothing hopes here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's thread is no task of a runtime, and nothing hopes here"
+)]
 pub fn rest(time: Duration) {
     std::thread::sleep(time);
 }
