@@ -9,6 +9,7 @@ use super::scalar::nearest;
 use super::source::Sources;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sensor::{Kind, Sensor};
+use crate::domain::units::Unit;
 use crate::wire::topic::TopicTemplate;
 
 /// One sensor.
@@ -232,21 +233,33 @@ fn read_unit(section: &mut Section<'_>, kind: Kind) -> Option<String> {
         return Some("1".to_owned());
     }
     let unit = section.required("unit", "unit = \"Cel\"").string("unit")?;
-    let problem = match () {
-        () if unit.len() > 32 => "is longer than 32 bytes",
-        () if !unit.bytes().all(|b| b.is_ascii_graphic()) => {
-            "is not a UCUM code: these are ASCII without spaces"
+    if kind == Kind::Probability {
+        if unit != "1" {
+            let problem = format!("`{unit}` does not fit a probability");
+            section.fault("unit", problem, "write unit = \"1\" or remove it");
         }
-        () if kind == Kind::Probability && unit != "1" => "does not fit a probability",
-        () => return Some(unit),
-    };
-    let remedy = match kind {
-        Kind::Probability => "write unit = \"1\" or remove it",
-        Kind::Measurement => "write a UCUM code, like \"Cel\", \"ug/m3\" or \"nA\"",
-    };
-    section.fault("unit", format!("`{unit}` {problem}"), remedy);
-    None
+        return Some(unit);
+    }
+    match Unit::parse(&unit) {
+        Err(_) => {
+            section.fault("unit", format!("`{unit}` is not a UCUM code"), UNIT_RULE);
+            return None;
+        }
+        // Text in braces is a unit of one's own, so that it was meant.
+        Ok(known) if !known.is_known() && !unit.starts_with('{') => {
+            let problem = format!("`{unit}` is not a unit that can be converted to another");
+            section.warn(
+                "unit",
+                problem,
+                "correct it, or write units of your own in braces, like \"{counts}\"",
+            );
+        }
+        Ok(_) => {}
+    }
+    Some(unit)
 }
+
+const UNIT_RULE: &str = "write 1 to 40 ASCII characters without spaces, like \"Cel\", \"ug/m3\" or \"nA\"";
 
 fn read_mpe(section: &mut Section<'_>) -> Option<Mpe> {
     let mut table = section.table("mpe")?;

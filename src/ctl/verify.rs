@@ -106,7 +106,8 @@ fn refused(refused: Refused) -> Report {
 }
 
 fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
-    let signers = signed.signers.into_iter().next();
+    let enough = signed.candidates.into_iter().find_map(|c| Some((c.role, c.outcome.ok()?)));
+    let (role, keyids) = enough.map_or((None, vec![]), |(role, keyids)| (Some(role), keyids));
     Report {
         verdict: "accepted",
         reason: None,
@@ -115,8 +116,8 @@ fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
         digest: Some(signed.digest),
         id: None,
         version: None,
-        role: signers.as_ref().map(|signers| signers.role),
-        keyids: signers.map_or_else(Vec::new, |signers| signers.keyids),
+        role,
+        keyids,
         not_checked,
     }
 }

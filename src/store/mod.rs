@@ -164,8 +164,9 @@ impl Store {
 
     /// Says which sinks there are: size retention announces gaps to them, and cursors of others are
     /// forgotten. A sink without a cursor starts with the one given here.
-    pub fn set_sinks(&self, sinks: Vec<(String, u64)>) {
+    pub async fn set_sinks(&self, sinks: Vec<(String, u64)>) -> Result<(), StoreError> {
         self.mailbox.set_sinks(sinks);
+        Ok(())
     }
 
     /// Notes that `sink` has everything up to `seq`. Returns at once; the cursor is written with a

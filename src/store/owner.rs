@@ -15,6 +15,7 @@ use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
 use super::mailbox::{Mailbox, Pending, Reply, Request};
 use super::types::{Commit, Failure, Health};
+use crate::domain::sample::Reading;
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
 
@@ -100,7 +101,7 @@ impl Owner {
             Request::Flush(reply) => drop(reply.send(self.commit())),
             Request::Reserve(reply) => drop(reply.send(self.reserve())),
             Request::ReadAfter { seq, limit, up_to, reply } => {
-                drop(reply.send(self.history.read_after(seq, limit, up_to)));
+                drop(reply.send(self.read_after(seq, limit, up_to)));
             }
             Request::Announced { gap, reply } => drop(reply.send(self.announced(&gap))),
             Request::InstallRoot { root, reply } => drop(reply.send(self.ledger.install_root(now, &root))),
@@ -117,6 +118,17 @@ impl Owner {
 
     fn reserve(&mut self) -> Result<Block, StoreError> {
         self.ledger.reserve(self.history.last_seq())
+    }
+
+    fn read_after(&mut self, seq: u64, limit: usize, up_to: u64) -> Result<Vec<Reading>, StoreError> {
+        let read = self.history.read_after(seq, limit, up_to);
+        if let Err(error) = &read
+            && error.kind() == FailureKind::Corrupt
+        {
+            tracing::error!(%error, "the history cannot be read");
+            self.replace_history()?;
+        }
+        read
     }
 
     fn announced(&mut self, gap: &Gap) -> Result<(), StoreError> {

@@ -195,7 +195,8 @@ fn what_is_probably_not_meant_is_warned_of() {
         (18, "source.idle.port"),
         (28, "sensor.mixed.source"),
         (33, "sensors.\"{name}\".source"),
-        (40, "sink.nameless.topic"),
+        (36, "sensors.\"{name}\".unit"),
+        (41, "sink.nameless.topic"),
     ];
     assert_eq!(found, wanted);
 }
@@ -235,8 +236,9 @@ unit = "Cel"
 [sensors."{name}"]
 source = "broker" # the site is captured but not used
 field = "value"
-unit = "Cel"
+unit = "ug/m^3" # a slip
 max = 10
+
 
 [sink.nameless]
 kind = "mqtt"

@@ -20,6 +20,7 @@ mod no_allocation;
 mod replay;
 mod serial;
 mod serial_end_to_end;
+mod store;
 mod support;
 mod tls;
 mod trust;

@@ -1,4 +1,4 @@
-//! Calibrating a reading allocates nothing, whatever the transform and wherever the reading lies.
+//! Decoding and calibrating a reading allocate nothing, whatever the format, the transform and the reading.
 //!
 //! The allocator counts per thread, so that tests running beside this one don't matter.
 
@@ -7,8 +7,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use calibd::config::reader::read_str;
 use calibd::domain::transform::artifact::Transform;
 use calibd::domain::transform::{Input, compile};
+use calibd::source::layout::read_layout;
+use calibd::wire::decoder::Decoder;
 
 struct Counting;
 
@@ -84,5 +87,43 @@ fn calibrating_a_reading_allocates_nothing() {
                 assert_eq!(count, 0, "{outside} {input:?}");
             }
         }
+    }
+}
+
+#[test]
+fn decoding_a_good_message_allocates_nothing() {
+    let cases: [(&str, &[u8]); 5] = [
+        (
+            "format = { kind = \"json\" }\n\
+             fields = { v = { pointer = \"/d/v\" }, time = { pointer = \"/ts\", unit = \"ms\" } }",
+            br#"{"ts":1601220052123,"id":"a","x":[1,{"y":null}],"d":{"v":-3.25}}"#,
+        ),
+        (
+            "format = { kind = \"csv\", separator = \";\", decimal = \",\" }\n\
+             fields = { v = { column = 2, missing = [-200] }, time = { columns = [0, 1], format = \"%d/%m/%Y %H.%M.%S\" } }",
+            b"10/03/2004;18.00.00;2,6;1360;;",
+        ),
+        (
+            "format = { kind = \"regex\", pattern = 'v=(?P<v>[0-9.]+)' }\nfields = { v = { group = \"v\" } }",
+            b"v=3.5 x",
+        ),
+        ("format = { preset = \"sds011\" }", &[0xaa, 0xc0, 6, 0, 6, 0, 0x58, 0xd9, 0x3d, 0xab]),
+        ("format = { kind = \"raw\" }\nfields = { v = {} }", b"21.5"),
+    ];
+    for (text, message) in cases {
+        let (layout, faults) = read_str("a.toml", text, read_layout);
+        let mut decoder = Decoder::new(&layout.unwrap_or_else(|| panic!("{faults:?}"))).unwrap();
+        // The first message may make room that the later ones use again.
+        assert!(decoder.message(message).is_ok(), "{text}");
+        let count = allocations(|| assert!(decoder.message(std::hint::black_box(message)).is_ok()));
+        assert_eq!(count, 0, "{text}");
+        let stream = [message, b"\n"].concat();
+        decoder.push(&stream, &mut |_| ());
+        let mut records = 0;
+        let count =
+            allocations(|| decoder.push(&stream, &mut |record| records += usize::from(record.is_ok())));
+        assert_eq!(records, 1, "{text}");
+        // A line end between two frames is garbage, and is reported.
+        assert_eq!(count, 0, "{text}");
     }
 }

@@ -74,3 +74,35 @@ async fn a_file_of_no_use_is_tried_again() {
     std::fs::write(dir.path().join("record.csv"), ROWS).unwrap();
     assert_eq!(next(&mut bench).await.1, Some(2.6));
 }
+
+#[tokio::test]
+async fn every_row_of_the_air_quality_set_arrives_as_published() {
+    let file = crate::house::files::repository().join("src/demo/data/uci_air_quality.csv");
+    let text = format!(
+        r#"
+        file = "{}"
+        speed = "max"
+        format = {{ separator = ";", decimal = "," }}
+        [fields]
+        reference = {{ column = "CO(GT)", missing = [-200] }}
+        sensor = {{ column = "PT08.S1(CO)", missing = [-200] }}
+        time = {{ columns = ["Date", "Time"], format = "%d/%m/%Y %H.%M.%S", offset = "+01:00" }}
+        "#,
+        file.display()
+    );
+    let (config, faults) = read_str("a.toml", &text, ReplayConfig::read);
+    assert!(faults.is_empty(), "{faults:?}");
+    let (context, mut bench) = bench(&["reference", "sensor"]);
+    tokio::spawn(run::run(config.unwrap(), context));
+    let (mut values, mut missing, mut last) = ([0, 0], [0, 0], None);
+    while let Some(sample) = bench.samples.recv().await {
+        let field = usize::from(sample.sensor.as_str() == "sensor");
+        let count = if sample.raw.is_some() { &mut values } else { &mut missing };
+        count[field] += 1;
+        assert!(sample.device_time >= last);
+        last = sample.device_time;
+    }
+    assert_eq!((values, missing), ([1500 - 307, 1500 - 27], [307, 27]));
+    assert_eq!(last.unwrap().to_string(), "2004-05-12T04:00:00.000000Z");
+    assert!(!bench.metrics.text().contains("calibd_samples_dropped_total{"));
+}

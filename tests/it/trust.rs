@@ -6,5 +6,6 @@ mod fixtures;
 mod interop;
 mod mutations;
 mod refused;
+mod states;
 mod transform_attacks;
 mod world;

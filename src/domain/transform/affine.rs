@@ -36,7 +36,7 @@ impl Affine {
     }
 
     /// dy/dx = b; dy/d(a, b) = (1, x).
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply(&self, point: Point) -> Point {
         Point {
             value: self.offset + self.gain * point.value,

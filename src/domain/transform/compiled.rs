@@ -110,13 +110,13 @@ impl Compiled {
     }
 
     /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run(&self, x: f64, moved: f64) -> Point {
         let hold = self.domain.holds();
         self.stages.iter().fold(Point::start(x, moved), |point, stage| stage.apply(point, hold))
     }
 
-    #[inline]
+    #[inline(always)]
     fn uncertainty(&self, point: &Point, input: &Input<'_>) -> Option<f64> {
         self.budget.combine(&Contribution {
             value: point.value,

@@ -4,6 +4,9 @@ use super::artifact::{ContentError, DomainSpec, Outside};
 use super::check;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 
+/// Most covariates: each is looked at for every reading.
+const MAX_COVARIATES: usize = 16;
+
 /// A checked domain.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Domain {
@@ -28,7 +31,7 @@ impl Range {
     }
 
     /// How far `value` lies outside, in widths of the range; 0 inside.
-    #[inline]
+    #[inline(always)]
     fn distance(self, value: f64) -> f64 {
         let beyond = (self.low - value).max(value - self.high);
         if beyond > 0.0 { beyond / (self.high - self.low) } else { 0.0 }
@@ -51,7 +54,7 @@ pub(super) struct Excess {
 }
 
 impl Excess {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, distance: f64) {
         if distance > 0.0 {
             self.outside = true;
@@ -75,7 +78,14 @@ impl Domain {
         for (field, bounds) in [("input", spec.input), ("output", spec.output)] {
             bounds.map_or(Ok(()), |bounds| check::range(bounds, "domain", field))?;
         }
+        if spec.covariates.len() > MAX_COVARIATES {
+            let problem = format!("at most {MAX_COVARIATES} covariates");
+            return Err(check::invalid("domain", "covariates", &problem));
+        }
         for (role, bounds) in &spec.covariates {
+            if role.trim().is_empty() {
+                return Err(check::invalid("domain", "covariates", "every covariate needs a role's name"));
+            }
             check::range(*bounds, "domain.covariates", role)?;
         }
         Ok(Domain {
@@ -93,13 +103,13 @@ impl Domain {
     }
 
     /// Whether values outside are replaced by the nearest inside.
-    #[inline]
+    #[inline(always)]
     pub(super) fn holds(&self) -> bool {
         self.outside == Outside::Clamp
     }
 
     /// The reading to compute with, in place of `raw`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&self, raw: f64, excess: &mut Excess) -> f64 {
         let Some(range) = self.input else { return raw };
         excess.add(range.distance(raw));
@@ -107,7 +117,7 @@ impl Domain {
     }
 
     /// Looks at the covariates; one that is absent or not a number is missing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn look_around(&self, covariates: &[Option<f64>], excess: &mut Excess) {
         for (at, range) in self.covariates.iter().enumerate() {
             match covariates.get(at).copied().flatten() {
@@ -119,7 +129,7 @@ impl Domain {
 
     /// Looks at the computed value. A bound of exactly 0 is one of nature, not of the calibration:
     /// noise about it, up to 2 u, is not outside.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&self, value: f64, u: Option<f64>, excess: &mut Excess) {
         let Some(range) = self.output else { return };
         let distance = range.distance(value);

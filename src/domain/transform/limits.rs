@@ -8,6 +8,10 @@ use crate::domain::units::Conversion;
 /// closest of which are some 1/200 of the range apart.
 const CELLS: usize = 2048;
 
+/// Most readings looked at: enough for five full tables, and a fraction of a second. Tables that zigzag
+/// through other tables have more corners than anybody has time for.
+const MAX_PLACES: usize = 24_000;
+
 /// Halvings that find where a table's corner comes from: beyond 60 doubles do not move.
 const HALVINGS: usize = 60;
 
@@ -35,6 +39,7 @@ pub enum LimitError {
 ///
 /// `None` if the two do not compare: no input range is stated, or the units do not convert.
 /// Evaluated at 2,049 readings, at every corner of a table, and refined around the largest.
+/// Infinite if the corners are too many to look at.
 pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
     let range = new.domain.input()?;
     let (unit, entry) = match old {
@@ -44,11 +49,12 @@ pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
     let exit = unit.conversion(new.output_unit()).ok()?;
     let before = |x: f64| exit.apply(old.map_or(x, |old| old.curve(entry.apply(x))));
     let difference = |x: f64| (new.curve(x) - before(x)).abs();
-    let mut places = new.samples(range);
+    let Some(mut places) = new.samples(range) else { return Some(f64::INFINITY) };
     if let Some(old) = old {
         let back = old.input_unit().conversion(new.input_unit()).ok()?;
         let seen = [entry.apply(range[0]), entry.apply(range[1])];
-        places.extend(old.samples(seen).into_iter().map(|x| back.apply(x).max(range[0]).min(range[1])));
+        let Some(more) = old.samples(seen) else { return Some(f64::INFINITY) };
+        places.extend(more.into_iter().map(|x| back.apply(x).max(range[0]).min(range[1])));
         places.sort_by(f64::total_cmp);
     }
     Some(refined_maximum(&places, difference))
@@ -59,7 +65,8 @@ pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
 /// Changes below a billionth of the value's span are taken for rounding.
 pub fn is_monotone(transform: &Compiled) -> bool {
     let Some(range) = transform.domain.input() else { return false };
-    let points: Vec<_> = transform.samples(range).into_iter().map(|x| transform.run(x, 0.0)).collect();
+    let Some(places) = transform.samples(range) else { return false };
+    let points: Vec<_> = places.into_iter().map(|x| transform.run(x, 0.0)).collect();
     let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| {
         (low.min(point.value), high.max(point.value))
     });
@@ -96,21 +103,22 @@ impl Compiled {
         self.run(x, 0.0).value
     }
 
-    /// Readings, in order, between which the value has no corner and hardly an extremum.
-    fn samples(&self, [low, high]: [f64; 2]) -> Vec<f64> {
+    /// Readings, in order, between which the value has no corner and hardly an extremum; `None` if
+    /// they are too many.
+    fn samples(&self, [low, high]: [f64; 2]) -> Option<Vec<f64>> {
         let at = |cell: usize| low + (high - low) * (cell as f64 / CELLS as f64);
         let mut places: Vec<f64> = (0..CELLS).map(at).chain([high]).collect();
         for (place, stage) in self.stages.iter().enumerate() {
             if let Stage::Table(table) = stage {
                 let knots: Vec<f64> = table.knots().collect();
-                self.add_corners(place, &knots, &mut places);
+                self.add_corners(place, &knots, &mut places)?;
             }
         }
-        places
+        Some(places)
     }
 
     /// Adds the readings that reach the knots of the table at stage `place`.
-    fn add_corners(&self, place: usize, knots: &[f64], places: &mut Vec<f64>) {
+    fn add_corners(&self, place: usize, knots: &[f64], places: &mut Vec<f64>) -> Option<()> {
         let reach = |x: f64| self.run_until(x, place);
         let mut corners = Vec::new();
         for cell in places.windows(2) {
@@ -118,11 +126,15 @@ impl Compiled {
             let (low, high) = (a.min(b), a.max(b));
             let first = knots.partition_point(|knot| *knot <= low);
             for knot in knots[first..].iter().take_while(|knot| **knot < high) {
+                if places.len() + corners.len() == MAX_PLACES {
+                    return None;
+                }
                 corners.push(bisect(cell[0], cell[1], |x| (reach(x) < *knot) == (a < *knot)));
             }
         }
         places.extend(corners);
         places.sort_by(f64::total_cmp);
+        Some(())
     }
 
     /// The value that enters stage `place`.

@@ -26,7 +26,7 @@ pub(super) struct Offset {
 
 impl Offset {
     /// dy/dx = 1, dy/da = 1.
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply(&self, point: Point) -> Point {
         Point { value: point.value + self.offset, variance: point.variance + self.variance, ..point }
     }

@@ -31,7 +31,7 @@ pub(super) struct Polynomial {
 
 impl Polynomial {
     /// Value and derivative by one pass of Horner's scheme; dy/dc = (1, x, x^2, ...).
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply(&self, point: Point) -> Point {
         let x = point.value;
         let (mut value, mut slope) = (0.0, 0.0);

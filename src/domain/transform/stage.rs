@@ -95,7 +95,7 @@ pub(super) struct Point {
 
 impl Point {
     /// The raw reading `x`, in place of one that lies `moved` away from it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start(x: f64, moved: f64) -> Point {
         Point { value: x, sensitivity: 1.0, variance: moved * moved, outside: false, excess: 0.0 }
     }
@@ -112,7 +112,7 @@ pub(super) enum Stage {
 
 impl Stage {
     /// Applies the stage; `hold` keeps tables at their end values beyond their ends.
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply(&self, point: Point, hold: bool) -> Point {
         match self {
             Stage::Offset(stage) => stage.apply(point),

@@ -38,7 +38,7 @@ struct Segment {
 impl Table {
     /// dy/dx is the segment's slope. Beyond the ends the outermost segment goes on, or, where the
     /// domain clamps, the end value is held and the distance from the line becomes a variance.
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply(&self, point: Point, hold: bool) -> Point {
         let x = point.value;
         let after = self.segments.partition_point(|segment| segment.x <= x);

@@ -8,15 +8,6 @@ use super::reason::{Reason, Refusal};
 use super::root::{KeyState, Role, RoleName, Root};
 use super::time::{Come, TimeView};
 
-/// A role whose threshold was reached, and the keys that reached it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signers {
-    /// The role.
-    pub role: RoleName,
-    /// Its keys whose signatures are good, in ascending order.
-    pub keyids: Vec<KeyId>,
-}
-
 /// The keys of the root that made a signature of the envelope: each counts once.
 ///
 /// The key id of a signature is a hint that says which key to try first; it decides nothing.
@@ -33,14 +24,23 @@ pub fn signing_keys(envelope: &Envelope, root: &Root) -> BTreeSet<KeyId> {
     found
 }
 
-/// The roles among `roles` whose threshold is reached by keys that are valid now.
+/// A role some of whose keys signed, and whether that is enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The role.
+    pub role: RoleName,
+    /// The keys that count, or why they do not.
+    pub outcome: Result<Vec<KeyId>, Refusal>,
+}
+
+/// The roles among `roles` whose keys signed; the threshold of at least one is reached by keys valid now.
 ///
 /// `accepted` says that the gateway's ledger has accepted these very bytes before: then keys that were
-/// retired, or whose validity ran out since, still count. `time` is `None` where only revocation matters.
+/// retired, or whose validity ran out since, still count.
 ///
 /// # Errors
 /// `bad_signature`, `unknown_key`, `threshold_not_met`, `role_not_allowed`; then `key_retired`,
-/// `key_revoked`, `key_not_valid_now`, `clock_untrusted`.
+/// `key_revoked`, `key_not_valid_now`, `clock_untrusted`. Of several roles, the one that came furthest.
 pub fn authorise(
     envelope: &Envelope,
     root: &Root,
@@ -48,30 +48,7 @@ pub fn authorise(
     roles: &[RoleName],
     time: &TimeView,
     accepted: bool,
-) -> Result<Vec<Signers>, Refusal> {
-    // "distinct keys reach the threshold of one role"
-    let reached = threshold(envelope, root, signers, roles)?;
-    // "key validity"
-    let mut refusal = None;
-    let mut valid = Vec::new();
-    for candidate in reached {
-        match with_valid_keys(candidate, root, time, accepted) {
-            Ok(signers) => valid.push(signers),
-            Err(fault) => refusal = refusal.or(Some(fault)),
-        }
-    }
-    match refusal {
-        Some(refusal) if valid.is_empty() => Err(refusal),
-        _ => Ok(valid),
-    }
-}
-
-fn threshold(
-    envelope: &Envelope,
-    root: &Root,
-    signers: &BTreeSet<KeyId>,
-    roles: &[RoleName],
-) -> Result<Vec<Signers>, Refusal> {
+) -> Result<Vec<Candidate>, Refusal> {
     let roles: Vec<_> = roles.iter().filter_map(|name| Some((*name, root.role(*name)?))).collect();
     if envelope.signatures.is_empty() {
         return Err(Refusal::new(Reason::ThresholdNotMet, format!("not signed; {}", needs(&roles))));
@@ -79,27 +56,55 @@ fn threshold(
     if signers.is_empty() {
         return Err(nobody(envelope, root));
     }
-    let counted: Vec<_> = roles
-        .iter()
-        .map(|(name, role)| (name, role, signers.iter().filter(|id| role.keyids.contains(id))))
-        .map(|(name, role, keys)| (role.threshold, Signers { role: *name, keyids: keys.copied().collect() }))
-        .collect();
-    if counted.iter().all(|(_, signers)| signers.keyids.is_empty()) {
-        return Err(Refusal::new(
+    let mut candidates = Vec::new();
+    for (name, role) in &roles {
+        let keys: Vec<KeyId> = signers.iter().filter(|id| role.keyids.contains(id)).copied().collect();
+        if !keys.is_empty() {
+            let outcome = enough(*name, role, keys, |id| key_fault(id, root, time, accepted));
+            candidates.push(Candidate { role: *name, outcome });
+        }
+    }
+    if candidates.iter().any(|candidate| candidate.outcome.is_ok()) {
+        return Ok(candidates);
+    }
+    let faults = candidates.into_iter().filter_map(|candidate| candidate.outcome.err());
+    Err(faults.max_by_key(|fault| fault.reason).unwrap_or_else(|| {
+        let keys = list(signers);
+        Refusal::new(
             Reason::RoleNotAllowed,
-            format!("signed by {}, which has no role that may sign this; {}", list(signers), needs(&roles)),
-        ));
+            format!("signed by {keys}, which has no role that may sign this; {}", needs(&roles)),
+        )
+    }))
+}
+
+/// Whether the keys of one role that signed are enough.
+fn enough(
+    name: RoleName,
+    role: &Role,
+    keys: Vec<KeyId>,
+    fault: impl Fn(KeyId) -> Option<Refusal>,
+) -> Result<Vec<KeyId>, Refusal> {
+    // "distinct keys reach the threshold of one role"
+    let (need, count) = (role.threshold, keys.len());
+    if count < need {
+        let text = format!("{count} of the {need} distinct keys signed that role {name} needs");
+        return Err(Refusal::new(Reason::ThresholdNotMet, text));
     }
-    let found: Vec<_> = counted.iter().map(|(_, s)| format!("{} of {}", s.keyids.len(), s.role)).collect();
-    let reached: Vec<_> =
-        counted.into_iter().filter(|(need, s)| s.keyids.len() >= *need).map(|(_, s)| s).collect();
-    if reached.is_empty() {
-        return Err(Refusal::new(
-            Reason::ThresholdNotMet,
-            format!("signed by too few distinct keys ({}); {}", found.join(", "), needs(&roles)),
-        ));
+    // "key validity"
+    let mut faults = Vec::new();
+    let mut valid = Vec::new();
+    for id in keys {
+        match fault(id) {
+            None => valid.push(id),
+            Some(fault) => faults.push(fault),
+        }
     }
-    Ok(reached)
+    // A revoked key is the gravest thing to hear of.
+    faults.sort_by_key(|fault| fault.reason != Reason::KeyRevoked);
+    match faults.into_iter().next() {
+        Some(fault) if valid.len() < need => Err(fault),
+        _ => Ok(valid),
+    }
 }
 
 /// No signature is good: the signer is unknown, or the content was changed after a known one signed.
@@ -133,30 +138,6 @@ fn needs(roles: &[(RoleName, &Role)]) -> String {
     }
     let all: Vec<_> = roles.iter().map(|(name, role)| format!("{} of role {name}", role.threshold)).collect();
     format!("needed: {}", all.join(" or "))
-}
-
-fn with_valid_keys(
-    candidate: Signers,
-    root: &Root,
-    time: &TimeView,
-    accepted: bool,
-) -> Result<Signers, Refusal> {
-    let need = root.role(candidate.role).map_or(usize::MAX, |role| role.threshold);
-    let mut faults = Vec::new();
-    let mut valid = Vec::new();
-    for id in candidate.keyids {
-        match key_fault(id, root, time, accepted) {
-            None => valid.push(id),
-            Some(fault) => faults.push(fault),
-        }
-    }
-    if valid.len() >= need {
-        return Ok(Signers { role: candidate.role, keyids: valid });
-    }
-    // A revoked key is the gravest thing to hear of.
-    faults.sort_by_key(|fault| fault.reason != Reason::KeyRevoked);
-    let nothing = || Refusal::new(Reason::ThresholdNotMet, "too few keys of the role signed");
-    Err(faults.into_iter().next().unwrap_or_else(nothing))
 }
 
 fn key_fault(id: KeyId, root: &Root, time: &TimeView, accepted: bool) -> Option<Refusal> {

@@ -3,10 +3,11 @@
 //! Without an enrolment nothing proves a gateway's groups or its sensors' models and tags; what the gateway's
 //! own configuration claims about them grants nothing. Then only targets that name gateways and sensors match.
 
+use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{Role, RoleName, Root};
 use super::scope::ScopeLimits;
-use super::signers::Signers;
+use super::signers::Candidate;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::transform::artifact::{Target, Transform};
 
@@ -35,22 +36,26 @@ pub struct Selected {
 /// Prefix of the ids of maintenance transforms; the sensor's id follows.
 pub const LOCAL_PREFIX: &str = "local-";
 
-/// Finds the role under which the artifact is judged.
+/// Finds the role under which the artifact is judged, and its keys that signed.
 ///
 /// # Errors
-/// `role_not_allowed`: only maintenance signs `local-<sensor>`, and nothing else.
-pub fn role_for<'a>(transform: &Transform, signers: &'a [Signers]) -> Result<&'a Signers, Refusal> {
+/// `role_not_allowed`: only maintenance signs `local-<sensor>`, and nothing else. Where keys of the right role
+/// signed and were not enough, the reason for that.
+pub fn role_for(transform: &Transform, signed: &[Candidate]) -> Result<(RoleName, Vec<KeyId>), Refusal> {
     let local = transform.id.as_str().starts_with(LOCAL_PREFIX);
     let wanted = if local { RoleName::Maintenance } else { RoleName::Fleet };
-    signers.iter().find(|signers| signers.role == wanted).ok_or_else(|| {
-        let id = &transform.id;
-        Refusal::new(
-            Reason::RoleNotAllowed,
-            format!(
-                "{id} must be signed by role {wanted}: maintenance signs `local-<sensor>`, fleet all others"
-            ),
-        )
-    })
+    match signed.iter().find(|candidate| candidate.role == wanted) {
+        Some(candidate) => candidate.outcome.clone().map(|keyids| (wanted, keyids)),
+        None => {
+            let id = &transform.id;
+            Err(Refusal::new(
+                Reason::RoleNotAllowed,
+                format!(
+                    "{id} must be signed by role {wanted}: maintenance signs `local-<sensor>`, fleet all others"
+                ),
+            ))
+        }
+    }
 }
 
 /// Checks fleet, scope and target, in this order, and gives the sensors of this gateway that are selected.

@@ -5,7 +5,7 @@ use super::envelope::{Envelope, payload_type, type_name};
 use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{RoleName, Root, printable};
-use super::signers::{self, Signers};
+use super::signers::{self, Candidate};
 use super::slot::{self, Changes, Floor, Slot};
 use super::target::{self, Selected, SensorFacts};
 use super::time::{Come, TimeView};
@@ -86,8 +86,8 @@ pub struct Signed {
     pub envelope: Envelope,
     /// The artifact's digest.
     pub digest: Digest,
-    /// The roles that signed; at least one.
-    pub signers: Vec<Signers>,
+    /// The roles whose keys signed; at least one of them with enough.
+    pub candidates: Vec<Candidate>,
 }
 
 /// What has been learnt on the way to a refusal.
@@ -182,8 +182,8 @@ fn open(
     // "distinct keys reach the threshold of one role [...] -> key validity"
     let keys = signers::signing_keys(&envelope, root);
     seen.by_known_key = !keys.is_empty();
-    let signers = signers::authorise(&envelope, root, &keys, roles, time, accepted(&digest))?;
-    Ok(Signed { envelope, digest, signers })
+    let candidates = signers::authorise(&envelope, root, &keys, roles, time, accepted(&digest))?;
+    Ok(Signed { envelope, digest, candidates })
 }
 
 fn expected_roles(found: &str, expected: Option<&str>) -> Result<&'static [RoleName], Refusal> {
@@ -213,12 +213,12 @@ fn judge(bytes: &[u8], ctx: &Context, purpose: Purpose, seen: &mut Seen) -> Resu
     let transform = Transform::parse(&signed.envelope.payload).map_err(|fault| content::refusal(&fault))?;
     seen.id = Some(transform.id.clone());
     seen.version = Some(transform.version);
-    let signers = target::role_for(&transform, &signed.signers)?;
+    let (role, keyids) = target::role_for(&transform, &signed.candidates)?;
     // "fleet, scope, target"
-    let selected = target::select(&transform, root, signers.role, ctx.fleet, ctx.gateway, ctx.sensors)?;
+    let selected = target::select(&transform, root, role, ctx.fleet, ctx.gateway, ctx.sensors)?;
     // "root and time"
     if !stored {
-        check_time(&transform, root, signers.role, &ctx.time)?;
+        check_time(&transform, root, role, &ctx.time)?;
     }
     // "floor"
     let slots = slots(selected, stored, ctx);
@@ -227,7 +227,7 @@ fn judge(bytes: &[u8], ctx: &Context, purpose: Purpose, seen: &mut Seen) -> Resu
     if !stored {
         already_applied = slot::check_floor(&transform, signed.digest, (ctx.floors)(&transform.id))?;
         let pairs = slots.iter().map(|(selected, slot)| (&selected.sensor, slot));
-        changes = slot::check_slots(&transform, signers.role, pairs)?;
+        changes = slot::check_slots(&transform, role, pairs)?;
     }
     // "content"
     let compiled = content::check(&transform, &slots)?;
@@ -236,8 +236,8 @@ fn judge(bytes: &[u8], ctx: &Context, purpose: Purpose, seen: &mut Seen) -> Resu
         digest: signed.digest,
         compiled,
         sensors: slots.into_iter().map(|(selected, _)| selected.sensor).collect(),
-        role: signers.role,
-        keyids: signers.keyids.clone(),
+        role,
+        keyids,
         already_applied,
         changes,
         transform,

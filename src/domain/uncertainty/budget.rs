@@ -47,7 +47,7 @@ pub struct Contribution {
 
 impl Budget {
     /// The standard uncertainty of a value, in the output unit; `None` if nothing is known of it.
-    #[inline]
+    #[inline(always)]
     pub fn combine(&self, reading: &Contribution) -> Option<f64> {
         let square = reading.sensitivity * reading.sensitivity;
         let raw = match reading.u_raw {
@@ -65,7 +65,7 @@ impl Budget {
 
 impl Drift {
     /// The variance after `age_days`; nothing before the calibration.
-    #[inline]
+    #[inline(always)]
     fn variance(&self, value: f64, age_days: f64) -> f64 {
         let age = age_days.max(0.0);
         let time = if self.trend { age * age } else { age };

@@ -12,6 +12,7 @@ use super::reader::{Pace, Reader, Row};
 use crate::domain::sample::Sample;
 use crate::domain::time::Timestamp;
 use crate::runtime::backoff::full_jitter;
+use crate::runtime::random;
 use crate::source::SourceContext;
 use crate::source::deliver::Going;
 
@@ -48,7 +49,7 @@ pub async fn run(config: ReplayConfig, mut context: SourceContext) {
             End::Reached | End::Stop => break,
             End::Broken(problem) => problem,
         };
-        let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, getrandom::u64().unwrap_or(u64::MAX));
+        let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
         attempt += 1;
         context.events.disconnected(&problem, wait);
         tokio::select! {

@@ -9,6 +9,7 @@ use super::config::SerialConfig;
 use super::port;
 use crate::domain::sample::Sample;
 use crate::runtime::backoff::full_jitter;
+use crate::runtime::random;
 use crate::source::SourceContext;
 use crate::source::deliver::Going;
 use crate::wire::decoder::Decoder;
@@ -37,7 +38,7 @@ pub async fn run(config: SerialConfig, mut context: SourceContext) -> Result<(),
             }
             Err(problem) => problem,
         };
-        let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random());
+        let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
         attempt = attempt.saturating_add(1);
         context.events.disconnected(&problem, wait);
         tokio::select! {
@@ -88,9 +89,4 @@ fn decode(bytes: &[u8], decoder: &mut Decoder, context: &mut SourceContext, samp
         Ok(record) => context.samples_of(&record, now, samples),
         Err(fault) => context.fault(&fault),
     });
-}
-
-/// Random bits for the wait; all ones, the longest wait, if the machine has none.
-fn random() -> u64 {
-    getrandom::u64().unwrap_or(u64::MAX)
 }

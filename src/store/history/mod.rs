@@ -6,6 +6,8 @@ mod read;
 mod retention;
 mod rollup;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
@@ -201,7 +203,7 @@ impl History {
 
 pub fn gap_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Gap> {
     let reason: String = row.get(2)?;
-    let reason = GapReason::parse(&reason).ok_or_else(index::corrupt)?;
+    let reason = GapReason::parse(&reason).ok_or_else(corrupt)?;
     Ok(Gap { first: row.get(0)?, last: row.get(1)?, reason, sink: row.get(3)? })
 }
 

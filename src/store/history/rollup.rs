@@ -27,7 +27,8 @@ impl Stats {
         self.m2 += before * (value - self.mean);
     }
 
-    /// Both together, by Chan, Golub and LeVeque (1979).
+    /// Both together, by Chan, Golub and LeVeque (1979): how the rows of one minute are merged.
+    #[cfg(test)]
     pub fn merged(self, other: Stats) -> Stats {
         if self.n == 0 || other.n == 0 {
             return if self.n == 0 { other } else { self };

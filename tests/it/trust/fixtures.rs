@@ -82,7 +82,7 @@ fn all() -> Vec<Fixture> {
 
 #[test]
 fn the_files_are_what_the_code_makes() {
-    let mut expected = BTreeSet::from([PathBuf::from("root.json")]);
+    let mut expected = BTreeSet::from(["SOURCES.md", "root.json"].map(PathBuf::from));
     let mut check = |path: PathBuf, bytes: &[u8]| {
         let whole = folder().join(&path);
         if std::env::var_os("CALIBD_BLESS").is_some() {

@@ -153,6 +153,8 @@ fn roles() -> Vec<Fixture> {
         threshold("one_key_twice", twice),
         threshold("one_bad_signature_of_two", one_bad),
         threshold("roles_summed", parse(&[FLEET, MAINTENANCE])).root(&roles_summed_root()),
+        // Maintenance alone has reached its threshold, but may not sign for the fleet.
+        threshold("other_role_fills_up", parse(&[FLEET, MAINTENANCE])),
         threshold("stranger_counted", parse(&[FLEET, STRANGER])),
         Fixture::new("role_not_allowed", no_role, signed(&transform(), &[ENROL])),
         Fixture::new("root_key_signs_transform", no_role, signed(&transform(), &[ROOT])),

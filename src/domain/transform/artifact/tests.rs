@@ -1,7 +1,14 @@
+use proptest::prelude::*;
+
+use super::super::affine::AffineSpec;
+use super::super::offset::OffsetSpec;
+use super::super::polynomial::PolynomialSpec;
+use super::super::table::TableSpec;
+use super::super::unit::UnitSpec;
 use super::*;
 
-/// The example of the reference documentation.
-pub(crate) const EXAMPLE: &str = r#"{ "schema": 1, "id": "co-electrochemical", "epoch": 1, "version": 7, "replaces": [],
+/// Every field there is.
+const EXAMPLE: &str = r#"{ "schema": 1, "id": "co-electrochemical", "epoch": 1, "version": 7, "replaces": [],
   "target": { "fleet": "plant-7", "gateways": [], "groups": ["north"], "sensors": ["co-1"], "models": [], "serials": [], "tags": {} },
   "quantity": "carbon monoxide mass concentration", "input_unit": "nA", "output_unit": "mg/m3",
   "pipeline": [ { "kind": "affine", "offset": -0.42, "gain": 1.034, "covariance": [[1.2e-4, -3e-6], [-3e-6, 8e-7]] } ],
@@ -29,6 +36,15 @@ fn reads_every_field_of_the_example() {
     assert_eq!(transform.uncertainty.averaging, Some(SignedDuration::from_hours(1)));
     assert_eq!(transform.rollout.unwrap().bake, Some(SignedDuration::from_hours(24)));
     assert_eq!(transform.expires.to_string(), "2027-11-22T00:00:00.000000Z");
+}
+
+#[test]
+fn the_documented_example_compiles_and_keeps_its_limits() {
+    let text = include_str!("../../../../docs/reference/transforms.md");
+    let (_, rest) = text.split_once("```json\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let compiled = super::super::compile(&Transform::parse(example.as_bytes()).unwrap()).unwrap();
+    assert_eq!(compiled.within_limits(None), Ok(()));
 }
 
 #[test]
@@ -83,4 +99,129 @@ fn refuses_more_stages_than_it_would_run() {
     let end = EXAMPLE.find("\"cohorts\"").unwrap();
     let text = format!("{}[{many}],{}", &EXAMPLE[..start], &EXAMPLE[end..]);
     assert_eq!(refused(&text).path, "pipeline");
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![any::<f64>().prop_filter("finite", |x| x.is_finite()), -1e3..1e3f64, Just(-0.0)]
+}
+
+fn name() -> impl Strategy<Value = Id> {
+    "[A-Za-z0-9][A-Za-z0-9_-]{0,20}".prop_map(|text| Id::new(&text).unwrap())
+}
+
+fn stage() -> impl Strategy<Value = StageSpec> {
+    let numbers = || proptest::collection::vec(number(), 0..5);
+    let matrix = || proptest::option::of(proptest::collection::vec(numbers(), 0..3));
+    let gas = || proptest::option::of(number());
+    prop_oneof![
+        (number(), matrix())
+            .prop_map(|(offset, covariance)| StageSpec::Offset(OffsetSpec { offset, covariance })),
+        (number(), number(), matrix()).prop_map(|(offset, gain, covariance)| {
+            StageSpec::Affine(AffineSpec { offset, gain, covariance })
+        }),
+        (numbers(), matrix()).prop_map(|(coefficients, covariance)| {
+            StageSpec::Polynomial(PolynomialSpec { coefficients, covariance })
+        }),
+        (numbers(), numbers()).prop_map(|(x, y)| StageSpec::Table(TableSpec { x, y })),
+        (".{0,8}", ".{0,8}", gas(), gas(), gas()).prop_map(
+            |(from, to, molar_mass, temperature, pressure)| {
+                StageSpec::Unit(UnitSpec { from, to, molar_mass, temperature, pressure })
+            }
+        ),
+    ]
+}
+
+prop_compose! {
+    fn domain()(
+        input in proptest::option::of([number(), number()]),
+        output in proptest::option::of([number(), number()]),
+        covariates in proptest::collection::btree_map(".{0,10}", [number(), number()], 0..3),
+        outside in prop_oneof![
+            Just(Outside::Clamp), Just(Outside::Flag), Just(Outside::Reject), Just(Outside::Extrapolate)
+        ],
+    ) -> DomainSpec {
+        DomainSpec { input, output, covariates, outside }
+    }
+}
+
+prop_compose! {
+    fn uncertainty()(
+        figures in [proptest::option::of(number()), proptest::option::of(number())],
+        seconds in proptest::option::of(0..1_000_000i64),
+        drift in proptest::option::of((number(), number(), any::<bool>())),
+    ) -> UncertaintySpec {
+        UncertaintySpec {
+            residual_std: figures[0],
+            degrees_of_freedom: figures[1],
+            raw_std_at_fit: figures[1],
+            reference_systematic: figures[0],
+            averaging: seconds.map(SignedDuration::from_secs),
+            drift: drift.map(|(offset, gain, trend)| DriftSpec {
+                model: if trend { DriftModel::Trend } else { DriftModel::RandomWalk },
+                offset,
+                gain,
+                per: if trend { DriftPer::Day } else { DriftPer::SqrtDay },
+            }),
+        }
+    }
+}
+
+prop_compose! {
+    fn any_transform()(
+        (id, fleet, sensors) in (name(), name(), proptest::collection::vec(name(), 1..3)),
+        (epoch, version) in (0..1u64 << 53, 0..1u64 << 53),
+        (quantity, input_unit, output_unit, tag) in (".{0,20}", ".{0,10}", ".{0,10}", ".{0,10}"),
+        pipeline in proptest::collection::vec(stage(), 0..4),
+        cohort in proptest::option::of((".{0,10}", proptest::option::of(number()), stage())),
+        domain in domain(),
+        uncertainty in uncertainty(),
+        (max_step, monotone) in (proptest::option::of(number()), any::<bool>()),
+        (digest, micros) in (any::<[u8; 32]>(), 0..4_000_000_000_000_000i64),
+        (percent, bake) in (proptest::option::of(number()), proptest::option::of(0..1_000_000i64)),
+        comment in proptest::option::of(".{0,30}"),
+    ) -> Transform {
+        let time = Timestamp::from_micros(micros).unwrap();
+        Transform {
+            schema: SCHEMA, id: id.clone(), epoch, version, replaces: vec![id.clone()],
+            target: Target {
+                fleet, gateways: vec![id.clone()], groups: Vec::new(), sensors,
+                models: vec![quantity.clone()], serials: Vec::new(),
+                tags: BTreeMap::from([(tag.clone(), input_unit.clone())]),
+            },
+            quantity, input_unit, output_unit, pipeline,
+            cohorts: cohort.into_iter().map(|(name, below, stage)| Cohort {
+                name, when: Condition { covariate: tag.clone(), below, above: None }, pipeline: vec![stage],
+            }).collect(),
+            domain, uncertainty,
+            limits: Limits { max_step, monotone },
+            supersedes: vec![Digest(digest)],
+            issued_at: time, not_before: monotone.then_some(time), expires: time,
+            rollout: bake.map(|seconds| Rollout {
+                mode: RolloutMode::Canary, percent, seed: comment.clone(),
+                bake: Some(SignedDuration::from_secs(seconds)),
+                gate: Some(Gate { min_pairs: Some(epoch), max_rmse_ratio: percent, max_bias: None }),
+            }),
+            provenance: Provenance { comment, pairs: Some(version), made_on: Some(id), ..Provenance::default() },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_is_read_back_the_same(transform in any_transform()) {
+        let text = serde_json::to_vec(&transform).unwrap();
+        prop_assert_eq!(Transform::parse(&text).unwrap(), transform);
+    }
+
+    #[test]
+    fn no_damaged_artifact_makes_it_panic(
+        at in 0..EXAMPLE.len(), byte in any::<u8>(), cut in 0..20usize
+    ) {
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        bytes[at] = byte;
+        bytes.drain(at..(at + cut).min(EXAMPLE.len()));
+        if let Ok(transform) = Transform::parse(&bytes) {
+            let _ = super::super::compile(&transform);
+        }
+    }
 }

@@ -265,6 +265,13 @@ fn refuses_content_without_meaning_and_names_the_field() {
         (domain(json!({"output": [2, 1]})), "domain.output"),
         (domain(json!({"input": [-1.7e308, 1.7e308]})), "domain.input"),
         (domain(json!({"covariates": {"temperature": [2, 1]}})), "domain.covariates.temperature"),
+        (domain(json!({"covariates": {" ": [1, 2]}})), "domain.covariates"),
+        (
+            domain(
+                json!({"covariates": (0..17).map(|i| (i.to_string(), json!([0, 1]))).collect::<serde_json::Map<_, _>>()}),
+            ),
+            "domain.covariates",
+        ),
         (budget(json!({"residual_std": -1})), "uncertainty.residual_std"),
         (budget(json!({"degrees_of_freedom": 0})), "uncertainty.degrees_of_freedom"),
         (budget(json!({"averaging": "-1h"})), "uncertainty.averaging"),

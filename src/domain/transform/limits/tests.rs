@@ -39,6 +39,23 @@ fn a_narrow_spike_in_a_table_does_not_hide() {
 }
 
 #[test]
+fn what_is_too_intricate_to_check_is_within_no_limit() {
+    let points: Vec<f64> = (0..4096).map(f64::from).collect();
+    let folds: Vec<f64> = (0..4096).map(|i| f64::from(i % 2) * 4095.0).collect();
+    let zigzag = json!({"kind": "table", "x": points, "y": folds});
+    let old = make(json!([line(0.0, 1.0)]));
+    let folded = compiled(json!({
+        "pipeline": [zigzag, zigzag], "domain": {"input": [0, 4095]}, "limits": {"max_step": 1e9},
+    }));
+    assert_eq!(max_step(&folded, Some(&old)), Some(f64::INFINITY));
+    assert_eq!(
+        max_step(&old, Some(&compiled(json!({"pipeline": [zigzag]})))).map(f64::is_finite),
+        Some(true)
+    );
+    assert!(folded.within_limits(Some(&old)).is_err() && !is_monotone(&folded));
+}
+
+#[test]
 fn units_are_converted_before_comparing() {
     let old = make(json!([line(0.0, 1.0)]));
     let micro = compiled(json!({

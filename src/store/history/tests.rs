@@ -1,0 +1,162 @@
+//! Rollups in the file equal what the readings in the file give, whatever happened in between.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::rollup::Stats;
+use super::*;
+use crate::domain::digest::Digest;
+use crate::domain::id::Id;
+use crate::domain::quality::{Reasons, State};
+use crate::domain::sample::{Reading, TransformRef};
+
+const LIMITS: Limits = Limits { max_age: Duration::from_secs(86_400), max_size: 1 << 30, max_pages: None };
+const CLOSING: Extra<'_> = Extra { cursors: None, gaps: &[], closing: true };
+
+fn open_in(dir: &Path) -> History {
+    let opened = open(dir, LIMITS, true, Timestamp::EPOCH).unwrap();
+    assert_eq!(opened.quarantined, None);
+    opened.history
+}
+
+/// What happens: readings are committed, rollups are written, the process dies and starts again.
+#[derive(Debug, Clone)]
+enum Step {
+    Commit(Vec<(u8, i64, f64)>),
+    Roll,
+    Die,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let reading = (0u8..3, 0i64..200, -1e3..1e3f64);
+    prop_oneof![
+        4 => prop::collection::vec(reading, 1..50).prop_map(Step::Commit),
+        1 => Just(Step::Roll),
+        1 => Just(Step::Die),
+    ]
+}
+
+fn reading(seq: u64, (sensor, second, raw): (u8, i64, f64), turn: usize) -> Reading {
+    let time = Timestamp::EPOCH.saturating_add_micros(second * 1_000_000 - 90_000_000);
+    let transform = (!turn.is_multiple_of(3)).then(|| {
+        let version = turn as u64 % 3;
+        Arc::new(TransformRef { id: Id::new("t").unwrap(), version, digest: Digest([version as u8; 32]) })
+    });
+    Reading {
+        sensor: Id::new(["a", "b", "c"][usize::from(sensor)]).unwrap(),
+        seq,
+        after: seq.checked_sub(1).filter(|after| *after > 0),
+        time,
+        received: time.saturating_add_micros(second % 3),
+        raw: (second % 7 != 0).then_some(raw),
+        value: transform.is_some().then_some(raw * 2.0),
+        u: (second % 2 == 0).then_some(0.5),
+        unit: if turn.is_multiple_of(2) { "mV".into() } else { "mg/m3".into() },
+        state: State::Suspect,
+        reasons: Reasons::from_bits(second as u32),
+        transform,
+    }
+}
+
+/// Series and minute, with statistics of raw and value and the number of readings.
+type Summary = BTreeMap<(i64, i64), (Stats, Stats, u64)>;
+
+fn from_rollups(history: &History) -> Summary {
+    let sql = "SELECT series, minute, n, raw_n, raw_min, raw_max, raw_mean, raw_m2,
+                      value_n, value_min, value_max, value_mean, value_m2 FROM rollups";
+    let mut summary = Summary::new();
+    let mut statement = history.db.prepare(sql).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let stats = |at: usize| {
+            let field = |place: usize| row.get::<_, Option<f64>>(at + place).unwrap().unwrap_or(0.0);
+            Stats { n: row.get(at).unwrap(), min: field(1), max: field(2), mean: field(3), m2: field(4) }
+        };
+        let entry = summary.entry((row.get(0).unwrap(), row.get(1).unwrap())).or_default();
+        *entry =
+            (entry.0.merged(stats(3)), entry.1.merged(stats(8)), entry.2 + row.get::<_, u64>(2).unwrap());
+    }
+    summary
+}
+
+fn from_readings(history: &History) -> Summary {
+    let mut summary = Summary::new();
+    let sql = "SELECT series, time, raw, value FROM readings ORDER BY seq";
+    let mut statement = history.db.prepare(sql).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let minute = row.get::<_, i64>(1).unwrap().div_euclid(60_000_000);
+        let entry = summary.entry((row.get(0).unwrap(), minute)).or_default();
+        row.get::<_, Option<f64>>(2).unwrap().into_iter().for_each(|raw| entry.0.push(raw));
+        row.get::<_, Option<f64>>(3).unwrap().into_iter().for_each(|value| entry.1.push(value));
+        entry.2 += 1;
+    }
+    summary
+}
+
+fn close(one: &Stats, other: &Stats) -> bool {
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-7 * (1.0 + a.abs());
+    one.n == other.n
+        && one.min == other.min
+        && one.max == other.max
+        && near(one.mean, other.mean)
+        && near(one.m2, other.m2)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn rollups_survive_crashes_exactly_and_readings_come_back_as_they_were(steps in prop::collection::vec(step(), 1..25)) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut history = open_in(dir.path());
+        let mut written: Vec<Reading> = Vec::new();
+        for (turn, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Commit(rows) => {
+                    let from = written.len() as u64 + 1;
+                    let batch: Vec<Reading> =
+                        (from..).zip(rows).map(|(seq, row)| reading(seq, row, turn)).collect();
+                    history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
+                    written.extend(batch);
+                }
+                Step::Roll => history.commit(&[], &CLOSING, Duration::ZERO).unwrap(),
+                Step::Die => {
+                    drop(history);
+                    history = open_in(dir.path());
+                }
+            }
+        }
+        prop_assert_eq!(history.read_after(0, 10_000, u64::MAX).unwrap(), written.clone());
+        for (name, last) in history.last_of_sensors() {
+            prop_assert_eq!(written.iter().rfind(|reading| reading.sensor == *name).unwrap().seq, last);
+        }
+        history.commit(&[], &CLOSING, Duration::ZERO).unwrap();
+        let (stored, wanted) = (from_rollups(&history), from_readings(&history));
+        prop_assert_eq!(stored.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+        for (key, (raw, value, n)) in &wanted {
+            prop_assert!(close(&stored[key].0, raw) && close(&stored[key].1, value), "{key:?}");
+            prop_assert_eq!(stored[key].2, *n);
+        }
+        let outside: u64 = history.db.query_row(
+            "SELECT count(*) FROM readings LEFT JOIN minutes ON minute = (time + 90000000000) / 60000000 - 1500
+             WHERE first_seq IS NULL OR seq NOT BETWEEN first_seq AND last_seq",
+            [], |row| row.get(0)).unwrap();
+        prop_assert_eq!(outside, 0);
+    }
+}
+
+#[test]
+fn a_crash_loses_no_number_even_when_all_readings_have_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = open_in(dir.path());
+    let batch: Vec<Reading> = (1..=100).map(|seq| reading(seq, (0, 1, 1.0), 0)).collect();
+    history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
+    while history.retain(&BTreeMap::new(), true, Duration::ZERO).unwrap().deleted > 0 {}
+    assert_eq!(history.read_after(0, 10, u64::MAX).unwrap(), []);
+    drop(history);
+    let history = open_in(dir.path());
+    assert_eq!(history.last_seq(), 100);
+    assert_eq!(history.last_of_sensors().collect::<Vec<_>>(), [(&Id::new("a").unwrap(), 100)]);
+}
