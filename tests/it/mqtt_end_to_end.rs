@@ -117,14 +117,18 @@ fn each_refusal_is_answered_with_its_reason_and_changes_nothing() {
         *document.pointer_mut(pointer).unwrap() = value;
         document
     };
-    let mut tampered: Value = serde_json::from_slice(&good).unwrap();
-    tampered["signatures"] = json!([]);
+    let envelope = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap();
+    let mut unsigned = envelope(good.clone());
+    unsigned["signatures"] = json!([]);
+    let mut tampered = envelope(street.authority.signed(&transform(9)));
+    tampered["signatures"] = envelope(good.clone())["signatures"].clone();
     let mut conflicting = transform(7);
     conflicting["pipeline"][0]["offset"] = json!(9.0);
     let mut expired = with("/expires", json!(hours_from_now(-1)));
     expired["issued_at"] = json!(hours_from_now(-5));
     let authority = &street.authority;
     let refused: Vec<(&str, Vec<u8>)> = vec![
+        ("threshold_not_met", unsigned.to_string().into_bytes()),
         ("bad_signature", tampered.to_string().into_bytes()),
         ("unknown_key", authority.signed_by("stranger", &transform(8))),
         ("role_not_allowed", authority.signed_by("root", &transform(8))),

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -33,23 +34,28 @@ pub fn run(command: &mut Command) -> String {
 /// A program that runs until it is stopped; what it says goes to a file.
 pub struct Process {
     child: Child,
-    log: PathBuf,
+    /// Held open: the log can be read even when its directory is gone.
+    log: File,
     name: String,
 }
 
 impl Process {
     /// Starts it; `log` is where standard error goes, after what is there already.
     pub fn start(command: &mut Command, log: &Path) -> Process {
-        let errors = File::options().create(true).append(true).open(log).unwrap();
+        let errors = File::options().create(true).append(true).read(true).open(log).unwrap();
+        let log = errors.try_clone().unwrap();
         let child = command.stdin(Stdio::null()).stdout(errors.try_clone().unwrap()).stderr(errors).spawn();
         let name = command.get_program().to_string_lossy().into_owned();
         let child = child.unwrap_or_else(|error| panic!("{name}: {error}"));
-        Process { child, log: log.to_owned(), name }
+        Process { child, log, name }
     }
 
     /// What it has said so far, at this start and before.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
+        let length = usize::try_from(self.log.metadata().unwrap().len()).unwrap();
+        let mut bytes = vec![0; length];
+        self.log.read_exact_at(&mut bytes, 0).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Whether it has not ended.
