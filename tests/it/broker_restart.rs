@@ -24,7 +24,7 @@ fn outage() -> Duration {
 fn serial(tty: &Tty) -> String {
     format!(
         "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\n\
-         format = {{ kind = \"csv\" }}\nfields = {{ a = {{ column = 1 }}, b = {{ column = 2 }} }}\n\
+         format = {{ kind = \"csv\" }}\nfields = {{ a = {{ column = 0 }}, b = {{ column = 1 }} }}\n\
          [sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n\
          [sensor.b]\nsource = \"line1\"\nfield = \"b\"\nunit = \"nA\"\n",
         tty.path().display()

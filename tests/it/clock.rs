@@ -36,7 +36,7 @@ impl Inside {
         let (tty, clock) = (Tty::new(), Clock::manual(at(time)));
         let line = format!(
             "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
-             fields = {{ a = {{ column = 1 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
+             fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
             tty.path().display()
         );
         let gateway = Gateway::new().with(&line);

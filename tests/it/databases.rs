@@ -138,7 +138,7 @@ fn goes_on_raw_without_its_ledger(damage: fn(&Path)) {
         (opened(&message.payload, "ack", &key)["verdict"] == "refused").then_some(())
     });
     assert_eq!(daemon.process.stop().code(), Some(0));
-    assert_eq!(fs::read(&ledger).unwrap(), damaged, "what may yet be saved is left alone");
+    assert!(fs::read(&ledger).unwrap() == damaged, "what may yet be saved is left alone");
     drop(before.broker);
 }
 

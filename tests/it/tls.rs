@@ -1,5 +1,7 @@
 //! Encrypted connections: who may talk to whom.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -72,6 +74,7 @@ impl Office {
     fn connection(&self, port: u16, ca: &str, cert: &str, password: &str) -> String {
         let secret = self.file("password");
         std::fs::write(&secret, format!("{password}\n")).unwrap();
+        std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
         let [ca, key, cert] = [format!("{ca}.pem"), format!("{cert}.key"), format!("{cert}.pem")]
             .map(|name| self.file(&name).display().to_string());
         format!(
@@ -103,7 +106,7 @@ fn is_kept_out(ca: &str, cert: &str, password: &str, why: &[&str]) {
     let _broker = office.broker(port);
     let line = format!(
         "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
-         fields = {{ a = {{ column = 1 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
+         fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
         tty.path().display()
     );
     let connection = office.connection(port, ca, cert, password);

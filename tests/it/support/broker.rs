@@ -75,7 +75,7 @@ impl Broker {
     pub fn resume(&mut self) {
         let mut command = command("mosquitto");
         command.arg("-c").arg(self.dir.path().join("mosquitto.conf"));
-        let mut process = Process::start(&mut command, &self.dir.path().join("log"));
+        let mut process = Process::start(&command, &self.dir.path().join("log"));
         until_true("mosquitto to listen", || {
             assert!(process.runs(), "mosquitto ended: {}", process.log());
             TcpStream::connect(("127.0.0.1", self.port)).is_ok()

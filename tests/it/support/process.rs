@@ -31,6 +31,28 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The same command in a process that has none of this one's open files.
+///
+/// Pseudo-terminals are inherited, and a port whose device another test's process holds, too, is not
+/// unplugged when its own test lets it go.
+fn without_our_files(command: &Command) -> Command {
+    const CLOSE: &str = r#"
+        for fd in /proc/$$/fd/*; do
+            fd=${fd##*/}
+            if ((fd > 2)); then eval "exec $fd>&-"; fi
+        done
+        exec "$@""#;
+    let mut bare = Command::new("bash");
+    bare.args(["-c", CLOSE, "bash"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bare.env(name, value),
+            None => bare.env_remove(name),
+        };
+    }
+    bare
+}
+
 /// A program that runs until it is stopped; what it says goes to a file.
 pub struct Process {
     child: Child,
@@ -41,10 +63,11 @@ pub struct Process {
 
 impl Process {
     /// Starts it; `log` is where standard error goes, after what is there already.
-    pub fn start(command: &mut Command, log: &Path) -> Process {
+    pub fn start(command: &Command, log: &Path) -> Process {
         let errors = File::options().create(true).append(true).read(true).open(log).unwrap();
         let log = errors.try_clone().unwrap();
-        let child = command.stdin(Stdio::null()).stdout(errors.try_clone().unwrap()).stderr(errors).spawn();
+        let mut bare = without_our_files(command);
+        let child = bare.stdin(Stdio::null()).stdout(errors.try_clone().unwrap()).stderr(errors).spawn();
         let name = command.get_program().to_string_lossy().into_owned();
         let child = child.unwrap_or_else(|error| panic!("{name}: {error}"));
         Process { child, log, name }
@@ -127,7 +150,7 @@ impl Daemon {
     pub fn start(config: &Path, http: u16, log: &Path) -> Daemon {
         let mut command = Command::new(env!("CARGO_BIN_EXE_calibd"));
         command.arg("--config").arg(config).env_remove("CALIBD_LOG").env_remove("JOURNAL_STREAM");
-        Daemon { process: Process::start(&mut command, log), http }
+        Daemon { process: Process::start(&command, log), http }
     }
 
     /// The value of a series, such as `calibd_source_up{source="line1"}`; 0 where there is none yet.
