@@ -1,5 +1,7 @@
 //! What it costs to decode one message of each format.
 
+#![allow(clippy::panic, reason = "a bench that cannot start has failed")]
+
 use std::hint::black_box;
 
 use calibd::config::reader::read_str;

@@ -6,6 +6,12 @@
 //! arrived at BLOCK_DEVICE (for example `loop0`: with the file system's journal; nothing else may
 //! use the device), processor time and, for a commit, the time it takes.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement prints a table, paces itself and needs the machine's time"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -48,7 +54,6 @@ struct Cost {
     file: f64,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a measurement needs the machine's time")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -148,7 +153,7 @@ fn run(dir: &Path, device: Option<&str>, variant: &Variant) -> Cost {
                 statement.raw_execute().expect("inserts");
             }
         }
-        if variant.cursor_every > 0 && (seq / variant.rows) % variant.cursor_every == 0 {
+        if variant.cursor_every > 0 && (seq / variant.rows).is_multiple_of(variant.cursor_every) {
             db.execute("INSERT OR REPLACE INTO cursors VALUES ('uplink', ?)", [seq as i64]).expect("inserts");
         }
         db.execute_batch("COMMIT").expect("commits");

@@ -19,7 +19,7 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{ActiveTransform, Activation, RefusalRecord, Store, StoredFloor};
+use crate::store::{Activation, ActiveTransform, RefusalRecord, Store, StoredFloor};
 use crate::sync::downlink::{Arrived, Outbound};
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
@@ -239,7 +239,9 @@ impl Desk {
             actor: "mqtt".to_owned(),
         };
         match self.store.record_refusal(record).await {
-            Ok(true) => tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message),
+            Ok(true) => {
+                tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message);
+            }
             Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
             Err(error) => tracing::error!(transform = %id, reason, "artifact refused, not audited: {error}"),
         }
@@ -253,7 +255,8 @@ impl Desk {
             stage: None,
             time: self.clock.now(),
         };
-        let sensors: Vec<_> = refused.id.filter(|_| refused.by_known_key).map_or_else(Vec::new, |id| self.ran_by(&id));
+        let sensors: Vec<_> =
+            refused.id.filter(|_| refused.by_known_key).map_or_else(Vec::new, |id| self.ran_by(&id));
         self.reports.ack(ack, &sensors);
         for sensor in &sensors {
             self.report(sensor);

@@ -48,7 +48,12 @@ impl Reports {
     }
 
     /// Publishes what is in force at a sensor, retained.
-    pub fn reported(&self, sensor: &SensorId, active: Option<&Arc<Active>>, floors: BTreeMap<Id, (u64, u64)>) {
+    pub fn reported(
+        &self,
+        sensor: &SensorId,
+        active: Option<&Arc<Active>>,
+        floors: BTreeMap<Id, (u64, u64)>,
+    ) {
         let Some(link) = &self.link else { return };
         let reported = Reported {
             sensor: sensor.clone(),

@@ -127,10 +127,7 @@ impl<'a> Value<'a> {
     /// A duration such as `"10s"` within `range`.
     pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         let remedy = "write a number with a unit (us ms s m h d w), like \"10s\" or \"90d\"";
-        let text = match &self.node.kind {
-            Kind::String(text) => text,
-            _ => return self.wrong("a duration", remedy),
-        };
+        let Kind::String(text) = &self.node.kind else { return self.wrong("a duration", remedy) };
         let Some(duration) = parse_duration(text) else {
             return self.refused(format!("`{}` is not a duration", clip(text)), remedy);
         };
@@ -165,9 +162,8 @@ impl<'a> Value<'a> {
 
     /// A point in time, in RFC 3339 with an offset, quoted or not.
     pub fn time(&self) -> Option<Timestamp> {
-        let text = match &self.node.kind {
-            Kind::String(text) | Kind::Time(text) => text,
-            _ => return self.wrong("a time", "write it like 2026-11-22T10:00:00Z"),
+        let (Kind::String(text) | Kind::Time(text)) = &self.node.kind else {
+            return self.wrong("a time", "write it like 2026-11-22T10:00:00Z");
         };
         match Timestamp::parse(text) {
             Ok(time) => Some(time),

@@ -39,7 +39,10 @@ pub fn gateway_key(dir: &Path) -> Result<PrivateKey, IdentityError> {
             let key = PrivateKey::from_seed(&seed).map_err(|e| key_error(e.to_string()))?;
             write(&dir.join(PUBLIC_FILE), key.public().to_pem().as_bytes(), 0o644)?;
             write(&path, key.to_pem().as_bytes(), 0o600)?;
-            tracing::info!("made the gateway's own key {}; {PUBLIC_FILE} beside it is for its enrolment", path.display());
+            tracing::info!(
+                "made the gateway's own key {}; {PUBLIC_FILE} beside it is for its enrolment",
+                path.display()
+            );
             Ok(key)
         }
         Err(source) => Err(IdentityError::File { path, source }),
@@ -51,7 +54,8 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
     let error = |source| IdentityError::File { path: path.to_owned(), source };
     let partial = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&partial).map_err(error)?;
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(mode).open(&partial).map_err(error)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(error)?;
     fs::rename(&partial, path).map_err(error)
 }
@@ -59,12 +63,18 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
 /// The installed trust root; the configured file is installed if there is none yet.
 ///
 /// Without a usable one the gateway goes on: readings stay raw, and every artifact is `no_root`.
-pub async fn trust_root(config: &TrustConfig, installed: Option<&StoredRoot>, store: &Store) -> Result<Option<Root>, StoreError> {
+pub async fn trust_root(
+    config: &TrustConfig,
+    installed: Option<&StoredRoot>,
+    store: &Store,
+) -> Result<Option<Root>, StoreError> {
     if let Some(stored) = installed {
         return Ok(match Root::verify_first(&stored.envelope, None) {
             Ok((root, _)) => Some(root),
             Err(refusal) => {
-                tracing::error!("the trust root in the ledger is not accepted ({refusal}); restore the ledger from a backup");
+                tracing::error!(
+                    "the trust root in the ledger is not accepted ({refusal}); restore the ledger from a backup"
+                );
                 None
             }
         });
@@ -88,7 +98,9 @@ pub async fn trust_root(config: &TrustConfig, installed: Option<&StoredRoot>, st
         Ok((root, digest)) => {
             let stored = StoredRoot { version: root.version, envelope: bytes, digest };
             let actor = format!("file:{}", path.display());
-            store.install_root(RootInstallation { root: stored, time_floor: Some(root.issued_at), actor }).await?;
+            store
+                .install_root(RootInstallation { root: stored, time_floor: Some(root.issued_at), actor })
+                .await?;
             tracing::info!("installed trust root version {} of fleet {}", root.version, root.fleet);
             Ok(Some(root))
         }

@@ -161,9 +161,11 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let mut drivers = Vec::new();
     let mut background = Vec::new();
     if let (Some(link), Some(mqtt)) = (&uplink, &config.mqtt) {
-        let (inbox, outbound) = inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
+        let (inbox, outbound) =
+            inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
         let shared: Vec<Kit> = kits.iter().filter(|kit| shares_uplink(kit)).cloned().collect();
-        let broker = wiring::broker(mqtt, config.gateway.id.to_string(), Some((status_topic.clone(), status(false))));
+        let broker =
+            wiring::broker(mqtt, config.gateway.id.to_string(), Some((status_topic.clone(), status(false))));
         drivers.push(drive(link, broker, shared, Some(inbox), &metrics, &shutdown));
         background.push(tokio::spawn(feed(link.clone(), store.clone())));
         background.push(tokio::spawn(desk.run(outbound, link.clone(), requests.clone())));
@@ -225,7 +227,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         }
         None => None,
     };
-    tracing::info!("calibd {} started: gateway {}, {} sources", env!("CARGO_PKG_VERSION"), config.gateway.id, kits.len());
+    tracing::info!(
+        "calibd {} started: gateway {}, {} sources",
+        env!("CARGO_PKG_VERSION"),
+        config.gateway.id,
+        kits.len()
+    );
     let offline = uplink.as_ref().map(|_| (status_topic, status(false)));
     Ok(Running {
         stopper,
@@ -415,7 +422,8 @@ impl Running {
 
     async fn drain_link(&self, deadline: Duration) -> bool {
         let Some(link) = &self.uplink else { return true };
-        let mut published = tokio::time::timeout(deadline, link.drained()).await.is_ok() && link.is_connected();
+        let mut published =
+            tokio::time::timeout(deadline, link.drained()).await.is_ok() && link.is_connected();
         if let Some((topic, payload)) = &self.offline {
             link.retain(topic.clone(), payload.clone());
             published &= tokio::time::timeout(deadline, link.drained()).await.is_ok();
@@ -423,4 +431,3 @@ impl Running {
         published
     }
 }
-

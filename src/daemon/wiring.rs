@@ -82,7 +82,8 @@ impl Kit {
     /// What the source's task is given.
     pub fn context(&self) -> SourceContext {
         let name = self.config.name.clone();
-        let of = |id: &SensorId| self.owners.get(id).cloned().unwrap_or_else(|| (name.clone(), String::new()));
+        let of =
+            |id: &SensorId| self.owners.get(id).cloned().unwrap_or_else(|| (name.clone(), String::new()));
         SourceContext {
             index: self.config.index,
             out: self.out.clone(),
@@ -103,7 +104,12 @@ impl Kit {
 }
 
 /// The sinks, each at its place in the history.
-pub fn sinks(config: &Config, cursors: &BTreeMap<String, u64>, committed: u64, metrics: &Metrics) -> Vec<Sink> {
+pub fn sinks(
+    config: &Config,
+    cursors: &BTreeMap<String, u64>,
+    committed: u64,
+    metrics: &Metrics,
+) -> Vec<Sink> {
     let sink = |sink: &SinkConfig| {
         let cursor = cursors.get(sink.name.as_str()).copied();
         Sink::new(spec(config, sink), cursor, committed, metrics)
@@ -151,7 +157,13 @@ pub fn up_topic(config: &Config, name: &str) -> String {
 }
 
 /// What the gateway says of itself.
-pub fn status(online: bool, started: Timestamp, trusted: bool, root: Option<u64>, incarnation: &str) -> Status {
+pub fn status(
+    online: bool,
+    started: Timestamp,
+    trusted: bool,
+    root: Option<u64>,
+    incarnation: &str,
+) -> Status {
     Status {
         online,
         version: env!("CARGO_PKG_VERSION"),
@@ -163,4 +175,3 @@ pub fn status(online: bool, started: Timestamp, trusted: bool, root: Option<u64>
         store: StoreStatus { backlog: 0, oldest: None },
     }
 }
-

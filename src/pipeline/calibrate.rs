@@ -57,7 +57,13 @@ pub struct Moment {
 impl Calibrator {
     /// No sensors yet; `last_seqs` are the sequence numbers of their last readings before the start.
     pub fn new(last_seqs: HashMap<SensorId, u64>, on_expired: OnExpired) -> Calibrator {
-        Calibrator { slots: Vec::new(), index: HashMap::new(), waiting: HashMap::new(), last_seqs, on_expired }
+        Calibrator {
+            slots: Vec::new(),
+            index: HashMap::new(),
+            waiting: HashMap::new(),
+            last_seqs,
+            on_expired,
+        }
     }
 
     /// Whether the sensor has a place already.
@@ -126,7 +132,8 @@ impl Calibrator {
     fn calibrate(&self, index: usize, sample: &Sample, raw: f64, moment: Moment, reading: &mut Reading) {
         let slot = &self.slots[index];
         let expired = |active: &Active| moment.trusted && moment.now > active.expires;
-        let Some(active) = slot.active.as_ref().filter(|a| self.on_expired == OnExpired::Keep || !expired(a)) else {
+        let Some(active) = slot.active.as_ref().filter(|a| self.on_expired == OnExpired::Keep || !expired(a))
+        else {
             reading.unit = slot.sensor.unit.clone();
             reading.state = reading.state.max(State::Suspect);
             reading.reasons = reading.reasons.with(ReasonCode::RawOnly);

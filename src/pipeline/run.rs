@@ -150,7 +150,9 @@ impl Pipeline {
             let direction = if jump.micros < 0 { "back" } else { "forward" };
             self.metrics.clock_jumps.get_or_create(&vec![("direction", direction.to_owned())]).inc();
             let seconds = jump.micros as f64 / 1e6;
-            tracing::warn!("the clock jumped by {seconds:.1} s to {now}; readings keep their order by sequence number");
+            tracing::warn!(
+                "the clock jumped by {seconds:.1} s to {now}; readings keep their order by sequence number"
+            );
         }
         Moment { now, trusted: self.time.trusts(now) }
     }

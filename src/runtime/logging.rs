@@ -14,7 +14,8 @@ use tracing_subscriber::registry::LookupSpan;
 pub fn start() {
     // The client logs its own inner affairs at these levels; ours are in the link's events.
     let default = "info,rumqttc=off,rumqttd=off";
-    let chosen = std::env::var("CALIBD_LOG").map_or_else(|_| default.to_owned(), |l| format!("{l},rumqttc=off"));
+    let chosen =
+        std::env::var("CALIBD_LOG").map_or_else(|_| default.to_owned(), |l| format!("{l},rumqttc=off"));
     let filter = EnvFilter::try_new(&chosen).unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // systemd sets this when standard error goes to the journal, which adds the time itself.
@@ -52,7 +53,8 @@ where
         event: &tracing::Event<'_>,
     ) -> std::fmt::Result {
         write!(writer, "<{}>", priority(*event.metadata().level()))?;
-        for span in context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
+        for span in context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root)
+        {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
                 write!(writer, "{fields} ")?;
             }

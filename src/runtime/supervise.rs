@@ -30,7 +30,10 @@ where
                 Err(error) if error.is_cancelled() => return,
                 Err(error) => {
                     failed(&name);
-                    tracing::error!(task = name, "a fault of the program: {error}; please report it; started again");
+                    tracing::error!(
+                        task = name,
+                        "a fault of the program: {error}; please report it; started again"
+                    );
                 }
             }
             tokio::select! {

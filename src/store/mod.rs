@@ -100,6 +100,10 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     for (sink, seq) in &recovered.cursors {
         mailbox.set_cursor(sink, *seq);
     }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the store must never wait for its reader; see `Opened::commits` for the bound"
+    )]
     let (sender, commits) = mpsc::unbounded_channel();
     let owner = Owner {
         dir: dir.clone(),
@@ -164,9 +168,8 @@ impl Store {
 
     /// Says which sinks there are: size retention announces gaps to them, and cursors of others are
     /// forgotten. A sink without a cursor starts with the one given here.
-    pub async fn set_sinks(&self, sinks: Vec<(String, u64)>) -> Result<(), StoreError> {
+    pub fn set_sinks(&self, sinks: Vec<(String, u64)>) {
         self.mailbox.set_sinks(sinks);
-        Ok(())
     }
 
     /// Notes that `sink` has everything up to `seq`. Returns at once; the cursor is written with a

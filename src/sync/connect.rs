@@ -125,7 +125,8 @@ pub fn tls(files: &TlsFiles) -> Result<rustls::ClientConfig, ConnectError> {
         None => builder.with_no_client_auth(),
         Some((cert, key)) => {
             let pem = read(key)?;
-            let key_der = PrivateKeyDer::from_pem_slice(&pem).map_err(|e| pem_error(key, "private key", e))?;
+            let key_der =
+                PrivateKeyDer::from_pem_slice(&pem).map_err(|e| pem_error(key, "private key", e))?;
             builder.with_client_auth_cert(certificates(cert)?, key_der)?
         }
     })

@@ -143,7 +143,8 @@ mod tests {
     fn a_long_outage_drops_the_oldest_events_and_keeps_the_state() {
         let mut outbox = ControlOutbox::default();
         outbox.retain("status".into(), bytes("a"));
-        let dropped: usize = (0..CAPACITY).map(|_| outbox.push("ack".into(), bytes("x"), Purpose::Plain)).sum();
+        let dropped: usize =
+            (0..CAPACITY).map(|_| outbox.push("ack".into(), bytes("x"), Purpose::Plain)).sum();
         assert_eq!(dropped, 1);
         assert_eq!(outbox.next().unwrap().topic, "status");
     }

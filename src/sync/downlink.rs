@@ -71,13 +71,16 @@ impl Inbox {
 
     /// Whether a topic is below one of the branches.
     pub fn is_ours(&self, topic: &str) -> bool {
-        self.branches.iter().any(|branch| topic.strip_prefix(branch.as_str()).is_some_and(|id| !id.contains('/')))
+        self.branches
+            .iter()
+            .any(|branch| topic.strip_prefix(branch.as_str()).is_some_and(|id| !id.contains('/')))
     }
 
     /// Passes a message on. One that cannot be kept is counted and settled: a retained artifact
     /// comes again with the next connection.
     pub fn put(&self, topic: &[u8], payload: &Bytes, token: Option<AckToken>, link: &Link) {
-        let id = String::from_utf8_lossy(topic.rsplit(|b| *b == b'/').next().unwrap_or_default()).into_owned();
+        let id =
+            String::from_utf8_lossy(topic.rsplit(|b| *b == b'/').next().unwrap_or_default()).into_owned();
         let problem = if payload.is_empty() {
             // Removing a retained message changes nothing.
             "emptied"
@@ -95,7 +98,9 @@ impl Inbox {
             }
         };
         if problem == "busy" {
-            tracing::error!("too many artifacts at once: one was left for the next connection; send fewer at a time");
+            tracing::error!(
+                "too many artifacts at once: one was left for the next connection; send fewer at a time"
+            );
         }
         self.metrics.downlink_ignored.get_or_create(&vec![("reason", problem.to_owned())]).inc();
         if let Some(token) = token {

@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     Filter, Packet, PubAck, PubAckReason, Publish, SubAck, SubscribeReasonCode,
 };
 use rumqttc::v5::{Event, EventLoop};
-use rumqttc::Outgoing;
 use tokio::sync::Notify;
 
-use crate::runtime::backoff::full_jitter;
 use super::connect::{Broker, client};
 use super::downlink::Inbox;
 use super::link::Link;
+use crate::runtime::backoff::full_jitter;
 use crate::runtime::random;
 use crate::source::mqtt::intake::{Intake, Taken};
 use crate::telemetry::metrics::Metrics;
@@ -159,7 +159,8 @@ impl Driver {
                 route
             }
         };
-        let token = |source| (publish.qos != QoS::AtMostOnce).then(|| self.link.arrived(source, publish.pkid));
+        let token =
+            |source| (publish.qos != QoS::AtMostOnce).then(|| self.link.arrived(source, publish.pkid));
         match route {
             Route::Source(index) => {
                 let Some(intake) = self.intakes.get_mut(index) else { return };

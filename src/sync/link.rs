@@ -441,7 +441,10 @@ impl Inner {
     fn refused(&mut self, token: Token, reason: &str, now: Duration) {
         match token {
             Token::Control(id) => {
-                tracing::error!(reason, "the broker refused one of the gateway's own messages; check its ACL");
+                tracing::error!(
+                    reason,
+                    "the broker refused one of the gateway's own messages; check its ACL"
+                );
                 self.control.acked(id);
             }
             Token::Readings { sink, .. } => {

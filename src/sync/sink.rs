@@ -229,7 +229,8 @@ mod tests {
         }
         assert_eq!(sink.next(Duration::ZERO), None);
         let due = Duration::from_secs(1);
-        let out: Vec<_> = std::iter::from_fn(|| sink.next(due)).map(|o| (o.topic, o.seqs.as_slice().to_vec())).collect();
+        let out: Vec<_> =
+            std::iter::from_fn(|| sink.next(due)).map(|o| (o.topic, o.seqs.as_slice().to_vec())).collect();
         assert_eq!(out, [("r/a".into(), vec![1, 3]), ("r/b".into(), vec![2]), ("r/a".into(), vec![4])]);
     }
 

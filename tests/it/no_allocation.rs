@@ -2,7 +2,7 @@
 //!
 //! The allocator counts per thread, so that tests running beside this one don't matter.
 
-#![expect(unsafe_code, reason = "an allocator that counts has to implement an unsafe trait")]
+#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -166,7 +166,7 @@ async fn a_crash_gives_up_the_rest_of_the_blocks_until_announced() {
     let opened = open(second.path());
     let gap = unclean(6, more.last);
     assert_eq!(opened.recovered.next_seq, more.last + 1);
-    assert_eq!(opened.recovered.gaps, [gap.clone()]);
+    assert_eq!(opened.recovered.gaps, std::slice::from_ref(&gap));
     assert_eq!(opened.recovered.incarnation, recovered.incarnation);
     assert_eq!(numbers(&opened.store).await, [1, 2, 3, 4, 5]);
 

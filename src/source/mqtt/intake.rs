@@ -23,6 +23,9 @@ pub enum Taken {
     Settled,
 }
 
+/// The sensors of a topic, each with the field that feeds it.
+type Bound = Box<[(usize, SensorId)]>;
+
 /// One MQTT source.
 #[derive(Debug)]
 pub struct Intake {
@@ -32,7 +35,7 @@ pub struct Intake {
     qos: u8,
     decoder: Decoder,
     /// For each topic, the sensors of every field.
-    remembered: HashMap<Box<[u8]>, Box<[(usize, SensorId)]>>,
+    remembered: HashMap<Box<[u8]>, Bound>,
     found: Vec<Sample>,
 }
 
@@ -91,7 +94,9 @@ impl Intake {
                     // With a token the broker sends it again on the next connection; the channel is
                     // larger than what the broker may have on its way, so this is a broker's fault.
                     let sensor = rejected.sensor.as_str();
-                    self.context.events.dropped("channel_full", &format!("a reading of {sensor} came too fast"));
+                    self.context
+                        .events
+                        .dropped("channel_full", &format!("a reading of {sensor} came too fast"));
                     taken = if token.is_some() { Taken::Queued } else { taken };
                 }
                 Err(_) => return Taken::Queued, // stopping: unacknowledged, it will come again
@@ -126,13 +131,13 @@ impl Intake {
                 ack: None,
             });
         };
-        if record.captures.is_empty() {
-            if let Some(bound) = remembered.get(topic) {
-                for (field, raw) in record.readings() {
-                    bound.iter().filter(|(of, _)| *of == field).for_each(|(_, sensor)| add(sensor, raw));
-                }
-                return true;
+        if record.captures.is_empty()
+            && let Some(bound) = remembered.get(topic)
+        {
+            for (field, raw) in record.readings() {
+                bound.iter().filter(|(of, _)| *of == field).for_each(|(_, sensor)| add(sensor, raw));
             }
+            return true;
         }
         let Some(captures) = std::str::from_utf8(topic).ok().and_then(|text| pattern.matches(text)) else {
             context.events.dropped("bad_topic", "a topic that is not UTF-8");
@@ -147,7 +152,9 @@ impl Intake {
             bound.extend(sensors.iter().map(|sensor| (field, sensor.clone())));
             if let Some(problem) = problem {
                 whole = false;
-                context.events.dropped(problem.as_str(), &format!("topic {}", String::from_utf8_lossy(topic)));
+                context
+                    .events
+                    .dropped(problem.as_str(), &format!("topic {}", String::from_utf8_lossy(topic)));
             }
         }
         for (field, raw) in record.readings() {

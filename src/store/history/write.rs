@@ -160,9 +160,9 @@ fn bind(statement: &mut Statement<'_>, at: usize, reading: &Reading, series: u32
     statement.raw_bind_parameter(at + 2, series + 1)?;
     statement.raw_bind_parameter(at + 3, time)?;
     if lag == 0 {
-        statement.raw_bind_parameter(at + 4, Null)?
+        statement.raw_bind_parameter(at + 4, Null)?;
     } else {
-        statement.raw_bind_parameter(at + 4, lag)?
+        statement.raw_bind_parameter(at + 4, lag)?;
     }
     match reading.after {
         Some(after) => statement.raw_bind_parameter(at + 5, reading.seq.wrapping_sub(after) as i64)?,

@@ -15,7 +15,7 @@ async fn size_is_bounded_and_unsent_readings_that_go_are_a_gap() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { max_size: 400 << 10, ..options(dir.path()) };
     let Opened { store, mut commits, .. } = store::open(options, Clock::manual(noon())).unwrap();
-    store.set_sinks(vec![("sent".into(), 0), ("behind".into(), 0)]).await.unwrap();
+    store.set_sinks(vec![("sent".into(), 0), ("behind".into(), 0)]);
     let mut gaps = Vec::new();
     for start in (1..=40_000).step_by(500) {
         append(&store, start..start + 500).await;
@@ -94,7 +94,7 @@ async fn age_spares_what_a_sink_has_not_got() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(at(dir.path(), 1, "2026-11-22T12:00:00Z", Reasons::NONE).await, 1);
     let Opened { store, .. } = open(dir.path());
-    store.set_sinks(vec![("uplink".into(), 0)]).await.unwrap();
+    store.set_sinks(vec![("uplink".into(), 0)]);
     store.close(LONG).await.unwrap();
     assert_eq!(at(dir.path(), 2, "2026-11-22T14:00:00Z", Reasons::NONE).await, 2);
 }

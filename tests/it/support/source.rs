@@ -7,7 +7,7 @@ use calibd::domain::time::Timestamp;
 use calibd::runtime::clock::Clock;
 use calibd::runtime::shutdown::{self, Stopper};
 use calibd::source::binding::{Binding, Sensors, Template};
-use calibd::source::{CHANNEL_CAPACITY, SampleSender, SourceContext};
+use calibd::source::{SampleSender, SourceContext};
 use calibd::telemetry::metrics::Metrics;
 use calibd::telemetry::source::SourceEvents;
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub fn template_bench(field: &str, pattern: &str, max: usize) -> (SourceContext,
 fn context(bind: Binding) -> (SourceContext, Bench) {
     let (name, metrics) = (Id::new("line1").unwrap(), Metrics::new());
     let clock = Clock::manual(gateway_time());
-    let (out, samples) = SampleSender::channel(CHANNEL_CAPACITY);
+    let (out, samples) = SampleSender::channel(4096);
     let (stopper, shutdown) = shutdown::channel();
     let events = SourceEvents::new(name.clone(), &metrics, clock.clone());
     let context = SourceContext { name, index: 0, out, bind, events, clock, shutdown };
