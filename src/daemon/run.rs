@@ -131,7 +131,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     });
     if let Some(link) = &uplink {
         link.retain(status_topic.clone(), status(true));
-        store.set_sinks(link.cursors()).await?;
+        store.set_sinks(link.cursors());
     }
 
     let reports = Reports::new(&config.gateway.fleet, &config.gateway.id, key, uplink.clone());
