@@ -68,6 +68,8 @@ fn first_arrivals(subscriber: &Subscriber) -> Vec<u64> {
 fn assert_nothing_lost(instrument: &Instrument, gateway: &Gateway, subscriber: &Subscriber) {
     let all = instrument.readings();
     until_true("every reading to arrive", || subscriber.readings_by_seq().len() >= all);
+    // A live sink is ahead of the commit.
+    until_true("every reading to be stored", || gateway.history().rows().len() >= all);
     let rows = gateway.history().by_seq();
     assert_eq!(rows.len(), all);
     let seen = subscriber.readings_by_seq();
