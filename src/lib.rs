@@ -9,6 +9,8 @@ pub mod activation;
 pub mod config;
 pub mod ctl;
 pub mod daemon;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod domain;
 pub mod pipeline;
 pub mod runtime;

@@ -204,7 +204,7 @@ impl Desk {
             let _ = effective.await;
         }
         let count = verified.sensors.len();
-        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensors");
+        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensor(s)");
         let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
         self.answer(&verified, Verdict::Accepted, sentence);
     }

@@ -127,7 +127,9 @@ impl<'a> Value<'a> {
     /// A duration such as `"10s"` within `range`.
     pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         let remedy = "write a number with a unit (us ms s m h d w), like \"10s\" or \"90d\"";
-        let Kind::String(text) = &self.node.kind else { return self.wrong("a duration", remedy) };
+        let Kind::String(text) = &self.node.kind else {
+            return self.wrong("a duration", remedy);
+        };
         let Some(duration) = parse_duration(text) else {
             return self.refused(format!("`{}` is not a duration", clip(text)), remedy);
         };

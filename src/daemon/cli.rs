@@ -32,6 +32,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the whole way with real data and nothing else set up, in half a minute
+    #[cfg(feature = "demo")]
+    #[command(after_help = crate::demo::args::EXAMPLES)]
+    Demo(crate::demo::args::Arguments),
+    /// The demo's broker, in a process of its own
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    DemoBroker(crate::demo::args::BrokerArguments),
+    /// Says that this binary holds no demo
+    #[cfg(not(feature = "demo"))]
+    #[command(hide = true)]
+    Demo {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        ignored: Vec<String>,
+    },
 }
 
 const EXAMPLES: &str = "\
@@ -56,6 +71,17 @@ pub fn main() -> ExitCode {
     match arguments.command {
         None => run(&arguments.config),
         Some(Command::Check { json }) => check(&arguments.config, json),
+        #[cfg(feature = "demo")]
+        Some(Command::Demo(arguments)) => crate::demo::run(&arguments),
+        #[cfg(feature = "demo")]
+        Some(Command::DemoBroker(arguments)) => crate::demo::broker::run(&arguments),
+        #[cfg(not(feature = "demo"))]
+        Some(Command::Demo { .. }) => {
+            anstream::eprintln!(
+                "error: this calibd was built without its demo; build it with `cargo build --features demo`"
+            );
+            ExitCode::from(2)
+        }
     }
 }
 

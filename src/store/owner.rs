@@ -23,6 +23,8 @@ use crate::runtime::clock::Clock;
 const HELD: usize = 16_384;
 /// How long to wait before trying a failed commit again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How many steps of old readings make room on a full disk before the commit counts as failed.
+const ROOM_STEPS: usize = 4;
 
 /// Everything the thread owns.
 pub struct Owner {
@@ -158,7 +160,6 @@ impl Owner {
             Ok(()) => self.succeeded(&cursors, start),
             Err(error) => self.failed(error),
         }
-        self.mailbox.set_health(self.state.health);
         result
     }
 
@@ -204,20 +205,44 @@ impl Owner {
         now: Duration,
     ) -> Option<Result<(), StoreError>> {
         match kind {
-            FailureKind::DiskFull => self.retain(cursors, true, now).ok()?,
-            FailureKind::Corrupt => self.replace_history().ok()?,
-            FailureKind::Busy | FailureKind::Io => return None,
+            FailureKind::DiskFull => self.make_room(cursors, now),
+            FailureKind::Corrupt => {
+                self.replace_history().ok()?;
+                Some(self.write(cursors, now))
+            }
+            FailureKind::Busy | FailureKind::Io => None,
         }
-        Some(self.write(cursors, now))
+    }
+
+    /// Deletes old readings until the new ones fit, but not for long: the next try goes on with it.
+    fn make_room(
+        &mut self,
+        cursors: &BTreeMap<String, u64>,
+        now: Duration,
+    ) -> Option<Result<(), StoreError>> {
+        let wanted = self.state.batch.readings.len().max(1) as u64;
+        let mut result = None;
+        for _ in 0..ROOM_STEPS {
+            if self.retain(cursors, wanted, now).is_err() {
+                break;
+            }
+            let written = self.write(cursors, now);
+            let done = written.is_ok();
+            result = Some(written);
+            if done {
+                break;
+            }
+        }
+        result
     }
 
     fn retain(
         &mut self,
         cursors: &BTreeMap<String, u64>,
-        full: bool,
+        wanted: u64,
         now: Duration,
     ) -> Result<(), StoreError> {
-        let retained = self.history.retain(cursors, full, now)?;
+        let retained = self.history.retain(cursors, wanted, now)?;
         self.state.health.expired += retained.deleted;
         for gap in retained.gaps {
             if let Some(sink) = &gap.sink {
@@ -262,7 +287,7 @@ impl Owner {
         let now = self.clock.monotonic();
         self.state.last_commit = now.saturating_sub(start);
         if rows > 0
-            && let Err(error) = self.retain(cursors, false, now)
+            && let Err(error) = self.retain(cursors, 0, now)
         {
             // The readings are safe; the next commit tries again.
             tracing::warn!(%error, "old readings could not be deleted");
@@ -273,6 +298,7 @@ impl Owner {
             }
         }
         let gaps = mem::take(&mut self.state.gaps);
+        self.mailbox.set_health(self.state.health);
         if rows > 0 || !acks.is_empty() || !gaps.is_empty() {
             // A receiver that is gone wants no reports.
             let _ = self.commits.send(Commit { first, last, rows, acks, gaps, failed: None });
@@ -313,6 +339,7 @@ impl Owner {
             dropped: state.health.dropped,
         };
         let gaps = mem::take(&mut state.gaps);
+        self.mailbox.set_health(state.health);
         let failed = Some(failure);
         let _ = self.commits.send(Commit { first: 0, last: 0, rows: 0, acks: Vec::new(), gaps, failed });
     }

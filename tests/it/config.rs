@@ -195,7 +195,7 @@ fn what_is_probably_not_meant_is_warned_of() {
         (18, "source.idle.port"),
         (28, "sensor.mixed.source"),
         (33, "sensors.\"{name}\".source"),
-        (36, "sensors.\"{name}\".unit"),
+        (35, "sensors.\"{name}\".unit"),
         (41, "sink.nameless.topic"),
     ];
     assert_eq!(found, wanted);

@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod crash;
 mod databases;
+mod demo;
 mod demo_data;
 mod hostile;
 mod house;

@@ -96,7 +96,7 @@ fn decoding_a_good_message_allocates_nothing() {
         (
             "format = { kind = \"json\" }\n\
              fields = { v = { pointer = \"/d/v\" }, time = { pointer = \"/ts\", unit = \"ms\" } }",
-            br#"{"ts":1601220052123,"id":"a","x":[1,{"y":null}],"d":{"v":-3.25}}"#,
+            br#"{"ts":1601220052123,"id":"a","x":true,"d":{"v":-3.25}}"#,
         ),
         (
             "format = { kind = \"csv\", separator = \";\", decimal = \",\" }\n\

@@ -103,3 +103,27 @@ fn an_abandoned_section_is_silent() {
     let ((), faults) = read_str("a.toml", "[s]\nx = 1\n", |root| root.table("s").unwrap().abandon());
     assert_eq!(faults, []);
 }
+
+#[test]
+fn a_key_that_is_only_asked_about_is_still_unknown_if_nobody_reads_it() {
+    let ((), faults) = read_str("a.toml", "a = 1\nseperator = 2\n", |s| {
+        assert!(s.has("a"));
+        assert!(!s.has("separator"));
+    });
+    assert_eq!(lines(&faults), [(1, "a", "is not a known key"), (2, "seperator", "is not a known key")]);
+    assert_eq!(faults[1].remedy, "did you mean `separator`?");
+}
+
+proptest::proptest! {
+    /// Whatever the text, reading ends with a configuration or with faults, never without both.
+    #[test]
+    fn any_toml_is_accepted_or_refused(
+        lines in proptest::collection::vec(LINE, 0..30),
+    ) {
+        let text = lines.join("\n");
+        let (config, faults) = read_str("a.toml", &text, crate::config::Config::read);
+        proptest::prop_assert!(config.is_some() || !faults.is_empty(), "{}", text);
+    }
+}
+
+const LINE: &str = r#"\[(gateway|store|trust|mqtt|http|source\.a|source\.a\.format|source\.a\.fields|sensor\.b|sensor\.b\.reference|sensors\."\{name\}"|sink\.c)\]|(id|fleet|groups|dir|url|listen|kind|port|topic|source|field|unit|max|format|fields|qos|batch|on_expired|value) = ("gw-1"|"mqtt"|"serial"|"mqtt://x"|"a/\+name"|"a"|"csv"|"b"|"Cel"|1|-1|inf|true|\[\]|\["x"\]|\{\}|\{ kind = "json" \}|\{ pointer = "/v" \}|\{ value = \{ pointer = "/v" \} \})"#;

@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 /// Fewest and most readings that one step deletes.
 const STEP: std::ops::RangeInclusive<u64> = 64..=4096;
 /// Pages that one step gives back to the file system, where the file is too large.
-const VACUUM: u32 = 256;
+const VACUUM: &str = "PRAGMA incremental_vacuum(256)";
 /// The minutes without readings are looked for once in so many steps.
 const SWEEP: u64 = 64;
 
@@ -29,31 +29,33 @@ pub struct Retained {
 }
 
 impl History {
-    /// Deletes one step of readings that are too old or, with `full`, too many. What a sink has not
-    /// got yet is spared by age; by size it goes, and is reported as a gap.
+    /// Deletes one step of readings that are too old or too many; room for as many as `wanted` is
+    /// made in any case. What a sink has not got yet is spared by age; by size it goes, and is
+    /// reported as a gap.
     pub fn retain(
         &mut self,
         cursors: &BTreeMap<String, u64>,
-        full: bool,
+        wanted: u64,
         now: Duration,
     ) -> Result<Retained, StoreError> {
-        let retained = self.step(cursors, full, now);
+        let retained = self.step(cursors, wanted, now);
         self.name(retained)
     }
 
     fn step(
         &mut self,
         cursors: &BTreeMap<String, u64>,
-        full: bool,
+        wanted: u64,
         now: Duration,
     ) -> rusqlite::Result<Retained> {
         let (used, file) = self.pages()?;
         let limit = self.limits.max_size / self.page_size;
         let first: Option<u64> = self.db.query_row("SELECT min(seq) FROM readings", [], |row| row.get(0))?;
         let Some(first) = first else { return Ok(Retained::default()) };
-        let size_cut = (full || used > limit).then(|| {
+        let size_cut = (wanted > 0 || used > limit).then(|| {
             let step = (self.last_seq.saturating_sub(first) / 16).clamp(*STEP.start(), *STEP.end());
-            first + step - 1
+            // Twice the number, because only pages that become empty make room.
+            first + step.max(wanted * 2) - 1
         });
         let age_cut = self.age_cut(first, cursors)?;
         let cut = size_cut.max(age_cut).map(|cut| cut.min(self.last_seq)).filter(|cut| *cut >= first);
@@ -62,7 +64,10 @@ impl History {
             None => Retained::default(),
         };
         if file > limit {
-            self.db.execute_batch(&format!("PRAGMA incremental_vacuum({VACUUM})"))?;
+            // Each row is one page given back.
+            let mut statement = self.db.prepare_cached(VACUUM)?;
+            let mut pages = statement.query([])?;
+            while pages.next()?.is_some() {}
         }
         Ok(retained)
     }

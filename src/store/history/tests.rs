@@ -153,10 +153,28 @@ fn a_crash_loses_no_number_even_when_all_readings_have_gone() {
     let mut history = open_in(dir.path());
     let batch: Vec<Reading> = (1..=100).map(|seq| reading(seq, (0, 1, 1.0), 0)).collect();
     history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
-    while history.retain(&BTreeMap::new(), true, Duration::ZERO).unwrap().deleted > 0 {}
+    while history.retain(&BTreeMap::new(), 1, Duration::ZERO).unwrap().deleted > 0 {}
     assert_eq!(history.read_after(0, 10, u64::MAX).unwrap(), []);
     drop(history);
     let history = open_in(dir.path());
     assert_eq!(history.last_seq(), 100);
     assert_eq!(history.last_of_sensors().collect::<Vec<_>>(), [(&Id::new("a").unwrap(), 100)]);
+}
+
+#[test]
+fn a_full_file_takes_new_readings_for_old_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { max_pages: Some(60), ..LIMITS };
+    let mut history = open(dir.path(), limits, true, Timestamp::EPOCH).unwrap().history;
+    for start in (1..=10_000).step_by(200) {
+        let batch: Vec<Reading> =
+            (start..start + 200).map(|seq| reading(seq, (0, seq as i64 * 2, seq as f64 / 7.0), 1)).collect();
+        let mut steps = 0;
+        while history.commit(&batch, &Extra::default(), Duration::ZERO).is_err() {
+            history.retain(&BTreeMap::new(), 200, Duration::ZERO).unwrap();
+            steps += 1;
+            assert!(steps < 4);
+        }
+    }
+    assert_eq!(history.last_seq(), 10_000);
 }
