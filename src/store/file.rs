@@ -82,10 +82,12 @@ pub fn in_memory(kind: &Kind) -> Result<Connection, StoreError> {
 fn prepare(db: &Connection, path: &Path, kind: &Kind, check: bool) -> Result<(), OpenError> {
     let sql = |error| judge(path, error);
     db.busy_timeout(Duration::from_secs(2)).map_err(sql)?;
-    // Order matters: the page size and auto_vacuum of a new file are fixed by its first write,
-    // and that is the change to WAL.
-    db.pragma_update(None, "page_size", kind.page_size).map_err(sql)?;
-    db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(sql)?;
+    // Order matters: the page size and auto_vacuum of a new file are fixed before anything is read or
+    // written. In an old one the latter would be a write, to a file that nobody has checked yet.
+    if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
+        db.pragma_update(None, "page_size", kind.page_size).map_err(sql)?;
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(sql)?;
+    }
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(sql)?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
     let tables: i64 =

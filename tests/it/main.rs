@@ -6,14 +6,22 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod broker_restart;
+mod clock;
 mod config;
+mod crash;
+mod databases;
 mod demo;
 mod demo_data;
+mod hostile;
 mod house;
 mod layers;
+mod mqtt_end_to_end;
 mod no_allocation;
 mod replay;
 mod serial;
+mod serial_end_to_end;
 mod store;
 mod support;
+mod tls;
 mod trust;

@@ -1,3 +1,11 @@
 //! What several behaviours' tests share.
 
+pub mod broker;
+pub mod gateway;
+pub mod history;
+pub mod mqtt;
+pub mod process;
 pub mod source;
+pub mod trust;
+pub mod tty;
+pub mod wait;

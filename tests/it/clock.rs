@@ -1,0 +1,120 @@
+//! A wall clock that is wrong: readings are kept, flagged and never reordered.
+
+use std::thread::JoinHandle;
+
+use calibd::config::load;
+use calibd::daemon::run::{DRAIN, Drained, start};
+use calibd::domain::quality::{ReasonCode, Reasons};
+use calibd::domain::time::Timestamp;
+use calibd::runtime::clock::Clock;
+use tokio::sync::oneshot;
+
+use crate::support::gateway::Gateway;
+use crate::support::process::metric;
+use crate::support::tty::Tty;
+use crate::support::wait::until_true;
+
+const NOW: &str = "2026-11-22T10:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// A daemon in this process, whose clock stands where a test puts it.
+struct Inside {
+    clock: Clock,
+    tty: Tty,
+    gateway: Gateway,
+    http: u16,
+    end: oneshot::Sender<()>,
+    thread: JoinHandle<Drained>,
+    lines: u32,
+}
+
+impl Inside {
+    fn start(time: &str) -> Inside {
+        let (tty, clock) = (Tty::new(), Clock::manual(at(time)));
+        let line = format!(
+            "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
+             fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
+            tty.path().display()
+        );
+        let gateway = Gateway::new().with(&line);
+        let config = load(&gateway.configured()).unwrap().config;
+        let (end, ended) = oneshot::channel();
+        let its_clock = clock.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let running = start(config, its_clock).await.unwrap();
+                ended.await.unwrap();
+                running.stop(DRAIN).await
+            })
+        });
+        let http = gateway.http;
+        until_true("the line to be open", || metric(http, "calibd_source_up{source=\"line1\"}") == 1);
+        Inside { clock, tty, gateway, http, end, thread, lines: 0 }
+    }
+
+    /// Some lines, which are stored before the clock moves again.
+    fn measures(&mut self, lines: u32) {
+        for _ in 0..lines {
+            self.tty.write(format!("{}\n", self.lines));
+            self.lines += 1;
+        }
+        let all = self.lines as usize;
+        until_true("the lines to be stored", || self.gateway.history().rows().len() >= all);
+    }
+
+    /// Ends in order; everything was kept, in the order in which it came.
+    fn end(self) -> Vec<Reasons> {
+        self.end.send(()).unwrap();
+        assert!(self.thread.join().unwrap().closed);
+        let rows = self.gateway.history().rows();
+        let raw: Vec<_> = rows.iter().map(|row| row.raw.unwrap() as u32).collect();
+        assert_eq!(raw, (0..self.lines).collect::<Vec<_>>());
+        rows.iter().map(|row| Reasons::from_bits(row.reasons)).collect()
+    }
+}
+
+fn untrusted(reasons: &[Reasons]) -> Vec<bool> {
+    reasons.iter().map(|reasons| reasons.contains(ReasonCode::TimeUntrusted)).collect()
+}
+
+#[test]
+fn readings_of_1970_are_kept_and_flagged() {
+    let mut daemon = Inside::start("1970-01-01T00:00:10Z");
+    daemon.measures(3);
+    daemon.clock.set(at(NOW));
+    daemon.measures(2);
+    let http = daemon.http;
+    assert_eq!(metric(http, "calibd_clock_jumps_total{direction=\"forward\"}"), 1);
+    assert_eq!(untrusted(&daemon.end()), [true, true, true, false, false]);
+}
+
+#[test]
+fn a_clock_that_jumps_back_reorders_and_drops_nothing() {
+    let mut daemon = Inside::start(NOW);
+    daemon.measures(2);
+    daemon.clock.set(at("2026-11-22T04:00:00Z"));
+    daemon.measures(2);
+    daemon.clock.set(at("1970-01-01T00:00:00Z"));
+    daemon.measures(2);
+    daemon.clock.set(at("2026-11-22T10:00:05Z"));
+    daemon.measures(2);
+    let http = daemon.http;
+    assert_eq!(metric(http, "calibd_clock_jumps_total{direction=\"back\"}"), 2);
+    assert_eq!(metric(http, "calibd_clock_jumps_total{direction=\"forward\"}"), 1);
+    assert_eq!(untrusted(&daemon.end()), [false, false, false, false, true, true, false, false]);
+}
+
+#[test]
+fn a_clock_far_in_the_future_forgets_no_reading() {
+    let mut daemon = Inside::start(NOW);
+    daemon.measures(3);
+    daemon.clock.set(at("2099-01-01T00:00:00Z"));
+    daemon.measures(3);
+    daemon.clock.set(at(NOW));
+    daemon.measures(3);
+    assert_eq!(daemon.end().len(), 9);
+}

@@ -1,0 +1,101 @@
+//! A fleet's keys and the transforms that it signs, made with calibctl.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use calibd::domain::time::Timestamp;
+use calibd::domain::trust::envelope::{Envelope, type_name};
+use calibd::domain::trust::key::PublicKey;
+use calibd::runtime::clock::system_now;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::process::run;
+
+/// Keys and the root of fleet `plant-7`.
+pub struct Authority {
+    dir: TempDir,
+}
+
+fn calibctl() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_calibctl"))
+}
+
+impl Authority {
+    /// Makes the keys `root`, `fleet` and `stranger`, the last of which is in no root.
+    pub fn new() -> Authority {
+        let authority = Authority { dir: tempfile::tempdir().unwrap() };
+        for name in ["root", "fleet", "stranger"] {
+            run(calibctl().args(["key", "generate"]).arg(authority.path(name)));
+        }
+        let mut init = calibctl();
+        init.args(["root", "init", "--fleet", "plant-7", "--key"]).arg(authority.path("root.key.pem"));
+        init.arg("--fleet-key").arg(authority.path("fleet.pub.pem")).arg("-o").arg(authority.root());
+        run(&mut init);
+        authority
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The signed root.
+    pub fn root(&self) -> PathBuf {
+        self.path("root.json")
+    }
+
+    /// A transform signed by the fleet's key.
+    pub fn signed(&self, transform: &Value) -> Vec<u8> {
+        self.signed_by("fleet", transform)
+    }
+
+    /// A transform signed by one of the keys.
+    pub fn signed_by(&self, key: &str, transform: &Value) -> Vec<u8> {
+        self.signed_bytes(key, &serde_json::to_vec_pretty(transform).unwrap())
+    }
+
+    /// Anything at all, signed as a transform.
+    pub fn signed_bytes(&self, key: &str, payload: &[u8]) -> Vec<u8> {
+        let (plain, signed) = (self.path("plain.json"), self.path("signed.json"));
+        std::fs::write(&plain, payload).unwrap();
+        let key = self.path(format!("{key}.key.pem"));
+        let mut sign = calibctl();
+        sign.args(["sign", "--type", "transform", "--key"]).arg(key).arg("-o").arg(&signed).arg(plain);
+        run(&mut sign);
+        std::fs::read(signed).unwrap()
+    }
+}
+
+/// So many hours from now; before now if negative.
+pub fn hours_from_now(hours: i64) -> String {
+    let now: Timestamp = system_now();
+    now.saturating_add_micros(hours * 3_600_000_000).to_string()
+}
+
+/// What [`transform`] makes of a raw value.
+pub fn calibrated(raw: f64) -> f64 {
+    0.5 + 2.0 * raw
+}
+
+/// A good transform of sensor `co-1` on gateway `gw-1`.
+pub fn transform(version: u64) -> Value {
+    json!({
+        "schema": 1, "id": "co", "epoch": 1, "version": version, "replaces": [],
+        "target": {"fleet": "plant-7", "gateways": ["gw-1"], "sensors": ["co-1"]},
+        "quantity": "carbon monoxide mass concentration", "input_unit": "nA", "output_unit": "mg/m3",
+        "pipeline": [{"kind": "affine", "offset": 0.5, "gain": 2.0, "covariance": [[0.01, 0.0], [0.0, 0.0001]]}],
+        "domain": {"input": [0.0, 1e9]},
+        "uncertainty": {"residual_std": 0.3},
+        "issued_at": hours_from_now(-2), "not_before": null, "expires": hours_from_now(24),
+    })
+}
+
+/// What a signed message of the gateway says; the envelope must be of this kind and by this key.
+pub fn opened(message: &[u8], kind: &str, public: &Path) -> Value {
+    let envelope = Envelope::parse(message).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!(type_name(&envelope.payload_type), Some(kind));
+    let key = PublicKey::from_pem(&std::fs::read_to_string(public).unwrap()).unwrap();
+    let by_it = envelope.signatures.iter().any(|signature| key.verifies(&envelope.pae(), &signature.sig));
+    assert!(by_it, "not signed by {}", key.id());
+    serde_json::from_slice(&envelope.payload).unwrap()
+}
