@@ -41,6 +41,16 @@ pub fn read_trust(root: &mut Section<'_>) -> TrustConfig {
     trust.root_sha256 = digest(&mut section);
     trust.on_expired = section.choice("on_expired", &FALLBACKS).unwrap_or(Fallback::Keep);
     trust.on_revoked = section.choice("on_revoked", &FALLBACKS).unwrap_or(Fallback::Keep);
+    if trust.on_expired == Fallback::Previous {
+        section.warn(
+            "on_expired",
+            "works like \"keep\" in this version",
+            "keep it or write \"uncalibrated\"",
+        );
+    }
+    if trust.on_revoked != Fallback::Keep {
+        section.no_effect_yet(&["on_revoked"]);
+    }
     trust
 }
 
