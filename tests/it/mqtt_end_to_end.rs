@@ -1,5 +1,6 @@
 //! The main street: raw messages in, a signed transform from above, calibrated readings out.
 
+use calibd::runtime::clock::system_now;
 use serde_json::{Value, json};
 
 use crate::support::broker::Broker;
@@ -286,4 +287,25 @@ fn a_second_daemon_on_one_store_is_refused_and_the_first_goes_on() {
     assert!(said.contains("in use by another calibd; stop it or set another store.dir"), "{said}");
     street.measure(1.0);
     street.reading(1.0);
+}
+
+#[test]
+fn a_transform_that_came_too_early_is_put_in_force_when_its_time_has_come() {
+    let mut street = Street::new();
+    let mut early = transform(1);
+    early["not_before"] = json!(system_now().saturating_add_micros(3_000_000).to_string());
+    let envelope = street.authority.signed(&early);
+    street.push("co", &envelope);
+    let refused = street.ack(1);
+    assert_eq!(
+        (refused["verdict"].as_str(), refused["reason"].as_str()),
+        (Some("refused"), Some("not_yet_valid"))
+    );
+    let accepted = street.ack(2);
+    assert_eq!(
+        (accepted["verdict"].as_str(), accepted["digest"].clone()),
+        (Some("accepted"), refused["digest"].clone())
+    );
+    street.measure(2.0);
+    assert_eq!(street.reading(2.0)["transform"]["version"], 1);
 }
