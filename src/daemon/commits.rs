@@ -1,6 +1,7 @@
 //! What follows a commit: acknowledge upstream, move the sinks' cursors, announce gaps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, watch};
 
@@ -27,6 +28,10 @@ pub struct Aftermath {
     pub clock: Clock,
     /// Counters.
     pub metrics: Metrics,
+    /// Readings given up because the store could not take them.
+    pub given_up: AtomicU64,
+    /// How many of these their brokers have been asked for again.
+    pub made_good: AtomicU64,
     /// The last committed sequence number, for the drain.
     pub committed: watch::Sender<u64>,
 }
@@ -49,7 +54,13 @@ impl Aftermath {
             self.metrics.commit_failures.get_or_create(&label).inc();
             let (held, dropped) = (failure.held, failure.dropped);
             tracing::error!(held, dropped, "readings wait in memory: {}", failure.message);
+            self.given_up.fetch_max(dropped, Ordering::Relaxed);
             return;
+        }
+        let given_up = self.given_up.load(Ordering::Relaxed);
+        if self.made_good.swap(given_up, Ordering::Relaxed) < given_up {
+            // Messages whose readings were given up are unacknowledged: let the brokers send them again.
+            self.links.iter().for_each(Link::reconnect);
         }
         if commit.rows > 0 {
             self.metrics.commits.inc();

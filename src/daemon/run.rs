@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -198,6 +199,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         store: store.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
+        given_up: AtomicU64::new(0),
+        made_good: AtomicU64::new(0),
         committed: committed_sender,
     };
     for gap in &recovered.gaps {

@@ -124,14 +124,14 @@ impl Pipeline {
         let moment = self.moment();
         let Batch { samples, readings, acks } = batch;
         for sample in samples.drain(..) {
-            if !self.calibrator.knows(&sample.sensor)
-                && let Some(sensor) = self.sensors.get(&sample.sensor)
-            {
+            acks.extend(sample.ack);
+            if !self.calibrator.knows(&sample.sensor) {
+                // A binding gives only sensors that exist; a number is taken only for a reading.
+                let Some(sensor) = self.sensors.get(&sample.sensor) else { continue };
                 self.calibrator.add(sensor);
             }
             let seq = self.number().await?;
             readings.extend(self.calibrator.reading(&sample, seq, moment));
-            acks.extend(sample.ack);
         }
         let last = readings.last().map(|reading| reading.seq);
         for link in &self.links {

@@ -322,6 +322,15 @@ impl Link {
         inner.client.as_ref().is_some_and(|client| client.try_disconnect().is_ok())
     }
 
+    /// Has the broker send again what it saw no acknowledgement for, by a new connection.
+    pub fn reconnect(&self) {
+        let inner = self.lock();
+        if let Some(client) = inner.client.as_ref().filter(|_| inner.ready && !inner.upstream.is_empty()) {
+            // A client that cannot take the request is about to lose the connection anyway.
+            let _ = client.try_disconnect();
+        }
+    }
+
     /// Whether the end of the connection is wanted.
     pub fn is_leaving(&self) -> bool {
         self.lock().leaving
