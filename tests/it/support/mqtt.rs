@@ -149,6 +149,11 @@ impl Subscriber {
         self.all().iter().filter(|message| message.topic.contains("/reading/")).map(Message::json).collect()
     }
 
+    /// How many readings with different numbers have come so far.
+    pub fn distinct_readings(&self) -> usize {
+        self.readings_by_seq().len()
+    }
+
     /// The readings by sequence number; one that came again must be the same.
     pub fn readings_by_seq(&self) -> BTreeMap<u64, Value> {
         let mut found: BTreeMap<u64, Value> = BTreeMap::new();
@@ -166,10 +171,9 @@ impl Drop for Subscriber {
         self.end.store(true, Ordering::SeqCst);
         // Wakes the thread; an error means that it has something else to wake it.
         let _ = self.client.try_disconnect();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            eprintln!("the subscriber's thread has failed");
+        if let Some(thread) = self.thread.take() {
+            let fine = thread.join().is_ok();
+            assert!(fine || std::thread::panicking(), "the subscriber's thread has failed");
         }
     }
 }

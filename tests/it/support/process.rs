@@ -113,6 +113,7 @@ impl Process {
 }
 
 impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "a failed test shows what the process said")]
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {

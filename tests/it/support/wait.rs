@@ -19,13 +19,18 @@ pub fn rest(time: Duration) {
 }
 
 /// Looks until `look` finds something.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// Looks for at most `patience` until `look` finds something.
+pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let clock = Clock::system();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(clock.monotonic() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(clock.monotonic() < patience, "waited {patience:?} in vain for {what}");
         rest(LOOK);
     }
 }
