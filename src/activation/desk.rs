@@ -10,6 +10,7 @@ use super::reports::Reports;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
+use crate::domain::trust::reason::{Reason, Refusal};
 use crate::domain::trust::root::{RoleName, Root};
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
@@ -153,14 +154,24 @@ impl Desk {
 
     /// Judges what arrives until the link is gone, and again what had to wait for its time.
     pub async fn run(mut self, mut inbox: Outbound, pipeline: mpsc::Sender<Request>) {
+        let mut retry = tokio::time::interval(RETRY);
+        retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 arrived = inbox.next() => match arrived {
                     Some(arrived) => self.judge(arrived, &pipeline).await,
                     None => return,
                 },
-                () = tokio::time::sleep(RETRY), if !self.waiting.is_empty() => self.judge_waiting(&pipeline).await,
+                _ = retry.tick() => self.judge_waiting(&pipeline).await,
             }
+        }
+    }
+
+    /// Keeps an artifact to be judged again; a later one of the same id takes its place.
+    fn wait(&mut self, arrived: Arrived) {
+        self.waiting.retain(|waiting| waiting.id != arrived.id);
+        if self.waiting.len() < WAITING {
+            self.waiting.push(arrived);
         }
     }
 
@@ -177,14 +188,13 @@ impl Desk {
     }
 
     async fn judge(&mut self, arrived: Arrived, pipeline: &mpsc::Sender<Request>) {
-        self.waiting.retain(|waiting| waiting.id != arrived.id);
         let outcome = verify_transform(&arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
             Err(refused) => {
                 let (waits, known) = (refused.refusal.reason.waits(), refused.by_known_key);
                 self.refuse(&arrived.id, refused).await;
-                if waits && known && self.waiting.len() < WAITING {
-                    self.waiting.push(arrived);
+                if waits && known {
+                    self.wait(arrived);
                 }
                 if !known {
                     // Strangers get little of the processor, however much they send.
@@ -194,6 +204,14 @@ impl Desk {
             Ok(verified) if verified.already_applied && self.runs(&verified) => {
                 let sentence = "these very bytes are in force already".to_owned();
                 self.answer(&verified, Verdict::AlreadyApplied, sentence);
+            }
+            // A local transform that gave way to the fleet's must not come back with the next connection.
+            Ok(verified) if verified.already_applied && verified.role == RoleName::Maintenance => {
+                let reason = Reason::RolledBackVersion;
+                let refusal = Refusal::new(reason, "it was in force here before, and another took its place");
+                let (id, version) = (verified.transform.id, verified.transform.version);
+                let (digest, id, version) = (Some(verified.digest), Some(id), Some(version));
+                self.refuse(&arrived.id, Refused { refusal, digest, id, version, by_known_key: true }).await;
             }
             Ok(verified) => self.activate(verified, pipeline).await,
         }
@@ -221,9 +239,12 @@ impl Desk {
         };
         // "The change is in the audit chain before it is in effect."
         if let Err(error) = self.store.activate(activation).await {
-            tracing::error!(transform = %transform.id, "verified but not put in force: {error}; it is tried again at the next connection");
+            tracing::error!(transform = %transform.id, "verified but not put in force: {error}; it is tried again");
+            let id = transform.id.to_string();
+            self.wait(Arrived { id, payload: verified.envelope.into() });
             return;
         }
+        self.waiting.retain(|waiting| waiting.id != transform.id.as_str());
         let floor = Floor { epoch: transform.epoch, version: transform.version, digest: verified.digest };
         self.floors.insert(transform.id.clone(), floor);
         let active = Arc::new(active(&verified, at));

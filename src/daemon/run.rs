@@ -43,6 +43,8 @@ use crate::wire::format::SpecError;
 
 /// How long the drain may take.
 pub const DRAIN: Duration = Duration::from_secs(10);
+/// How long the last status message may take.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Between two measurements of the backlog, and of the moved cursors.
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two status messages.
@@ -141,8 +143,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     });
     if let Some(link) = &uplink {
         link.retain(status_topic.clone(), status(true));
-        store.set_sinks(link.cursors());
     }
+    // Also without a link: cursors of sinks that are gone must not hold back the retention.
+    store.set_sinks(uplink.as_ref().map_or_else(Vec::new, Link::cursors));
 
     let reports = Reports::new(&config.gateway.fleet, &config.gateway.id, key, uplink.clone());
     let parts = Parts {
@@ -394,17 +397,26 @@ impl Running {
     pub async fn stop(mut self, deadline: Duration) -> Drained {
         self.stopper.stop();
         let half = deadline / 2;
+        let by = tokio::time::Instant::now() + half;
         for source in self.sources.drain(..) {
             // A source that does not end in time is cut off; the pipeline takes what it has delivered.
-            let _ = tokio::time::timeout(half, source).await;
+            let _ = tokio::time::timeout_at(by, source).await;
         }
-        let last = if self.pipeline.is_finished() { 0 } else { self.finish_pipeline().await };
-        if let Err(error) = self.store.flush().await {
-            tracing::error!("the last readings are not committed: {error}");
+        let last = if self.pipeline.is_finished() {
+            Ok(0)
         } else {
-            let _ = tokio::time::timeout(half, self.committed.wait_for(|committed| *committed >= last)).await;
+            tokio::time::timeout_at(by, self.finish_pipeline()).await
+        };
+        match tokio::time::timeout_at(by, self.store.flush()).await {
+            Ok(Ok(())) => {
+                let last = last.unwrap_or(0);
+                let _ = tokio::time::timeout_at(by, self.committed.wait_for(|committed| *committed >= last))
+                    .await;
+            }
+            Ok(Err(error)) => tracing::error!("the last readings are not committed: {error}"),
+            Err(_) => tracing::error!("the last readings are not committed in time; look at the disk"),
         }
-        let published = self.drain_link(half).await;
+        let published = self.drain_link(by).await;
         for (link, end, task) in self.drivers.drain(..) {
             if link.leave() {
                 // The client needs a moment to put the last packet on its way.
@@ -414,7 +426,7 @@ impl Running {
             let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
         }
         if let Some(link) = &self.uplink {
-            for (sink, seq) in link.take_progress().0 {
+            for (sink, seq) in link.cursors() {
                 self.store.set_cursor(&sink, seq);
             }
         }
@@ -447,13 +459,13 @@ impl Running {
         }
     }
 
-    async fn drain_link(&self, deadline: Duration) -> bool {
+    async fn drain_link(&self, by: tokio::time::Instant) -> bool {
         let Some(link) = &self.uplink else { return true };
-        let mut published =
-            tokio::time::timeout(deadline, link.drained()).await.is_ok() && link.is_connected();
+        let mut published = tokio::time::timeout_at(by, link.drained()).await.is_ok() && link.is_connected();
         if let Some((topic, payload)) = &self.offline {
             link.retain(topic.clone(), payload.clone());
-            published &= tokio::time::timeout(deadline, link.drained()).await.is_ok();
+            // The farewell has a moment of its own, however long the readings took.
+            published &= tokio::time::timeout(FAREWELL, link.drained()).await.is_ok();
         }
         published
     }

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,6 +19,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// Samples taken from one source before the next has its turn.
 const TURN: usize = 64;
+/// Wait before sequence numbers are asked for again, after the ledger could not give any.
+const RESERVE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Asks the pipeline for something, between two readings.
 #[derive(Debug)]
@@ -162,7 +165,14 @@ impl Pipeline {
             if let Some(number) = self.numbers.take() {
                 return Ok(number);
             }
-            self.numbers.add(self.store.reserve().await?);
+            match self.store.reserve().await {
+                Ok(block) => self.numbers.add(block),
+                Err(StoreError::Closed) => return Err(StoreError::Closed),
+                Err(error) => {
+                    tracing::error!("no sequence numbers, so readings wait: {error}; free space on the disk");
+                    tokio::time::sleep(RESERVE_AGAIN).await;
+                }
+            }
         }
     }
 }

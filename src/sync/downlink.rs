@@ -80,9 +80,15 @@ impl Inbox {
         if let Some(token) = token {
             link.settled(token);
         }
-        let id =
-            String::from_utf8_lossy(topic.rsplit(|b| *b == b'/').next().unwrap_or_default()).into_owned();
-        let problem = if payload.is_empty() {
+        let last = topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let id = std::str::from_utf8(last)
+            .ok()
+            .filter(|text| Id::new(text).is_ok())
+            .unwrap_or_default()
+            .to_owned();
+        let problem = if id.is_empty() {
+            "bad_topic"
+        } else if payload.is_empty() {
             // Removing a retained message changes nothing.
             "emptied"
         } else if self.held.load(Ordering::Relaxed) + payload.len() > BYTES {

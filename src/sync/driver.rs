@@ -100,8 +100,9 @@ impl Driver {
                 Ok(Event::Incoming(Packet::Publish(publish))) => self.incoming(publish, &mut routes),
                 Ok(Event::Incoming(Packet::PubAck(ack))) => self.acknowledged(&ack),
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => self.link.sent(packet),
-                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                Ok(Event::Incoming(Packet::ConnAck(ack))) => {
                     accepted = true;
+                    self.link.takes(ack.properties.and_then(|properties| properties.max_packet_size));
                     self.subscribe();
                 }
                 Ok(Event::Incoming(Packet::SubAck(ack))) => self.subscribed(&ack),
@@ -166,8 +167,10 @@ impl Driver {
                 let Some(intake) = self.intakes.get_mut(index) else { return };
                 let token = token(intake.index());
                 let taken = intake.take(&publish.topic, &publish.payload, token);
-                if let (Some(token), Taken::Settled) = (token, taken) {
-                    self.link.settled(token);
+                match (token, taken) {
+                    (Some(token), Taken::Settled) => self.link.settled(token),
+                    (Some(_), Taken::Refused) => self.link.reconnect(),
+                    _ => {}
                 }
             }
             Route::Down => {

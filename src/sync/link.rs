@@ -6,12 +6,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttc::v5::AsyncClient;
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Filter, Publish};
+use rumqttc::v5::mqttbytes::v5::Filter;
 use tokio::sync::Notify;
 
 use super::acks::UpstreamAcks;
@@ -22,14 +20,12 @@ use crate::domain::sample::{AckToken, Reading};
 use crate::runtime::clock::Clock;
 use crate::telemetry::metrics::Metrics;
 
-/// QoS 1 publishes in the client at any time.
-const WINDOW: usize = 64;
 /// Packet ids in flight; the client allocates a slot for each.
 pub const IN_FLIGHT: u16 = 16;
 /// Requests that the client may hold, QoS 0 publishes and acknowledgements included.
 pub const REQUESTS: usize = 8192;
-/// How long a sink rests after the broker refused one of its messages.
-const PAUSE: Duration = Duration::from_secs(30);
+
+mod inner;
 
 /// What a PUBACK is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +54,7 @@ struct Inner {
     client: Option<AsyncClient>,
     ready: bool,
     unappended: bool,
+    max_packet: usize,
     leaving: bool,
     fifo: VecDeque<Token>,
     in_flight: Vec<Option<Token>>,
@@ -76,6 +73,7 @@ impl Link {
             client: None,
             ready: false,
             unappended: false,
+            max_packet: usize::MAX,
             leaving: false,
             fifo: VecDeque::new(),
             in_flight: vec![None; usize::from(IN_FLIGHT) + 1],
@@ -117,9 +115,13 @@ impl Link {
     /// Notes a commit up to `seq`, and that the upstream messages of `acks` are safe.
     pub fn committed(&self, seq: u64, acks: &[AckToken]) {
         let mut inner = self.lock();
-        for sink in &mut inner.sinks {
-            if let Some(stream) = &mut sink.stream {
-                stream.committed(seq);
+        let Inner { sinks, moved, .. } = &mut *inner;
+        for (index, stream) in sinks.iter_mut().enumerate().filter_map(|(i, s)| Some((i, s.stream.as_mut()?)))
+        {
+            let before = stream.cursor();
+            stream.committed(seq);
+            if stream.cursor() != before && !moved.contains(&index) {
+                moved.push(index);
             }
         }
         acks.iter().for_each(|token| inner.upstream.done(*token));
@@ -168,9 +170,16 @@ impl Link {
         self.0.fetch.notify_one();
     }
 
+    /// The broker has said how large a packet it takes; `None`: any.
+    pub fn takes(&self, max_packet: Option<u32>) {
+        self.lock().max_packet = max_packet.map_or(usize::MAX, |bytes| bytes as usize);
+    }
+
     /// A new client is about to connect.
     pub fn connecting(&self, client: AsyncClient) {
         let mut inner = self.lock();
+        // A driver that failed may have left a connection's state behind.
+        inner.reset();
         inner.client = Some(client);
         inner.upstream.reconnected();
     }
@@ -192,14 +201,7 @@ impl Link {
 
     /// The connection is lost: everything unacknowledged will be sent again on the next one.
     pub fn disconnected(&self) {
-        let mut inner = self.lock();
-        inner.client = None;
-        inner.ready = false;
-        inner.fifo.clear();
-        inner.in_flight.iter_mut().for_each(|slot| *slot = None);
-        inner.control.rewind();
-        inner.sinks.iter_mut().for_each(Sink::rewind);
-        drop(inner);
+        self.lock().reset();
         self.0.metrics.link_up.set(0);
         self.0.progress.notify_one();
     }
@@ -334,143 +336,5 @@ impl Link {
     /// Whether the end of the connection is wanted.
     pub fn is_leaving(&self) -> bool {
         self.lock().leaving
-    }
-}
-
-impl Inner {
-    fn offer(&mut self, reading: &Reading, metrics: &Metrics) {
-        let client = self.client.as_ref().filter(|_| self.ready);
-        for sink in &mut self.sinks {
-            if let Some(stream) = &mut sink.stream {
-                stream.offer(reading);
-                continue;
-            }
-            self.scratch.clear();
-            sink.spec.format.write(reading, &mut self.scratch);
-            let payload = Bytes::copy_from_slice(&self.scratch);
-            let sent = client.is_some_and(|client| {
-                client.try_publish(sink.topic(&reading.sensor), QoS::AtMostOnce, false, payload).is_ok()
-            });
-            if sent {
-                sink.published.inc();
-            } else {
-                let reason = if client.is_some() { "client_full" } else { "disconnected" };
-                let labels = vec![("sink", sink.spec.name.to_string()), ("reason", reason.to_owned())];
-                metrics.publishes_dropped.get_or_create(&labels).inc();
-            }
-        }
-    }
-
-    fn pump(&mut self, now: Duration, metrics: &Metrics) {
-        self.send_upstream_acks();
-        while self.ready && self.under_way() < WINDOW {
-            if !self.send_control() && !self.send_readings(now, metrics) {
-                return;
-            }
-        }
-    }
-
-    fn under_way(&self) -> usize {
-        self.fifo.len() + self.in_flight.iter().flatten().count()
-    }
-
-    fn send_control(&mut self) -> bool {
-        let Some(client) = &self.client else { return false };
-        let Some(message) = self.control.next() else { return false };
-        let (id, topic, payload) = (message.id, message.topic.clone(), message.payload.clone());
-        if client.try_publish(topic, QoS::AtLeastOnce, message.retain, payload).is_err() {
-            return false;
-        }
-        self.control.submitted(id);
-        self.fifo.push_back(Token::Control(id));
-        true
-    }
-
-    /// One message from each sink that has one; answers whether any was sent.
-    fn send_readings(&mut self, now: Duration, metrics: &Metrics) -> bool {
-        let Some(client) = &self.client else { return false };
-        let mut any = false;
-        for (index, sink) in self.sinks.iter_mut().enumerate() {
-            let Some(message) = sink.next(now) else { continue };
-            let count = message.seqs.as_slice().len() as u64;
-            if client.try_publish(message.topic, sink.qos(), false, message.payload).is_err() {
-                let labels = vec![("sink", sink.spec.name.to_string()), ("reason", "client_full".to_owned())];
-                metrics.publishes_dropped.get_or_create(&labels).inc();
-                sink.rewind();
-                continue;
-            }
-            any = true;
-            sink.published.inc_by(count);
-            let Some(stream) = &mut sink.stream else { continue };
-            let generation = stream.generation();
-            if sink.spec.qos == 0 {
-                for seq in message.seqs.as_slice() {
-                    stream.acked(*seq, generation);
-                }
-            } else {
-                self.fifo.push_back(Token::Readings { sink: index, seqs: message.seqs, generation });
-            }
-        }
-        any
-    }
-
-    fn send_upstream_acks(&mut self) {
-        let Some(client) = &self.client else { return };
-        while let Some(packet) = self.upstream.ready() {
-            let mut publish = Publish::new("", QoS::AtLeastOnce, Bytes::new(), None);
-            publish.pkid = packet;
-            if client.try_ack(&publish).is_err() {
-                return;
-            }
-            self.upstream.sent();
-        }
-    }
-
-    fn acked(&mut self, token: Token) {
-        match token {
-            Token::Control(id) => {
-                if let Some(Purpose::Gap(gap)) = self.control.acked(id) {
-                    self.announced.push(gap);
-                }
-            }
-            Token::Readings { sink, seqs, generation } => {
-                let Some(stream) = self.sinks.get_mut(sink).and_then(|s| s.stream.as_mut()) else { return };
-                let mut moved = false;
-                for seq in seqs.as_slice() {
-                    moved |= stream.acked(*seq, generation);
-                }
-                if moved && !self.moved.contains(&sink) {
-                    self.moved.push(sink);
-                }
-            }
-        }
-    }
-
-    /// The broker took the message and refused it: trying at once again would only flood it.
-    fn refused(&mut self, token: Token, reason: &str, now: Duration) {
-        match token {
-            Token::Control(id) => {
-                tracing::error!(
-                    reason,
-                    "the broker refused one of the gateway's own messages; check its ACL"
-                );
-                self.control.acked(id);
-            }
-            Token::Readings { sink, .. } => {
-                let Some(sink) = self.sinks.get_mut(sink) else { return };
-                let name = &sink.spec.name;
-                tracing::error!(sink = %name, reason, "the broker refused a reading; check its ACL for {}", sink.spec.topic);
-                sink.paused_until = Some(now + PAUSE);
-                sink.rewind();
-            }
-        }
-    }
-
-    fn wanted(&mut self) -> Option<(usize, Fetch)> {
-        if !self.ready || self.unappended {
-            return None;
-        }
-        let streams = self.sinks.iter_mut().enumerate();
-        streams.filter_map(|(index, sink)| Some((index, sink.stream.as_mut()?.fetch()?))).next()
     }
 }

@@ -12,6 +12,9 @@ use crate::domain::sample::Reading;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::reading::ReadingFormat;
 
+/// What one reading takes in a batch, at most, in bytes: the full form with the longest names.
+const LARGEST_READING: usize = 640;
+
 /// A sink as configured.
 #[derive(Debug, Clone)]
 pub struct SinkSpec {
@@ -109,7 +112,7 @@ impl Sink {
     }
 
     /// The next message, if one is due at the monotonic time `now`.
-    pub fn next(&mut self, now: Duration) -> Option<Outgoing> {
+    pub fn next(&mut self, now: Duration, max_packet: usize) -> Option<Outgoing> {
         if self.paused_until.is_some_and(|until| now < until) {
             return None;
         }
@@ -119,13 +122,13 @@ impl Sink {
             return Some(self.message(std::slice::from_ref(&reading)));
         }
         if self.ready.is_empty() {
-            self.fill(now);
+            self.fill(now, max_packet);
         }
         self.ready.pop()
     }
 
     /// Cuts what waits into messages of one topic and at most `batch` readings each.
-    fn fill(&mut self, now: Duration) {
+    fn fill(&mut self, now: Duration, max_packet: usize) {
         let Some(stream) = &mut self.stream else { return };
         if stream.queued() == 0 {
             self.lingering_since = None;
@@ -136,16 +139,32 @@ impl Sink {
             return;
         }
         self.lingering_since = None;
+        let batch = self.spec.batch.min(max_packet / LARGEST_READING).max(1);
         let readings: Vec<Reading> = std::iter::from_fn(|| stream.take()).collect();
         let mut groups: Vec<(String, Vec<Reading>)> = Vec::new();
         for reading in readings {
             let topic = self.topic(&reading.sensor).to_owned();
-            match groups.iter_mut().find(|(t, group)| *t == topic && group.len() < self.spec.batch) {
+            match groups.iter_mut().find(|(t, group)| *t == topic && group.len() < batch) {
                 Some((_, group)) => group.push(reading),
                 None => groups.push((topic, vec![reading])),
             }
         }
         self.ready = groups.iter().rev().map(|(_, group)| self.message(group)).collect();
+    }
+
+    /// Leaves out a message that the broker would not take: sending it would only cost the connection.
+    pub fn too_large(&mut self, message: &Outgoing, metrics: &Metrics) {
+        let Sink { spec, stream, .. } = self;
+        tracing::error!(sink = %spec.name, topic = message.topic, "larger than the broker takes, left out; raise the broker's packet size");
+        let labels = vec![("sink", spec.name.to_string()), ("reason", "too_large".to_owned())];
+        let seqs = message.seqs.as_slice();
+        metrics.publishes_dropped.get_or_create(&labels).inc_by(seqs.len() as u64);
+        if let Some(stream) = stream {
+            let generation = stream.generation();
+            for seq in seqs {
+                stream.acked(*seq, generation);
+            }
+        }
     }
 
     fn message(&mut self, readings: &[Reading]) -> Outgoing {
@@ -216,9 +235,9 @@ mod tests {
     fn one_reading_is_an_object_on_its_own_topic() {
         let mut sink = Sink::new(spec(1), None, 0, &Metrics::new());
         sink.stream.as_mut().unwrap().offer(&reading("a", 1));
-        let out = sink.next(Duration::ZERO).unwrap();
+        let out = sink.next(Duration::ZERO, usize::MAX).unwrap();
         assert_eq!((out.topic.as_str(), out.seqs, out.payload[0]), ("r/a", Seqs::One(1), b'{'));
-        assert_eq!(sink.next(Duration::ZERO), None);
+        assert_eq!(sink.next(Duration::ZERO, usize::MAX), None);
     }
 
     #[test]
@@ -227,10 +246,11 @@ mod tests {
         for (sensor, seq) in [("a", 1), ("b", 2), ("a", 3), ("a", 4)] {
             sink.stream.as_mut().unwrap().offer(&reading(sensor, seq));
         }
-        assert_eq!(sink.next(Duration::ZERO), None);
+        assert_eq!(sink.next(Duration::ZERO, usize::MAX), None);
         let due = Duration::from_secs(1);
-        let out: Vec<_> =
-            std::iter::from_fn(|| sink.next(due)).map(|o| (o.topic, o.seqs.as_slice().to_vec())).collect();
+        let out: Vec<_> = std::iter::from_fn(|| sink.next(due, usize::MAX))
+            .map(|o| (o.topic, o.seqs.as_slice().to_vec()))
+            .collect();
         assert_eq!(out, [("r/a".into(), vec![1, 3]), ("r/b".into(), vec![2]), ("r/a".into(), vec![4])]);
     }
 
@@ -248,7 +268,7 @@ mod tests {
         let mut sink = Sink::new(spec(1), None, 0, &Metrics::new());
         sink.stream.as_mut().unwrap().offer(&reading("a", 1));
         sink.paused_until = Some(Duration::from_secs(30));
-        assert_eq!(sink.next(Duration::from_secs(29)), None);
-        assert!(sink.next(Duration::from_secs(30)).is_some());
+        assert_eq!(sink.next(Duration::from_secs(29), usize::MAX), None);
+        assert!(sink.next(Duration::from_secs(30), usize::MAX).is_some());
     }
 }

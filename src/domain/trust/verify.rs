@@ -4,7 +4,7 @@ use super::content;
 use super::envelope::{Envelope, payload_type, type_name};
 use super::key::KeyId;
 use super::reason::{Reason, Refusal};
-use super::root::{RoleName, Root, printable};
+use super::root::{KeyState, RoleName, Root, printable};
 use super::signers::{self, Candidate};
 use super::slot::{self, Changes, Floor, Slot};
 use super::target::{self, Selected, SensorFacts};
@@ -181,7 +181,9 @@ fn open(
     })?;
     // "distinct keys reach the threshold of one role [...] -> key validity"
     let keys = signers::signing_keys(&envelope, root);
-    seen.by_known_key = !keys.is_empty();
+    // A revoked key may be in anybody's hands: what it signs is treated like a stranger's.
+    let unrevoked = |id| root.keys.get(id).is_some_and(|key| key.state != KeyState::Revoked);
+    seen.by_known_key = keys.iter().any(unrevoked);
     let candidates = signers::authorise(&envelope, root, &keys, roles, time, accepted(&digest))?;
     Ok(Signed { envelope, digest, candidates })
 }

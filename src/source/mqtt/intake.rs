@@ -21,6 +21,8 @@ pub enum Taken {
     Queued,
     /// It gave no sample and never will: acknowledge it now.
     Settled,
+    /// There was no room for it: have the broker send it again, by a new connection.
+    Refused,
 }
 
 /// The sensors of a topic, each with the field that feeds it.
@@ -91,13 +93,15 @@ impl Intake {
                     taken = Taken::Queued;
                 }
                 Ok(Some(rejected)) => {
-                    // With a token the broker sends it again on the next connection; the channel is
-                    // larger than what the broker may have on its way, so this is a broker's fault.
+                    // The channel holds all that the broker may have on its way at QoS 1, but not what
+                    // somebody publishes at QoS 0 beside it.
                     let sensor = rejected.sensor.as_str();
                     self.context
                         .events
                         .dropped("channel_full", &format!("a reading of {sensor} came too fast"));
-                    taken = if token.is_some() { Taken::Queued } else { taken };
+                    if token.is_some() {
+                        return Taken::Refused;
+                    }
                 }
                 Err(_) => return Taken::Queued, // stopping: unacknowledged, it will come again
             }
