@@ -99,9 +99,14 @@ fn twenty_kills_under_load_lose_nothing_and_use_no_number_twice() {
     assert_eq!(stored(&rows), wanted);
     assert!(published > KILLS * 10, "{published} messages are no load");
 
+    let missing = || {
+        let seen = subscriber.readings_by_seq();
+        rows.keys().filter(|seq| !seen.contains_key(seq)).count()
+    };
+    until_true("each stored reading to arrive above", || missing() == 0);
     let seen = subscriber.readings_by_seq();
     for (seq, row) in &rows {
-        let reading = seen.get(seq).unwrap_or_else(|| panic!("reading {seq} was never published"));
+        let reading = &seen[seq];
         let same = (json!(row.sensor), json!(row.raw));
         assert_eq!(
             (&reading["sensor"], &reading["raw"]),

@@ -115,9 +115,11 @@ impl Process {
 impl Drop for Process {
     #[expect(clippy::print_stderr, reason = "a failed test shows what the process said")]
     fn drop(&mut self) {
+        let before = self.child.try_wait();
         self.kill();
         if std::thread::panicking() {
-            eprintln!("--- {} said:\n{}", self.name, self.log());
+            // `Ok(None)`: it was still running.
+            eprintln!("--- {} ({before:?}) said:\n{}", self.name, self.log());
         }
     }
 }
