@@ -4,6 +4,8 @@
 
 pub mod audit;
 pub mod digest;
+pub mod drift;
+pub mod fit;
 pub mod id;
 pub mod quality;
 pub mod sample;

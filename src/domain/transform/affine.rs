@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{covariance, finite, invalid};
-use super::stage::Point;
+use super::stage::Local;
 use crate::domain::uncertainty::covariance::Factor;
 use crate::domain::units::Conversion;
 
@@ -37,14 +37,8 @@ impl Affine {
 
     /// dy/dx = b; dy/d(a, b) = (1, x).
     #[inline(always)]
-    pub(super) fn apply(&self, point: Point) -> Point {
-        Point {
-            value: self.offset + self.gain * point.value,
-            sensitivity: self.gain * point.sensitivity,
-            variance: self.gain * self.gain * point.variance
-                + self.factor.variance_of_polynomial(point.value),
-            ..point
-        }
+    pub(super) fn at(&self, x: f64) -> Local {
+        Local::inside(self.offset + self.gain * x, self.gain, self.factor.variance_of_polynomial(x))
     }
 }
 

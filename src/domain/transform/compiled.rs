@@ -2,7 +2,7 @@
 
 use super::artifact::{ContentError, Limits, Transform};
 use super::domain::{Domain, Excess};
-use super::stage::{Point, Stage};
+use super::stage::{Around, MAX_COVARIATES, Point, Roles, Stage};
 use super::{content, stage};
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::uncertainty::budget::{Budget, Contribution};
@@ -39,6 +39,7 @@ pub struct Output {
 pub struct Compiled {
     pub(super) stages: Box<[Stage]>,
     pub(super) domain: Domain,
+    roles: Box<[String]>,
     pub(super) limits: Limits,
     budget: Budget,
     input_unit: Unit,
@@ -52,17 +53,20 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
     content::check(transform)?;
     let input_unit = super::check::unit(&transform.input_unit, "", "input_unit")?;
     let output_unit = super::check::unit(&transform.output_unit, "", "output_unit")?;
+    let domain = Domain::compile(&transform.domain)?;
+    let mut roles = Roles::starting_with(&domain.roles);
     let mut known = stage::Known::Exactly(input_unit.clone());
     let mut stages = Vec::with_capacity(transform.pipeline.len());
     for (at, spec) in transform.pipeline.iter().enumerate() {
-        let (stage, unit) = stage::compile(spec, known, &format!("pipeline[{at}]"))?;
+        let (stage, unit) = stage::compile(spec, known, &format!("pipeline[{at}]"), &mut roles)?;
         stages.push(stage);
         known = unit;
     }
     stage::fits(&known, &output_unit, "output_unit")?;
     Ok(Compiled {
         stages: stages.into(),
-        domain: Domain::compile(&transform.domain)?,
+        domain,
+        roles: roles.into_names(),
         limits: transform.limits.clone(),
         budget: content::budget(transform),
         input_unit,
@@ -73,7 +77,7 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
 impl Compiled {
     /// The roles of the covariates that are looked at, in the order in which they are given.
     pub fn covariates(&self) -> &[String] {
-        &self.domain.roles
+        &self.roles
     }
 
     /// The unit of raw readings.
@@ -93,7 +97,11 @@ impl Compiled {
         let mut excess = Excess::default();
         let entered = self.domain.enter(input.raw, &mut excess);
         self.domain.look_around(input.covariates, &mut excess);
-        let point = self.run(entered, input.raw - entered);
+        let mut covariates = [f64::NAN; MAX_COVARIATES];
+        for (place, value) in covariates.iter_mut().zip(input.covariates) {
+            *place = value.unwrap_or(f64::NAN);
+        }
+        let point = self.run(entered, input.raw - entered, &covariates);
         let u = self.uncertainty(&point, input);
         excess.outside |= point.outside;
         excess.square += point.excess;
@@ -111,9 +119,9 @@ impl Compiled {
 
     /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
     #[inline(always)]
-    pub(super) fn run(&self, x: f64, moved: f64) -> Point {
-        let hold = self.domain.holds();
-        self.stages.iter().fold(Point::start(x, moved), |point, stage| stage.apply(point, hold))
+    pub(super) fn run(&self, x: f64, moved: f64, covariates: &[f64]) -> Point {
+        let around = Around { covariates, hold: self.domain.holds() };
+        self.stages.iter().fold(Point::start(x, moved), |point, stage| stage.apply(point, &around))
     }
 
     #[inline(always)]

@@ -142,6 +142,7 @@ fn states_covariance(stage: &StageSpec) -> bool {
         StageSpec::Offset(spec) => spec.covariance.is_some(),
         StageSpec::Affine(spec) => spec.covariance.is_some(),
         StageSpec::Polynomial(spec) => spec.covariance.is_some(),
+        StageSpec::Multilinear(spec) => spec.covariance.is_some(),
         StageSpec::Table(_) | StageSpec::Unit(_) => false,
     }
 }

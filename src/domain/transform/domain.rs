@@ -2,10 +2,8 @@
 
 use super::artifact::{ContentError, DomainSpec, Outside};
 use super::check;
+use super::stage::MAX_COVARIATES;
 use crate::domain::quality::{ReasonCode, Reasons, State};
-
-/// Most covariates: each is looked at for every reading.
-const MAX_COVARIATES: usize = 16;
 
 /// A checked domain.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! What a transform promises not to exceed, checked over its whole domain.
 
 use super::compiled::Compiled;
-use super::stage::{Point, Stage};
+use super::stage::{Around, MAX_COVARIATES, Point, Stage};
 use crate::domain::units::Conversion;
 
 /// Parts into which the domain is cut. A polynomial of the highest degree has 14 extrema, the
@@ -14,6 +14,9 @@ const MAX_PLACES: usize = 24_000;
 
 /// Halvings that find where a table's corner comes from: beyond 60 doubles do not move.
 const HALVINGS: usize = 60;
+
+/// No covariate is known.
+const AROUND: [f64; MAX_COVARIATES] = [f64::NAN; MAX_COVARIATES];
 
 /// Says which promise is broken.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -66,7 +69,7 @@ pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
 pub fn is_monotone(transform: &Compiled) -> bool {
     let Some(range) = transform.domain.input() else { return false };
     let Some(places) = transform.samples(range) else { return false };
-    let points: Vec<_> = places.into_iter().map(|x| transform.run(x, 0.0)).collect();
+    let points: Vec<_> = places.into_iter().map(|x| transform.run(x, 0.0, &AROUND)).collect();
     let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| {
         (low.min(point.value), high.max(point.value))
     });
@@ -100,7 +103,7 @@ impl Compiled {
 
     /// The value alone, without uncertainty or policy.
     fn curve(&self, x: f64) -> f64 {
-        self.run(x, 0.0).value
+        self.run(x, 0.0, &AROUND).value
     }
 
     /// Readings, in order, between which the value has no corner and hardly an extremum; `None` if
@@ -140,8 +143,8 @@ impl Compiled {
     /// The value that enters stage `place`.
     fn run_until(&self, x: f64, place: usize) -> f64 {
         let start = Point::start(x, 0.0);
-        let hold = self.domain.holds();
-        self.stages[..place].iter().fold(start, |point, stage| stage.apply(point, hold)).value
+        let around = Around { covariates: &AROUND, hold: self.domain.holds() };
+        self.stages[..place].iter().fold(start, |point, stage| stage.apply(point, &around)).value
     }
 }
 

@@ -2,11 +2,13 @@
 
 pub mod affine;
 pub mod artifact;
+pub mod chain;
 mod check;
 mod compiled;
 mod content;
 mod domain;
 pub mod limits;
+pub mod multilinear;
 pub mod offset;
 pub mod polynomial;
 pub mod stage;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{covariance, finite};
-use super::stage::Point;
+use super::stage::Local;
 
 /// The stage as written in an artifact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,8 +27,8 @@ pub(super) struct Offset {
 impl Offset {
     /// dy/dx = 1, dy/da = 1.
     #[inline(always)]
-    pub(super) fn apply(&self, point: Point) -> Point {
-        Point { value: point.value + self.offset, variance: point.variance + self.variance, ..point }
+    pub(super) fn at(&self, x: f64) -> Local {
+        Local::inside(x + self.offset, 1.0, self.variance)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{all_finite, covariance, invalid};
-use super::stage::Point;
+use super::stage::Local;
 use crate::domain::uncertainty::covariance::Factor;
 
 /// The stage as written in an artifact.
@@ -32,19 +32,13 @@ pub(super) struct Polynomial {
 impl Polynomial {
     /// Value and derivative by one pass of Horner's scheme; dy/dc = (1, x, x^2, ...).
     #[inline(always)]
-    pub(super) fn apply(&self, point: Point) -> Point {
-        let x = point.value;
+    pub(super) fn at(&self, x: f64) -> Local {
         let (mut value, mut slope) = (0.0, 0.0);
         for coefficient in &self.coefficients {
             slope = slope * x + value;
             value = value * x + coefficient;
         }
-        Point {
-            value,
-            sensitivity: slope * point.sensitivity,
-            variance: slope * slope * point.variance + self.factor.variance_of_polynomial(x),
-            ..point
-        }
+        Local::inside(value, slope, self.factor.variance_of_polynomial(x))
     }
 }
 

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::affine::{self, Affine, AffineSpec};
 use super::artifact::{ContentError, ContentErrorKind};
+use super::check::invalid;
+use super::multilinear::{self, Multilinear, MultilinearSpec};
 use super::offset::{self, Offset, OffsetSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
 use super::table::{self, Table, TableSpec};
@@ -24,11 +26,13 @@ pub enum StageSpec {
     Polynomial(PolynomialSpec),
     /// Straight lines between points.
     Table(TableSpec),
+    /// y = a + b1 x + b2 c2 + ..., the c covariates.
+    Multilinear(MultilinearSpec),
     /// From one unit to another.
     Unit(UnitSpec),
 }
 
-const KINDS: &str = "offset, affine, polynomial, table, unit";
+const KINDS: &str = "offset, affine, polynomial, table, multilinear, unit";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -70,6 +74,7 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "affine" => StageSpec::Affine(strict_json::from_value(&rest)?),
         "polynomial" => StageSpec::Polynomial(strict_json::from_value(&rest)?),
         "table" => StageSpec::Table(strict_json::from_value(&rest)?),
+        "multilinear" => StageSpec::Multilinear(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
         _ => return Err(Refusal::Kind(kind.chars().take(40).collect())),
     })
@@ -101,6 +106,73 @@ impl Point {
     }
 }
 
+/// What a stage makes of one value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Local {
+    /// The stage's output; NaN where it has none.
+    pub value: f64,
+    /// Its derivative with respect to the stage's input.
+    pub slope: f64,
+    /// Its variance from the stage's own parameters, and from any clamping.
+    pub variance: f64,
+    /// How far the input lies outside the range the stage was made for, in widths of that range,
+    /// squared; 0 inside.
+    pub excess: f64,
+}
+
+impl Local {
+    /// Inside the range for which the stage was made.
+    #[inline(always)]
+    pub(super) fn inside(value: f64, slope: f64, variance: f64) -> Local {
+        Local { value, slope, variance, excess: 0.0 }
+    }
+}
+
+/// What a stage may look at beside its input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Around<'a> {
+    /// The covariates' values, by the places that [`Roles`] gave; NaN where one is missing.
+    pub covariates: &'a [f64],
+    /// Whether tables keep their end values beyond their ends.
+    pub hold: bool,
+}
+
+/// The covariates that a transform looks at.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Roles {
+    names: Vec<String>,
+}
+
+/// Most covariates: each is looked at for every reading.
+pub(super) const MAX_COVARIATES: usize = 16;
+
+impl Roles {
+    /// The roles that the domain bounds come first.
+    pub(super) fn starting_with(names: &[String]) -> Roles {
+        Roles { names: names.to_vec() }
+    }
+
+    /// The place of the covariate that plays `role`, which is said in `field` at `path`.
+    pub(super) fn place(&mut self, role: &str, path: &str, field: &str) -> Result<usize, ContentError> {
+        if role.trim().is_empty() {
+            return Err(invalid(path, field, "name the covariate's role"));
+        }
+        if let Some(place) = self.names.iter().position(|name| name == role) {
+            return Ok(place);
+        }
+        if self.names.len() == MAX_COVARIATES {
+            return Err(invalid(path, field, &format!("at most {MAX_COVARIATES} covariates")));
+        }
+        self.names.push(role.to_owned());
+        Ok(self.names.len() - 1)
+    }
+
+    /// The roles, in the order of their places.
+    pub(super) fn into_names(self) -> Box<[String]> {
+        self.names.into()
+    }
+}
+
 /// A stage as it runs. Without dynamic dispatch: the compiler sees every kind.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Stage {
@@ -108,17 +180,32 @@ pub(super) enum Stage {
     Affine(Affine),
     Polynomial(Polynomial),
     Table(Table),
+    Multilinear(Multilinear),
 }
 
 impl Stage {
-    /// Applies the stage; `hold` keeps tables at their end values beyond their ends.
+    /// What the stage makes of `x`.
     #[inline(always)]
-    pub(super) fn apply(&self, point: Point, hold: bool) -> Point {
+    pub(super) fn at(&self, x: f64, around: &Around<'_>) -> Local {
         match self {
-            Stage::Offset(stage) => stage.apply(point),
-            Stage::Affine(stage) => stage.apply(point),
-            Stage::Polynomial(stage) => stage.apply(point),
-            Stage::Table(stage) => stage.apply(point, hold),
+            Stage::Offset(stage) => stage.at(x),
+            Stage::Affine(stage) => stage.at(x),
+            Stage::Polynomial(stage) => stage.at(x),
+            Stage::Table(stage) => stage.at(x, around.hold),
+            Stage::Multilinear(stage) => stage.at(x, around.covariates),
+        }
+    }
+
+    /// Takes a value one stage further.
+    #[inline(always)]
+    pub(super) fn apply(&self, point: Point, around: &Around<'_>) -> Point {
+        let local = self.at(point.value, around);
+        Point {
+            value: local.value,
+            sensitivity: local.slope * point.sensitivity,
+            variance: local.slope * local.slope * point.variance + local.variance,
+            outside: point.outside || local.excess > 0.0,
+            excess: point.excess + local.excess,
         }
     }
 }
@@ -133,12 +220,22 @@ pub(super) enum Known {
 }
 
 /// Checks the stage at `path` whose input has the unit `input`; gives the unit of its output.
-pub(super) fn compile(spec: &StageSpec, input: Known, path: &str) -> Result<(Stage, Known), ContentError> {
+///
+/// `roles` gets the covariates that the stage looks at.
+pub(super) fn compile(
+    spec: &StageSpec,
+    input: Known,
+    path: &str,
+    roles: &mut Roles,
+) -> Result<(Stage, Known), ContentError> {
     Ok(match spec {
         StageSpec::Offset(spec) => (Stage::Offset(offset::compile(spec, path)?), input),
         StageSpec::Affine(spec) => (Stage::Affine(affine::compile(spec, path)?), Known::AsStated),
         StageSpec::Polynomial(spec) => (Stage::Polynomial(polynomial::compile(spec, path)?), Known::AsStated),
         StageSpec::Table(spec) => (Stage::Table(table::compile(spec, path)?), Known::AsStated),
+        StageSpec::Multilinear(spec) => {
+            (Stage::Multilinear(multilinear::compile(spec, path, roles)?), Known::AsStated)
+        }
         StageSpec::Unit(spec) => {
             let (stage, from, to) = unit::compile(spec, path)?;
             fits(&input, &from, &join(path, "from"))?;

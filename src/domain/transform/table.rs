@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{all_finite, finite, invalid};
-use super::stage::Point;
+use super::stage::Local;
 
 /// The stage as written in an artifact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,26 +39,19 @@ impl Table {
     /// dy/dx is the segment's slope. Beyond the ends the outermost segment goes on, or, where the
     /// domain clamps, the end value is held and the distance from the line becomes a variance.
     #[inline(always)]
-    pub(super) fn apply(&self, point: Point, hold: bool) -> Point {
-        let x = point.value;
+    pub(super) fn at(&self, x: f64, hold: bool) -> Local {
         let after = self.segments.partition_point(|segment| segment.x <= x);
         let segment = self.segments[after.saturating_sub(1)];
-        let inside = x >= self.first && x <= self.last;
-        let out = Point {
-            value: segment.y + segment.slope * (x - segment.x),
-            sensitivity: segment.slope * point.sensitivity,
-            variance: segment.slope * segment.slope * point.variance,
-            ..point
-        };
-        if inside { out } else { self.beyond(out, x, hold) }
+        let line = Local::inside(segment.y + segment.slope * (x - segment.x), segment.slope, 0.0);
+        if x >= self.first && x <= self.last { line } else { self.beyond(line, x, hold) }
     }
 
     #[cold]
-    fn beyond(&self, line: Point, x: f64, hold: bool) -> Point {
+    fn beyond(&self, line: Local, x: f64, hold: bool) -> Local {
         let (end, value) =
             if x < self.first { (self.first, self.segments[0].y) } else { (self.last, self.last_value) };
         let distance = (x - end) / (self.last - self.first);
-        let mut out = Point { outside: true, excess: line.excess + distance * distance, ..line };
+        let mut out = Local { excess: distance * distance, ..line };
         if hold {
             out.variance += (line.value - value) * (line.value - value);
             out.value = value;

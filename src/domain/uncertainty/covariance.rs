@@ -84,6 +84,25 @@ impl Factor {
         sum
     }
 
+    /// g' S g: the variance of a value with the gradient `g` over the parameters, in their order.
+    #[inline(always)]
+    pub fn variance_along(&self, gradient: impl Iterator<Item = f64> + Clone) -> f64 {
+        let mut sum = 0.0;
+        let mut rows = &*self.blocks;
+        while rows.len() >= self.size && self.size > 0 {
+            let (block, rest) = rows.split_at(self.size);
+            let mut lanes = [0.0; LANES];
+            for (row, g) in block.iter().rev().zip(gradient.clone()) {
+                for (lane, element) in lanes.iter_mut().zip(row) {
+                    *lane += element * g;
+                }
+            }
+            sum += lanes.iter().map(|lane| lane * lane).sum::<f64>();
+            rows = rest;
+        }
+        sum
+    }
+
     /// Whether every variance is zero.
     pub fn is_zero(&self) -> bool {
         self.blocks.is_empty()

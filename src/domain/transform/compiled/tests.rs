@@ -357,7 +357,7 @@ proptest! {
         prop_assume!(compile(&transform(full.clone())).is_ok());
         let it = compiled(full);
         let h = 1e-6;
-        let (left, here, right) = (it.run(x - h, 0.0), it.run(x, 0.0), it.run(x + h, 0.0));
+        let (left, here, right) = (it.run(x - h, 0.0, &[]), it.run(x, 0.0, &[]), it.run(x + h, 0.0, &[]));
         let difference = (right.value - left.value) / (2.0 * h);
         // within a cell without a corner the slopes on both sides agree too
         let bend = (right.sensitivity - left.sensitivity).abs();

@@ -1,0 +1,1 @@
+//! How far values are from their references: scores of measurements and of probabilities.

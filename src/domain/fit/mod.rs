@@ -1,0 +1,13 @@
+//! From pairs of sensor and reference values to a transform.
+//!
+//! Every method is a function from [`Pairs`] to a [`Fit`], or to a [`FitError`] that names row,
+//! column and remedy. A `Fit` carries the stages of a transform, so that what was fitted is
+//! evaluated by the code that will run.
+
+mod error;
+mod fitted;
+mod pairs;
+
+pub use error::FitError;
+pub use fitted::{Curve, Fit, Table};
+pub use pairs::{Column, Pairs};
