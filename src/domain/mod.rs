@@ -8,6 +8,7 @@ pub mod drift;
 pub mod fit;
 pub mod id;
 pub mod quality;
+pub mod resample;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;

@@ -6,6 +6,7 @@
 
 mod error;
 mod fitted;
+pub mod method;
 mod pairs;
 
 pub use error::FitError;

@@ -27,26 +27,3 @@ pub(super) fn compiled(fields: Value) -> Compiled {
 pub(super) fn refused(fields: Value) -> ContentError {
     compile(&transform(fields.clone())).expect_err(&fields.to_string())
 }
-
-/// SplitMix64 (Steele et al. 2014) with the Box-Muller transform: the same draws everywhere.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn seeded(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// A draw from the standard normal distribution.
-    pub(super) fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}

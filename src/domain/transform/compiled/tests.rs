@@ -2,8 +2,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::artifact::ContentErrorKind;
-use super::super::testing::{Random, compiled, refused, transform};
+use super::super::testing::{compiled, refused, transform};
 use super::*;
+use crate::domain::resample::Seeded;
 
 const INSIDE: Input<'static> = Input { raw: 500.0, u_raw: None, covariates: &[], age_days: 0.0 };
 
@@ -393,7 +394,7 @@ proptest! {
 }
 
 /// Cholesky factor of a 2 by 2 covariance, for drawing.
-fn draw(random: &mut Random, mean: [f64; 2], covariance: [[f64; 2]; 2]) -> [f64; 2] {
+fn draw(random: &mut Seeded, mean: [f64; 2], covariance: [[f64; 2]; 2]) -> [f64; 2] {
     let l00 = covariance[0][0].sqrt();
     let l10 = covariance[1][0] / l00;
     let l11 = (covariance[1][1] - l10 * l10).sqrt();
@@ -417,7 +418,7 @@ fn propagation_agrees_with_a_monte_carlo() {
         "uncertainty": {"residual_std": 0.05, "raw_std_at_fit": 0.03, "reference_systematic": 0.02,
             "drift": {"model": "random_walk", "offset": 0.01, "gain": 0.004, "per": "sqrt_day"}},
     }));
-    let mut random = Random::seeded(20_261_122);
+    let mut random = Seeded::new(20_261_122);
     for (raw, u_raw, age) in [(4.0, 0.03, 0.0), (5.5, 0.1, 30.0), (3.3, 0.02, 200.0), (7.0, 0.2, 1.0)] {
         let noise = f64::max(0.0, u_raw * u_raw - 9e-4f64).sqrt();
         let mut draws = Vec::new();
