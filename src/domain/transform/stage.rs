@@ -381,3 +381,6 @@ pub(super) fn fits(known: &Known, wanted: &Unit, path: &str) -> Result<(), Conte
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
