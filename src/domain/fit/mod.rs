@@ -9,6 +9,7 @@ mod fitted;
 pub mod method;
 mod pairs;
 pub mod select;
+pub mod statistics;
 pub mod validation;
 
 pub use error::FitError;
