@@ -1,10 +1,10 @@
 //! Method `huber`: a line on which outliers weigh less.
 
+use super::deming::from_scaled;
 use super::error::FitError;
 use super::fitted::Fit;
 use super::line::{Line, Scaled, beyond, check, median, note_unused_uncertainties, refuse_weights};
 use super::pairs::Pairs;
-use super::deming::from_scaled;
 
 /// Residuals beyond this many scales weigh less: 95 % efficient where errors are normal (Huber 1981).
 const TUNING: f64 = 1.345;
@@ -60,7 +60,10 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
 fn weighing(x: &[f64], y: &[f64], state: &State, unit: f64) -> String {
     let far = residuals(x, y, state).filter(|r| r.abs() > TUNING * state.scale).count();
     let scale = state.scale * unit;
-    format!("robust scale of the residuals {scale:.6e}; {far} of {} pairs lie beyond 1.345 of it and weigh less", x.len())
+    format!(
+        "robust scale of the residuals {scale:.6e}; {far} of {} pairs lie beyond 1.345 of it and weigh less",
+        x.len()
+    )
 }
 
 fn residuals<'a>(x: &'a [f64], y: &'a [f64], state: &State) -> impl Iterator<Item = f64> + 'a {

@@ -34,7 +34,7 @@ impl Scaled {
 
 /// The power of two next below a positive number; 1 for 0. Never so small or so large that its
 /// product with a number near 1 is inexact.
-fn power_of_two(value: f64) -> f64 {
+pub(super) fn power_of_two(value: f64) -> f64 {
     if value == 0.0 { 1.0 } else { value.log2().floor().clamp(-1000.0, 1000.0).exp2() }
 }
 
@@ -138,9 +138,9 @@ pub(super) fn check(method: &str, pairs: &Pairs, needed: usize) -> Result<(), Fi
 /// An error if weights were given to a method that has no use for them.
 pub(super) fn refuse_weights(method: &str, pairs: &Pairs) -> Result<(), FitError> {
     match pairs.given_weights() {
-        Some(_) => Err(FitError::Unsupported(format!(
-            "{method} takes no weights: leave them out, or take affine"
-        ))),
+        Some(_) => {
+            Err(FitError::Unsupported(format!("{method} takes no weights: leave them out, or take affine")))
+        }
         None => Ok(()),
     }
 }

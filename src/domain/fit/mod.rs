@@ -11,9 +11,13 @@ pub mod huber;
 mod line;
 pub mod method;
 mod pairs;
+pub mod select;
+pub mod slopes;
 pub mod statistics;
 #[cfg(test)]
 mod straight_lines;
+pub mod theil_sen;
+pub mod validation;
 pub mod york;
 
 pub use error::FitError;

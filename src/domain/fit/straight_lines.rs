@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Column, Fit, Pairs, deming, huber, york};
+use super::{Column, Fit, Pairs, deming, huber, theil_sen, york};
 
 const GOLDENS: &str = include_str!("../../../tests/data/goldens/regression.json");
 
@@ -87,5 +87,22 @@ fn huber_is_the_golden_one() {
         }
         let scale = expected["scale"].as_f64().unwrap();
         assert!(fit.notes[0].contains(&format!("{scale:.6e}")), "{:?}", fit.notes);
+    }
+}
+
+#[test]
+fn theil_sen_is_the_golden_one() {
+    for set in ["norris", "norris_outliers", "ties"] {
+        let data = golden(&format!("/robust/{set}"));
+        let pairs = pairs(&numbers(&data["x"]), &numbers(&data["y"]));
+        let expected = |name: &str| data["joint"][name].as_f64().unwrap();
+        let fit = theil_sen::fit(&pairs).unwrap();
+        close(fit.parameters[0], expected("intercept"), 1e-12);
+        close(fit.parameters[1], expected("slope"), 1e-15);
+        let interval = theil_sen::interval(pairs.x(), pairs.y());
+        close(interval.lo, expected("lo"), 1e-15);
+        close(interval.hi, expected("hi"), 1e-15);
+        let width = 2.0 * 1.959963984540054 * fit.standard_errors().unwrap()[1];
+        close(width, expected("hi") - expected("lo"), 1e-12);
     }
 }

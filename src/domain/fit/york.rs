@@ -60,7 +60,8 @@ pub fn fit(pairs: &Pairs, correlation: Option<&[f64]>) -> Result<Fit, FitError> 
     let covariance = from_scaled(covariance(&points, &pass), &x, &y);
     let (weights, chi2) = chi_squared(&points, &pass, y.scale);
     let mswd = chi2 / (pairs.len() as f64 - 2.0);
-    let mut notes = vec![format!("chi^2 {chi2:.6}, MSWD {mswd:.6} with {} degrees of freedom", pairs.len() - 2)];
+    let mut notes =
+        vec![format!("chi^2 {chi2:.6}, MSWD {mswd:.6} with {} degrees of freedom", pairs.len() - 2)];
     if mswd > 2.0 {
         notes.push(
             "the pairs scatter more than their uncertainties allow (MSWD above 2): the standard errors are too small, or the relation is no line"
@@ -149,7 +150,8 @@ fn iterate(points: &[Point]) -> Result<Pass, FitError> {
         }
         slope = next;
         // the last digit may go to and fro
-        let settled = change <= TOLERANCE * slope.abs() || change <= 8.0 * TOLERANCE * slope.abs() && change >= last;
+        let settled =
+            change <= TOLERANCE * slope.abs() || change <= 8.0 * TOLERANCE * slope.abs() && change >= last;
         if settled {
             let (x, y) = centre(points, slope);
             return Ok(Pass { slope, x, y });
