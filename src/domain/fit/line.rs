@@ -103,6 +103,8 @@ impl Line {
             notes,
             ..Fit::default()
         };
+        // a covariance that underflows is none
+        fit.curve(pairs).map_err(|_| beyond(method))?;
         Ok(describe(fit, pairs, &residuals, weights, 2))
     }
 }
