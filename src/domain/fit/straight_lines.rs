@@ -84,9 +84,11 @@ fn huber_is_the_golden_one() {
         let fit = huber::fit(&pairs(&numbers(&data["x"]), &numbers(&data["y"]))).unwrap();
         let expected = &data["huber_t1.345_rlm"];
         let errors = fit.standard_errors().unwrap();
-        for k in 0..2 {
-            close(fit.parameters[k], numbers(&expected["params"])[k], 2e-12);
-            close(errors[k], numbers(&expected["bse"])[k], 1e-12);
+        for (found, expected) in fit.parameters.iter().zip(numbers(&expected["params"])) {
+            close(*found, expected, 2e-12);
+        }
+        for (found, expected) in errors.iter().zip(numbers(&expected["bse"])) {
+            close(*found, expected, 1e-12);
         }
         let scale = expected["scale"].as_f64().unwrap();
         assert!(fit.notes[0].contains(&format!("{scale:.6e}")), "{:?}", fit.notes);
