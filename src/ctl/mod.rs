@@ -1,5 +1,6 @@
 //! calibctl: the command line for people. Parses, acts, renders.
 
+mod data;
 mod files;
 mod key;
 mod output;

@@ -29,6 +29,12 @@ impl Failure {
         Failure { code, message: format!("{what}: {fault}") }
     }
 
+    /// What is said on stderr.
+    #[cfg(test)]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Says it on stderr and gives the exit code.
     pub fn report(self) -> ExitCode {
         note(&format!("error: {}", self.message));
