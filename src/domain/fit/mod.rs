@@ -8,6 +8,8 @@ mod error;
 mod fitted;
 pub mod method;
 mod pairs;
+pub mod select;
+pub mod validation;
 
 pub use error::FitError;
 pub use fitted::{Curve, Fit, Table};
