@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 
 use super::DataArgs;
 use crate::ctl::output::Failure;
 use crate::domain::digest::{Digest, Hasher};
+use crate::wire::number::Decimal;
 use crate::wire::table::{Header, Numbers, Row, RowFault};
 
 /// The most bytes of one row: it is held in memory, and split again for each line of a quoted cell.
@@ -26,7 +27,7 @@ pub enum Cell {
 /// The rows of a data file. Rows whose cells are all empty are passed over.
 pub struct Rows {
     name: String,
-    input: Box<dyn BufRead>,
+    input: BufReader<Box<dyn Read>>,
     hasher: Hasher,
     header: Header,
     header_text: String,
@@ -43,19 +44,19 @@ impl Rows {
     /// Opens the file and reads its header.
     pub(super) fn open(args: &DataArgs) -> Result<Rows, Failure> {
         let name = args.name();
-        let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
-            Box::new(BufReader::new(std::io::stdin()))
+        let input: Box<dyn Read> = if args.file.as_os_str() == "-" {
+            Box::new(std::io::stdin())
         } else {
-            Box::new(BufReader::new(File::open(&args.file).map_err(|fault| Failure::io(&name, &fault))?))
+            Box::new(File::open(&args.file).map_err(|fault| Failure::io(&name, &fault))?)
         };
         Rows::new(input, name, args)
     }
 
     /// Reads the header of an input that is open already.
-    pub(super) fn new(input: Box<dyn BufRead>, name: String, args: &DataArgs) -> Result<Rows, Failure> {
+    pub(super) fn new(input: Box<dyn Read>, name: String, args: &DataArgs) -> Result<Rows, Failure> {
         let mut rows = Rows {
             name,
-            input,
+            input: BufReader::new(input),
             hasher: Hasher::default(),
             header: Header { separator: b',', names: Vec::new() },
             header_text: String::new(),
@@ -111,9 +112,24 @@ impl Rows {
         self.ending
     }
 
-    /// How the file writes numbers.
-    pub fn numbers(&self) -> &Numbers {
-        &self.numbers
+    /// How the file writes numbers, as far as this row and those before it show.
+    pub fn decimal_of_row(&self) -> Decimal {
+        let mut numbers = self.numbers.clone();
+        for at in 0..self.row.len() {
+            // Only what the reader learns from them counts.
+            let _ = numbers.read(&self.text(at));
+        }
+        numbers.decimal()
+    }
+
+    /// Whether the next row is not there yet: what was made of this one should not wait for it.
+    pub fn waits(&self) -> bool {
+        self.input.buffer().is_empty()
+    }
+
+    /// The number in a cell, if there is one.
+    pub fn peek(&self, at: usize) -> Option<f64> {
+        self.numbers.clone().read(&self.text(at)).ok().flatten()
     }
 
     /// The place of a column by name or number.
