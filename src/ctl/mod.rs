@@ -38,6 +38,7 @@ enum Command {
     /// Applies a transform to the values in a file, row by row.
     Apply(apply::ApplyArgs),
     /// Fits a calibration to pairs of sensor and reference values in a file.
+    #[command(disable_version_flag = true)]
     Fit(Box<fit::FitArgs>),
     /// Signs an artifact, or adds signatures to a signed one.
     Sign(sign::SignArgs),

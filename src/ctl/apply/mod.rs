@@ -136,10 +136,10 @@ impl Tally {
 
     fn say(&self) {
         if self.missing > 0 {
-            note(&format!("note: {} rows have no value to calibrate: they are `missing`", self.missing));
+            note(&format!("note: rows without a value to calibrate, left as `missing`: {}", self.missing));
         }
         if let Some(first) = &self.first {
-            note(&format!("note: {} cells cannot be read; the first: {first}", self.unreadable));
+            note(&format!("note: cells that cannot be read: {}; the first: {first}", self.unreadable));
         }
     }
 }

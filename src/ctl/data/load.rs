@@ -89,7 +89,7 @@ pub fn load(rows: &mut Rows, wanted: &Wanted, args: &RowArgs) -> Result<Loaded, 
         notes: Vec::new(),
     };
     if skipped > 0 {
-        loaded.notes.push(format!("{skipped} rows were left out: a needed cell was missing"));
+        loaded.notes.push(format!("rows left out because a needed cell was missing: {skipped}"));
     }
     sort_by_time(&mut loaded);
     Ok(loaded)
