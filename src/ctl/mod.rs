@@ -8,6 +8,7 @@ mod files;
 mod fit;
 mod key;
 mod output;
+mod plot;
 mod root;
 mod sign;
 mod verify;
@@ -40,6 +41,8 @@ enum Command {
     /// Fits a calibration to pairs of sensor and reference values in a file.
     #[command(disable_version_flag = true)]
     Fit(Box<fit::FitArgs>),
+    /// Draws a calibration, its residuals, reliability or drift as an SVG picture.
+    Plot(Box<plot::PlotArgs>),
     /// Signs an artifact, or adds signatures to a signed one.
     Sign(sign::SignArgs),
     /// Checks a signed artifact as a gateway would, as far as that goes away from it.
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Root(command) => root::run(command),
         Command::Apply(args) => apply::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

@@ -44,6 +44,9 @@ pub struct ApplyArgs {
     /// The column of a covariate whose role is not a column's name; may be given several times.
     #[arg(long, value_name = "ROLE=COL")]
     covariate: Vec<String>,
+    /// The column of a covariate's standard uncertainties; may be given several times.
+    #[arg(long, value_name = "ROLE=COL")]
+    covariate_u: Vec<String>,
     /// Days since a reference last confirmed the calibration.
     #[arg(long, value_name = "DAYS", default_value_t = 0.0)]
     age_days: f64,
@@ -67,12 +70,13 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, Failure> {
     if !args.age_days.is_finite() || args.age_days < 0.0 {
         return Err(Failure::usage("--age-days: expected a number from 0 on"));
     }
-    let (_, compiled) = artifacts::transform(&args.transform)?;
+    let (transform, compiled) = artifacts::transform(&args.transform)?;
     let mut rows = args.data.open()?;
-    let columns = Columns::find(&rows, &compiled, args)?;
+    let added = columns::added(&transform, &args.prefix);
+    let columns = Columns::find(&rows, &compiled, args, &added)?;
     let mut sink: Box<dyn Sink> = match args.json {
-        true => Box::new(Json::new(&args.prefix)),
-        false => Box::new(Csv::new(&args.prefix)),
+        true => Box::new(Json::new(added)),
+        false => Box::new(Csv::new(added)),
     };
     let mut tally = Tally::default();
     let streamed = stream(&mut rows, &columns, &compiled, args.age_days, sink.as_mut(), &mut tally);

@@ -2,7 +2,7 @@
 
 use std::io::{BufWriter, IsTerminal as _, Stdout, Write};
 
-use super::columns::{ADDED, Columns};
+use super::columns::{Columns, both};
 use super::{Outcome, Stop, Tally};
 use crate::ctl::data::Rows;
 use crate::wire::number::Decimal;
@@ -21,15 +21,15 @@ pub trait Sink {
 /// As a file like the one that was read.
 pub struct Csv {
     out: BufWriter<Stdout>,
-    prefix: String,
+    added: Vec<String>,
     width: usize,
     decimal: Option<Decimal>,
 }
 
 impl Csv {
     /// To stdout.
-    pub fn new(prefix: &str) -> Csv {
-        Csv { out: BufWriter::new(std::io::stdout()), prefix: prefix.to_owned(), width: 0, decimal: None }
+    pub fn new(added: Vec<String>) -> Csv {
+        Csv { out: BufWriter::new(std::io::stdout()), added, width: 0, decimal: None }
     }
 
     fn cell(&mut self, text: &str, separator: u8) -> Result<(), Stop> {
@@ -41,7 +41,7 @@ impl Csv {
         Ok(())
     }
 
-    fn added(&mut self, text: &str, separator: u8) -> Result<(), Stop> {
+    fn add(&mut self, text: &str, separator: u8) -> Result<(), Stop> {
         self.out.write_all(&[separator])?;
         self.cell(text, separator)
     }
@@ -49,8 +49,8 @@ impl Csv {
     fn number(&mut self, value: Option<f64>, separator: u8) -> Result<(), Stop> {
         let text = value.map_or_else(String::new, shortest);
         match self.decimal {
-            Some(Decimal::Comma) => self.added(&text.replace('.', ","), separator),
-            _ => self.added(&text, separator),
+            Some(Decimal::Comma) => self.add(&text.replace('.', ","), separator),
+            _ => self.add(&text, separator),
         }
     }
 }
@@ -63,9 +63,8 @@ impl Sink for Csv {
         let _ = header.split(rows.header_text(), separator);
         self.width = header.len();
         self.out.write_all(rows.header_text().as_bytes())?;
-        for name in ADDED {
-            let name = format!("{}{name}", self.prefix);
-            self.added(&name, separator)?;
+        for name in self.added.clone() {
+            self.add(&name, separator)?;
         }
         self.out.write_all(rows.ending().as_bytes())?;
         Ok(())
@@ -88,8 +87,13 @@ impl Sink for Csv {
         }
         self.number(outcome.value, separator)?;
         self.number(outcome.u, separator)?;
-        self.added(outcome.state.as_str(), separator)?;
-        self.added(&outcome.reasons.names().collect::<Vec<_>>().join(" "), separator)?;
+        self.add(outcome.state.as_str(), separator)?;
+        self.add(&outcome.reasons.names().collect::<Vec<_>>().join(" "), separator)?;
+        if self.added.len() > 4 {
+            let [p0, p1] = both(outcome).map_or([None, None], |pair| pair.map(Some));
+            self.number(p0, separator)?;
+            self.number(p1, separator)?;
+        }
         self.out.write_all(rows.ending().as_bytes())?;
         if self.out.get_ref().is_terminal() || rows.waits() {
             self.out.flush()?;
@@ -105,14 +109,14 @@ impl Sink for Csv {
 /// As one JSON object.
 pub struct Json {
     out: BufWriter<Stdout>,
-    prefix: String,
+    added: Vec<String>,
     first: bool,
 }
 
 impl Json {
     /// To stdout.
-    pub fn new(prefix: &str) -> Json {
-        Json { out: BufWriter::new(std::io::stdout()), prefix: prefix.to_owned(), first: true }
+    pub fn new(added: Vec<String>) -> Json {
+        Json { out: BufWriter::new(std::io::stdout()), added, first: true }
     }
 
     fn field(&mut self, name: &str, value: &impl serde::Serialize, first: bool) -> Result<(), Stop> {
@@ -142,12 +146,17 @@ impl Sink for Json {
                 false => self.field(name, &rows.text(at), false)?,
             }
         }
-        let name = |added: &str| format!("{}{added}", self.prefix);
-        let [value, u, state, reasons] = ADDED.map(name);
-        self.field(&value, &outcome.value, false)?;
-        self.field(&u, &outcome.u, false)?;
-        self.field(&state, &outcome.state, false)?;
-        self.field(&reasons, &outcome.reasons, false)?;
+        let pair = both(outcome).map_or([None, None], |pair| pair.map(Some));
+        for (at, name) in self.added.clone().iter().enumerate() {
+            match at {
+                0 => self.field(name, &outcome.value, false)?,
+                1 => self.field(name, &outcome.u, false)?,
+                2 => self.field(name, &outcome.state, false)?,
+                3 => self.field(name, &outcome.reasons, false)?,
+                4 => self.field(name, &pair[0], false)?,
+                _ => self.field(name, &pair[1], false)?,
+            }
+        }
         Ok(self.out.write_all(b"}")?)
     }
 

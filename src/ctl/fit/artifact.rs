@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::{
     DomainSpec, Limits, Provenance, SCHEMA, Target, Transform, UncertaintySpec,
 };
-use crate::domain::transform::{compile, limits};
+use crate::domain::transform::{Compiled, compile, limits};
 use crate::domain::trust::envelope::MAX_ARTIFACT;
 use crate::runtime::clock::system_now;
 
@@ -76,6 +76,14 @@ pub fn write(path: &Path, args: &ArtifactArgs, fit: &Fit, data: &Read) -> Result
     }
     files::write_out(Some(path), text.as_bytes())?;
     Ok(remarks(path, args))
+}
+
+/// The transform of a fit as it stands, nothing said about its target.
+pub fn plain(fit: &Fit, data: &Read) -> Result<(Transform, Compiled), Failure> {
+    let transform = transform(&ArtifactArgs::default(), fit, data, system_now())?;
+    let compiled = compile(&transform)
+        .map_err(|fault| Failure::refused(format!("the fit makes no transform: {fault}")))?;
+    Ok((transform, compiled))
 }
 
 fn remarks(path: &Path, args: &ArtifactArgs) -> Vec<String> {

@@ -19,6 +19,7 @@ use artifact::ArtifactArgs;
 use how::HowArgs;
 use report::{Holdout, Report};
 
+pub use artifact::plain;
 pub use columns::{ColumnArgs, Read, read};
 
 const EXAMPLES: &str = "examples:
