@@ -42,12 +42,14 @@ impl Axis {
         Axis { label: label.to_owned(), low, high, ticks }
     }
 
-    /// An axis of times, in seconds since 1970.
+    /// An axis of times, in seconds since 1970, around a range.
     pub fn times(label: &str, range: [f64; 2], count: usize) -> Axis {
         let [low, high] = widened(range);
         let wanted = (high - low) / count.max(1) as f64;
+        let margin = 0.015 * (high - low);
+        let [low, high] = [low - margin, high + margin];
         let Some(step) = TIME_STEPS.iter().copied().find(|step| *step >= wanted) else {
-            return Axis::exactly(label, range, count);
+            return Axis::exactly(label, [low, high], count);
         };
         let ticks = multiples(low, high, step).into_iter();
         let ticks = ticks.filter_map(|at| Some(Tick { at, text: time(at, step)? })).collect();

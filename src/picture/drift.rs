@@ -32,7 +32,7 @@ impl Drift {
         let x = range(self.at.iter().copied());
         let x = match self.timed {
             true => Axis::times(&self.labels.x, x, 6),
-            false => Axis::exactly(&self.labels.x, x, 8),
+            false => Axis::around(&self.labels.x, x, 8),
         };
         let margin = left(&[&y]);
         let panel = Panel::new(margin, TOP, HEIGHT - TOP - BELOW, x, y);
@@ -78,8 +78,8 @@ impl Drift {
     fn legend(&self) -> Vec<(Mark, &'static str, String)> {
         let mut legend = vec![(Mark::Dot, "data", said("errors", self.len()))];
         legend.push((Mark::Line, "curve", format!("bias over {}", self.window.max(1))));
-        if self.limit.is_some() {
-            legend.push((Mark::Line, "limit", "limits".to_owned()));
+        if let Some(limit) = self.limit {
+            legend.push((Mark::Line, "limit", format!("limits \u{b1} {limit}")));
             let outside = (0..self.len()).filter(|at| self.is_outside(*at)).count();
             legend.push((Mark::Ring, "outside", format!("outside, n = {outside}")));
         }
