@@ -24,9 +24,10 @@ test *args:
 demo *args:
     cargo run --locked --features demo -- demo {{args}}
 
-# benchmarks
-bench *args:
-    cargo bench --locked --features demo {{args}}
+# benchmarks, and the fits against Python's libraries with the ratios
+bench:
+    cargo bench --locked --bench apply --bench decode
+    benches/peers/run
 
 # licences, sources, advisories and double versions (cargo install cargo-deny)
 deny:

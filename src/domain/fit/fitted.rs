@@ -86,6 +86,11 @@ impl Curve {
         self.chain.value(pairs.x()[at], &covariates)
     }
 
+    /// The value at `x`, for a relation without covariates; NaN with them.
+    pub fn at(&self, x: f64) -> f64 {
+        self.chain.value(x, &[])
+    }
+
     /// The values at all pairs.
     pub fn values(&self, pairs: &Pairs) -> Vec<f64> {
         (0..pairs.len()).map(|at| self.value(pairs, at)).collect()

@@ -3,6 +3,7 @@
 use super::error::FitError;
 use super::fitted::Fit;
 use super::pairs::Pairs;
+use super::validation::Validation;
 
 /// Largest degree of a polynomial.
 pub const MAX_DEGREE: usize = 15;
@@ -54,6 +55,81 @@ pub enum Method {
     VennAbers,
 }
 
+/// The methods that have no number in their name.
+const PLAIN: [(&str, Method); 17] = [
+    ("offset", Method::Offset),
+    ("affine", Method::Affine),
+    ("pchip", Method::Pchip),
+    ("isotonic", Method::Isotonic),
+    ("multilinear", Method::Multilinear),
+    ("deming", Method::Deming),
+    ("york", Method::York),
+    ("theil-sen", Method::TheilSen),
+    ("huber", Method::Huber),
+    ("exponential", Method::Exponential),
+    ("saturation", Method::Saturation),
+    ("power", Method::Power),
+    ("logistic", Method::Logistic),
+    ("platt", Method::Platt),
+    ("temperature", Method::Temperature),
+    ("beta", Method::Beta),
+    ("venn-abers", Method::VennAbers),
+];
+
+impl Method {
+    /// Reads a method's name. Fails with the names there are, or with the range of its number.
+    pub fn parse(text: &str) -> Result<Method, FitError> {
+        if let Some((_, method)) = PLAIN.iter().find(|(name, _)| *name == text) {
+            return Ok(*method);
+        }
+        let (name, argument) = text.split_once(':').unwrap_or((text, ""));
+        match name {
+            "polynomial" => Ok(Method::Polynomial(number(text, argument, 1, MAX_DEGREE)?)),
+            "piecewise" => Ok(Method::Piecewise(number(text, argument, 1, MAX_PIECES)?)),
+            "histogram" => Ok(Method::Histogram(number(text, argument, 1, MAX_PIECES)?)),
+            "rational" => {
+                let (above, below) = argument.split_once('/').unwrap_or((argument, ""));
+                let degrees = (number(text, above, 0, MAX_RATIONAL)?, number(text, below, 1, MAX_RATIONAL)?);
+                Ok(Method::Rational(degrees.0, degrees.1))
+            }
+            _ => Err(unknown(text)),
+        }
+    }
+
+    /// Whether its outcome is a probability, and its reference a label of 0 or 1.
+    pub fn is_probability(self) -> bool {
+        matches!(
+            self,
+            Method::Platt | Method::Temperature | Method::Beta | Method::Histogram(_) | Method::VennAbers
+        )
+    }
+}
+
+/// Most pieces of a line, and most bins.
+const MAX_PIECES: usize = 1000;
+/// Largest degree above and below the line of a rational function.
+const MAX_RATIONAL: usize = 7;
+
+fn unknown(text: &str) -> FitError {
+    let names: Vec<_> = PLAIN.iter().map(|(name, _)| *name).collect();
+    FitError::Unsupported(format!(
+        "no method `{}`: take one of {}, polynomial:N, piecewise:N, histogram:N, rational:M/N",
+        text.chars().take(40).collect::<String>(),
+        names.join(", ")
+    ))
+}
+
+fn number(method: &str, text: &str, least: usize, most: usize) -> Result<usize, FitError> {
+    match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(FitError::Unsupported(format!(
+            "method `{}`: expected a number from {least} to {most}, found `{}`",
+            method.chars().take(40).collect::<String>(),
+            text.chars().take(20).collect::<String>()
+        ))),
+    }
+}
+
 impl std::fmt::Display for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -61,23 +137,7 @@ impl std::fmt::Display for Method {
             Method::Piecewise(n) => write!(f, "piecewise:{n}"),
             Method::Rational(m, n) => write!(f, "rational:{m}/{n}"),
             Method::Histogram(n) => write!(f, "histogram:{n}"),
-            Method::Offset => f.write_str("offset"),
-            Method::Affine => f.write_str("affine"),
-            Method::Pchip => f.write_str("pchip"),
-            Method::Isotonic => f.write_str("isotonic"),
-            Method::Multilinear => f.write_str("multilinear"),
-            Method::Deming => f.write_str("deming"),
-            Method::York => f.write_str("york"),
-            Method::TheilSen => f.write_str("theil-sen"),
-            Method::Huber => f.write_str("huber"),
-            Method::Exponential => f.write_str("exponential"),
-            Method::Saturation => f.write_str("saturation"),
-            Method::Power => f.write_str("power"),
-            Method::Logistic => f.write_str("logistic"),
-            Method::Platt => f.write_str("platt"),
-            Method::Temperature => f.write_str("temperature"),
-            Method::Beta => f.write_str("beta"),
-            Method::VennAbers => f.write_str("venn-abers"),
+            _ => f.write_str(PLAIN.iter().find(|(_, method)| method == self).map_or("", |(name, _)| name)),
         }
     }
 }
@@ -123,6 +183,8 @@ pub struct Options {
     pub equal_mass: bool,
     /// Bins and blocks with fewer pairs are merged with their neighbours.
     pub min_count: usize,
+    /// How unseen pairs are set apart.
+    pub validation: Validation,
     /// Of every resampling.
     pub seed: u64,
 }
@@ -137,6 +199,7 @@ impl Default for Options {
             start: None,
             equal_mass: false,
             min_count: 1,
+            validation: Validation::default(),
             seed: 1,
         }
     }
@@ -146,4 +209,40 @@ impl Default for Options {
 pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     let _ = (pairs, options);
     Err(FitError::Unsupported(format!("{method} is not available yet")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back() {
+        for name in PLAIN.map(|(name, _)| name).into_iter().chain([
+            "polynomial:1",
+            "polynomial:15",
+            "piecewise:8",
+            "rational:0/1",
+            "rational:3/2",
+            "histogram:10",
+        ]) {
+            assert_eq!(Method::parse(name).unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn what_is_no_method_is_told_what_would_be() {
+        for (name, wanted) in [
+            ("cubic", "polynomial:N"),
+            ("", "affine"),
+            ("polynomial", "from 1 to 15"),
+            ("polynomial:16", "from 1 to 15"),
+            ("polynomial:-1", "from 1 to 15"),
+            ("rational:2", "from 1 to 7"),
+            ("rational:2/0", "from 1 to 7"),
+            ("affine:2", "no method `affine:2`"),
+        ] {
+            let message = Method::parse(name).unwrap_err().to_string();
+            assert!(message.contains(wanted), "{name}: {message}");
+        }
+    }
 }

@@ -2,3 +2,6 @@
 
 pub mod budget;
 pub mod covariance;
+pub mod coverage;
+pub mod decision;
+pub mod distribution;
