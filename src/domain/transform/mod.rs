@@ -27,5 +27,5 @@ pub mod table;
 mod testing;
 pub mod unit;
 
-pub use compiled::{Compiled, Covariate, Input, Output, compile};
+pub use compiled::{Compiled, Components, Covariate, Expanded, Input, Output, compile};
 pub use stage::MAX_COVARIATES;
