@@ -6,10 +6,12 @@
 
 mod error;
 mod fitted;
+pub mod linear;
 pub mod method;
 mod pairs;
 pub mod select;
 pub mod statistics;
+mod sums;
 pub mod validation;
 
 pub use error::FitError;

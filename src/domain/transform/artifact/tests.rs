@@ -120,7 +120,7 @@ fn stage() -> impl Strategy<Value = StageSpec> {
             StageSpec::Affine(AffineSpec { offset, gain, covariance })
         }),
         (numbers(), matrix()).prop_map(|(coefficients, covariance)| {
-            StageSpec::Polynomial(PolynomialSpec { coefficients, covariance })
+            StageSpec::Polynomial(PolynomialSpec { coefficients, center: 0.0, scale: 1.0, covariance })
         }),
         (numbers(), numbers()).prop_map(|(x, y)| StageSpec::Table(TableSpec { x, y })),
         (".{0,8}", ".{0,8}", gas(), gas(), gas()).prop_map(
