@@ -10,6 +10,7 @@ mod error;
 mod fitted;
 pub mod huber;
 mod line;
+pub mod linear;
 pub mod method;
 mod pairs;
 pub mod pchip;
@@ -20,6 +21,7 @@ pub mod statistics;
 #[cfg(test)]
 mod straight_lines;
 pub mod theil_sen;
+mod sums;
 pub mod validation;
 pub mod york;
 
