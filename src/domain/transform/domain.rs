@@ -101,6 +101,12 @@ impl Domain {
         self.input.map(|range| [range.low, range.high])
     }
 
+    /// The range of the covariate that plays `role`, if one is stated.
+    pub(super) fn covariate(&self, role: &str) -> Option<[f64; 2]> {
+        let place = self.roles.iter().position(|name| name == role)?;
+        self.covariates.get(place).map(|range| [range.low, range.high])
+    }
+
     /// Whether values outside are replaced by the nearest inside.
     #[inline(always)]
     pub(super) fn holds(&self) -> bool {
