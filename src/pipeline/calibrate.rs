@@ -134,6 +134,7 @@ impl Calibrator {
             raw: sample.raw,
             value: None,
             u: None,
+            p0_p1: None,
             unit: slot.active.as_ref().map_or(&slot.sensor.unit, |active| &active.unit).clone(),
             state: State::Valid,
             reasons: Reasons::NONE,
