@@ -10,6 +10,6 @@ impl Compiled {
 
     /// The lowest and the highest value of the covariate that plays `role`, if the domain states them.
     pub fn covariate_bounds(&self, role: &str) -> Option<[f64; 2]> {
-        self.domain.covariate(role)
+        self.domain.covariate(self.domain.roles.iter().position(|name| name == role)?)
     }
 }

@@ -101,9 +101,8 @@ impl Domain {
         self.input.map(|range| [range.low, range.high])
     }
 
-    /// The range of the covariate that plays `role`, if one is stated.
-    pub(super) fn covariate(&self, role: &str) -> Option<[f64; 2]> {
-        let place = self.roles.iter().position(|name| name == role)?;
+    /// The range of the covariate at `place`, if one is stated.
+    pub(super) fn covariate(&self, place: usize) -> Option<[f64; 2]> {
         self.covariates.get(place).map(|range| [range.low, range.high])
     }
 

@@ -3,16 +3,26 @@
 pub mod affine;
 pub mod artifact;
 mod bounds;
+pub mod callendar_van_dusen;
 pub mod chain;
 mod check;
 mod compiled;
 mod content;
+pub mod covariate_polynomial;
+pub mod covariate_table;
 mod domain;
+mod knots;
 pub mod limits;
+pub mod logarithm;
 pub mod multilinear;
+pub mod nernst;
 pub mod offset;
+pub mod operation;
+pub mod pchip;
 pub mod polynomial;
+mod root;
 pub mod stage;
+pub mod steinhart_hart;
 pub mod table;
 #[cfg(test)]
 mod testing;
