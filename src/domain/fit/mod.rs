@@ -8,6 +8,7 @@ pub mod deming;
 mod distinct;
 mod error;
 mod fitted;
+pub mod guards;
 pub mod huber;
 mod line;
 pub mod linear;

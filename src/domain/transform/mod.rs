@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod artifact;
+mod bounds;
 pub mod callendar_van_dusen;
 pub mod chain;
 mod check;
