@@ -6,6 +6,7 @@
 
 mod error;
 mod fitted;
+pub mod kalman;
 pub mod method;
 mod pairs;
 
