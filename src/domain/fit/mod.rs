@@ -12,6 +12,7 @@ pub mod guards;
 pub mod huber;
 mod line;
 pub mod linear;
+pub mod kalman;
 pub mod method;
 mod pairs;
 pub mod pchip;
