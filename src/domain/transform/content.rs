@@ -143,6 +143,11 @@ fn states_covariance(stage: &StageSpec) -> bool {
         StageSpec::Affine(spec) => spec.covariance.is_some(),
         StageSpec::Polynomial(spec) => spec.covariance.is_some(),
         StageSpec::Multilinear(spec) => spec.covariance.is_some(),
+        StageSpec::Rational(spec) => spec.covariance.is_some(),
+        StageSpec::Exponential(spec) => spec.covariance.is_some(),
+        StageSpec::Saturation(spec) => spec.covariance.is_some(),
+        StageSpec::Power(spec) => spec.covariance.is_some(),
+        StageSpec::Logistic(spec) => spec.covariance.is_some(),
         StageSpec::Table(_) | StageSpec::Unit(_) => false,
     }
 }

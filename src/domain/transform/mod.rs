@@ -6,11 +6,18 @@ pub mod chain;
 mod check;
 mod compiled;
 mod content;
+#[cfg(test)]
+mod curves;
 mod domain;
+pub mod exponential;
 pub mod limits;
+pub mod logistic;
 pub mod multilinear;
 pub mod offset;
 pub mod polynomial;
+pub mod power;
+pub mod rational;
+pub mod saturation;
 pub mod stage;
 pub mod table;
 #[cfg(test)]

@@ -6,9 +6,14 @@ use serde_json::Value;
 use super::affine::{self, Affine, AffineSpec};
 use super::artifact::{ContentError, ContentErrorKind};
 use super::check::invalid;
+use super::exponential::{self, Exponential, ExponentialSpec};
+use super::logistic::{self, Logistic, LogisticSpec};
 use super::multilinear::{self, Multilinear, MultilinearSpec};
 use super::offset::{self, Offset, OffsetSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
+use super::power::{self, Power, PowerSpec};
+use super::rational::{self, Rational, RationalSpec};
+use super::saturation::{self, Saturation, SaturationSpec};
 use super::table::{self, Table, TableSpec};
 use super::unit::{self, UnitSpec};
 use crate::domain::strict_json::{self, StrictError, join};
@@ -28,11 +33,22 @@ pub enum StageSpec {
     Table(TableSpec),
     /// y = a + b1 x + b2 c2 + ..., the c covariates.
     Multilinear(MultilinearSpec),
+    /// y = (b0 + b1 x + ... + bM x^M) / (1 + c1 x + ... + cN x^N).
+    Rational(RationalSpec),
+    /// y = a + b e^(c x).
+    Exponential(ExponentialSpec),
+    /// y = a (1 - e^(-b x)).
+    Saturation(SaturationSpec),
+    /// y = a x^b.
+    Power(PowerSpec),
+    /// y = a / (1 + e^(b - c x)).
+    Logistic(LogisticSpec),
     /// From one unit to another.
     Unit(UnitSpec),
 }
 
-const KINDS: &str = "offset, affine, polynomial, table, multilinear, unit";
+const KINDS: &str = "offset, affine, polynomial, table, multilinear, rational, exponential, saturation, power, logistic, \
+                     unit";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -75,6 +91,11 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "polynomial" => StageSpec::Polynomial(strict_json::from_value(&rest)?),
         "table" => StageSpec::Table(strict_json::from_value(&rest)?),
         "multilinear" => StageSpec::Multilinear(strict_json::from_value(&rest)?),
+        "rational" => StageSpec::Rational(strict_json::from_value(&rest)?),
+        "exponential" => StageSpec::Exponential(strict_json::from_value(&rest)?),
+        "saturation" => StageSpec::Saturation(strict_json::from_value(&rest)?),
+        "power" => StageSpec::Power(strict_json::from_value(&rest)?),
+        "logistic" => StageSpec::Logistic(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
         _ => return Err(Refusal::Kind(kind.chars().take(40).collect())),
     })
@@ -213,6 +234,11 @@ pub(super) enum Stage {
     Polynomial(Polynomial),
     Table(Table),
     Multilinear(Multilinear),
+    Rational(Rational),
+    Exponential(Exponential),
+    Saturation(Saturation),
+    Power(Power),
+    Logistic(Logistic),
 }
 
 impl Stage {
@@ -225,6 +251,11 @@ impl Stage {
             Stage::Polynomial(stage) => stage.at(x),
             Stage::Table(stage) => stage.at(x, around.hold),
             Stage::Multilinear(stage) => stage.at(x, around),
+            Stage::Rational(stage) => stage.at(x),
+            Stage::Exponential(stage) => stage.at(x),
+            Stage::Saturation(stage) => stage.at(x),
+            Stage::Power(stage) => stage.at(x),
+            Stage::Logistic(stage) => stage.at(x),
         }
     }
 
@@ -269,6 +300,13 @@ pub(super) fn compile(
         StageSpec::Multilinear(spec) => {
             (Stage::Multilinear(multilinear::compile(spec, path, roles)?), Known::AsStated)
         }
+        StageSpec::Rational(spec) => (Stage::Rational(rational::compile(spec, path)?), Known::AsStated),
+        StageSpec::Exponential(spec) => {
+            (Stage::Exponential(exponential::compile(spec, path)?), Known::AsStated)
+        }
+        StageSpec::Saturation(spec) => (Stage::Saturation(saturation::compile(spec, path)?), Known::AsStated),
+        StageSpec::Power(spec) => (Stage::Power(power::compile(spec, path)?), Known::AsStated),
+        StageSpec::Logistic(spec) => (Stage::Logistic(logistic::compile(spec, path)?), Known::AsStated),
         StageSpec::Unit(spec) => {
             let (stage, from, to) = unit::compile(spec, path)?;
             fits(&input, &from, &join(path, "from"))?;
