@@ -10,6 +10,7 @@ mod fitted;
 pub mod huber;
 mod line;
 pub mod method;
+pub mod nonlinear;
 mod pairs;
 pub mod select;
 pub mod slopes;
