@@ -10,10 +10,11 @@ mod error;
 mod fitted;
 pub mod guards;
 pub mod huber;
+pub mod kalman;
 mod line;
 pub mod linear;
-pub mod kalman;
 pub mod method;
+pub mod nonlinear;
 mod pairs;
 pub mod pchip;
 pub mod piecewise;
@@ -22,8 +23,8 @@ pub mod slopes;
 pub mod statistics;
 #[cfg(test)]
 mod straight_lines;
-pub mod theil_sen;
 mod sums;
+pub mod theil_sen;
 pub mod validation;
 pub mod york;
 
