@@ -7,3 +7,6 @@ pub mod covariance;
 pub mod coverage;
 pub mod distribution;
 pub mod verification;
+
+#[cfg(test)]
+mod study;

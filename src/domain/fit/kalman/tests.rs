@@ -129,6 +129,8 @@ fn refuses_what_is_no_history() {
     assert!(
         text(fit(&pairs(&days, &[2.0; 4], &y, None), Some(NOISE), None)).contains("all readings are equal")
     );
+    let exact = Noise { scatter: 0.0, ..NOISE };
+    assert!(text(fit(&pairs(&days, &x, &y, None), Some(exact), None)).contains("uncertainties"));
     let odd = Noise { gain: f64::NAN, ..NOISE };
     assert!(text(fit(&pairs(&days, &x, &y, None), Some(odd), None)).contains("gain"));
     let odd = Prior { covariance: [[1.0, 2.0], [2.0, 1.0]], ..PRIOR };
