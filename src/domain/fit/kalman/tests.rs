@@ -177,6 +177,23 @@ proptest! {
     }
 
     #[test]
+    fn any_history_gives_numbers_or_an_error(
+        rows in proptest::collection::vec((0.0..1e3f64, -1e3..1e3f64, -1e3..1e3f64), 1..30),
+        log_size in -170..170i32, still in any::<bool>(),
+    ) {
+        let size = 10f64.powi(log_size);
+        let mut days: Vec<f64> = rows.iter().map(|row| row.0).collect();
+        days.sort_by(f64::total_cmp);
+        let x: Vec<f64> = rows.iter().map(|row| if still { row.1.round().signum() } else { row.1 }).collect();
+        let y: Vec<f64> = rows.iter().map(|row| row.2 * size).collect();
+        if let Ok(found) = fit(&pairs(&days, &x, &y, None), None, None) {
+            let covariance = found.fit.covariance.unwrap();
+            prop_assert!(found.fit.parameters.iter().chain(covariance.iter().flatten()).all(|one| one.is_finite()));
+            prop_assert!(found.noise.scatter > 0.0 && found.noise.checked().is_ok());
+        }
+    }
+
+    #[test]
     fn never_nan(steps in proptest::collection::vec((any::<f64>(), any::<f64>(), any::<f64>()), 1..20)) {
         let mut filter = Kalman::new(&PRIOR, &NOISE).unwrap();
         for (days, x, y) in steps {
