@@ -179,4 +179,6 @@ mod around;
 mod expanded;
 mod inverse;
 #[cfg(test)]
+mod monte_carlo;
+#[cfg(test)]
 mod tests;
