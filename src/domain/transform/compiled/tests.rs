@@ -366,7 +366,7 @@ fn refuses_content_without_meaning_and_names_the_field() {
         (
             plain(
                 "cohorts",
-                json!([{"name": "a", "when": {"covariate": "t", "below": 1}, "pipeline": [affine()]}]),
+                json!([{"name": "a", "when": {"covariate": "t", "below": 1}, "pipeline": [{"kind": "offset", "offset": 1}]}]),
             ),
             "cohorts[0].pipeline",
         ),
