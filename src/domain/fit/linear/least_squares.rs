@@ -13,8 +13,8 @@ use super::real::Real;
 use super::twofold::Twofold;
 use crate::domain::fit::FitError;
 
-/// Up to so many pairs times squared parameters a problem counts as small: half a millisecond.
-const SMALL: usize = 20_000;
+/// Up to so many pairs times squared parameters a problem counts as small: 0.2 ms.
+const SMALL: usize = 5_000;
 /// Above this inflation doubles would leave fewer than 11 digits.
 const ILL_CONDITIONED: f64 = 1e4;
 /// Above this one, residuals in doubles would cost a digit or two.
@@ -100,7 +100,7 @@ fn residuals<R: Real>(design: &Design<'_>, parameters: &[R]) -> (Vec<f64>, Vec<T
         design.fill::<R>(from, ROWS, false, &mut block);
         let Some((rest, columns)) = block.columns.split_last_mut() else { break };
         for (column, parameter) in columns.iter().zip(parameters) {
-            rest.iter_mut().zip(column).for_each(|(r, z)| *r = *r - *z * *parameter);
+            R::add_multiple(rest, -*parameter, column);
         }
         all.extend(rest.iter().map(|r| r.value()));
         if let Some(weights) = design.weights() {

@@ -3,6 +3,7 @@
 pub mod affine;
 mod bootstrap;
 mod covariance;
+mod decile;
 mod design;
 mod hac;
 mod inverted;

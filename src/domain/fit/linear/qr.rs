@@ -37,7 +37,7 @@ impl<R: Real> Triangle<R> {
                 // the reflection of v = (top, below) has 2 / v'v = -1 / (reflected top)
                 let share = (top * *element + R::dot(below, column)) * factor;
                 *element = *element + share * top;
-                column.iter_mut().zip(&*below).for_each(|(value, v)| *value = *value + share * *v);
+                R::add_multiple(column, share, below);
             }
             row[at] = reflected;
         }
