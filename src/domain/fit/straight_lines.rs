@@ -297,3 +297,42 @@ proptest! {
         }
     }
 }
+
+/// Standard errors of the slope over the scatter of the slope, by simulation.
+fn honesty(method: Method, u: (f64, f64)) -> f64 {
+    let mut draws = Seeded::new(17);
+    let (mut slopes, mut errors) = (Vec::new(), Vec::new());
+    for _ in 0..300 {
+        let (x, y): (Vec<f64>, Vec<f64>) = (0..60)
+            .map(|at| {
+                let truth = f64::from(at) / 6.0;
+                (truth + u.0 * draws.normal(), 3.0 + 2.0 * truth + u.1 * draws.normal())
+            })
+            .unzip();
+        let pairs = pairs(&x, &y);
+        let pairs = if u.0 > 0.0 { with_u(pairs, u.0, u.1) } else { pairs };
+        let fit = method(&pairs).unwrap();
+        slopes.push(fit.parameters[1]);
+        errors.push(fit.standard_errors().unwrap()[1]);
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let centre = mean(&slopes);
+    let scatter = mean(&slopes.iter().map(|s| (s - centre).powi(2)).collect::<Vec<_>>()).sqrt();
+    assert!((centre - 2.0).abs() < 4.0 * scatter / 300f64.sqrt(), "biased: {centre}");
+    mean(&errors) / scatter
+}
+
+#[test]
+fn standard_errors_are_the_scatter_of_the_slopes() {
+    let cases: [(Method, (f64, f64)); 4] = [
+        (|pairs| deming::fit(pairs, 4.0), (0.3, 0.6)),
+        (|pairs| york::fit(pairs, None), (0.3, 0.6)),
+        (theil_sen::fit, (0.0, 0.6)),
+        (huber::fit, (0.0, 0.6)),
+    ];
+    for (at, (method, u)) in cases.into_iter().enumerate() {
+        let ratio = honesty(method, u);
+        // 300 scatters give it to 4 %
+        assert!((0.88..1.12).contains(&ratio), "{at}: {ratio}");
+    }
+}
