@@ -246,6 +246,37 @@ proptest! {
     }
 
     #[test]
+    fn york_is_where_chi_squared_is_least(
+        points in points(),
+        u in proptest::collection::vec((-3.0..0.0f64, -3.0..0.0f64, -0.9..0.9f64), 40),
+    ) {
+        let plain = cloud(&points);
+        let n = plain.len();
+        let column = |f: fn(&(f64, f64, f64)) -> f64| u[..n].iter().map(f).collect::<Vec<f64>>();
+        let (ux, uy, r) = (column(|u| u.0.exp()), column(|u| u.1.exp()), column(|u| u.2));
+        let pairs = plain
+            .with_ux(Column::new("ux", ux.clone()))
+            .and_then(|pairs| pairs.with_uy(Column::new("uy", uy.clone())))
+            .unwrap();
+        let fit = york::fit(&pairs, Some(&r)).unwrap();
+        let chi2 = |a: f64, b: f64| -> f64 {
+            let term = |at: usize| {
+                let residual = pairs.y()[at] - a - b * pairs.x()[at];
+                let cross = 2.0 * b * r[at] * ux[at] * uy[at];
+                residual * residual / (uy[at] * uy[at] + b * b * ux[at] * ux[at] - cross)
+            };
+            (0..n).map(term).sum()
+        };
+        let (a, b) = (fit.parameters[0], fit.parameters[1]);
+        let least = chi2(a, b);
+        prop_assert!((least / fit.rss.unwrap() - 1.0).abs() < 1e-11);
+        let errors = fit.standard_errors().unwrap();
+        for (da, db) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0), (1.0, 1.0), (-1.0, 1.0)] {
+            prop_assert!(chi2(a + 1e-3 * da * errors[0], b + 1e-3 * db * errors[1]) > least);
+        }
+    }
+
+    #[test]
     fn weights_of_deming_are_replication(points in points(), seed in any::<u64>()) {
         let pairs = cloud(&points);
         let mut draws = Seeded::new(seed);
