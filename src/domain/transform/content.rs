@@ -143,6 +143,11 @@ fn states_covariance(stage: &StageSpec) -> bool {
         StageSpec::Affine(spec) => spec.covariance.is_some(),
         StageSpec::Polynomial(spec) => spec.covariance.is_some(),
         StageSpec::Multilinear(spec) => spec.covariance.is_some(),
-        StageSpec::Table(_) | StageSpec::Unit(_) => false,
+        StageSpec::Platt(spec) => spec.covariance.is_some(),
+        StageSpec::Temperature(spec) => spec.variance.is_some(),
+        StageSpec::Beta(spec) => spec.covariance.is_some(),
+        StageSpec::Isotonic(spec) => spec.counts.is_some(),
+        StageSpec::Histogram(spec) => spec.counts.is_some(),
+        StageSpec::Table(_) | StageSpec::Unit(_) | StageSpec::VennAbers(_) => false,
     }
 }

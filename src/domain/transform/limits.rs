@@ -112,10 +112,14 @@ impl Compiled {
         let at = |cell: usize| low + (high - low) * (cell as f64 / CELLS as f64);
         let mut places: Vec<f64> = (0..CELLS).map(at).chain([high]).collect();
         for (place, stage) in self.stages.iter().enumerate() {
-            if let Stage::Table(table) = stage {
-                let knots: Vec<f64> = table.knots().collect();
-                self.add_corners(place, &knots, &mut places)?;
-            }
+            let knots: Vec<f64> = match stage {
+                Stage::Table(table) => table.knots().collect(),
+                Stage::Isotonic(stage) => stage.knots().collect(),
+                Stage::Histogram(stage) => stage.knots().collect(),
+                Stage::VennAbers(stage) => stage.knots().collect(),
+                _ => continue,
+            };
+            self.add_corners(place, &knots, &mut places)?;
         }
         Some(places)
     }

@@ -5,12 +5,18 @@ use serde_json::Value;
 
 use super::affine::{self, Affine, AffineSpec};
 use super::artifact::{ContentError, ContentErrorKind};
+use super::beta::{self, Beta, BetaSpec};
 use super::check::invalid;
+use super::histogram::{self, Histogram, HistogramSpec};
+use super::isotonic::{self, Isotonic, IsotonicSpec};
 use super::multilinear::{self, Multilinear, MultilinearSpec};
 use super::offset::{self, Offset, OffsetSpec};
+use super::platt::{self, Platt, PlattSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
 use super::table::{self, Table, TableSpec};
+use super::temperature::{self, Temperature, TemperatureSpec};
 use super::unit::{self, UnitSpec};
+use super::venn_abers::{self, VennAbers, VennAbersSpec};
 use crate::domain::strict_json::{self, StrictError, join};
 use crate::domain::units::Unit;
 
@@ -30,9 +36,22 @@ pub enum StageSpec {
     Multilinear(MultilinearSpec),
     /// From one unit to another.
     Unit(UnitSpec),
+    /// p = 1 / (1 + e^(a x + b)).
+    Platt(PlattSpec),
+    /// p = softmax(z / T).
+    Temperature(TemperatureSpec),
+    /// logit p = a ln s - b ln(1 - s) + c.
+    Beta(BetaSpec),
+    /// Straight lines between the thresholds of a monotone fit.
+    Isotonic(IsotonicSpec),
+    /// Shares of events, bin by bin.
+    Histogram(HistogramSpec),
+    /// p1 / (1 - p0 + p1), p0 and p1 by steps.
+    VennAbers(VennAbersSpec),
 }
 
-const KINDS: &str = "offset, affine, polynomial, table, multilinear, unit";
+const KINDS: &str = "offset, affine, polynomial, table, multilinear, unit, \
+                     platt, temperature, beta, isotonic, histogram, venn_abers";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -76,6 +95,12 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "table" => StageSpec::Table(strict_json::from_value(&rest)?),
         "multilinear" => StageSpec::Multilinear(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
+        "platt" => StageSpec::Platt(strict_json::from_value(&rest)?),
+        "temperature" => StageSpec::Temperature(strict_json::from_value(&rest)?),
+        "beta" => StageSpec::Beta(strict_json::from_value(&rest)?),
+        "isotonic" => StageSpec::Isotonic(strict_json::from_value(&rest)?),
+        "histogram" => StageSpec::Histogram(strict_json::from_value(&rest)?),
+        "venn_abers" => StageSpec::VennAbers(strict_json::from_value(&rest)?),
         _ => return Err(Refusal::Kind(kind.chars().take(40).collect())),
     })
 }
@@ -181,6 +206,12 @@ pub(super) enum Stage {
     Polynomial(Polynomial),
     Table(Table),
     Multilinear(Multilinear),
+    Platt(Platt),
+    Temperature(Temperature),
+    Beta(Beta),
+    Isotonic(Isotonic),
+    Histogram(Histogram),
+    VennAbers(VennAbers),
 }
 
 impl Stage {
@@ -193,6 +224,12 @@ impl Stage {
             Stage::Polynomial(stage) => stage.at(x),
             Stage::Table(stage) => stage.at(x, around.hold),
             Stage::Multilinear(stage) => stage.at(x, around.covariates),
+            Stage::Platt(stage) => stage.at(x),
+            Stage::Temperature(stage) => stage.at(x, around.covariates),
+            Stage::Beta(stage) => stage.at(x),
+            Stage::Isotonic(stage) => stage.at(x),
+            Stage::Histogram(stage) => stage.at(x),
+            Stage::VennAbers(stage) => stage.at(x),
         }
     }
 
@@ -241,6 +278,14 @@ pub(super) fn compile(
             fits(&input, &from, &join(path, "from"))?;
             (Stage::Affine(stage), Known::Exactly(to))
         }
+        StageSpec::Platt(spec) => (Stage::Platt(platt::compile(spec, path)?), Known::AsStated),
+        StageSpec::Temperature(spec) => {
+            (Stage::Temperature(temperature::compile(spec, path, roles)?), Known::AsStated)
+        }
+        StageSpec::Beta(spec) => (Stage::Beta(beta::compile(spec, path)?), Known::AsStated),
+        StageSpec::Isotonic(spec) => (Stage::Isotonic(isotonic::compile(spec, path)?), Known::AsStated),
+        StageSpec::Histogram(spec) => (Stage::Histogram(histogram::compile(spec, path)?), Known::AsStated),
+        StageSpec::VennAbers(spec) => (Stage::VennAbers(venn_abers::compile(spec, path)?), Known::AsStated),
     })
 }
 
