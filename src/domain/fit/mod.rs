@@ -8,6 +8,7 @@ mod error;
 mod fitted;
 pub mod method;
 mod pairs;
+pub mod probability;
 pub mod select;
 pub mod statistics;
 pub mod validation;
