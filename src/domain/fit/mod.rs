@@ -4,14 +4,22 @@
 //! column and remedy. A `Fit` carries the stages of a transform, so that what was fitted is
 //! evaluated by the code that will run.
 
+pub mod deming;
 mod error;
 mod fitted;
+pub mod huber;
+mod line;
 pub mod method;
 mod pairs;
 pub mod probability;
 pub mod select;
+pub mod slopes;
 pub mod statistics;
+#[cfg(test)]
+mod straight_lines;
+pub mod theil_sen;
 pub mod validation;
+pub mod york;
 
 pub use error::FitError;
 pub use fitted::{Curve, Fit, Table};

@@ -2,7 +2,7 @@
 
 use super::artifact::{ContentError, Limits, Transform};
 use super::domain::{Domain, Excess};
-use super::stage::{Around, MAX_COVARIATES, Point, Roles, Stage};
+use super::stage::{Around, Point, Roles, Stage};
 use super::{content, stage};
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::uncertainty::budget::{Budget, Contribution};
@@ -15,10 +15,19 @@ pub struct Input<'a> {
     pub raw: f64,
     /// Its standard uncertainty, in the input unit, if it is known.
     pub u_raw: Option<f64>,
-    /// The covariates' calibrated values, in the order of [`Compiled::covariates`].
-    pub covariates: &'a [Option<f64>],
+    /// The covariates, in the order of [`Compiled::covariates`].
+    pub covariates: &'a [Option<Covariate>],
     /// Days since the calibration was last confirmed by a reference.
     pub age_days: f64,
+}
+
+/// What is known of a covariate beside a reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Covariate {
+    /// Its calibrated value, in its own unit.
+    pub value: f64,
+    /// Its standard uncertainty, in its own unit, if it is known; counts as 0 if not.
+    pub u: Option<f64>,
 }
 
 /// A calibrated value and what it is worth.
@@ -40,6 +49,8 @@ pub struct Compiled {
     pub(super) stages: Box<[Stage]>,
     pub(super) domain: Domain,
     roles: Box<[String]>,
+    /// A bit for each covariate without which the stages have no value.
+    pub(super) needed: u16,
     pub(super) limits: Limits,
     budget: Budget,
     input_unit: Unit,
@@ -66,6 +77,7 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
     Ok(Compiled {
         stages: stages.into(),
         domain,
+        needed: roles.take_needed(),
         roles: roles.into_names(),
         limits: transform.limits.clone(),
         budget: content::budget(transform),
@@ -92,17 +104,31 @@ impl Compiled {
 
     /// Calibrates one reading. Allocates nothing.
     ///
-    /// A raw value that is not finite, and a result that overflows, give no value.
+    /// A raw value that is not finite, a result that overflows, and a covariate that a stage needs
+    /// and that is missing, give no value.
     pub fn apply(&self, input: &Input<'_>) -> Output {
         let mut excess = Excess::default();
         let entered = self.domain.enter(input.raw, &mut excess);
         self.domain.look_around(input.covariates, &mut excess);
-        let mut covariates = [f64::NAN; MAX_COVARIATES];
-        for (place, value) in covariates.iter_mut().zip(input.covariates) {
-            *place = value.unwrap_or(f64::NAN);
+        if self.needed != 0 {
+            return self.apply_around(entered, input, excess);
         }
-        let point = self.run(entered, input.raw - entered, &covariates);
-        let u = self.uncertainty(&point, input);
+        let point = self.run(entered, input.raw - entered, &[]);
+        self.finish(&point, input, excess)
+    }
+
+    #[inline(never)]
+    fn apply_around(&self, entered: f64, input: &Input<'_>, excess: Excess) -> Output {
+        match self.run_around(entered, input.raw - entered, input.covariates) {
+            Some(point) => self.finish(&point, input, excess),
+            None => no_value(ReasonCode::CovariateMissing),
+        }
+    }
+
+    /// What is known of a value that came out of the stages.
+    #[inline(always)]
+    fn finish(&self, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
+        let u = self.uncertainty(point, input);
         excess.outside |= point.outside;
         excess.square += point.excess;
         self.domain.leave(point.value, u, &mut excess);
@@ -114,7 +140,7 @@ impl Compiled {
         };
         // the point too: clamping could make a number of what is none
         let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
-        if finite { out } else { overflow() }
+        if finite { out } else { no_value(ReasonCode::OutOfDomain) }
     }
 
     /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
@@ -138,10 +164,10 @@ impl Compiled {
 }
 
 #[cold]
-fn overflow() -> Output {
-    let reasons = Reasons::of(ReasonCode::OutOfDomain);
-    Output { value: None, u: None, state: State::Invalid, reasons }
+fn no_value(reason: ReasonCode) -> Output {
+    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason) }
 }
 
+mod around;
 #[cfg(test)]
 mod tests;

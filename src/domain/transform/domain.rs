@@ -2,6 +2,7 @@
 
 use super::artifact::{ContentError, DomainSpec, Outside};
 use super::check;
+use super::compiled::Covariate;
 use super::stage::MAX_COVARIATES;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 
@@ -116,12 +117,21 @@ impl Domain {
 
     /// Looks at the covariates; one that is absent or not a number is missing.
     #[inline(always)]
-    pub(super) fn look_around(&self, covariates: &[Option<f64>], excess: &mut Excess) {
+    pub(super) fn look_around(&self, covariates: &[Option<Covariate>], excess: &mut Excess) {
         for (at, range) in self.covariates.iter().enumerate() {
             match covariates.get(at).copied().flatten() {
-                Some(value) if !value.is_nan() => excess.add(range.distance(value)),
+                Some(Covariate { value, .. }) if !value.is_nan() => excess.add(range.distance(value)),
                 _ => excess.missing = true,
             }
+        }
+    }
+
+    /// The value to compute with, in place of the covariate `value` at `place`.
+    #[inline(always)]
+    pub(super) fn enter_covariate(&self, place: usize, value: f64) -> f64 {
+        match self.covariates.get(place) {
+            Some(range) if self.holds() => range.clamp(value),
+            _ => value,
         }
     }
 

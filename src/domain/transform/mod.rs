@@ -17,7 +17,7 @@ pub mod platt;
 pub mod polynomial;
 mod sigmoid;
 pub mod stage;
-mod steps;
+pub mod steps;
 pub mod table;
 pub mod temperature;
 #[cfg(test)]
@@ -25,4 +25,5 @@ mod testing;
 pub mod unit;
 pub mod venn_abers;
 
-pub use compiled::{Compiled, Input, Output, compile};
+pub use compiled::{Compiled, Covariate, Input, Output, compile};
+pub use stage::MAX_COVARIATES;

@@ -129,6 +129,18 @@ impl Point {
     pub(super) fn start(x: f64, moved: f64) -> Point {
         Point { value: x, sensitivity: 1.0, variance: moved * moved, outside: false, excess: 0.0 }
     }
+
+    /// The value one stage further: what the stage makes of it is `local`.
+    #[inline(always)]
+    pub(super) fn through(self, local: Local) -> Point {
+        Point {
+            value: local.value,
+            sensitivity: local.slope * self.sensitivity,
+            variance: local.slope * local.slope * self.variance + local.variance,
+            outside: self.outside || local.excess > 0.0,
+            excess: self.excess + local.excess,
+        }
+    }
 }
 
 /// What a stage makes of one value.
@@ -162,19 +174,32 @@ pub(super) struct Around<'a> {
     pub hold: bool,
 }
 
+impl Around<'_> {
+    /// The value of the covariate at `place`; NaN where it is missing.
+    #[inline(always)]
+    pub(super) fn covariate(&self, place: usize) -> f64 {
+        self.covariates.get(place).copied().unwrap_or(f64::NAN)
+    }
+}
+
 /// The covariates that a transform looks at.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Roles {
     names: Vec<String>,
+    /// A bit for each place that a stage looks at.
+    needed: u16,
 }
 
+/// The derivatives of a value with respect to the covariates, by their places.
+pub(super) type Gradient = [f64; MAX_COVARIATES];
+
 /// Most covariates: each is looked at for every reading.
-pub(super) const MAX_COVARIATES: usize = 16;
+pub const MAX_COVARIATES: usize = 16;
 
 impl Roles {
     /// The roles that the domain bounds come first.
     pub(super) fn starting_with(names: &[String]) -> Roles {
-        Roles { names: names.to_vec() }
+        Roles { names: names.to_vec(), needed: 0 }
     }
 
     /// The place of the covariate that plays `role`, which is said in `field` at `path`.
@@ -182,14 +207,21 @@ impl Roles {
         if role.trim().is_empty() {
             return Err(invalid(path, field, "name the covariate's role"));
         }
-        if let Some(place) = self.names.iter().position(|name| name == role) {
-            return Ok(place);
-        }
-        if self.names.len() == MAX_COVARIATES {
+        let known = self.names.iter().position(|name| name == role);
+        let place = known.unwrap_or(self.names.len());
+        if place >= MAX_COVARIATES {
             return Err(invalid(path, field, &format!("at most {MAX_COVARIATES} covariates")));
         }
-        self.names.push(role.to_owned());
-        Ok(self.names.len() - 1)
+        if known.is_none() {
+            self.names.push(role.to_owned());
+        }
+        self.needed |= 1 << place;
+        Ok(place)
+    }
+
+    /// The places that stages looked at since this was asked last, a bit for each.
+    pub(super) fn take_needed(&mut self) -> u16 {
+        std::mem::take(&mut self.needed)
     }
 
     /// The roles, in the order of their places.
@@ -223,9 +255,9 @@ impl Stage {
             Stage::Affine(stage) => stage.at(x),
             Stage::Polynomial(stage) => stage.at(x),
             Stage::Table(stage) => stage.at(x, around.hold),
-            Stage::Multilinear(stage) => stage.at(x, around.covariates),
+            Stage::Multilinear(stage) => stage.at(x, around),
             Stage::Platt(stage) => stage.at(x),
-            Stage::Temperature(stage) => stage.at(x, around.covariates),
+            Stage::Temperature(stage) => stage.at(x, around),
             Stage::Beta(stage) => stage.at(x),
             Stage::Isotonic(stage) => stage.at(x),
             Stage::Histogram(stage) => stage.at(x),
@@ -233,17 +265,19 @@ impl Stage {
         }
     }
 
+    /// Adds what the stage's output at `x` owes to each covariate to `gradient`: dy/dc, by place.
+    pub(super) fn lean(&self, x: f64, around: &Around<'_>, gradient: &mut Gradient) {
+        match self {
+            Stage::Multilinear(stage) => stage.lean(gradient),
+            Stage::Temperature(stage) => stage.lean(x, around, gradient),
+            _ => {}
+        }
+    }
+
     /// Takes a value one stage further.
     #[inline(always)]
     pub(super) fn apply(&self, point: Point, around: &Around<'_>) -> Point {
-        let local = self.at(point.value, around);
-        Point {
-            value: local.value,
-            sensitivity: local.slope * point.sensitivity,
-            variance: local.slope * local.slope * point.variance + local.variance,
-            outside: point.outside || local.excess > 0.0,
-            excess: point.excess + local.excess,
-        }
+        point.through(self.at(point.value, around))
     }
 }
 

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
-use super::check::{not_negative, positive};
+use super::check::{invalid, not_negative, positive};
 use super::sigmoid::sigmoid;
-use super::stage::{Local, Roles};
+use super::stage::{Around, Gradient, Local, Roles};
 
 /// The stage as written in an artifact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,17 +39,31 @@ impl Temperature {
     /// dp/dx = p (1 - p) / T; dp/dT = -p (1 - p) (x - z) / T^2, z the mean of the other logits by
     /// their probabilities.
     #[inline(always)]
-    pub(super) fn at(&self, x: f64, covariates: &[f64]) -> Local {
-        let (t, other) =
-            if self.places.is_empty() { (x * self.sharpness, 0.0) } else { self.odds(x, covariates) };
+    pub(super) fn at(&self, x: f64, around: &Around<'_>) -> Local {
+        let (t, other) = match self.places.is_empty() {
+            true => (x * self.sharpness, 0.0),
+            false => self.others(around).against(x, self.sharpness),
+        };
         let (p, w) = sigmoid(t);
         let by_temperature = w * self.sharpness * (self.sharpness * (x - other));
         Local::inside(p, w * self.sharpness, by_temperature * by_temperature * self.variance)
     }
 
-    /// The logit of x's class against all others, and the mean of their logits by probability.
-    fn odds(&self, x: f64, covariates: &[f64]) -> (f64, f64) {
-        let logits = || self.places.iter().map(|place| covariates[*place]);
+    /// dp/dz_j = -p (1 - p) q_j / T, q_j the share of class j in what the other classes have.
+    pub(super) fn lean(&self, x: f64, around: &Around<'_>, gradient: &mut Gradient) {
+        if self.places.is_empty() {
+            return;
+        }
+        let others = self.others(around);
+        let (_, w) = sigmoid(others.against(x, self.sharpness).0);
+        for place in &self.places {
+            let share = ((around.covariate(*place) - others.top) * self.sharpness).exp() / others.sum;
+            gradient[*place] -= w * self.sharpness * share;
+        }
+    }
+
+    fn others(&self, around: &Around<'_>) -> Others {
+        let logits = || self.places.iter().map(|place| around.covariate(*place));
         // max() would pass over a missing one
         let top = logits().fold(f64::NEG_INFINITY, |top, z| if z <= top { top } else { z });
         let (mut sum, mut first) = (0.0, 0.0);
@@ -58,7 +72,23 @@ impl Temperature {
             sum += e;
             first += e * (z - top);
         }
-        ((x - top) * self.sharpness - f64::ln(sum), top + first / sum)
+        Others { top, sum, mean: top + first / sum }
+    }
+}
+
+/// The logits of the other classes together.
+struct Others {
+    top: f64,
+    /// Of e^((z - top) / T).
+    sum: f64,
+    /// By probability.
+    mean: f64,
+}
+
+impl Others {
+    /// The logit of `x`'s class against all others, and their mean logit.
+    fn against(&self, x: f64, sharpness: f64) -> (f64, f64) {
+        ((x - self.top) * sharpness - f64::ln(self.sum), self.mean)
     }
 }
 
@@ -76,7 +106,7 @@ pub(super) fn compile(
         let field = format!("logits[{at}]");
         let place = roles.place(role, path, &field)?;
         if places.contains(&place) {
-            return Err(super::check::invalid(path, &field, "a class has one logit"));
+            return Err(invalid(path, &field, "a class has one logit"));
         }
         places.push(place);
     }

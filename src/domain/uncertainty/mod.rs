@@ -2,3 +2,5 @@
 
 pub mod budget;
 pub mod covariance;
+pub mod coverage;
+pub mod distribution;

@@ -35,11 +35,13 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
         problem.of("beta", name, too_few, separated)
     })?;
     let Some((curve, dropped)) = found else {
-        let problem = "the event is rarer where the probability is higher: exchange the labels, or give 1 - s";
+        let problem =
+            "the event is rarer where the probability is higher: exchange the labels, or give 1 - s";
         return Err(FitError::column(name, problem));
     };
     let mut fit = finish(&curve, pairs.len());
-    fit.notes.extend(dropped.map(|it| format!("{it} would be negative: it is 0, and the rest is fitted again")));
+    fit.notes
+        .extend(dropped.map(|it| format!("{it} would be negative: it is 0, and the rest is fitted again")));
     if clipped > 0 {
         fit.notes.push(format!(
             "{clipped} probabilities closer than {CLIP:.1e} to 0 or 1 are taken to be that far away"
@@ -149,7 +151,9 @@ mod tests {
     fn bad_probabilities_are_refused_by_their_line() {
         let text = |x: &[f64], y: &[f64]| fit(&pairs(x, y)).unwrap_err().to_string();
         let labels = [0.0, 1.0, 0.0, 1.0, 1.0];
-        assert!(text(&[0.1, 0.2, 1.5, 0.3, 0.4], &labels).starts_with("line 3, column `score`: expected a prob"));
+        assert!(
+            text(&[0.1, 0.2, 1.5, 0.3, 0.4], &labels).starts_with("line 3, column `score`: expected a prob")
+        );
         assert!(text(&[0.1, -0.2, 0.5, 0.3, 0.4], &labels).starts_with("line 2"));
         assert!(text(&[0.5; 5], &labels).contains("too few distinct"));
         assert!(text(&[0.4, 0.5, 0.4, 0.5, 0.5], &labels).contains("too few distinct"));

@@ -91,7 +91,9 @@ fn pool(ties: &[Tie], trend: Trend) -> Vec<Block> {
 fn thresholds(blocks: &[Block], labels: bool) -> IsotonicSpec {
     let (mut x, mut y, mut counts) = (Vec::new(), Vec::new(), Vec::new());
     for block in blocks {
-        for end in [Some(block.first), (block.last != block.first).then_some(block.last)].into_iter().flatten() {
+        for end in
+            [Some(block.first), (block.last != block.first).then_some(block.last)].into_iter().flatten()
+        {
             x.push(end);
             y.push(block.mean);
             counts.push(block.weight);

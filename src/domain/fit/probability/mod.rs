@@ -8,6 +8,6 @@ mod logistic;
 pub mod platt;
 pub mod temperature;
 #[cfg(test)]
-mod testing;
+pub(in crate::domain) mod testing;
 mod ties;
 pub mod venn_abers;

@@ -18,11 +18,17 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     let labels = Labels::read(pairs)?;
     let high = (labels.positive + 1.0) / (labels.positive + 2.0);
     let low = 1.0 / (labels.negative + 2.0);
-    let targets: Vec<f64> = labels.values.iter().map(|label| if *label == 1.0 { high } else { low }).collect();
+    let targets: Vec<f64> =
+        labels.values.iter().map(|label| if *label == 1.0 { high } else { low }).collect();
     let rows = pairs.x().iter().map(|f| [*f, 1.0]).collect();
     let found = Model { rows, targets: &targets, weights: &labels.weights }.maximum().map_err(|problem| {
         let too_few = "all scores are equal: they say nothing about the labels";
-        problem.of("platt", pairs.columns()[0].name(), too_few, "the curve is too steep for the scores' digits")
+        problem.of(
+            "platt",
+            pairs.columns()[0].name(),
+            too_few,
+            "the curve is too steep for the scores' digits",
+        )
     })?;
     let [a, b] = found.parameters.map(|it| -it);
     if a == 0.0 {
@@ -75,7 +81,7 @@ mod tests {
     fn scores_that_are_equal_or_overflow_are_refused() {
         let text = |x: &[f64]| fit(&pairs(x, &[0.0, 1.0, 0.0, 1.0])).unwrap_err().to_string();
         assert!(text(&[3.0; 4]).starts_with("column `score`: all scores are equal"));
-        assert!(text(&[f64::MAX, -f64::MAX, f64::MAX, -f64::MAX]).contains("scale them down"));
+        assert!(text(&[f64::MAX, -f64::MAX, -f64::MAX, -f64::MAX]).contains("scale them down"));
         // subnormal numbers are numbers
         let tiny = fit(&pairs(&[1e-300, 3e-300, 2e-300, 4e-300], &[0.0, 1.0, 0.0, 1.0])).unwrap();
         assert!(tiny.parameters[0] < 0.0);

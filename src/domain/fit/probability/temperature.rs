@@ -34,7 +34,11 @@ pub fn multiclass(pairs: &Pairs) -> Result<Fit, FitError> {
     let weights = pairs.given_weights().map_or_else(|| vec![1.0; pairs.len()], <[f64]>::to_vec);
     let row = |at: usize, logits: &mut Vec<f64>| logits.extend(pairs.row(at));
     let solution = Problem { classes: &classes, weights: &weights, row }.solve(pairs)?;
-    finish(pairs, solution, pairs.columns()[1..].iter().map(|column| Column::name(column).to_owned()).collect())
+    finish(
+        pairs,
+        solution,
+        pairs.columns()[1..].iter().map(|column| Column::name(column).to_owned()).collect(),
+    )
 }
 
 fn classes(pairs: &Pairs, count: usize) -> Result<Vec<usize>, FitError> {
@@ -133,7 +137,11 @@ impl<R: Fn(usize, &mut Vec<f64>)> Problem<'_, R> {
         let mut at = 1.0 / largest;
         for _ in 0..MAX_ITERATIONS {
             let (slope, curvature) = look(logits, width, self.weights, at);
-            if slope < 0.0 { low = at } else { high = at }
+            if slope < 0.0 {
+                low = at;
+            } else {
+                high = at;
+            }
             let step = -slope / curvature;
             let mut next = at + step;
             // written so that NaN is outside
@@ -181,11 +189,15 @@ mod tests {
 
     #[test]
     fn agrees_with_the_exact_solutions() {
-        for set in sets() {
+        // with 30 digits, by mpmath: the golden solution of the second set stops at 8e-11
+        let solved = [3.837_352_626_384_897_4, 19.253_476_986_429_196];
+        for (set, solved) in sets().iter().zip(solved) {
             let fit = fit(&pairs(&set.cal.score, &set.cal.label)).unwrap();
             let exact = &set.golden["temperature_binary"];
             let off = fit.parameters[0] / exact["T_exact_newton"].as_f64().unwrap() - 1.0;
-            assert!(off.abs() < 1e-13, "{}: {off:e}", set.name);
+            assert!(off.abs() < 1e-10, "{}: {off:e}", set.name);
+            let off = fit.parameters[0] / solved - 1.0;
+            assert!(off.abs() < 1e-14, "{}: {off:e}", set.name);
             let test = pairs(&set.test.score, &set.test.label);
             let off = distance(&fit.curve(&test).unwrap().values(&test), &list(&exact["pred_test"]));
             assert!(off < 1e-9, "{}: {off:e}", set.name);
@@ -199,7 +211,13 @@ mod tests {
             let z: Vec<f64> = (0..3).map(|_| 2.0 * draws.normal()).collect();
             let e: Vec<f64> = z.iter().map(|z| (z / temperature).exp()).collect();
             let drawn = draws.uniform() * e.iter().sum::<f64>();
-            labels.push(if drawn < e[0] { 0.0 } else if drawn < e[0] + e[1] { 1.0 } else { 2.0 });
+            labels.push(if drawn < e[0] {
+                0.0
+            } else if drawn < e[0] + e[1] {
+                1.0
+            } else {
+                2.0
+            });
             columns.iter_mut().zip(z).for_each(|(column, z)| column.push(z));
         }
         let columns = columns.into_iter().enumerate();
@@ -229,7 +247,10 @@ mod tests {
         assert!((one.parameters[0] / two.parameters[0] - 1.0).abs() < 1e-13);
         let covariances = (one.covariance.as_ref().unwrap()[0][0], two.covariance.as_ref().unwrap()[0][0]);
         assert!((covariances.0 / covariances.1 - 1.0).abs() < 1e-12);
-        let p = one.curve(&pairs(&set.cal.score, &set.cal.label)).unwrap().values(&pairs(&set.cal.score, &set.cal.label));
+        let p = one
+            .curve(&pairs(&set.cal.score, &set.cal.label))
+            .unwrap()
+            .values(&pairs(&set.cal.score, &set.cal.label));
         let q = two.curve(&both).unwrap().values(&both);
         assert!(p.iter().zip(&q).all(|(p, q)| (p + q - 1.0).abs() < 1e-14));
     }
@@ -243,7 +264,12 @@ mod tests {
         assert!(text(&[f64::MAX, -f64::MAX, f64::MAX], &[1.0, 0.0, 0.0]).len() > 20);
         let pairs = classes(1.0, 10);
         let bad = Pairs::new(pairs.columns().to_vec(), Column::new("class", vec![3.0; 10])).unwrap();
-        assert!(multiclass(&bad).unwrap_err().to_string().starts_with("line 1, column `class`: expected a class from 0 to 2"));
+        assert!(
+            multiclass(&bad)
+                .unwrap_err()
+                .to_string()
+                .starts_with("line 1, column `class`: expected a class from 0 to 2")
+        );
         let bad = Pairs::new(pairs.columns().to_vec(), Column::new("class", vec![1.0; 10])).unwrap();
         assert!(multiclass(&bad).unwrap_err().to_string().contains("every label is 1"));
     }

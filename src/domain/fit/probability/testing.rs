@@ -28,8 +28,11 @@ pub(in crate::domain) struct Rows {
 
 impl Rows {
     fn read(text: &str) -> Rows {
-        let rows: Vec<Vec<f64>> =
-            text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+        let rows: Vec<Vec<f64>> = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect())
+            .collect();
         let column = |at: usize| rows.iter().map(|row| row[at]).collect();
         Rows { score: column(0), prob: column(1), label: column(2) }
     }
@@ -73,5 +76,13 @@ pub(in crate::domain) fn weighted(x: &[f64], y: &[f64], weights: &[f64]) -> Pair
 pub(in crate::domain) fn distance(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-    differences.fold(0.0, |most, it| if it <= most { most } else if it.is_nan() { f64::INFINITY } else { it })
+    differences.fold(0.0, |most, it| {
+        if it <= most {
+            most
+        } else if it.is_nan() {
+            f64::INFINITY
+        } else {
+            it
+        }
+    })
 }

@@ -87,7 +87,9 @@ fn what_says_nothing_is_told_or_refused() {
     let huge = fit(&pairs(&[1.0, 2.0], &[f64::MAX, f64::MAX]), Trend::Rising).unwrap_err();
     assert!(huge.to_string().contains("scale them down"));
     let many: Vec<f64> = (0..20_000).map(f64::from).collect();
-    assert!(fit(&pairs(&many, &many), Trend::Rising).unwrap_err().to_string().contains("more than the 16384"));
+    assert!(
+        fit(&pairs(&many, &many), Trend::Rising).unwrap_err().to_string().contains("more than the 16384")
+    );
 }
 
 #[test]
@@ -125,7 +127,8 @@ proptest! {
         let down: Vec<_> = rows.iter().map(|(x, y, w)| (*x, -y, *w)).collect();
         let down = fit(&of(&down), Trend::Falling).unwrap();
         let turned: Vec<f64> = table(&down).y.iter().map(|y| -y).collect();
-        prop_assert_eq!(&turned, &table(&once).y);
+        prop_assert_eq!(&table(&down).x, &table(&once).x);
+        prop_assert!(distance(&turned, &table(&once).y) < 1e-12);
     }
 
     #[test]
@@ -148,7 +151,8 @@ proptest! {
     fn a_weight_is_as_good_as_as_many_rows_and_their_order_does_not_matter(rows in data()) {
         let one = fit(&of(&rows), Trend::Rising).unwrap();
         let reversed: Vec<_> = rows.iter().rev().copied().collect();
-        prop_assert_eq!(one.table.as_ref(), fit(&of(&reversed), Trend::Rising).unwrap().table.as_ref());
+        let turned = fit(&of(&reversed), Trend::Rising).unwrap();
+        prop_assert_eq!(table(&one), table(&turned));
         let copies = rows.iter().flat_map(|(x, y, w)| std::iter::repeat_n((*x, *y, 1.0), *w as usize));
         let copied = fit(&of(&copies.collect::<Vec<_>>()), Trend::Rising).unwrap();
         let at = of(&rows);
