@@ -5,12 +5,15 @@
 //! evaluated by the code that will run.
 
 pub mod deming;
+mod distinct;
 mod error;
 mod fitted;
 pub mod huber;
 mod line;
 pub mod method;
 mod pairs;
+pub mod pchip;
+pub mod piecewise;
 pub mod probability;
 pub mod select;
 pub mod slopes;

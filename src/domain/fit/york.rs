@@ -84,7 +84,7 @@ fn checked<'a>(pairs: &Pairs, correlation: Option<&'a [f64]>) -> Result<Option<&
         let problem = format!("has {} values, expected {}", values.len(), pairs.len());
         return Err(FitError::column("correlation", problem));
     }
-    match values.iter().position(|r| !(r.abs() < 1.0)) {
+    match values.iter().position(|r| r.abs() >= 1.0 || r.is_nan()) {
         Some(at) => {
             let problem = format!("expected a correlation between -1 and 1, found {}", values[at]);
             Err(pairs.fault(at, "correlation", problem))

@@ -3,4 +3,5 @@
 pub mod budget;
 pub mod covariance;
 pub mod coverage;
+pub mod decision;
 pub mod distribution;
