@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{covariance, finite, invalid};
-use super::sigmoid::sigmoid;
+use super::root;
+use super::sigmoid::{logit, sigmoid};
 use super::stage::Local;
 use crate::domain::uncertainty::covariance::Factor;
 
@@ -50,6 +51,15 @@ impl Beta {
         let slope = if s == x { w * (self.a / s + self.b / (1.0 - s)) } else { 0.0 };
         let gradient = [w * ln_s, -w * ln_rest, w];
         Local::inside(p, slope, self.factor.variance_along(gradient.into_iter()))
+    }
+
+    /// s, found by Newton's method: the logit rises with it.
+    pub(super) fn invert(&self, p: f64) -> Option<f64> {
+        let wanted = logit(p);
+        root::solve(CLIP, 1.0 - CLIP, |s| {
+            let (ln_s, ln_rest) = logarithms(s);
+            (self.a * ln_s - self.b * ln_rest + self.c - wanted, self.a / s + self.b / (1.0 - s))
+        })
     }
 }
 

@@ -169,5 +169,6 @@ fn no_value(reason: ReasonCode) -> Output {
 }
 
 mod around;
+mod inverse;
 #[cfg(test)]
 mod tests;

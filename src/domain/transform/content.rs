@@ -128,7 +128,7 @@ pub(super) fn budget(transform: &Transform) -> Budget {
     let stated = spec.residual_std.is_some()
         || spec.reference_systematic.is_some()
         || spec.drift.is_some()
-        || transform.pipeline.iter().any(states_covariance);
+        || transform.pipeline.iter().any(states_uncertainty);
     Budget {
         stated,
         constant: square(spec.residual_std) + square(spec.reference_systematic),
@@ -137,17 +137,25 @@ pub(super) fn budget(transform: &Transform) -> Budget {
     }
 }
 
-fn states_covariance(stage: &StageSpec) -> bool {
+fn states_uncertainty(stage: &StageSpec) -> bool {
     match stage {
         StageSpec::Offset(spec) => spec.covariance.is_some(),
         StageSpec::Affine(spec) => spec.covariance.is_some(),
         StageSpec::Polynomial(spec) => spec.covariance.is_some(),
         StageSpec::Multilinear(spec) => spec.covariance.is_some(),
+        StageSpec::SteinhartHart(spec) => spec.covariance.is_some(),
+        StageSpec::CallendarVanDusen(spec) => spec.covariance.is_some(),
+        StageSpec::CovariatePolynomial(spec) => spec.covariance.is_some(),
+        StageSpec::CovariateTable(spec) => spec.u.is_some(),
+        StageSpec::Logarithm(spec) => spec.covariance.is_some(),
+        StageSpec::Nernst(spec) => spec.covariance.is_some(),
+        StageSpec::Pchip(spec) => spec.u.is_some(),
+        StageSpec::Table(spec) => spec.u.is_some(),
         StageSpec::Platt(spec) => spec.covariance.is_some(),
         StageSpec::Temperature(spec) => spec.variance.is_some(),
         StageSpec::Beta(spec) => spec.covariance.is_some(),
         StageSpec::Isotonic(spec) => spec.counts.is_some(),
         StageSpec::Histogram(spec) => spec.counts.is_some(),
-        StageSpec::Table(_) | StageSpec::Unit(_) | StageSpec::VennAbers(_) => false,
+        StageSpec::Unit(_) | StageSpec::VennAbers(_) => false,
     }
 }

@@ -65,6 +65,16 @@ impl Isotonic {
         Local::inside(value, piece.slope, u * u)
     }
 
+    /// x, where only one has this value: not at the ends and not along a flat piece.
+    pub(super) fn invert(&self, y: f64) -> Option<f64> {
+        let mut pieces = self.pieces.iter().filter(|piece| piece.low <= y && y <= piece.high);
+        let piece = pieces.next()?;
+        if y == self.pieces[0].y || piece.slope == 0.0 || pieces.any(|piece| piece.slope == 0.0) {
+            return None;
+        }
+        Some(piece.x + (y - piece.y) / piece.slope)
+    }
+
     /// Where the slope changes.
     pub(super) fn knots(&self) -> impl Iterator<Item = f64> {
         self.pieces.iter().map(|piece| piece.x)

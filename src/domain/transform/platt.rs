@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{covariance, finite, invalid};
-use super::sigmoid::sigmoid;
+use super::sigmoid::{logit, sigmoid};
 use super::stage::Local;
 use crate::domain::uncertainty::covariance::Factor;
 
@@ -36,6 +36,11 @@ impl Platt {
         let (p, w) = sigmoid(-(self.a * x + self.b));
         // multiplied first: w is 0 where x squared would overflow
         Local::inside(p, -self.a * w, self.factor.variance_along([w * x, w].into_iter()))
+    }
+
+    /// x = -(logit p + b) / a; not finite for 0 and 1.
+    pub(super) fn invert(&self, p: f64) -> f64 {
+        -(logit(p) + self.b) / self.a
     }
 }
 

@@ -12,9 +12,23 @@ pub(super) fn sigmoid(t: f64) -> (f64, f64) {
     (if t < 0.0 { e * d } else { d }, e * d * d)
 }
 
+/// The inverse of the logistic function: ln(p / (1 - p)); not finite for what is no probability, and
+/// for 0 and 1.
+pub(super) fn logit(p: f64) -> f64 {
+    p.ln() - (-p).ln_1p()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logits_are_the_inverse() {
+        for t in [-300.0, -1.0, 0.0, 0.5, 20.0] {
+            assert!((logit(sigmoid(t).0) - t).abs() < 1e-7, "{t}");
+        }
+        assert!(!logit(1.0).is_finite() && !logit(-0.1).is_finite());
+    }
 
     #[test]
     fn is_right_at_both_ends() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{invalid, not_negative, positive};
-use super::sigmoid::sigmoid;
+use super::sigmoid::{logit, sigmoid};
 use super::stage::{Around, Gradient, Local, Roles};
 
 /// The stage as written in an artifact.
@@ -60,6 +60,16 @@ impl Temperature {
             let share = ((around.covariate(*place) - others.top) * self.sharpness).exp() / others.sum;
             gradient[*place] -= w * self.sharpness * share;
         }
+    }
+
+    /// x = T logit p, and with other classes, top + T (logit p + ln of the sum of e^((z_j - top) / T)).
+    pub(super) fn invert(&self, p: f64, around: &Around<'_>) -> f64 {
+        let t = logit(p) / self.sharpness;
+        if self.places.is_empty() {
+            return t;
+        }
+        let others = self.others(around);
+        others.top + t + f64::ln(others.sum) / self.sharpness
     }
 
     fn others(&self, around: &Around<'_>) -> Others {

@@ -9,5 +9,5 @@ pub mod threshold;
 pub use bins::{Bin, Binning};
 pub use bootstrap::{Interval, Intervals};
 pub use murphy::Murphy;
-pub use scores::{Column, Options, ProbabilityScores, ScoreError, evaluate};
+pub use scores::{Options, ProbabilityScores, evaluate};
 pub use threshold::{Costs, LeastCost, Rates};

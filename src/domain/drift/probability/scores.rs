@@ -6,6 +6,7 @@ use super::bins::{Bin, Binning, Edges};
 use super::bootstrap::{self, Intervals};
 use super::murphy::Murphy;
 use super::threshold::{Costs, LeastCost, Rates, least_cost};
+use crate::domain::fit::{FitError, Pairs};
 
 /// How to score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,57 +82,27 @@ pub struct ProbabilityScores {
     pub notes: Vec<String>,
 }
 
-/// A column of what is scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
-    /// The probabilities.
-    Predicted,
-    /// The labels.
-    Label,
-}
-
-/// Why there are no scores.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ScoreError {
-    /// One value is of no use.
-    #[error("pair {}: {problem}", at + 1)]
-    Value {
-        /// The place of the pair, counted from 0.
-        at: usize,
-        /// Its column.
-        column: Column,
-        /// What is wrong, and what would be right.
-        problem: String,
-    },
-    /// Something else: what and the remedy.
-    #[error("{0}")]
-    Unsupported(String),
-}
-
 /// Most draws of pairs in a bootstrap: a minute's work.
 const MAX_DRAWS: usize = 4_000_000_000;
 
-/// Scores predictions, probabilities, by the labels 0 and 1 of what happened.
+/// Scores predictions, the sensor's own values of the pairs, by the labels 0 and 1 of what happened, the
+/// reference values.
 ///
-/// Bins are [lo, hi), the last one closed. Fails for a prediction outside [0, 1], another label, columns
-/// of different length, no pairs, and options that mean nothing. One class missing is no error: the
-/// scores are defined, and a good season has no events.
-pub fn evaluate(
-    predicted: &[f64],
-    labels: &[f64],
-    options: &Options,
-) -> Result<ProbabilityScores, ScoreError> {
-    check(predicted, labels)?;
-    check_options(options, predicted.len())?;
+/// Bins are [lo, hi), the last one closed. Weights don't count. Fails for a prediction outside [0, 1],
+/// another label, and options that mean nothing. One class missing is no error: the scores are defined,
+/// and a good season has no events.
+pub fn evaluate(pairs: &Pairs, options: &Options) -> Result<ProbabilityScores, FitError> {
+    check(pairs)?;
+    check_options(options, pairs.len())?;
+    let (predicted, labels) = (pairs.x(), pairs.y());
     let edges =
-        Edges::new(predicted, [0.0, 1.0], options.bins, options.binning).map_err(ScoreError::Unsupported)?;
+        Edges::new(predicted, [0.0, 1.0], options.bins, options.binning).map_err(FitError::Unsupported)?;
     let (edges, merged) = match options.min_count {
         0 => (edges, 0),
         least => edges.merged(predicted, least),
     };
     let bins = edges.bins(predicted, labels);
     let (ece, mce) = calibration_errors(&bins, predicted.len());
-    let threshold = options.threshold.map(|threshold| Rates::at(threshold, predicted, labels));
     let intervals = (options.resamples > 0).then(|| {
         bootstrap::intervals(predicted, labels, &edges, options.resamples, options.level, options.seed)
     });
@@ -147,35 +118,29 @@ pub fn evaluate(
         bins,
         n: predicted.len(),
         intervals,
-        decisions: threshold,
+        decisions: options.threshold.map(|threshold| Rates::at(threshold, predicted, labels)),
         least_cost: options.costs.map(|costs| least_cost(predicted, labels, costs)),
     })
 }
 
-fn check(predicted: &[f64], labels: &[f64]) -> Result<(), ScoreError> {
-    if predicted.len() != labels.len() || predicted.is_empty() {
-        let (found, wanted) = (labels.len(), predicted.len());
-        return Err(ScoreError::Unsupported(format!(
-            "expected a label for each of at least one probability, found {wanted} probabilities and {found} labels"
-        )));
-    }
-    if let Some(at) = predicted.iter().position(|p| !(0.0..=1.0).contains(p)) {
+fn check(pairs: &Pairs) -> Result<(), FitError> {
+    if let Some(at) = pairs.x().iter().position(|p| !(0.0..=1.0).contains(p)) {
         let problem = format!(
             "expected a probability from 0 to 1, found {}: calibrate scores before they are evaluated",
-            predicted[at]
+            pairs.x()[at]
         );
-        return Err(ScoreError::Value { at, column: Column::Predicted, problem });
+        return Err(pairs.fault(at, pairs.columns()[0].name(), problem));
     }
-    if let Some(at) = labels.iter().position(|label| *label != 0.0 && *label != 1.0) {
+    if let Some(at) = pairs.y().iter().position(|label| *label != 0.0 && *label != 1.0) {
         let problem =
-            format!("expected a label, 0 or 1, found {}: correct it or leave the row out", labels[at]);
-        return Err(ScoreError::Value { at, column: Column::Label, problem });
+            format!("expected a label, 0 or 1, found {}: correct it or leave the row out", pairs.y()[at]);
+        return Err(pairs.fault(at, pairs.reference().name(), problem));
     }
     Ok(())
 }
 
-fn check_options(options: &Options, n: usize) -> Result<(), ScoreError> {
-    let refuse = |problem: &str| Err(ScoreError::Unsupported(problem.to_owned()));
+fn check_options(options: &Options, n: usize) -> Result<(), FitError> {
+    let refuse = |problem: &str| Err(FitError::Unsupported(problem.to_owned()));
     if options.resamples.saturating_mul(n) > MAX_DRAWS {
         return refuse("too many resamples for so many pairs: take at most 4e9 divided by the pairs");
     }

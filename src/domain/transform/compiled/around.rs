@@ -4,8 +4,8 @@ use super::{Compiled, Covariate};
 use crate::domain::transform::stage::{Around, Gradient, MAX_COVARIATES, Point};
 
 /// The covariates that the stages compute with, by their places.
-struct Surroundings {
-    values: [f64; MAX_COVARIATES],
+pub(super) struct Surroundings {
+    pub(super) values: [f64; MAX_COVARIATES],
     /// Variances: stated uncertainty, and what clamping moved.
     variances: [f64; MAX_COVARIATES],
 }
@@ -42,7 +42,8 @@ impl Compiled {
         (point, gradient)
     }
 
-    fn surroundings(&self, covariates: &[Option<Covariate>]) -> Option<Surroundings> {
+    /// `None` if a covariate that a stage needs is missing.
+    pub(super) fn surroundings(&self, covariates: &[Option<Covariate>]) -> Option<Surroundings> {
         let mut out = Surroundings { values: [f64::NAN; MAX_COVARIATES], variances: [0.0; MAX_COVARIATES] };
         for place in (0..self.roles.len()).filter(|place| self.needed >> place & 1 == 1) {
             let known = covariates.get(place).copied().flatten().filter(|known| !known.value.is_nan())?;
