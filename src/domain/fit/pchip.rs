@@ -5,8 +5,9 @@ use super::error::FitError;
 use super::fitted::{Fit, Table};
 use super::line::check;
 use super::pairs::Pairs;
+use crate::domain::transform::pchip::PchipSpec;
 use crate::domain::transform::stage::StageSpec;
-use crate::domain::transform::table::{MAX_POINTS, TableSpec};
+use crate::domain::transform::table::MAX_POINTS;
 
 /// Passes a curve through the points that rises only where they rise (Fritsch, Butland 1984).
 ///
@@ -37,7 +38,7 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
 }
 
 fn stage(table: &Table) -> StageSpec {
-    StageSpec::Table(TableSpec { x: table.x.clone(), y: table.y.clone() })
+    StageSpec::Pchip(PchipSpec { x: table.x.clone(), y: table.y.clone(), u: None })
 }
 
 #[cfg(test)]

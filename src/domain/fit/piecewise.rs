@@ -35,7 +35,7 @@ pub fn fit(pairs: &Pairs, pieces: usize) -> Result<Fit, FitError> {
     let weights = pairs.weights();
     let knots = knots(pairs, pieces, weights.as_deref())?;
     let table = Table { x: knots.x, y: knots.y };
-    let stage = StageSpec::Table(TableSpec { x: table.x.clone(), y: table.y.clone() });
+    let stage = StageSpec::Table(TableSpec { x: table.x.clone(), y: table.y.clone(), u: None });
     table_fit(method, pairs, weights.as_deref(), stage, table, Vec::new())
 }
 

@@ -8,6 +8,8 @@ use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::uncertainty::budget::{Budget, Contribution};
 use crate::domain::units::Unit;
 
+pub use expanded::{Components, Expanded};
+
 /// One raw reading and what is known beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Input<'a> {
@@ -53,6 +55,9 @@ pub struct Compiled {
     pub(super) needed: u16,
     pub(super) limits: Limits,
     budget: Budget,
+    /// Of the fit's residuals, in output units squared, and what they are known by.
+    residual_variance: f64,
+    degrees_of_freedom: Option<f64>,
     input_unit: Unit,
     output_unit: Unit,
 }
@@ -81,6 +86,8 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
         roles: roles.into_names(),
         limits: transform.limits.clone(),
         budget: content::budget(transform),
+        residual_variance: transform.uncertainty.residual_std.map_or(0.0, |s| s * s),
+        degrees_of_freedom: transform.uncertainty.degrees_of_freedom,
         input_unit,
         output_unit,
     })
@@ -169,6 +176,7 @@ fn no_value(reason: ReasonCode) -> Output {
 }
 
 mod around;
+mod expanded;
 mod inverse;
 #[cfg(test)]
 mod tests;

@@ -35,5 +35,5 @@ mod testing;
 pub mod unit;
 pub mod venn_abers;
 
-pub use compiled::{Compiled, Covariate, Input, Output, compile};
+pub use compiled::{Compiled, Components, Covariate, Expanded, Input, Output, compile};
 pub use stage::MAX_COVARIATES;
