@@ -177,7 +177,7 @@ impl Compiled {
     }
 
     /// The value that enters stage `place`.
-    fn run_until(&self, x: f64, place: usize, covariates: &[f64]) -> f64 {
+    pub(super) fn run_until(&self, x: f64, place: usize, covariates: &[f64]) -> f64 {
         let start = Point::start(x, 0.0);
         let around = Around { covariates, hold: self.domain.holds() };
         self.stages[..place].iter().fold(start, |point, stage| stage.apply(point, &around)).value

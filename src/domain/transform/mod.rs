@@ -3,6 +3,7 @@
 pub mod affine;
 pub mod artifact;
 pub mod beta;
+mod bounds;
 pub mod callendar_van_dusen;
 pub mod chain;
 mod check;
