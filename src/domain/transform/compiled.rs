@@ -45,6 +45,9 @@ pub struct Output {
     pub state: State,
     /// Why.
     pub reasons: Reasons,
+    /// Where the last stage is `venn_abers` and there is a value: the two probabilities that it merges,
+    /// before the domain's policy.
+    pub p0_p1: Option<[f64; 2]>,
 }
 
 /// A transform that passed every check of its content. Made by [`compile`].
@@ -120,33 +123,43 @@ impl Compiled {
         }
         let around = Around { covariates: &[], hold: self.domain.holds() };
         let point = pipeline.run(entered, input.raw - entered, &around);
-        self.finish(&point, input, excess)
+        self.finish(pipeline, &point, input, excess)
     }
 
     #[inline(never)]
     fn apply_around(&self, pipeline: &Pipeline, entered: f64, input: &Input<'_>, excess: Excess) -> Output {
         match self.run_around(pipeline, entered, input.raw - entered, input.covariates) {
-            Some(point) => self.finish(&point, input, excess),
+            Some(point) => self.finish(pipeline, &point, input, excess),
             None => no_value(ReasonCode::CovariateMissing),
         }
     }
 
     /// What is known of a value that came out of the stages.
     #[inline(always)]
-    fn finish(&self, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
+    fn finish(&self, pipeline: &Pipeline, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
         let u = self.uncertainty(point, input);
         excess.outside |= point.outside;
         excess.square += point.excess;
         self.domain.leave(point.value, u, &mut excess);
         let out = if excess.outside || excess.missing {
             let verdict = self.domain.judge(point.value, u, excess);
-            Output { value: verdict.value, u: verdict.u, state: verdict.state, reasons: verdict.reasons }
+            Output {
+                value: verdict.value,
+                u: verdict.u,
+                state: verdict.state,
+                reasons: verdict.reasons,
+                p0_p1: None,
+            }
         } else {
-            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE }
+            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE, p0_p1: None }
         };
         // the point too: clamping could make a number of what is none
         let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
-        if finite { out } else { no_value(ReasonCode::OutOfDomain) }
+        match finite {
+            true if pipeline.ends_in_two => self.with_both(pipeline, out, input),
+            true => out,
+            false => no_value(ReasonCode::OutOfDomain),
+        }
     }
 
     /// Runs the stages that belong to these covariates from `x`, which stands for a reading that lies
@@ -171,10 +184,11 @@ impl Compiled {
 
 #[cold]
 fn no_value(reason: ReasonCode) -> Output {
-    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason) }
+    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason), p0_p1: None }
 }
 
 mod around;
+mod both;
 mod expanded;
 mod inverse;
 #[cfg(test)]
