@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use calibd::domain::transform::artifact::Transform;
-use calibd::domain::transform::{Compiled, Input, compile};
+use calibd::domain::transform::{Compiled, Covariate, Input, compile};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn make(pipeline: &str) -> Compiled {
@@ -62,7 +62,7 @@ fn apply(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let raw = *places.next().unwrap_or(&0.0);
-                let covariates = [Some(20.0)];
+                let covariates = [Some(Covariate { value: 20.0, u: Some(0.5) })];
                 let input = Input { raw, u_raw: Some(0.5), covariates: &covariates, age_days: 12.5 };
                 transform.apply(black_box(&input))
             });

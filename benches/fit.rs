@@ -15,8 +15,10 @@ const PAIRS: usize = 10_000;
 /// The sensor and its covariates.
 const COLUMNS: usize = 6;
 
+type Curve = fn(f64) -> f64;
+
 /// The curves that the references follow, apart from noise: one name a family.
-const CURVES: [(&str, fn(f64) -> f64); 6] = [
+const CURVES: [(&str, Curve); 6] = [
     ("line", |x| 2.0 + 0.8 * x),
     ("cubic", |x| 1.0 + 0.5 * x + 0.02 * x * x - 0.0004 * x * x * x),
     ("exponential", |x| 3.0 + 1.5 * (0.08 * x).exp()),
@@ -125,7 +127,7 @@ fn fits(c: &mut Criterion) {
     let options = Options::default();
     for (name, pairs) in cases(&values, &scores) {
         let method = Method::parse(name).expect("the bench names methods that exist");
-        fit(method, &pairs, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
+        fit(method, &pairs, &options).expect(name);
         group.bench_function(name, |b| b.iter(|| fit(method, black_box(&pairs), &options)));
     }
     group.finish();

@@ -68,6 +68,8 @@ pub struct Reading {
     pub value: Option<f64>,
     /// Standard uncertainty of `value`, in `unit`.
     pub u: Option<f64>,
+    /// Of a probability by Venn-Abers: the two that `value` merges, lower and upper.
+    pub p0_p1: Option<[f64; 2]>,
     /// UCUM code of `value`, or of `raw` where there is no transform.
     pub unit: Arc<str>,
     /// What it is worth.

@@ -9,12 +9,10 @@ use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
 use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
-use crate::domain::transform::Input;
+use crate::domain::transform::{Covariate, Input, MAX_COVARIATES};
 
 /// A covariate's value older than this is not used, in microseconds.
 const COVARIATE_MAX_AGE: i64 = 15 * 60 * 1_000_000;
-/// Covariates of one transform, at most; more are treated as missing.
-const MAX_COVARIATES: usize = 8;
 const DAY_MICROS: f64 = 86_400e6;
 
 /// What happens at the expiry of the transform in force.
@@ -32,7 +30,21 @@ struct Slot {
     sensor: Arc<Sensor>,
     active: Option<Arc<Active>>,
     last_seq: Option<u64>,
-    latest: Option<(Timestamp, f64)>,
+    latest: Option<(Timestamp, Covariate)>,
+}
+
+impl Slot {
+    /// What the other sensors' transforms may take from this reading: its calibrated value, or the raw
+    /// one where no transform is in force.
+    fn as_covariate(&self, sample: &Sample, reading: &Reading) -> Option<Covariate> {
+        match (reading.value, reading.raw) {
+            (Some(value), _) => Some(Covariate { value, u: reading.u }),
+            (None, Some(value)) if reading.transform.is_none() => {
+                Some(Covariate { value, u: sample.u.or(self.sensor.uncertainty) })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// All sensors in the pipeline, with what is in force at each.
@@ -105,8 +117,8 @@ impl Calibrator {
         }
         let slot = &mut self.slots[index];
         slot.last_seq = Some(seq);
-        if let Some(value) = reading.value.or(reading.raw.filter(|_| reading.transform.is_none())) {
-            slot.latest = Some((sample.gateway_time, value));
+        if let Some(latest) = slot.as_covariate(sample, &reading) {
+            slot.latest = Some((sample.gateway_time, latest));
         }
         Some(reading)
     }
@@ -122,6 +134,7 @@ impl Calibrator {
             raw: sample.raw,
             value: None,
             u: None,
+            p0_p1: None,
             unit: slot.active.as_ref().map_or(&slot.sensor.unit, |active| &active.unit).clone(),
             state: State::Valid,
             reasons: Reasons::NONE,
@@ -145,12 +158,7 @@ impl Calibrator {
             *value = slot.sensor.covariates.get(role).and_then(|id| self.covariate(id, sample.gateway_time));
         }
         let age_days = moment.now.micros_since(active.issued_at).max(0) as f64 / DAY_MICROS;
-        let input = Input {
-            raw,
-            u_raw: sample.u.or(slot.sensor.uncertainty),
-            covariates: &values[..roles.len().min(MAX_COVARIATES)],
-            age_days,
-        };
+        let input = Input { raw, u_raw: sample.u.or(slot.sensor.uncertainty), covariates: &values, age_days };
         let output = active.compiled.apply(&input);
         reading.value = output.value;
         reading.u = output.u;
@@ -163,8 +171,8 @@ impl Calibrator {
         reading.transform = Some(active.reference.clone());
     }
 
-    fn covariate(&self, sensor: &Id, now: Timestamp) -> Option<f64> {
-        let (at, value) = self.slots[*self.index.get(sensor)?].latest?;
-        (now.micros_since(at).abs() <= COVARIATE_MAX_AGE).then_some(value)
+    fn covariate(&self, sensor: &Id, now: Timestamp) -> Option<Covariate> {
+        let (at, latest) = self.slots[*self.index.get(sensor)?].latest?;
+        (now.micros_since(at).abs() <= COVARIATE_MAX_AGE).then_some(latest)
     }
 }

@@ -224,6 +224,7 @@ mod tests {
             raw: None,
             value: None,
             u: None,
+            p0_p1: None,
             unit: Arc::from("1"),
             state: State::Missing,
             reasons: Reasons::NONE,

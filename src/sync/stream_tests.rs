@@ -17,6 +17,7 @@ fn reading(seq: u64) -> Reading {
         raw: Some(1.0),
         value: None,
         u: None,
+        p0_p1: None,
         unit: Arc::from("1"),
         state: State::Valid,
         reasons: Reasons::NONE,

@@ -15,6 +15,10 @@ struct Full<'a> {
     raw: Option<f64>,
     value: Option<f64>,
     u: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p0: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p1: Option<f64>,
     unit: &'a str,
     state: &'a str,
     reasons: crate::domain::quality::Reasons,
@@ -87,6 +91,8 @@ fn full(reading: &Reading) -> Full<'_> {
         raw: reading.raw,
         value: reading.value,
         u: reading.u,
+        p0: reading.p0_p1.map(|[p0, _]| p0),
+        p1: reading.p0_p1.map(|[_, p1]| p1),
         unit: &reading.unit,
         state: reading.state.as_str(),
         reasons: reading.reasons,
@@ -104,6 +110,8 @@ fn write_field(field: ReadingField, reading: &Reading, out: &mut Vec<u8>) {
         ReadingField::Raw => append(out, &reading.raw),
         ReadingField::Value => append(out, &reading.value),
         ReadingField::U => append(out, &reading.u),
+        ReadingField::P0 => append(out, &reading.p0_p1.map(|[p0, _]| p0)),
+        ReadingField::P1 => append(out, &reading.p0_p1.map(|[_, p1]| p1)),
         ReadingField::Unit => append(out, &&*reading.unit),
         ReadingField::State => append(out, &reading.state.as_str()),
         ReadingField::Reasons => append(out, &reading.reasons),
@@ -136,6 +144,7 @@ mod tests {
             raw: Some(512.25),
             value: Some(4.9812),
             u: Some(0.091),
+            p0_p1: None,
             unit: Arc::from("mg/m3"),
             state: State::Valid,
             reasons: Reasons::NONE,
@@ -168,6 +177,16 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains(r#""after":null"#) && text.contains(r#""value":null,"u":null"#), "{text}");
         assert!(text.contains(r#""reasons":["raw_only"],"transform":null"#), "{text}");
+    }
+
+    #[test]
+    fn a_probability_carries_the_two_that_it_merges() {
+        let mut merged = reading();
+        merged.p0_p1 = Some([0.4, 0.55]);
+        let mut out = Vec::new();
+        ReadingFormat::full().write(&merged, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(r#""u":0.091,"p0":0.4,"p1":0.55,"unit""#), "{text}");
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub enum ReadingField {
     Value,
     /// The standard uncertainty of the value.
     U,
+    /// The lower of the two probabilities that the value merges.
+    P0,
+    /// The upper one.
+    P1,
     /// The unit of the value.
     Unit,
     /// What the reading is worth.
@@ -31,7 +35,7 @@ pub enum ReadingField {
 
 impl ReadingField {
     /// Every field with its name.
-    pub const ALL: [(&'static str, ReadingField); 12] = [
+    pub const ALL: [(&'static str, ReadingField); 14] = [
         ("sensor", ReadingField::Sensor),
         ("seq", ReadingField::Seq),
         ("after", ReadingField::After),
@@ -40,6 +44,8 @@ impl ReadingField {
         ("raw", ReadingField::Raw),
         ("value", ReadingField::Value),
         ("u", ReadingField::U),
+        ("p0", ReadingField::P0),
+        ("p1", ReadingField::P1),
         ("unit", ReadingField::Unit),
         ("state", ReadingField::State),
         ("reasons", ReadingField::Reasons),

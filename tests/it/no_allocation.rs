@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use calibd::config::reader::read_str;
 use calibd::domain::transform::artifact::Transform;
-use calibd::domain::transform::{Input, compile};
+use calibd::domain::transform::{Covariate, Input, compile};
 use calibd::source::layout::read_layout;
 use calibd::wire::decoder::Decoder;
 
@@ -59,11 +59,15 @@ const PIPELINE: &str = r#"{"kind": "offset", "offset": 1, "covariance": [[0.1]]}
     {"kind": "affine", "offset": 0, "gain": 1.1, "covariance": [[1, 0.01], [0.01, 1]]},
     {"kind": "unit", "from": "[ppb]", "to": "[ppm]"}"#;
 
-fn transform(outside: &str) -> Transform {
+const AROUND: &str = r#"{"kind": "multilinear", "offset": 1, "gain": 1.5,
+    "terms": [{"covariate": "temperature", "gain": 0.5}],
+    "covariance": [[1, 0, 0], [0, 1e-4, 0], [0, 0, 1e-4]]}"#;
+
+fn transform(pipeline: &str, outside: &str) -> Transform {
     let text = format!(
         r#"{{"schema": 1, "id": "t", "epoch": 1, "version": 1,
             "target": {{"fleet": "f", "sensors": ["s"]}}, "quantity": "q", "input_unit": "mV",
-            "output_unit": "[ppm]", "pipeline": [{PIPELINE}],
+            "output_unit": "[ppm]", "pipeline": [{pipeline}],
             "domain": {{"input": [0, 100], "output": [0, 0.2], "covariates": {{"temperature": [0, 40]}},
                 "outside": "{outside}"}},
             "uncertainty": {{"residual_std": 0.08}},
@@ -74,17 +78,20 @@ fn transform(outside: &str) -> Transform {
 
 #[test]
 fn calibrating_a_reading_allocates_nothing() {
-    assert_ne!(allocations(|| drop(transform("flag"))), 0, "the allocator counts");
-    for outside in ["clamp", "flag", "reject", "extrapolate"] {
-        let compiled = compile(&transform(outside)).expect("compiles");
-        for raw in [50.0, -1000.0, 1e300, f64::NAN] {
-            for temperature in [Some(20.0), Some(-20.0), None] {
-                let covariates = [temperature];
-                let input = Input { raw, u_raw: Some(0.1), covariates: &covariates, age_days: 3.0 };
-                let count = allocations(|| {
-                    std::hint::black_box(compiled.apply(std::hint::black_box(&input)));
-                });
-                assert_eq!(count, 0, "{outside} {input:?}");
+    assert_ne!(allocations(|| drop(transform(PIPELINE, "flag"))), 0, "the allocator counts");
+    let around = [AROUND, PIPELINE].join(",");
+    for pipeline in [PIPELINE, &around] {
+        for outside in ["clamp", "flag", "reject", "extrapolate"] {
+            let compiled = compile(&transform(pipeline, outside)).expect("compiles");
+            for raw in [50.0, -1000.0, 1e300, f64::NAN] {
+                for temperature in [Some(20.0), Some(-20.0), None] {
+                    let covariates = [temperature.map(|value| Covariate { value, u: Some(0.5) })];
+                    let input = Input { raw, u_raw: Some(0.1), covariates: &covariates, age_days: 3.0 };
+                    let count = allocations(|| {
+                        std::hint::black_box(compiled.apply(std::hint::black_box(&input)));
+                    });
+                    assert_eq!(count, 0, "{outside} {input:?}");
+                }
             }
         }
     }

@@ -1,1 +1,3 @@
 //! How far values are from their references: scores of measurements and of probabilities.
+
+pub mod measurement;

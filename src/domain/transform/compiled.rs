@@ -1,12 +1,16 @@
 //! A transform as it runs: checked once, then applied to every reading without allocating.
 
 use super::artifact::{ContentError, Limits, Transform};
+use super::content;
 use super::domain::{Domain, Excess};
-use super::stage::{Around, MAX_COVARIATES, Point, Roles, Stage};
-use super::{content, stage};
+use super::stage::{Around, Point, Roles};
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::uncertainty::budget::{Budget, Contribution};
 use crate::domain::units::Unit;
+
+pub use expanded::{Components, Expanded};
+pub(super) use pipeline::Branch;
+use pipeline::Pipeline;
 
 /// One raw reading and what is known beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,10 +19,19 @@ pub struct Input<'a> {
     pub raw: f64,
     /// Its standard uncertainty, in the input unit, if it is known.
     pub u_raw: Option<f64>,
-    /// The covariates' calibrated values, in the order of [`Compiled::covariates`].
-    pub covariates: &'a [Option<f64>],
+    /// The covariates, in the order of [`Compiled::covariates`].
+    pub covariates: &'a [Option<Covariate>],
     /// Days since the calibration was last confirmed by a reference.
     pub age_days: f64,
+}
+
+/// What is known of a covariate beside a reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Covariate {
+    /// Its calibrated value, in its own unit.
+    pub value: f64,
+    /// Its standard uncertainty, in its own unit, if it is known; counts as 0 if not.
+    pub u: Option<f64>,
 }
 
 /// A calibrated value and what it is worth.
@@ -37,11 +50,17 @@ pub struct Output {
 /// A transform that passed every check of its content. Made by [`compile`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compiled {
-    pub(super) stages: Box<[Stage]>,
+    /// Of all readings that belong to no branch.
+    pub(super) pipeline: Pipeline,
+    /// Of the cohorts that have stages of their own.
+    pub(super) branches: Box<[Branch]>,
     pub(super) domain: Domain,
     roles: Box<[String]>,
     pub(super) limits: Limits,
     budget: Budget,
+    /// Of the fit's residuals, in output units squared, and what they are known by.
+    residual_variance: f64,
+    degrees_of_freedom: Option<f64>,
     input_unit: Unit,
     output_unit: Unit,
 }
@@ -55,20 +74,16 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
     let output_unit = super::check::unit(&transform.output_unit, "", "output_unit")?;
     let domain = Domain::compile(&transform.domain)?;
     let mut roles = Roles::starting_with(&domain.roles);
-    let mut known = stage::Known::Exactly(input_unit.clone());
-    let mut stages = Vec::with_capacity(transform.pipeline.len());
-    for (at, spec) in transform.pipeline.iter().enumerate() {
-        let (stage, unit) = stage::compile(spec, known, &format!("pipeline[{at}]"), &mut roles)?;
-        stages.push(stage);
-        known = unit;
-    }
-    stage::fits(&known, &output_unit, "output_unit")?;
+    let (pipeline, branches) = pipeline::compile(transform, (&input_unit, &output_unit), &mut roles)?;
     Ok(Compiled {
-        stages: stages.into(),
+        pipeline,
+        branches,
         domain,
         roles: roles.into_names(),
         limits: transform.limits.clone(),
         budget: content::budget(transform),
+        residual_variance: transform.uncertainty.residual_std.map_or(0.0, |s| s * s),
+        degrees_of_freedom: transform.uncertainty.degrees_of_freedom,
         input_unit,
         output_unit,
     })
@@ -92,17 +107,34 @@ impl Compiled {
 
     /// Calibrates one reading. Allocates nothing.
     ///
-    /// A raw value that is not finite, and a result that overflows, give no value.
+    /// A raw value that is not finite, a result that overflows, and a covariate that a stage needs
+    /// and that is missing, give no value.
     pub fn apply(&self, input: &Input<'_>) -> Output {
         let mut excess = Excess::default();
         let entered = self.domain.enter(input.raw, &mut excess);
         self.domain.look_around(input.covariates, &mut excess);
-        let mut covariates = [f64::NAN; MAX_COVARIATES];
-        for (place, value) in covariates.iter_mut().zip(input.covariates) {
-            *place = value.unwrap_or(f64::NAN);
+        let (pipeline, missing) = self.choose(input.covariates);
+        excess.missing |= missing;
+        if pipeline.needed != 0 {
+            return self.apply_around(pipeline, entered, input, excess);
         }
-        let point = self.run(entered, input.raw - entered, &covariates);
-        let u = self.uncertainty(&point, input);
+        let around = Around { covariates: &[], hold: self.domain.holds() };
+        let point = pipeline.run(entered, input.raw - entered, &around);
+        self.finish(&point, input, excess)
+    }
+
+    #[inline(never)]
+    fn apply_around(&self, pipeline: &Pipeline, entered: f64, input: &Input<'_>, excess: Excess) -> Output {
+        match self.run_around(pipeline, entered, input.raw - entered, input.covariates) {
+            Some(point) => self.finish(&point, input, excess),
+            None => no_value(ReasonCode::CovariateMissing),
+        }
+    }
+
+    /// What is known of a value that came out of the stages.
+    #[inline(always)]
+    fn finish(&self, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
+        let u = self.uncertainty(point, input);
         excess.outside |= point.outside;
         excess.square += point.excess;
         self.domain.leave(point.value, u, &mut excess);
@@ -114,14 +146,14 @@ impl Compiled {
         };
         // the point too: clamping could make a number of what is none
         let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
-        if finite { out } else { overflow() }
+        if finite { out } else { no_value(ReasonCode::OutOfDomain) }
     }
 
-    /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
-    #[inline(always)]
+    /// Runs the stages that belong to these covariates from `x`, which stands for a reading that lies
+    /// `moved` away from it.
     pub(super) fn run(&self, x: f64, moved: f64, covariates: &[f64]) -> Point {
         let around = Around { covariates, hold: self.domain.holds() };
-        self.stages.iter().fold(Point::start(x, moved), |point, stage| stage.apply(point, &around))
+        self.chosen(covariates).run(x, moved, &around)
     }
 
     #[inline(always)]
@@ -138,10 +170,15 @@ impl Compiled {
 }
 
 #[cold]
-fn overflow() -> Output {
-    let reasons = Reasons::of(ReasonCode::OutOfDomain);
-    Output { value: None, u: None, state: State::Invalid, reasons }
+fn no_value(reason: ReasonCode) -> Output {
+    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason) }
 }
 
+mod around;
+mod expanded;
+mod inverse;
+#[cfg(test)]
+mod monte_carlo;
+mod pipeline;
 #[cfg(test)]
 mod tests;

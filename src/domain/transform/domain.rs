@@ -2,6 +2,7 @@
 
 use super::artifact::{ContentError, DomainSpec, Outside};
 use super::check;
+use super::compiled::Covariate;
 use super::stage::MAX_COVARIATES;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 
@@ -100,6 +101,11 @@ impl Domain {
         self.input.map(|range| [range.low, range.high])
     }
 
+    /// The range of the covariate at `place`, if one is stated.
+    pub(super) fn covariate(&self, place: usize) -> Option<[f64; 2]> {
+        self.covariates.get(place).map(|range| [range.low, range.high])
+    }
+
     /// Whether values outside are replaced by the nearest inside.
     #[inline(always)]
     pub(super) fn holds(&self) -> bool {
@@ -116,12 +122,21 @@ impl Domain {
 
     /// Looks at the covariates; one that is absent or not a number is missing.
     #[inline(always)]
-    pub(super) fn look_around(&self, covariates: &[Option<f64>], excess: &mut Excess) {
+    pub(super) fn look_around(&self, covariates: &[Option<Covariate>], excess: &mut Excess) {
         for (at, range) in self.covariates.iter().enumerate() {
             match covariates.get(at).copied().flatten() {
-                Some(value) if !value.is_nan() => excess.add(range.distance(value)),
+                Some(Covariate { value, .. }) if !value.is_nan() => excess.add(range.distance(value)),
                 _ => excess.missing = true,
             }
+        }
+    }
+
+    /// The value to compute with, in place of the covariate `value` at `place`.
+    #[inline(always)]
+    pub(super) fn enter_covariate(&self, place: usize, value: f64) -> f64 {
+        match self.covariates.get(place) {
+            Some(range) if self.holds() => range.clamp(value),
+            _ => value,
         }
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::ContentError;
 use super::check::{covariance, finite, invalid};
-use super::stage::{Local, Roles};
+use super::stage::{Around, Gradient, Local, Roles};
 use crate::domain::uncertainty::covariance::Factor;
 
 /// The stage as written in an artifact.
@@ -44,14 +44,26 @@ pub(super) struct Multilinear {
 
 impl Multilinear {
     /// dy/dx = b1; dy/d(a, b1, b2, ...) = (1, x, c2, ...).
-    #[inline(always)]
-    pub(super) fn at(&self, x: f64, covariates: &[f64]) -> Local {
+    pub(super) fn at(&self, x: f64, around: &Around<'_>) -> Local {
         let mut value = self.offset + self.gain * x;
         for (place, gain) in &self.terms {
-            value += gain * covariates[*place];
+            value += gain * around.covariate(*place);
         }
-        let gradient = [1.0, x].into_iter().chain(self.terms.iter().map(|(place, _)| covariates[*place]));
+        let covariates = self.terms.iter().map(|(place, _)| around.covariate(*place));
+        let gradient = [1.0, x].into_iter().chain(covariates);
         Local::inside(value, self.gain, self.factor.variance_along(gradient))
+    }
+
+    pub(super) fn invert(&self, y: f64, around: &Around<'_>) -> f64 {
+        let shares = self.terms.iter().map(|(place, gain)| gain * around.covariate(*place));
+        (y - self.offset - shares.sum::<f64>()) / self.gain
+    }
+
+    /// dy/dc = b.
+    pub(super) fn lean(&self, gradient: &mut Gradient) {
+        for (place, gain) in &self.terms {
+            gradient[*place] += gain;
+        }
     }
 }
 

@@ -24,7 +24,7 @@ impl History {
 
     fn rows_after(&self, seq: u64, limit: usize, up_to: u64) -> rusqlite::Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(limit.min(1024));
-        let sql = "SELECT seq, series, time, lag, back, raw, value, u, flags FROM readings
+        let sql = "SELECT seq, series, time, lag, back, raw, value, u, flags, p0, p1 FROM readings
                    WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?";
         let mut statement = self.db.prepare_cached(sql)?;
         let (seq, up_to) = (whole(seq), whole(up_to));
@@ -54,6 +54,7 @@ impl History {
             raw: row.get(5)?,
             value: row.get(6)?,
             u: row.get(7)?,
+            p0_p1: Option::zip(row.get(9)?, row.get(10)?).map(|(p0, p1)| [p0, p1]),
             unit: Arc::clone(&series.unit),
             state: State::from_u8((flags & 3) as u8).ok_or_else(corrupt)?,
             reasons: Reasons::from_bits(flags >> 2),

@@ -35,7 +35,8 @@ CREATE TABLE readings(
     raw REAL,
     value REAL,
     u REAL,
-    flags INTEGER NOT NULL   -- state + 4 * reasons
+    flags INTEGER NOT NULL,  -- state + 4 * reasons
+    p0 REAL, p1 REAL         -- the probabilities that value merges; null: none
 ) STRICT;
 -- a minute of a series, or a part of one: rows of one minute and series are to be merged
 CREATE TABLE rollups(

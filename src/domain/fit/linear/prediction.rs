@@ -76,7 +76,7 @@ pub fn invert(fit: &Fit, y: f64, k: f64) -> Result<Inverse, FitError> {
     let g = k * k * v11 / (b * b);
     if g >= 1.0 || g.is_nan() {
         let problem = format!(
-            "the slope {b:.3e} can't be told from 0 (u = {:.1e}), so no x can be told from y: add pairs over a wider range",
+            "the slope {b} can't be told from 0 (u = {}), so no x can be told from y: add pairs over a wider range",
             v11.sqrt()
         );
         return Err(FitError::Unsupported(problem));

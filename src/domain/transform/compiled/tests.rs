@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use super::super::artifact::ContentErrorKind;
 use super::super::testing::{compiled, refused, transform};
 use super::*;
-use crate::domain::resample::Seeded;
 
 const INSIDE: Input<'static> = Input { raw: 500.0, u_raw: None, covariates: &[], age_days: 0.0 };
 
@@ -84,16 +83,20 @@ fn bounded(outside: &str) -> Compiled {
     }))
 }
 
-fn with(raw: f64, temperature: &[Option<f64>]) -> Input<'_> {
+fn known(value: f64) -> Option<Covariate> {
+    Some(Covariate { value, u: None })
+}
+
+fn with(raw: f64, temperature: &[Option<Covariate>]) -> Input<'_> {
     Input { raw, covariates: temperature, ..INSIDE }
 }
 
 #[test]
 fn every_policy_leaves_the_inside_alone() {
-    let expected = bounded("flag").apply(&with(500.0, &[Some(20.0)]));
+    let expected = bounded("flag").apply(&with(500.0, &[known(20.0)]));
     assert_eq!((expected.value, expected.state, expected.reasons), (Some(4.5), State::Valid, Reasons::NONE));
     for policy in ["clamp", "reject", "extrapolate"] {
-        assert_eq!(bounded(policy).apply(&with(500.0, &[Some(20.0)])), expected, "{policy}");
+        assert_eq!(bounded(policy).apply(&with(500.0, &[known(20.0)])), expected, "{policy}");
     }
 }
 
@@ -102,13 +105,14 @@ fn flag_computes_marks_and_widens_with_the_distance() {
     let it = bounded("flag");
     let plain = bounded("extrapolate");
     // 0.3 widths above the input range, 1 width below the temperature's
-    let input = with(1050.0, &[Some(-40.0)]);
+    let cold = [known(-40.0)];
+    let input = with(1050.0, &cold);
     let (flagged, bare) = (it.apply(&input), plain.apply(&input));
     assert_eq!((flagged.value, flagged.state), (Some(10.0), State::Suspect));
     assert_eq!(flagged.reasons, Reasons::of(ReasonCode::OutOfDomain));
     assert!(close(flagged.u.unwrap(), 2.0 * bare.u.unwrap()));
     assert_eq!((bare.value, bare.state, bare.reasons), (Some(10.0), State::Valid, Reasons::NONE));
-    let both = with(1400.0, &[Some(-40.0)]);
+    let both = with(1400.0, &cold);
     let distance = (0.3f64.powi(2) + 1.0 + 0.35f64.powi(2)).sqrt();
     let ratio = it.apply(&both).u.unwrap() / plain.apply(&both).u.unwrap();
     assert!((ratio - (1.0 + distance)).abs() < 1e-9, "{ratio}");
@@ -116,7 +120,7 @@ fn flag_computes_marks_and_widens_with_the_distance() {
 
 #[test]
 fn reject_gives_no_value() {
-    for input in [with(99.0, &[Some(20.0)]), with(500.0, &[Some(41.0)]), with(1060.0, &[Some(20.0)])] {
+    for input in [with(99.0, &[known(20.0)]), with(500.0, &[known(41.0)]), with(1060.0, &[known(20.0)])] {
         let out = bounded("reject").apply(&input);
         assert_eq!((out.value, out.u, out.state), (None, None, State::Invalid));
         assert_eq!(out.reasons, Reasons::of(ReasonCode::OutOfDomain));
@@ -126,7 +130,7 @@ fn reject_gives_no_value() {
 #[test]
 fn clamp_takes_the_nearest_value_inside_and_owns_up_to_the_difference() {
     let it = bounded("clamp");
-    let out = it.apply(&with(1600.0, &[Some(20.0)]));
+    let out = it.apply(&with(1600.0, &[known(20.0)]));
     // input held at 1100 (10.5), output then at 10
     assert_eq!((out.value, out.state), (Some(10.0), State::Suspect));
     // 500 nA cut off times the gain, and var(a) + 1100^2 var(b), and the residuals
@@ -170,7 +174,7 @@ fn a_value_near_zero_far_below_its_range_is_marked_but_stays() {
 #[test]
 fn a_missing_covariate_makes_suspect_and_is_named() {
     for policy in ["clamp", "flag", "reject", "extrapolate"] {
-        for absent in [&[None][..], &[], &[Some(f64::NAN)]] {
+        for absent in [&[None][..], &[], &[known(f64::NAN)]] {
             let out = bounded(policy).apply(&with(500.0, absent));
             assert_eq!((out.value, out.state), (Some(4.5), State::Suspect), "{policy}");
             assert_eq!(out.reasons, Reasons::of(ReasonCode::CovariateMissing));
@@ -180,6 +184,69 @@ fn a_missing_covariate_makes_suspect_and_is_named() {
     assert!(both.reasons.contains(ReasonCode::OutOfDomain));
     assert!(both.reasons.contains(ReasonCode::CovariateMissing));
     assert_eq!(bounded("flag").covariates(), ["temperature"]);
+}
+
+/// y = 2 x + 3 t - h, then multiplied by 10 with 4 t added: t counts 34 times, h -10 times.
+fn surrounded(outside: &str) -> Compiled {
+    let multilinear =
+        |gain: f64, terms: Value| json!({"kind": "multilinear", "offset": 0, "gain": gain, "terms": terms});
+    compiled(json!({
+        "pipeline": [
+            multilinear(2.0, json!([{"covariate": "t", "gain": 3}, {"covariate": "h", "gain": -1}])),
+            multilinear(10.0, json!([{"covariate": "t", "gain": 4}])),
+        ],
+        "domain": {"covariates": {"p": [90, 110], "t": [0, 40]}, "outside": outside},
+        "uncertainty": {"residual_std": 0.3},
+    }))
+}
+
+fn uncertain(value: f64, u: f64) -> Option<Covariate> {
+    Some(Covariate { value, u: Some(u) })
+}
+
+#[test]
+fn a_covariate_that_two_stages_look_at_adds_once_and_coherently() {
+    let it = surrounded("flag");
+    assert_eq!(it.covariates(), ["p", "t", "h"]);
+    let out = it.apply(&with(1.0, &[uncertain(100.0, 7.0), uncertain(20.0, 0.1), uncertain(50.0, 0.2)]));
+    assert_eq!((out.value, out.state), (Some(10.0 * (2.0 + 60.0 - 50.0) + 80.0), State::Valid));
+    assert!(close(out.u.unwrap(), (0.09f64 + 3.4 * 3.4 + 4.0).sqrt()), "p bounds, and adds nothing");
+    for u in [None, Some(-1.0), Some(f64::NAN)] {
+        let t = Some(Covariate { value: 20.0, u });
+        assert!(close(it.apply(&with(1.0, &[known(100.0), t, known(50.0)])).u.unwrap(), 0.3));
+    }
+}
+
+#[test]
+fn without_a_covariate_that_a_stage_needs_there_is_no_value() {
+    for outside in ["flag", "clamp", "reject", "extrapolate"] {
+        let it = surrounded(outside);
+        let missing = [None, Some(Covariate { value: f64::NAN, u: None })];
+        for absent in missing {
+            for around in
+                [&[known(100.0), absent, known(50.0)][..], &[known(100.0), known(20.0), absent], &[]]
+            {
+                let out = it.apply(&with(1.0, around));
+                assert_eq!((out.value, out.u, out.state), (None, None, State::Invalid), "{outside}");
+                assert_eq!(out.reasons, Reasons::of(ReasonCode::CovariateMissing));
+            }
+            let bounding = it.apply(&with(1.0, &[absent, known(20.0), known(50.0)]));
+            assert_eq!((bounding.value, bounding.state), (Some(200.0), State::Suspect));
+            assert_eq!(bounding.reasons, Reasons::of(ReasonCode::CovariateMissing));
+        }
+    }
+    let endless = surrounded("flag").apply(&with(1.0, &[known(100.0), known(f64::INFINITY), known(50.0)]));
+    assert_eq!((endless.value, endless.state), (None, State::Invalid));
+}
+
+#[test]
+fn a_clamped_covariate_is_held_at_its_bound_and_what_was_cut_is_uncertain() {
+    let input = [known(100.0), uncertain(45.0, 0.1), known(50.0)];
+    let held = surrounded("clamp").apply(&with(1.0, &input));
+    assert_eq!((held.value, held.state), (Some(10.0 * (2.0 + 120.0 - 50.0) + 160.0), State::Suspect));
+    let u = (0.09 + 34.0f64.powi(2) * (0.01 + 25.0)).sqrt();
+    assert!(close(held.u.unwrap(), u * (1.0 + 5.0 / 40.0)));
+    assert_eq!(surrounded("flag").apply(&with(1.0, &input)).value, Some(10.0 * (2.0 + 135.0 - 50.0) + 180.0));
 }
 
 #[test]
@@ -214,9 +281,9 @@ fn what_overflows_or_is_not_a_number_has_no_value() {
         assert_eq!((out.value, out.u, out.state), (None, None, State::Invalid), "{raw}");
     }
     for policy in ["clamp", "flag", "reject", "extrapolate"] {
-        let out = bounded(policy).apply(&with(f64::NAN, &[Some(20.0)]));
+        let out = bounded(policy).apply(&with(f64::NAN, &[known(20.0)]));
         assert_eq!((out.value, out.state), (None, State::Invalid), "{policy}");
-        let absurd = bounded(policy).apply(&with(500.0, &[Some(1e204)]));
+        let absurd = bounded(policy).apply(&with(500.0, &[known(1e204)]));
         assert!(absurd.u.is_none_or(f64::is_finite), "{policy}");
     }
 }
@@ -299,7 +366,7 @@ fn refuses_content_without_meaning_and_names_the_field() {
         (
             plain(
                 "cohorts",
-                json!([{"name": "a", "when": {"covariate": "t", "below": 1}, "pipeline": [affine()]}]),
+                json!([{"name": "a", "when": {"covariate": "t", "below": 1}, "pipeline": [{"kind": "offset", "offset": 1}]}]),
             ),
             "cohorts[0].pipeline",
         ),
@@ -327,6 +394,8 @@ fn any_stage() -> impl Strategy<Value = Value> {
     prop_oneof![
         number().prop_map(|a| json!({"kind": "offset", "offset": a})),
         (number(), 0.1..3.0f64).prop_map(|(a, b)| json!({"kind": "affine", "offset": a, "gain": b})),
+        (number(), 0.1..3.0f64, number()).prop_map(|(a, b, c)| json!({"kind": "multilinear", "offset": a,
+            "gain": b, "terms": [{"covariate": "t", "gain": c}]})),
         proptest::collection::vec(number(), 2..6)
             .prop_map(|c| json!({"kind": "polynomial", "coefficients": c})),
         (rising.clone(), rising).prop_map(|(dx, dy)| {
@@ -358,7 +427,8 @@ proptest! {
         prop_assume!(compile(&transform(full.clone())).is_ok());
         let it = compiled(full);
         let h = 1e-6;
-        let (left, here, right) = (it.run(x - h, 0.0, &[]), it.run(x, 0.0, &[]), it.run(x + h, 0.0, &[]));
+        let run = |x: f64| it.run(x, 0.0, &[0.7]);
+        let (left, here, right) = (run(x - h), run(x), run(x + h));
         let difference = (right.value - left.value) / (2.0 * h);
         // within a cell without a corner the slopes on both sides agree too
         let bend = (right.sensitivity - left.sensitivity).abs();
@@ -372,7 +442,7 @@ proptest! {
     #[test]
     fn no_reading_makes_it_panic_or_give_what_is_not_a_number(
         stages in proptest::collection::vec(any_stage(), 0..4),
-        raw in any::<f64>(), u in any::<Option<f64>>(), t in any::<Option<f64>>(), age in any::<f64>(),
+        raw in any::<f64>(), u in any::<Option<f64>>(), t in any::<Option<f64>>(), u_t in any::<Option<f64>>(), age in any::<f64>(),
         outside in prop_oneof![Just("clamp"), Just("flag"), Just("reject"), Just("extrapolate")],
     ) {
         let mut stages = stages;
@@ -384,61 +454,11 @@ proptest! {
                 "drift": {"model": "trend", "offset": 0.1, "gain": 0.1, "per": "day"}},
         })));
         prop_assume!(it.is_ok());
-        let out = it.unwrap().apply(&Input { raw, u_raw: u, covariates: &[t], age_days: age });
+        let out = it.unwrap().apply(&Input { raw, u_raw: u, covariates: &[t.map(|value| Covariate { value, u: u_t })], age_days: age });
         prop_assert!(out.value.is_none_or(f64::is_finite));
         prop_assert!(out.u.is_none_or(|u| u >= 0.0 && u.is_finite()));
         prop_assert_eq!(out.value.is_none(), out.state == State::Invalid);
         prop_assert_eq!(out.state == State::Valid, out.reasons.is_empty());
         prop_assert!(out.value.is_some() || out.u.is_none());
-    }
-}
-
-/// Cholesky factor of a 2 by 2 covariance, for drawing.
-fn draw(random: &mut Seeded, mean: [f64; 2], covariance: [[f64; 2]; 2]) -> [f64; 2] {
-    let l00 = covariance[0][0].sqrt();
-    let l10 = covariance[1][0] / l00;
-    let l11 = (covariance[1][1] - l10 * l10).sqrt();
-    let (p, q) = (random.normal(), random.normal());
-    [mean[0] + l00 * p, mean[1] + l10 * p + l11 * q]
-}
-
-/// GUM Supplement 1: the same budget by drawing everything at random (fixed seed). The nonlinear
-/// terms that first order leaves out are below 1 % here; the sampling error is 0.7 %.
-#[test]
-fn propagation_agrees_with_a_monte_carlo() {
-    let first = [[1.2e-3, -3e-5], [-3e-5, 8e-6]];
-    let second = [[4e-4, 1e-4], [1e-4, 9e-4]];
-    let it = compiled(json!({
-        "pipeline": [
-            {"kind": "affine", "offset": -0.42, "gain": 1.034, "covariance": first},
-            {"kind": "table", "x": [0, 2, 9], "y": [0, 3, 7]},
-            {"kind": "polynomial", "coefficients": [0.3, 0.9, 0.02],
-                "covariance": [[4e-4, 1e-4, 0.0], [1e-4, 9e-4, 0.0], [0.0, 0.0, 0.0]]},
-        ],
-        "uncertainty": {"residual_std": 0.05, "raw_std_at_fit": 0.03, "reference_systematic": 0.02,
-            "drift": {"model": "random_walk", "offset": 0.01, "gain": 0.004, "per": "sqrt_day"}},
-    }));
-    let mut random = Seeded::new(20_261_122);
-    for (raw, u_raw, age) in [(4.0, 0.03, 0.0), (5.5, 0.1, 30.0), (3.3, 0.02, 200.0), (7.0, 0.2, 1.0)] {
-        let noise = f64::max(0.0, u_raw * u_raw - 9e-4f64).sqrt();
-        let mut draws = Vec::new();
-        for _ in 0..20_000 {
-            let x = raw + noise * random.normal();
-            let [a, b] = draw(&mut random, [-0.42, 1.034], first);
-            let z = a + b * x;
-            let z = if z < 2.0 { 1.5 * z } else { 3.0 + (z - 2.0) * 4.0 / 7.0 };
-            let [c0, c1] = draw(&mut random, [0.3, 0.9], second);
-            let y = c0 + c1 * z + 0.02 * z * z;
-            let gain = 1.0 + 0.004 * f64::sqrt(age) * random.normal();
-            let rest =
-                0.05 * random.normal() + 0.02 * random.normal() + 0.01 * f64::sqrt(age) * random.normal();
-            draws.push(y * gain + rest);
-        }
-        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
-        let variance = draws.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / (draws.len() - 1) as f64;
-        let out = it.apply(&Input { raw, u_raw: Some(u_raw), covariates: &[], age_days: age });
-        let ratio = out.u.unwrap() / variance.sqrt();
-        assert!((ratio - 1.0).abs() < 0.03, "{raw}: {ratio}");
-        assert!((out.value.unwrap() - mean).abs() < 0.05 * variance.sqrt(), "{raw}: {mean}");
     }
 }

@@ -91,7 +91,7 @@ proptest! {
         let fit = cubic(&pairs(&x, &y));
         let largest = y.iter().fold(1.0, |most: f64, y| most.max(y.abs()));
         for (power, (found, right)) in fit.parameters.iter().zip(c).enumerate() {
-            let unit = if many { 1e-13 * largest / 100f64.powi(power as i32) * 10.0 } else { 1e-15 * right.abs() };
+            let unit = if many { 1e-13 * largest / 100f64.powi(power as i32) * 10.0 } else { 1e-15 * right.abs() + 1e-20 * largest };
             prop_assert!((found - right).abs() <= unit, "{found} instead of {right}");
         }
         prop_assert!(fit.residual_std.unwrap() <= 1e-15 * largest);
