@@ -3,6 +3,7 @@
 mod apply;
 mod artifacts;
 mod data;
+mod evaluate;
 mod expiry;
 mod files;
 mod fit;
@@ -41,6 +42,8 @@ enum Command {
     /// Fits a calibration to pairs of sensor and reference values in a file.
     #[command(disable_version_flag = true)]
     Fit(Box<fit::FitArgs>),
+    /// Scores values against references, or probabilities against what happened.
+    Evaluate(Box<evaluate::EvaluateArgs>),
     /// Draws a calibration, its residuals, reliability or drift as an SVG picture.
     Plot(Box<plot::PlotArgs>),
     /// Signs an artifact, or adds signatures to a signed one.
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Root(command) => root::run(command),
         Command::Apply(args) => apply::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),

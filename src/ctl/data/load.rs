@@ -39,11 +39,6 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// How many rows there are.
-    pub fn rows(&self) -> usize {
-        self.lines.len()
-    }
-
     /// Takes the next column that was asked for.
     pub fn take(&mut self) -> Column {
         if self.columns.is_empty() { Column::new("", Vec::new()) } else { self.columns.remove(0) }
@@ -124,7 +119,7 @@ fn read_row(
 }
 
 /// The time in a cell, in seconds since 1970.
-pub fn time_of(rows: &Rows, at: usize, format: Option<&TimeFormat>) -> Result<f64, Failure> {
+fn time_of(rows: &Rows, at: usize, format: Option<&TimeFormat>) -> Result<f64, Failure> {
     let text = rows.text(at);
     let time = match format {
         Some(format) => format.parse(&text),

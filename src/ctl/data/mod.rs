@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-pub use load::{Loaded, Wanted, load, time_of};
+pub use load::{Loaded, Wanted, load};
 pub use rows::{Cell, Rows};
 
 use super::output::Failure;

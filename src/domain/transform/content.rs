@@ -148,5 +148,10 @@ fn states_uncertainty(stage: &StageSpec) -> bool {
         StageSpec::Pchip(spec) => spec.u.is_some(),
         StageSpec::Table(spec) => spec.u.is_some(),
         StageSpec::Unit(_) => false,
+        StageSpec::Rational(spec) => spec.covariance.is_some(),
+        StageSpec::Exponential(spec) => spec.covariance.is_some(),
+        StageSpec::Saturation(spec) => spec.covariance.is_some(),
+        StageSpec::Power(spec) => spec.covariance.is_some(),
+        StageSpec::Logistic(spec) => spec.covariance.is_some(),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod artifact;
+mod bounds;
 pub mod callendar_van_dusen;
 pub mod chain;
 mod check;
@@ -9,17 +10,24 @@ mod compiled;
 mod content;
 pub mod covariate_polynomial;
 pub mod covariate_table;
+#[cfg(test)]
+mod curves;
 mod domain;
+pub mod exponential;
 mod knots;
 pub mod limits;
 pub mod logarithm;
+pub mod logistic;
 pub mod multilinear;
 pub mod nernst;
 pub mod offset;
 pub mod operation;
 pub mod pchip;
 pub mod polynomial;
+pub mod power;
+pub mod rational;
 mod root;
+pub mod saturation;
 pub mod stage;
 pub mod steinhart_hart;
 pub mod table;

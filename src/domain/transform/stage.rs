@@ -9,12 +9,17 @@ use super::callendar_van_dusen::{self, CallendarVanDusen, CallendarVanDusenSpec}
 use super::check::{invalid, unit};
 use super::covariate_polynomial::{self, CovariatePolynomial, CovariatePolynomialSpec};
 use super::covariate_table::{self, CovariateTable, CovariateTableSpec};
+use super::exponential::{self, Exponential, ExponentialSpec};
 use super::logarithm::{self, Logarithm, LogarithmSpec};
+use super::logistic::{self, Logistic, LogisticSpec};
 use super::multilinear::{self, Multilinear, MultilinearSpec};
 use super::nernst::{self, Nernst, NernstSpec};
 use super::offset::{self, Offset, OffsetSpec};
 use super::pchip::{self, Pchip, PchipSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
+use super::power::{self, Power, PowerSpec};
+use super::rational::{self, Rational, RationalSpec};
+use super::saturation::{self, Saturation, SaturationSpec};
 use super::steinhart_hart::{self, SteinhartHart, SteinhartHartSpec};
 use super::table::{self, Table, TableSpec};
 use super::unit::{self as units, UnitSpec};
@@ -49,12 +54,23 @@ pub enum StageSpec {
     Nernst(NernstSpec),
     /// Monotone cubic pieces between points.
     Pchip(PchipSpec),
+    /// y = (b0 + b1 x + ... + bM x^M) / (1 + c1 x + ... + cN x^N).
+    Rational(RationalSpec),
+    /// y = a + b e^(c x).
+    Exponential(ExponentialSpec),
+    /// y = a (1 - e^(-b x)).
+    Saturation(SaturationSpec),
+    /// y = a x^b.
+    Power(PowerSpec),
+    /// y = a / (1 + e^(b - c x)).
+    Logistic(LogisticSpec),
     /// From one unit to another.
     Unit(UnitSpec),
 }
 
-const KINDS: &str = "offset, affine, polynomial, table, multilinear, steinhart_hart, callendar_van_dusen, \
-                     covariate_polynomial, covariate_table, logarithm, nernst, pchip, unit";
+const KINDS: &str = "offset, affine, polynomial, table, pchip, multilinear, rational, exponential, saturation, \
+                     power, logistic, logarithm, covariate_polynomial, covariate_table, steinhart_hart, \
+                     callendar_van_dusen, nernst, unit";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -104,6 +120,11 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "logarithm" => StageSpec::Logarithm(strict_json::from_value(&rest)?),
         "nernst" => StageSpec::Nernst(strict_json::from_value(&rest)?),
         "pchip" => StageSpec::Pchip(strict_json::from_value(&rest)?),
+        "rational" => StageSpec::Rational(strict_json::from_value(&rest)?),
+        "exponential" => StageSpec::Exponential(strict_json::from_value(&rest)?),
+        "saturation" => StageSpec::Saturation(strict_json::from_value(&rest)?),
+        "power" => StageSpec::Power(strict_json::from_value(&rest)?),
+        "logistic" => StageSpec::Logistic(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
         _ => return Err(Refusal::Kind(kind.chars().take(40).collect())),
     })
@@ -255,6 +276,11 @@ pub(super) enum Stage {
     Logarithm(Logarithm),
     Nernst(Nernst),
     Pchip(Pchip),
+    Rational(Rational),
+    Exponential(Exponential),
+    Saturation(Saturation),
+    Power(Power),
+    Logistic(Logistic),
 }
 
 impl Stage {
@@ -274,6 +300,11 @@ impl Stage {
             Stage::Logarithm(stage) => stage.at(x),
             Stage::Nernst(stage) => stage.at(x, around),
             Stage::Pchip(stage) => stage.at(x, around.hold),
+            Stage::Rational(stage) => stage.at(x),
+            Stage::Exponential(stage) => stage.at(x),
+            Stage::Saturation(stage) => stage.at(x),
+            Stage::Power(stage) => stage.at(x),
+            Stage::Logistic(stage) => stage.at(x),
         }
     }
 
@@ -303,7 +334,12 @@ impl Stage {
             Stage::Logarithm(stage) => Some(stage.invert(y)),
             Stage::Nernst(stage) => Some(stage.invert(y, around)),
             Stage::Pchip(stage) => stage.invert(y, around.hold),
-            _ => None,
+            Stage::Exponential(stage) => stage.invert(y),
+            Stage::Saturation(stage) => stage.invert(y),
+            Stage::Power(stage) => stage.invert(y),
+            Stage::Logistic(stage) => stage.invert(y),
+            // no formula: `Compiled::inverse` searches
+            Stage::Polynomial(_) | Stage::Rational(_) => None,
         };
         x.filter(|x| x.is_finite())
     }
@@ -362,6 +398,13 @@ pub(super) fn compile(
             (Stage::Nernst(nernst::compile(spec, path, roles)?), Known::AsStated)
         }
         StageSpec::Pchip(spec) => (Stage::Pchip(pchip::compile(spec, path)?), Known::AsStated),
+        StageSpec::Rational(spec) => (Stage::Rational(rational::compile(spec, path)?), Known::AsStated),
+        StageSpec::Exponential(spec) => {
+            (Stage::Exponential(exponential::compile(spec, path)?), Known::AsStated)
+        }
+        StageSpec::Saturation(spec) => (Stage::Saturation(saturation::compile(spec, path)?), Known::AsStated),
+        StageSpec::Power(spec) => (Stage::Power(power::compile(spec, path)?), Known::AsStated),
+        StageSpec::Logistic(spec) => (Stage::Logistic(logistic::compile(spec, path)?), Known::AsStated),
         StageSpec::Unit(spec) => {
             let (stage, from, to) = units::compile(spec, path)?;
             fits(&input, &from, &join(path, "from"))?;

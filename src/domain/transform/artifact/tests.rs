@@ -132,7 +132,7 @@ fn stage() -> impl Strategy<Value = StageSpec> {
             StageSpec::Affine(AffineSpec { offset, gain, covariance })
         }),
         (numbers(), matrix()).prop_map(|(coefficients, covariance)| {
-            StageSpec::Polynomial(PolynomialSpec { coefficients, covariance })
+            StageSpec::Polynomial(PolynomialSpec { coefficients, center: 0.0, scale: 1.0, covariance })
         }),
         (numbers(), numbers(), proptest::option::of(numbers()))
             .prop_map(|(x, y, u)| StageSpec::Table(TableSpec { x, y, u })),
