@@ -116,7 +116,7 @@ fn number(rows: &mut Rows, at: usize, tally: &mut Tally) -> Result<f64, State> {
 
 /// What a row without a raw value comes to.
 pub fn nothing(state: State) -> Output {
-    Output { value: None, u: None, state, reasons: Reasons::NONE }
+    Output { value: None, u: None, state, reasons: Reasons::NONE, p0_p1: None }
 }
 
 /// The names of the columns that are added; a transform that ends in Venn-Abers adds its two
@@ -129,9 +129,8 @@ pub fn added(transform: &Transform, prefix: &str) -> Vec<String> {
 }
 
 /// The two probabilities of Venn-Abers.
-// STUB: `Output` does not carry them yet; give them back here once it does.
-pub fn both(_: &Output) -> Option<[f64; 2]> {
-    None
+pub fn both(output: &Output) -> Option<[f64; 2]> {
+    output.p0_p1
 }
 
 fn collision(rows: &Rows, added: &[String]) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ pub mod nonlinear;
 mod pairs;
 pub mod pchip;
 pub mod piecewise;
+pub mod probability;
 pub mod select;
 pub mod slopes;
 pub mod statistics;

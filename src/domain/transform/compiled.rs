@@ -45,6 +45,9 @@ pub struct Output {
     pub state: State,
     /// Why.
     pub reasons: Reasons,
+    /// Where the last stage is `venn_abers` and there is a value: the two probabilities that it merges,
+    /// before the domain's policy.
+    pub p0_p1: Option<[f64; 2]>,
 }
 
 /// A transform that passed every check of its content. Made by [`compile`].
@@ -56,6 +59,8 @@ pub struct Compiled {
     pub(super) branches: Box<[Branch]>,
     pub(super) domain: Domain,
     roles: Box<[String]>,
+    /// Whether a last stage is `venn_abers`.
+    ends_in_two: bool,
     pub(super) limits: Limits,
     budget: Budget,
     /// Of the fit's residuals, in output units squared, and what they are known by.
@@ -76,6 +81,7 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
     let mut roles = Roles::starting_with(&domain.roles);
     let (pipeline, branches) = pipeline::compile(transform, (&input_unit, &output_unit), &mut roles)?;
     Ok(Compiled {
+        ends_in_two: pipeline.ends_in_two() || branches.iter().any(|b| b.pipeline.ends_in_two()),
         pipeline,
         branches,
         domain,
@@ -140,13 +146,23 @@ impl Compiled {
         self.domain.leave(point.value, u, &mut excess);
         let out = if excess.outside || excess.missing {
             let verdict = self.domain.judge(point.value, u, excess);
-            Output { value: verdict.value, u: verdict.u, state: verdict.state, reasons: verdict.reasons }
+            Output {
+                value: verdict.value,
+                u: verdict.u,
+                state: verdict.state,
+                reasons: verdict.reasons,
+                p0_p1: None,
+            }
         } else {
-            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE }
+            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE, p0_p1: None }
         };
         // the point too: clamping could make a number of what is none
         let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
-        if finite { out } else { no_value(ReasonCode::OutOfDomain) }
+        match finite {
+            true if self.ends_in_two => self.with_both(out, input),
+            true => out,
+            false => no_value(ReasonCode::OutOfDomain),
+        }
     }
 
     /// Runs the stages that belong to these covariates from `x`, which stands for a reading that lies
@@ -171,10 +187,11 @@ impl Compiled {
 
 #[cold]
 fn no_value(reason: ReasonCode) -> Output {
-    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason) }
+    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason), p0_p1: None }
 }
 
 mod around;
+mod both;
 mod expanded;
 mod inverse;
 #[cfg(test)]

@@ -147,11 +147,16 @@ fn states_uncertainty(stage: &StageSpec) -> bool {
         StageSpec::Nernst(spec) => spec.covariance.is_some(),
         StageSpec::Pchip(spec) => spec.u.is_some(),
         StageSpec::Table(spec) => spec.u.is_some(),
-        StageSpec::Unit(_) => false,
         StageSpec::Rational(spec) => spec.covariance.is_some(),
         StageSpec::Exponential(spec) => spec.covariance.is_some(),
         StageSpec::Saturation(spec) => spec.covariance.is_some(),
         StageSpec::Power(spec) => spec.covariance.is_some(),
         StageSpec::Logistic(spec) => spec.covariance.is_some(),
+        StageSpec::Platt(spec) => spec.covariance.is_some(),
+        StageSpec::Temperature(spec) => spec.variance.is_some(),
+        StageSpec::Beta(spec) => spec.covariance.is_some(),
+        StageSpec::Isotonic(spec) => spec.counts.is_some(),
+        StageSpec::Histogram(spec) => spec.counts.is_some(),
+        StageSpec::Unit(_) | StageSpec::VennAbers(_) => false,
     }
 }

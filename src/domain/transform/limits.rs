@@ -165,6 +165,9 @@ impl Compiled {
             let knots: Vec<f64> = match stage {
                 Stage::Table(table) => table.knots().collect(),
                 Stage::Pchip(curve) => curve.knots().collect(),
+                Stage::Isotonic(stage) => stage.knots().collect(),
+                Stage::Histogram(stage) => stage.knots().collect(),
+                Stage::VennAbers(stage) => stage.knots().collect(),
                 _ => continue,
             };
             let reach = |x: f64| self.run_until(x, place, covariates);
@@ -174,7 +177,7 @@ impl Compiled {
     }
 
     /// The value that enters stage `place`.
-    fn run_until(&self, x: f64, place: usize, covariates: &[f64]) -> f64 {
+    pub(super) fn run_until(&self, x: f64, place: usize, covariates: &[f64]) -> f64 {
         let start = Point::start(x, 0.0);
         let around = Around { covariates, hold: self.domain.holds() };
         self.chosen(covariates).stages[..place]

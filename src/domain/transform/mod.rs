@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod artifact;
+pub mod beta;
 mod bounds;
 pub mod callendar_van_dusen;
 pub mod chain;
@@ -14,6 +15,8 @@ pub mod covariate_table;
 mod curves;
 mod domain;
 pub mod exponential;
+pub mod histogram;
+pub mod isotonic;
 mod knots;
 pub mod limits;
 pub mod logarithm;
@@ -23,17 +26,22 @@ pub mod nernst;
 pub mod offset;
 pub mod operation;
 pub mod pchip;
+pub mod platt;
 pub mod polynomial;
 pub mod power;
 pub mod rational;
 mod root;
 pub mod saturation;
+mod sigmoid;
 pub mod stage;
 pub mod steinhart_hart;
+pub mod steps;
 pub mod table;
+pub mod temperature;
 #[cfg(test)]
 mod testing;
 pub mod unit;
+pub mod venn_abers;
 
 pub use compiled::{Compiled, Components, Covariate, Expanded, Input, Output, compile};
 pub use stage::MAX_COVARIATES;

@@ -5,24 +5,30 @@ use serde_json::Value;
 
 use super::affine::{self, Affine, AffineSpec};
 use super::artifact::{ContentError, ContentErrorKind};
+use super::beta::{self, Beta, BetaSpec};
 use super::callendar_van_dusen::{self, CallendarVanDusen, CallendarVanDusenSpec};
 use super::check::{invalid, unit};
 use super::covariate_polynomial::{self, CovariatePolynomial, CovariatePolynomialSpec};
 use super::covariate_table::{self, CovariateTable, CovariateTableSpec};
 use super::exponential::{self, Exponential, ExponentialSpec};
+use super::histogram::{self, Histogram, HistogramSpec};
+use super::isotonic::{self, Isotonic, IsotonicSpec};
 use super::logarithm::{self, Logarithm, LogarithmSpec};
 use super::logistic::{self, Logistic, LogisticSpec};
 use super::multilinear::{self, Multilinear, MultilinearSpec};
 use super::nernst::{self, Nernst, NernstSpec};
 use super::offset::{self, Offset, OffsetSpec};
 use super::pchip::{self, Pchip, PchipSpec};
+use super::platt::{self, Platt, PlattSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
 use super::power::{self, Power, PowerSpec};
 use super::rational::{self, Rational, RationalSpec};
 use super::saturation::{self, Saturation, SaturationSpec};
 use super::steinhart_hart::{self, SteinhartHart, SteinhartHartSpec};
 use super::table::{self, Table, TableSpec};
+use super::temperature::{self, Temperature, TemperatureSpec};
 use super::unit::{self as units, UnitSpec};
+use super::venn_abers::{self, VennAbers, VennAbersSpec};
 use crate::domain::strict_json::{self, StrictError, join};
 use crate::domain::units::Unit;
 
@@ -66,11 +72,24 @@ pub enum StageSpec {
     Logistic(LogisticSpec),
     /// From one unit to another.
     Unit(UnitSpec),
+    /// p = 1 / (1 + e^(a x + b)).
+    Platt(PlattSpec),
+    /// p = softmax(z / T).
+    Temperature(TemperatureSpec),
+    /// logit p = a ln s - b ln(1 - s) + c.
+    Beta(BetaSpec),
+    /// Straight lines between the thresholds of a monotone fit.
+    Isotonic(IsotonicSpec),
+    /// Shares of events, bin by bin.
+    Histogram(HistogramSpec),
+    /// p1 / (1 - p0 + p1), p0 and p1 by steps.
+    VennAbers(VennAbersSpec),
 }
 
 const KINDS: &str = "offset, affine, polynomial, table, pchip, multilinear, rational, exponential, saturation, \
                      power, logistic, logarithm, covariate_polynomial, covariate_table, steinhart_hart, \
-                     callendar_van_dusen, nernst, unit";
+                     callendar_van_dusen, nernst, unit, \
+                     platt, temperature, beta, isotonic, histogram, venn_abers";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -126,6 +145,12 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "power" => StageSpec::Power(strict_json::from_value(&rest)?),
         "logistic" => StageSpec::Logistic(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
+        "platt" => StageSpec::Platt(strict_json::from_value(&rest)?),
+        "temperature" => StageSpec::Temperature(strict_json::from_value(&rest)?),
+        "beta" => StageSpec::Beta(strict_json::from_value(&rest)?),
+        "isotonic" => StageSpec::Isotonic(strict_json::from_value(&rest)?),
+        "histogram" => StageSpec::Histogram(strict_json::from_value(&rest)?),
+        "venn_abers" => StageSpec::VennAbers(strict_json::from_value(&rest)?),
         _ => return Err(Refusal::Kind(kind.chars().take(40).collect())),
     })
 }
@@ -281,6 +306,12 @@ pub(super) enum Stage {
     Saturation(Saturation),
     Power(Power),
     Logistic(Logistic),
+    Platt(Platt),
+    Temperature(Temperature),
+    Beta(Beta),
+    Isotonic(Isotonic),
+    Histogram(Histogram),
+    VennAbers(VennAbers),
 }
 
 impl Stage {
@@ -305,6 +336,12 @@ impl Stage {
             Stage::Saturation(stage) => stage.at(x),
             Stage::Power(stage) => stage.at(x),
             Stage::Logistic(stage) => stage.at(x),
+            Stage::Platt(stage) => stage.at(x),
+            Stage::Temperature(stage) => stage.at(x, around),
+            Stage::Beta(stage) => stage.at(x),
+            Stage::Isotonic(stage) => stage.at(x),
+            Stage::Histogram(stage) => stage.at(x),
+            Stage::VennAbers(stage) => stage.at(x),
         }
     }
 
@@ -315,6 +352,7 @@ impl Stage {
             Stage::CovariatePolynomial(stage) => stage.lean(x, around, gradient),
             Stage::CovariateTable(stage) => stage.lean(x, around, gradient),
             Stage::Nernst(stage) => stage.lean(x, around, gradient),
+            Stage::Temperature(stage) => stage.lean(x, around, gradient),
             _ => {}
         }
     }
@@ -338,8 +376,12 @@ impl Stage {
             Stage::Saturation(stage) => stage.invert(y),
             Stage::Power(stage) => stage.invert(y),
             Stage::Logistic(stage) => stage.invert(y),
+            Stage::Platt(stage) => Some(stage.invert(y)),
+            Stage::Temperature(stage) => Some(stage.invert(y, around)),
+            Stage::Beta(stage) => stage.invert(y),
+            Stage::Isotonic(stage) => stage.invert(y),
             // no formula: `Compiled::inverse` searches
-            Stage::Polynomial(_) | Stage::Rational(_) => None,
+            Stage::Polynomial(_) | Stage::Rational(_) | Stage::Histogram(_) | Stage::VennAbers(_) => None,
         };
         x.filter(|x| x.is_finite())
     }
@@ -410,6 +452,14 @@ pub(super) fn compile(
             fits(&input, &from, &join(path, "from"))?;
             (Stage::Affine(stage), Known::Exactly(to))
         }
+        StageSpec::Platt(spec) => (Stage::Platt(platt::compile(spec, path)?), Known::AsStated),
+        StageSpec::Temperature(spec) => {
+            (Stage::Temperature(temperature::compile(spec, path, roles)?), Known::AsStated)
+        }
+        StageSpec::Beta(spec) => (Stage::Beta(beta::compile(spec, path)?), Known::AsStated),
+        StageSpec::Isotonic(spec) => (Stage::Isotonic(isotonic::compile(spec, path)?), Known::AsStated),
+        StageSpec::Histogram(spec) => (Stage::Histogram(histogram::compile(spec, path)?), Known::AsStated),
+        StageSpec::VennAbers(spec) => (Stage::VennAbers(venn_abers::compile(spec, path)?), Known::AsStated),
     })
 }
 

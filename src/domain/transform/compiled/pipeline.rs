@@ -26,6 +26,11 @@ pub(in crate::domain::transform) struct Branch {
 }
 
 impl Pipeline {
+    /// Whether the last stage makes two probabilities.
+    pub(super) fn ends_in_two(&self) -> bool {
+        matches!(self.stages.last(), Some(Stage::VennAbers(_)))
+    }
+
     /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
     #[inline(always)]
     pub(in crate::domain::transform) fn run(&self, x: f64, moved: f64, around: &Around<'_>) -> Point {

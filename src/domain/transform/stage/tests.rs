@@ -15,6 +15,7 @@ fn examples() -> Vec<(Value, [f64; 2])> {
     let polynomial = json!({"kind": "covariate_polynomial", "covariate": "c0", "reference": 0.2,
         "coefficients": [0.2, -0.05, 0.01]});
     let electrode = json!({"kind": "nernst", "potential": 1, "at": 2, "charge": -1, "efficiency": 0.9});
+    let steps = json!({"x": [-2, -0.5, 1, 3]});
     vec![
         (json!({"kind": "offset", "offset": 1.5}), [-9.0, 9.0]),
         (json!({"kind": "affine", "offset": 1.5, "gain": -0.7}), [-9.0, 9.0]),
@@ -51,6 +52,17 @@ fn examples() -> Vec<(Value, [f64; 2])> {
         (with(&electrode, json!({"covariate": "c0", "output": "activity"})), [-90.0, 90.0]),
         (with(&electrode, json!({"covariate": "c0", "output": "negative_log10"})), [-90.0, 90.0]),
         (json!({"kind": "unit", "from": "Cel", "to": "K"}), [-9.0, 9.0]),
+        (json!({"kind": "platt", "a": -1.3, "b": 0.4}), [-9.0, 9.0]),
+        (json!({"kind": "temperature", "temperature": 1.7}), [-9.0, 9.0]),
+        (json!({"kind": "temperature", "temperature": 0.6, "logits": ["c0", "c1"]}), [-4.0, 4.0]),
+        (json!({"kind": "beta", "a": 0.4, "b": 1.2, "c": -0.6}), [1e-3, 0.999]),
+        (with(&steps, json!({"kind": "isotonic", "y": [0.1, 0.3, 0.3, 0.9]})), [-3.0, 4.0]),
+        (with(&steps, json!({"kind": "isotonic", "y": [9, 2, 1, -7]})), [-3.0, 4.0]),
+        (json!({"kind": "histogram", "edges": [0, 0.2, 0.5, 1], "values": [0.1, 0.9, 0.4]}), [-1.0, 2.0]),
+        (
+            with(&steps, json!({"kind": "venn_abers", "p0": [0, 0.1, 0.4, 0.6], "p1": [0.2, 0.5, 0.5, 1]})),
+            [-3.0, 4.0],
+        ),
     ]
 }
 
@@ -120,7 +132,10 @@ proptest! {
                     let back = stage.at(x, &around).value;
                     prop_assert!((back - y).abs() <= 1e-10 * y.abs().max(1.0), "{example}: {x} gives {back}, not {y}");
                 }
-                None => prop_assert!(["polynomial", "rational"].contains(&example["kind"].as_str().unwrap())),
+                None => {
+                    let several = ["polynomial", "rational", "isotonic", "histogram", "venn_abers"];
+                    prop_assert!(several.contains(&example["kind"].as_str().unwrap()), "{example}: {y}");
+                }
             }
         }
     }
