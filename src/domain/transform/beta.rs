@@ -84,3 +84,42 @@ pub(super) fn compile(spec: &BetaSpec, path: &str) -> Result<Beta, ContentError>
     let factor = covariance(spec.covariance.as_deref(), 3, path)?;
     Ok(Beta { a: spec.a, b: spec.b, c: spec.c, factor })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(a: f64, b: f64, c: f64, covariance: Option<Vec<Vec<f64>>>) -> Beta {
+        compile(&BetaSpec { a, b, c, covariance }, "").unwrap()
+    }
+
+    #[test]
+    fn variance_is_that_of_the_parameters() {
+        let covariance = vec![vec![0.04, -0.01, 0.0], vec![-0.01, 0.09, 0.02], vec![0.0, 0.02, 0.05]];
+        let (x, h) = (0.2, 1e-6);
+        let at = |step: [f64; 3]| made(0.6 + step[0], 1.1 + step[1], 0.3 + step[2], None).at(x).value;
+        let gradient: [f64; 3] = std::array::from_fn(|k| {
+            let step = |h: f64| std::array::from_fn(|i| if i == k { h } else { 0.0 });
+            (at(step(h)) - at(step(-h))) / (2.0 * h)
+        });
+        let terms = (0..9).map(|it| covariance[it / 3][it % 3] * gradient[it / 3] * gradient[it % 3]);
+        let expected: f64 = terms.sum();
+        let variance = made(0.6, 1.1, 0.3, Some(covariance)).at(x).variance;
+        assert!((variance / expected - 1.0).abs() < 1e-8, "{variance} {expected}");
+    }
+
+    #[test]
+    fn the_ends_are_clipped_and_nothing_is_beyond_them() {
+        let it = made(1.0, 1.0, 0.0, None);
+        assert_eq!((it.at(0.0).value, it.at(0.0).slope), (it.at(CLIP).value, 0.0));
+        assert!((it.at(1.0).value - 1.0).abs() < 1e-15);
+        // with these parameters it changes nothing
+        assert!((it.at(0.3).value - 0.3).abs() < 1e-15 && (it.at(0.3).slope - 1.0).abs() < 1e-14);
+        for x in [-1e-300, 1.0f64.next_up(), f64::NAN] {
+            assert!(it.at(x).value.is_nan());
+        }
+        for (a, b) in [(-0.1, 1.0), (1.0, -0.1), (0.0, 0.0), (f64::NAN, 1.0)] {
+            assert!(compile(&BetaSpec { a, b, c: 0.0, covariance: None }, "").is_err());
+        }
+    }
+}

@@ -64,3 +64,37 @@ pub(super) fn compile(spec: &HistogramSpec, path: &str) -> Result<Histogram, Con
     let bins = spec.values.iter().enumerate().map(|(bin, value)| (*value, variance(bin))).collect();
     Ok(Histogram { inner: spec.edges[1..count].into(), bins })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(edges: &[f64], values: &[f64]) -> HistogramSpec {
+        HistogramSpec { edges: edges.to_vec(), values: values.to_vec(), counts: None }
+    }
+
+    #[test]
+    fn a_bin_holds_its_lower_bound_and_the_ends_hold_what_is_beyond() {
+        let it = compile(&spec(&[0.0, 0.25, 0.5, 1.0], &[0.1, 0.7, 0.4]), "").unwrap();
+        let values = [-1.0, 0.0, 0.25f64.next_down(), 0.25, 0.5, 1.0, 7.0].map(|x| it.at(x).value);
+        assert_eq!(values, [0.1, 0.1, 0.1, 0.7, 0.4, 0.4, 0.4]);
+        assert!(it.at(f64::NAN).value.is_nan() && it.at(f64::INFINITY).value.is_nan());
+        let one = HistogramSpec { counts: Some(vec![25.0]), ..spec(&[0.0, 1.0], &[0.4]) };
+        let variance = compile(&one, "").unwrap().at(0.3).variance;
+        assert!((variance.sqrt() - steps::binomial(0.4, 25.0)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn faults_name_their_field() {
+        for (edges, values, path) in [
+            (&[0.0][..], &[][..], "edges"),
+            (&[0.0, 0.0], &[0.5], "edges[1]"),
+            (&[0.0, 1.0], &[0.5, 0.5], "values"),
+            (&[0.0, 1.0], &[1.5], "values[0]"),
+        ] {
+            assert_eq!(compile(&spec(edges, values), "").unwrap_err().path, path);
+        }
+        let counted = HistogramSpec { counts: Some(vec![0.0]), ..spec(&[0.0, 1.0], &[0.4]) };
+        assert_eq!(compile(&counted, "").unwrap_err().path, "counts[0]");
+    }
+}

@@ -127,3 +127,73 @@ fn uncertainties(spec: &IsotonicSpec, path: &str) -> Result<Option<Vec<f64>>, Co
     steps::column(&spec.y, spec.x.len(), steps::probability, wanted, path, "y")?;
     Ok(Some(spec.y.iter().zip(counts).map(|(y, n)| steps::binomial(*y, *n)).collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn spec(x: &[f64], y: &[f64], counts: Option<&[f64]>) -> IsotonicSpec {
+        IsotonicSpec { x: x.to_vec(), y: y.to_vec(), counts: counts.map(<[f64]>::to_vec) }
+    }
+
+    #[test]
+    fn runs_along_lines_and_is_held_at_the_ends() {
+        let it = compile(&spec(&[1.0, 2.0, 4.0], &[0.2, 0.6, 1.0], None), "").unwrap();
+        let values = [-5.0, 1.0, 1.5, 3.0, 4.0, 1e300].map(|x| it.at(x).value);
+        for (value, expected) in values.into_iter().zip([0.2, 0.2, 0.4, 0.8, 1.0, 1.0]) {
+            assert!((value - expected).abs() < 1e-15, "{value} {expected}");
+        }
+        assert_eq!((it.at(-5.0).slope, it.at(-5.0).excess, it.at(9.0).slope), (0.0, 0.0, 0.0));
+        assert_eq!((it.invert(0.2), it.invert(1.0), it.invert(1.5)), (None, None, None));
+    }
+
+    #[test]
+    fn counts_give_binomial_uncertainties() {
+        let it = compile(&spec(&[1.0, 2.0, 3.0], &[0.2, 0.2, 0.8], Some(&[50.0, 50.0, 20.0])), "").unwrap();
+        let u = |x: f64| it.at(x).variance.sqrt();
+        assert!((u(1.5) - steps::binomial(0.2, 50.0)).abs() < 1e-15 && u(1.5) == u(-3.0));
+        assert!((u(2.5) - (u(2.0) + u(3.0)) / 2.0).abs() < 1e-15 && u(99.0) == u(3.0));
+    }
+
+    #[test]
+    fn what_is_not_monotone_or_too_far_apart_is_refused() {
+        for (x, y, counts, path) in [
+            (&[1.0, 1.0][..], &[0.1, 0.2][..], None, "x[1]"),
+            (&[], &[], None, "x"),
+            (&[1.0, f64::NAN], &[0.1, 0.2], None, "x[1]"),
+            (&[-f64::MAX, f64::MAX], &[0.1, 0.2], None, "x"),
+            (&[1.0, 2.0], &[-f64::MAX, f64::MAX], None, "y"),
+            (&[1.0, 2.0], &[0.1], None, "y"),
+            (&[1.0, 2.0, 3.0], &[0.1, 0.3, 0.2], None, "y"),
+            (&[1.0, 2.0], &[0.1, 0.2], Some(&[1.0, 0.0][..]), "counts[1]"),
+            (&[1.0, 2.0], &[0.1, 1.2], Some(&[1.0, 1.0]), "y[1]"),
+        ] {
+            assert_eq!(compile(&spec(x, y, counts), "").unwrap_err().path, path, "{x:?} {y:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_stay_between_their_neighbours(
+            mut x in proptest::collection::btree_set(-1_000_000..1_000_000i64, 1..20), exponent in -320..300i32, at in any::<f64>(),
+        ) {
+            x.insert(0);
+            let scale = 10f64.powi(exponent);
+            let x: Vec<f64> = x.into_iter().map(|x| x as f64 * scale).collect();
+            prop_assume!(x.windows(2).all(|x| x[0] < x[1]));
+            let n = x.len() as f64;
+            let y: Vec<f64> = (0..x.len()).map(|at| at as f64 / n).collect();
+            let counts = vec![3.0; x.len()];
+            let it = compile(&spec(&x, &y, Some(&counts)), "").unwrap();
+            for at in x.iter().flat_map(|x| [x.next_down(), *x, x.next_up(), at]).filter(|at| at.is_finite()) {
+                let local = it.at(at);
+                let place = x.partition_point(|x| *x <= at);
+                let (low, high) = (y[place.max(1) - 1], y[place.min(x.len() - 1)]);
+                prop_assert!(low <= local.value && local.value <= high, "{at} {local:?}");
+                prop_assert!(local.slope >= 0.0 && (local.slope * local.slope).is_finite());
+                prop_assert!(local.variance.is_finite() && local.variance >= 0.0);
+            }
+        }
+    }
+}

@@ -126,3 +126,51 @@ pub(super) fn compile(
         variance: spec.variance.unwrap_or(0.0),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(temperature: f64, classes: usize, variance: Option<f64>) -> Temperature {
+        let logits = (1..classes).map(|class| format!("z{class}")).collect();
+        compile(&TemperatureSpec { temperature, logits, variance }, "", &mut Roles::default()).unwrap()
+    }
+
+    fn around(covariates: &[f64]) -> Around<'_> {
+        Around { covariates, hold: false }
+    }
+
+    #[test]
+    fn classes_share_the_probability_by_softmax() {
+        let z = [0.3, -1.2, 2.0];
+        let e = z.map(|z: f64| (z / 1.7).exp());
+        let it = made(1.7, 3, None);
+        let p = it.at(z[0], &around(&z[1..])).value;
+        assert!((p - e[0] / e.iter().sum::<f64>()).abs() < 1e-15);
+        // logits far from each other do not overflow, and a missing one is no number
+        assert_eq!(it.at(-1e300, &around(&[1e300, 0.0])).value, 0.0);
+        assert!(it.at(0.0, &around(&[1.0])).value.is_nan());
+    }
+
+    #[test]
+    fn variance_is_that_of_the_temperature() {
+        for others in [&[][..], &[-1.2, 2.0]] {
+            let classes = if others.is_empty() { 1 } else { 3 };
+            let value = |temperature: f64| made(temperature, classes, None).at(0.8, &around(others)).value;
+            let slope = (value(1.7 + 1e-6) - value(1.7 - 1e-6)) / 2e-6;
+            let variance = made(1.7, classes, Some(0.04)).at(0.8, &around(others)).variance;
+            assert!((variance / (0.04 * slope * slope) - 1.0).abs() < 1e-7, "{variance}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_temperature_is_refused() {
+        for temperature in [0.0, -1.0, f64::INFINITY, f64::NAN, 1e-320] {
+            let spec = TemperatureSpec { temperature, logits: Vec::new(), variance: None };
+            assert!(compile(&spec, "", &mut Roles::default()).is_err(), "{temperature}");
+        }
+        let twice =
+            TemperatureSpec { temperature: 1.0, logits: vec!["z".into(), "z".into()], variance: None };
+        assert_eq!(compile(&twice, "", &mut Roles::default()).unwrap_err().path, "logits[1]");
+    }
+}

@@ -73,3 +73,33 @@ pub(super) fn compile(spec: &VennAbersSpec, path: &str) -> Result<VennAbers, Con
     let copy = |values: &Vec<f64>| values.as_slice().into();
     Ok(VennAbers { x: copy(&spec.x), p0: copy(&spec.p0), p1: copy(&spec.p1) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_name_their_field() {
+        for (x, p0, p1, path) in [
+            (&[][..], &[][..], &[][..], "x"),
+            (&[2.0, 1.0], &[0.0, 0.1], &[0.5, 0.6], "x[1]"),
+            (&[1.0, 2.0], &[0.0], &[0.5, 0.6], "p0"),
+            (&[1.0, 2.0], &[0.0, 0.1], &[0.5, 1.6], "p1[1]"),
+            (&[1.0, 2.0], &[0.2, 0.1], &[0.5, 0.6], "p0[1]"),
+            (&[1.0, 2.0], &[0.0, 0.1], &[0.5, 0.4], "p1[1]"),
+            (&[1.0, 2.0], &[0.0, 0.7], &[0.5, 0.6], "p0[1]"),
+        ] {
+            let spec = VennAbersSpec { x: x.to_vec(), p0: p0.to_vec(), p1: p1.to_vec() };
+            assert_eq!(compile(&spec, "").unwrap_err().path, path, "{spec:?}");
+        }
+    }
+
+    #[test]
+    fn never_divides_by_nothing() {
+        // the only way to a denominator of 0 is p0 = 1 and p1 = 0, which the checks exclude
+        let spec = VennAbersSpec { x: vec![1.0], p0: vec![1.0], p1: vec![1.0] };
+        assert_eq!(compile(&spec, "").unwrap().at(1.0).value, 1.0);
+        let spec = VennAbersSpec { x: vec![1.0], p0: vec![0.0], p1: vec![0.0] };
+        assert_eq!(compile(&spec, "").unwrap().at(1.0).value, 0.0);
+    }
+}

@@ -21,8 +21,9 @@ impl Compiled {
         let formula = pipeline.stages.iter().rev().try_fold(value, |y, stage| stage.invert(y, &around));
         let x = match self.domain.input() {
             None => formula?,
-            Some(range) => match formula {
-                Some(x) => into_range(x, range)?,
+            // an even power, say, gives the root above 0 where the range wants the other one
+            Some(range) => match formula.and_then(|x| into_range(x, range)) {
+                Some(x) => x,
                 None => self.search(value, range, &surroundings.values)?,
             },
         };
