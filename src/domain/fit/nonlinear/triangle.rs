@@ -36,6 +36,11 @@ impl Triangle {
         norm((0..self.size).map(|i| self.q(i)))
     }
 
+    /// The sum of squares that no step can reduce.
+    pub(super) fn rest(&self) -> f64 {
+        self.q(self.size).powi(2)
+    }
+
     /// Solves R z = b from below; not finite where R is singular.
     pub(super) fn solve(&self, mut b: Vec<f64>) -> Vec<f64> {
         for i in (0..self.size).rev() {
