@@ -2,7 +2,7 @@
 
 use super::family::{Family, check_all, fit as fit_family};
 use super::frame::{Frame, Inner, extremes};
-use super::start::{LOOKS, Start, best, both_signs, eliminate};
+use super::start::{LOOKS, Start, both_signs, eliminate, valleys};
 use crate::domain::fit::method::{Method, Options};
 use crate::domain::fit::{Fit, FitError, Pairs};
 use crate::domain::transform::exponential::ExponentialSpec;
@@ -38,14 +38,22 @@ struct Exponential {
 #[inline(always)]
 pub(super) fn rise(c: f64, t: f64) -> (f64, f64) {
     let z = c * t;
-    if z.abs() < 0.02 {
+    if z.abs() < 0.06 {
         // sum of z^k / (k + 1)! and of z^k (k + 1) / (k + 2)!
-        let value = 1.0 + z / 2.0 * (1.0 + z / 3.0 * (1.0 + z / 4.0 * (1.0 + z / 5.0 * (1.0 + z / 6.0))));
-        let bend = 0.5 + z * (1.0 / 3.0 + z * (0.125 + z * (1.0 / 30.0 + z * (1.0 / 144.0 + z / 840.0))));
-        return (t * value, t * t * bend);
+        let value =
+            horner(z, [1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0]);
+        let bend = [1.0 / 2.0, 1.0 / 3.0, 1.0 / 8.0, 1.0 / 30.0, 1.0 / 144.0, 1.0 / 840.0, 1.0 / 5760.0];
+        return (t * value, t * t * horner(z, bend));
     }
-    let growth = z.exp_m1();
-    (growth / c, (z * (1.0 + growth) - growth) / (c * c))
+    // here e^z - 1 loses no more than expm1 would save: the derivative cancels likewise
+    let (growth, unit) = (z.exp(), 1.0 / c);
+    let grown = growth - 1.0;
+    (grown * unit, (z * growth - grown) * unit * unit)
+}
+
+#[inline(always)]
+fn horner(z: f64, coefficients: [f64; 7]) -> f64 {
+    coefficients.iter().rev().fold(0.0, |value, c| value * z + c)
 }
 
 /// The largest exponent worth a look: the curve ends before the second pair then.
@@ -92,7 +100,7 @@ impl Family for Exponential {
             let parameters = vec![solved[0] + at_origin, c * at_origin, c];
             parameters.iter().all(|p| p.is_finite()).then_some(Start { parameters, rss })
         });
-        best(starts.collect(), 3)
+        valleys(&starts.collect::<Vec<_>>())
     }
 
     fn inward(&self, reported: &[f64]) -> Vec<f64> {

@@ -2,7 +2,7 @@
 
 use super::family::{Family, check_all, fit as fit_family};
 use super::frame::{Frame, Inner, extremes};
-use super::start::{LOOKS, Start, best, both_signs, eliminate};
+use super::start::{LOOKS, Start, both_signs, eliminate, valleys};
 use crate::domain::fit::method::{Method, Options};
 use crate::domain::fit::{Fit, FitError, Pairs};
 use crate::domain::transform::power::PowerSpec;
@@ -74,7 +74,7 @@ impl Family for Power {
             parameters.push(b);
             Some(Start { parameters, rss })
         });
-        best(starts.collect(), 3)
+        valleys(&starts.collect::<Vec<_>>())
     }
 
     fn inward(&self, reported: &[f64]) -> Vec<f64> {

@@ -3,7 +3,7 @@
 use super::exponential::{rise, steepest};
 use super::family::{Family, check_all, fit as fit_family};
 use super::frame::{Frame, Inner, largest};
-use super::start::{LOOKS, Start, best, both_signs, eliminate};
+use super::start::{LOOKS, Start, both_signs, eliminate, valleys};
 use crate::domain::fit::method::{Method, Options};
 use crate::domain::fit::{Fit, FitError, Pairs};
 use crate::domain::transform::saturation::SaturationSpec;
@@ -55,7 +55,7 @@ impl Family for Saturation {
             parameters.push(b);
             Some(Start { parameters, rss })
         });
-        best(starts.collect(), 3)
+        valleys(&starts.collect::<Vec<_>>())
     }
 
     fn inward(&self, reported: &[f64]) -> Vec<f64> {

@@ -44,8 +44,23 @@ pub(super) fn best(mut starts: Vec<Start>, count: usize) -> Vec<Start> {
     starts
 }
 
-/// `low`, 2 `low`, 4 `low`, ... up to `high`, and the same below 0.
+/// How much worse than the best a start may be that is worth a try.
+const HOPELESS: f64 = 25.0;
+
+/// The best two of the places along a scan that are better than those beside them.
+pub(super) fn valleys(scan: &[Start]) -> Vec<Start> {
+    let rss = |at: Option<usize>| at.and_then(|at| scan.get(at)).map_or(f64::INFINITY, |start| start.rss);
+    let lowest = |at: &usize| rss(Some(*at)) <= rss(at.checked_sub(1)).min(rss(Some(at + 1)));
+    let mut starts = best((0..scan.len()).filter(lowest).map(|at| scan[at].clone()).collect(), 2);
+    let most = HOPELESS * starts.first().map_or(0.0, |start| start.rss);
+    starts.retain(|start| start.rss <= most);
+    starts
+}
+
+/// From -`high` to `high` in factors of 2 of `low`.
 pub(super) fn both_signs(low: f64, high: f64) -> impl Iterator<Item = f64> {
     let doubled = std::iter::successors(Some(low), |value| Some(2.0 * value));
-    doubled.take_while(move |value| *value <= high).take(64).flat_map(|value| [value, -value])
+    let above: Vec<f64> = doubled.take_while(|value| *value <= high).take(64).collect();
+    let below: Vec<f64> = above.iter().rev().map(|value| -value).collect();
+    below.into_iter().chain(above)
 }
