@@ -13,6 +13,8 @@ pub(super) struct Distinct {
     pub x: f64,
     /// The weighted mean of their y.
     pub y: f64,
+    /// The sum of their weights.
+    pub weight: f64,
     /// How many they are.
     pub count: usize,
 }
@@ -35,7 +37,7 @@ pub(super) fn distinct(pairs: &Pairs, weights: Option<&[f64]>, sorted: &[usize])
         let first = y[tie[0]];
         let total: f64 = tie.iter().map(|at| weight(*at)).sum();
         let rest: f64 = tie.iter().map(|at| weight(*at) / total * (y[*at] - first)).sum();
-        Distinct { x: x[tie[0]], y: first + rest, count: tie.len() }
+        Distinct { x: x[tie[0]], y: first + rest, weight: total, count: tie.len() }
     };
     sorted.chunk_by(|a, b| x[*a] == x[*b]).map(of).collect()
 }

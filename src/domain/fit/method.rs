@@ -4,6 +4,7 @@ use super::error::FitError;
 use super::fitted::Fit;
 use super::pairs::Pairs;
 use super::validation::Validation;
+use super::{deming, huber, linear, pchip, piecewise, theil_sen, york};
 
 /// Largest degree of a polynomial.
 pub const MAX_DEGREE: usize = 15;
@@ -205,10 +206,49 @@ impl Default for Options {
     }
 }
 
-/// Fits one method.
+/// Fits one method to all pairs.
+///
+/// An option that the method does not heed is refused rather than passed over.
 pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
-    let _ = (pairs, options);
-    Err(FitError::Unsupported(format!("{method} is not available yet")))
+    refuse_unheeded(method, pairs, options)?;
+    match method {
+        Method::Offset => linear::offset::fit(pairs, options),
+        Method::Affine => linear::affine::fit(pairs, options),
+        Method::Polynomial(degree) => linear::polynomial::fit(pairs, degree, options),
+        Method::Multilinear => linear::multilinear::fit(pairs, options),
+        Method::Piecewise(pieces) => piecewise::fit(pairs, pieces),
+        Method::Pchip => pchip::fit(pairs),
+        Method::Deming => deming::fit(pairs, options.variance_ratio),
+        Method::York => york::fit(pairs, None),
+        Method::TheilSen => theil_sen::fit(pairs),
+        Method::Huber => huber::fit(pairs),
+        _ => Err(FitError::Unsupported(format!("{method} is not available yet"))),
+    }
+}
+
+fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(), FitError> {
+    use Method::{Affine, Deming, Exponential, Logistic, Multilinear, Offset, Polynomial};
+    use Method::{Histogram, Power, Rational, Saturation, VennAbers};
+    let given = Options::default();
+    let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
+    let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
+    let unheeded = [
+        (options.direction != given.direction && !linear, "a direction"),
+        (options.covariance != given.covariance && !linear, "a kind of covariance"),
+        (!options.intercept && method != Multilinear, "the wish for no intercept"),
+        (options.variance_ratio != given.variance_ratio && method != Deming, "a variance ratio"),
+        (options.start.is_some() && !nonlinear, "starting values"),
+        (options.equal_mass && !matches!(method, Histogram(_)), "bins of equal mass"),
+        (options.min_count != given.min_count && !matches!(method, Histogram(_)), "a minimum count"),
+        (pairs.columns().len() > 1 && method != Multilinear, "more than one column of sensor values"),
+        (pairs.given_weights().is_some() && matches!(method, VennAbers), "weights"),
+    ];
+    match unheeded.iter().find(|(is, _)| *is) {
+        Some((_, what)) => {
+            Err(FitError::Unsupported(format!("{method} does not take {what}: leave that out")))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use super::error::FitError;
 use super::fitted::{Fit, Table};
 use super::line::check;
 use super::pairs::Pairs;
+use crate::domain::transform::pchip::PchipSpec;
 use crate::domain::transform::stage::StageSpec;
-use crate::domain::transform::table::{MAX_POINTS, TableSpec};
+use crate::domain::transform::table::MAX_POINTS;
 
 /// Passes a curve through the points that rises only where they rise (Fritsch, Butland 1984).
 ///
 /// Pairs of equal x become one point at the weighted mean of their y. There is no smoothing: noise
-/// of the pairs is in the curve. Needs 2 different x; at most [`MAX_POINTS`].
+/// of the pairs is in the curve. The points carry the uncertainties of y, if these are known. Needs 2 different x; at most [`MAX_POINTS`].
 pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     check("pchip", pairs, 2)?;
     let weights = pairs.weights();
@@ -32,12 +33,11 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
         x: points.iter().map(|point| point.x).collect(),
         y: points.iter().map(|point| point.y).collect(),
     };
-    let stage = stage(&table);
+    // 1/u_y^2 are weights whose sum is again one over a variance; given weights have no such scale
+    let known = pairs.uy().is_some() && pairs.given_weights().is_none();
+    let u = known.then(|| points.iter().map(|point| point.weight.sqrt().recip()).collect());
+    let stage = StageSpec::Pchip(PchipSpec { x: table.x.clone(), y: table.y.clone(), u });
     table_fit("pchip".to_owned(), pairs, weights.as_deref(), stage, table, notes)
-}
-
-fn stage(table: &Table) -> StageSpec {
-    StageSpec::Table(TableSpec { x: table.x.clone(), y: table.y.clone() })
 }
 
 #[cfg(test)]
@@ -65,6 +65,37 @@ mod tests {
         assert_eq!(fit.table.unwrap(), Table { x: vec![0.0, 1.0], y: vec![1.0, 2.0] });
         assert!(fit.notes[1].starts_with("2 values of x occur more than once: the weighted mean"));
         assert_eq!(fit.rss, Some(1.0 + 4.0 + 1.0 + 2.0));
+    }
+
+    #[test]
+    fn the_points_carry_the_uncertainties_of_the_references() {
+        let uy = Column::new("uy", vec![0.3, 0.4, 0.4]);
+        let known = pairs(&[0.0, 1.0, 1.0], &[0.0, 4.0, 2.0]).with_uy(uy).unwrap();
+        let StageSpec::Pchip(spec) = fit(&known).unwrap().stages.remove(0) else { panic!("no pchip") };
+        let u = spec.u.unwrap();
+        assert!((u[0] - 0.3).abs() < 1e-15 && (u[1] - 0.4 / 2f64.sqrt()).abs() < 1e-15, "{u:?}");
+        let weighted = known.with_weights(Column::new("w", vec![1.0; 3])).unwrap();
+        let StageSpec::Pchip(spec) = fit(&weighted).unwrap().stages.remove(0) else { panic!("no pchip") };
+        assert_eq!(spec.u, None);
+    }
+
+    #[test]
+    fn between_the_points_it_is_the_golden_curve() {
+        let goldens = include_str!("../../../tests/data/goldens/regression.json");
+        let goldens: serde_json::Value = serde_json::from_str(goldens).unwrap();
+        for (name, golden) in goldens["pchip"].as_object().unwrap() {
+            let column = |name: &str| -> Vec<f64> {
+                golden[name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+            };
+            let it = fit(&pairs(&column("x"), &column("y"))).unwrap();
+            let at = pairs(&column("xq"), &column("yq"));
+            for (found, expected) in it.curve(&at).unwrap().values(&at).iter().zip(at.y()) {
+                assert!(
+                    (found - expected).abs() <= 1e-12 * expected.abs().max(1.0),
+                    "{name} {found} {expected}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -35,8 +35,14 @@ pub fn fit(pairs: &Pairs, pieces: usize) -> Result<Fit, FitError> {
     let weights = pairs.weights();
     let knots = knots(pairs, pieces, weights.as_deref())?;
     let table = Table { x: knots.x, y: knots.y };
-    let stage = StageSpec::Table(TableSpec { x: table.x.clone(), y: table.y.clone() });
-    table_fit(method, pairs, weights.as_deref(), stage, table, Vec::new())
+    let stage = |u| StageSpec::Table(TableSpec { x: table.x.clone(), y: table.y.clone(), u });
+    let mut fit = table_fit(method, pairs, weights.as_deref(), stage(None), table.clone(), Vec::new())?;
+    if let Some(std) = fit.residual_std {
+        let u: Vec<f64> = knots.relative_errors.iter().map(|relative| relative * std).collect();
+        let known = u.iter().all(|u| u.is_finite());
+        fit.stages = vec![stage(known.then_some(u))];
+    }
+    Ok(fit)
 }
 
 /// The knots and the curve at them.
@@ -183,6 +189,9 @@ mod tests {
         let (x, y) = bent(500);
         let pairs = pairs(&x, &y);
         let fit = fit(&pairs, 7).unwrap();
+        let StageSpec::Table(spec) = &fit.stages[0] else { panic!("no table") };
+        // noise of 0.1 and some 60 pairs a piece
+        assert!(spec.u.as_ref().unwrap().iter().all(|u| (0.01..0.05).contains(u)), "{:?}", spec.u);
         let fitted = fit.curve(&pairs).unwrap().values(&pairs);
         let knots = fit.table.unwrap().x;
         for k in 0..knots.len() {

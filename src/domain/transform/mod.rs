@@ -2,20 +2,38 @@
 
 pub mod affine;
 pub mod artifact;
+mod bounds;
+pub mod callendar_van_dusen;
 pub mod chain;
 mod check;
 mod compiled;
 mod content;
+pub mod covariate_polynomial;
+pub mod covariate_table;
+#[cfg(test)]
+mod curves;
 mod domain;
+pub mod exponential;
+mod knots;
 pub mod limits;
+pub mod logarithm;
+pub mod logistic;
 pub mod multilinear;
+pub mod nernst;
 pub mod offset;
+pub mod operation;
+pub mod pchip;
 pub mod polynomial;
+pub mod power;
+pub mod rational;
+mod root;
+pub mod saturation;
 pub mod stage;
+pub mod steinhart_hart;
 pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod unit;
 
-pub use compiled::{Compiled, Covariate, Input, Output, compile};
+pub use compiled::{Compiled, Components, Covariate, Expanded, Input, Output, compile};
 pub use stage::MAX_COVARIATES;

@@ -5,12 +5,24 @@ use serde_json::Value;
 
 use super::affine::{self, Affine, AffineSpec};
 use super::artifact::{ContentError, ContentErrorKind};
-use super::check::invalid;
+use super::callendar_van_dusen::{self, CallendarVanDusen, CallendarVanDusenSpec};
+use super::check::{invalid, unit};
+use super::covariate_polynomial::{self, CovariatePolynomial, CovariatePolynomialSpec};
+use super::covariate_table::{self, CovariateTable, CovariateTableSpec};
+use super::exponential::{self, Exponential, ExponentialSpec};
+use super::logarithm::{self, Logarithm, LogarithmSpec};
+use super::logistic::{self, Logistic, LogisticSpec};
 use super::multilinear::{self, Multilinear, MultilinearSpec};
+use super::nernst::{self, Nernst, NernstSpec};
 use super::offset::{self, Offset, OffsetSpec};
+use super::pchip::{self, Pchip, PchipSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
+use super::power::{self, Power, PowerSpec};
+use super::rational::{self, Rational, RationalSpec};
+use super::saturation::{self, Saturation, SaturationSpec};
+use super::steinhart_hart::{self, SteinhartHart, SteinhartHartSpec};
 use super::table::{self, Table, TableSpec};
-use super::unit::{self, UnitSpec};
+use super::unit::{self as units, UnitSpec};
 use crate::domain::strict_json::{self, StrictError, join};
 use crate::domain::units::Unit;
 
@@ -28,11 +40,37 @@ pub enum StageSpec {
     Table(TableSpec),
     /// y = a + b1 x + b2 c2 + ..., the c covariates.
     Multilinear(MultilinearSpec),
+    /// A thermistor: from Ohm to K.
+    SteinhartHart(SteinhartHartSpec),
+    /// A platinum resistor: from Ohm to Cel.
+    CallendarVanDusen(CallendarVanDusenSpec),
+    /// A polynomial of a covariate, added or multiplied.
+    CovariatePolynomial(CovariatePolynomialSpec),
+    /// A table of a covariate, added or multiplied.
+    CovariateTable(CovariateTableSpec),
+    /// y = a + b ln x.
+    Logarithm(LogarithmSpec),
+    /// An electrode's potential to an activity or a pH.
+    Nernst(NernstSpec),
+    /// Monotone cubic pieces between points.
+    Pchip(PchipSpec),
+    /// y = (b0 + b1 x + ... + bM x^M) / (1 + c1 x + ... + cN x^N).
+    Rational(RationalSpec),
+    /// y = a + b e^(c x).
+    Exponential(ExponentialSpec),
+    /// y = a (1 - e^(-b x)).
+    Saturation(SaturationSpec),
+    /// y = a x^b.
+    Power(PowerSpec),
+    /// y = a / (1 + e^(b - c x)).
+    Logistic(LogisticSpec),
     /// From one unit to another.
     Unit(UnitSpec),
 }
 
-const KINDS: &str = "offset, affine, polynomial, table, multilinear, unit";
+const KINDS: &str = "offset, affine, polynomial, table, pchip, multilinear, rational, exponential, saturation, \
+                     power, logistic, logarithm, covariate_polynomial, covariate_table, steinhart_hart, \
+                     callendar_van_dusen, nernst, unit";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -75,6 +113,18 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "polynomial" => StageSpec::Polynomial(strict_json::from_value(&rest)?),
         "table" => StageSpec::Table(strict_json::from_value(&rest)?),
         "multilinear" => StageSpec::Multilinear(strict_json::from_value(&rest)?),
+        "steinhart_hart" => StageSpec::SteinhartHart(strict_json::from_value(&rest)?),
+        "callendar_van_dusen" => StageSpec::CallendarVanDusen(strict_json::from_value(&rest)?),
+        "covariate_polynomial" => StageSpec::CovariatePolynomial(strict_json::from_value(&rest)?),
+        "covariate_table" => StageSpec::CovariateTable(strict_json::from_value(&rest)?),
+        "logarithm" => StageSpec::Logarithm(strict_json::from_value(&rest)?),
+        "nernst" => StageSpec::Nernst(strict_json::from_value(&rest)?),
+        "pchip" => StageSpec::Pchip(strict_json::from_value(&rest)?),
+        "rational" => StageSpec::Rational(strict_json::from_value(&rest)?),
+        "exponential" => StageSpec::Exponential(strict_json::from_value(&rest)?),
+        "saturation" => StageSpec::Saturation(strict_json::from_value(&rest)?),
+        "power" => StageSpec::Power(strict_json::from_value(&rest)?),
+        "logistic" => StageSpec::Logistic(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
         _ => return Err(Refusal::Kind(kind.chars().take(40).collect())),
     })
@@ -137,6 +187,12 @@ impl Local {
     #[inline(always)]
     pub(super) fn inside(value: f64, slope: f64, variance: f64) -> Local {
         Local { value, slope, variance, excess: 0.0 }
+    }
+
+    /// Where the stage has no value.
+    #[cold]
+    pub(super) fn none() -> Local {
+        Local::inside(f64::NAN, f64::NAN, f64::NAN)
     }
 }
 
@@ -213,6 +269,18 @@ pub(super) enum Stage {
     Polynomial(Polynomial),
     Table(Table),
     Multilinear(Multilinear),
+    SteinhartHart(SteinhartHart),
+    CallendarVanDusen(CallendarVanDusen),
+    CovariatePolynomial(CovariatePolynomial),
+    CovariateTable(CovariateTable),
+    Logarithm(Logarithm),
+    Nernst(Nernst),
+    Pchip(Pchip),
+    Rational(Rational),
+    Exponential(Exponential),
+    Saturation(Saturation),
+    Power(Power),
+    Logistic(Logistic),
 }
 
 impl Stage {
@@ -225,15 +293,55 @@ impl Stage {
             Stage::Polynomial(stage) => stage.at(x),
             Stage::Table(stage) => stage.at(x, around.hold),
             Stage::Multilinear(stage) => stage.at(x, around),
+            Stage::SteinhartHart(stage) => stage.at(x),
+            Stage::CallendarVanDusen(stage) => stage.at(x, around.hold),
+            Stage::CovariatePolynomial(stage) => stage.at(x, around),
+            Stage::CovariateTable(stage) => stage.at(x, around),
+            Stage::Logarithm(stage) => stage.at(x),
+            Stage::Nernst(stage) => stage.at(x, around),
+            Stage::Pchip(stage) => stage.at(x, around.hold),
+            Stage::Rational(stage) => stage.at(x),
+            Stage::Exponential(stage) => stage.at(x),
+            Stage::Saturation(stage) => stage.at(x),
+            Stage::Power(stage) => stage.at(x),
+            Stage::Logistic(stage) => stage.at(x),
         }
     }
 
     /// Adds what the stage's output at `x` owes to each covariate to `gradient`: dy/dc, by place.
     pub(super) fn lean(&self, x: f64, around: &Around<'_>, gradient: &mut Gradient) {
-        let _ = (x, around);
-        if let Stage::Multilinear(stage) = self {
-            stage.lean(gradient);
+        match self {
+            Stage::Multilinear(stage) => stage.lean(gradient),
+            Stage::CovariatePolynomial(stage) => stage.lean(x, around, gradient),
+            Stage::CovariateTable(stage) => stage.lean(x, around, gradient),
+            Stage::Nernst(stage) => stage.lean(x, around, gradient),
+            _ => {}
         }
+    }
+
+    /// The input for which the stage gives `y`; `None` where there is none, where there may be several,
+    /// and where no formula gives it.
+    pub(super) fn invert(&self, y: f64, around: &Around<'_>) -> Option<f64> {
+        let x = match self {
+            Stage::Offset(stage) => Some(stage.invert(y)),
+            Stage::Affine(stage) => Some(stage.invert(y)),
+            Stage::Table(stage) => stage.invert(y, around.hold),
+            Stage::Multilinear(stage) => Some(stage.invert(y, around)),
+            Stage::SteinhartHart(stage) => stage.invert(y),
+            Stage::CallendarVanDusen(stage) => stage.invert(y, around.hold),
+            Stage::CovariatePolynomial(stage) => Some(stage.invert(y, around)),
+            Stage::CovariateTable(stage) => Some(stage.invert(y, around)),
+            Stage::Logarithm(stage) => Some(stage.invert(y)),
+            Stage::Nernst(stage) => Some(stage.invert(y, around)),
+            Stage::Pchip(stage) => stage.invert(y, around.hold),
+            Stage::Exponential(stage) => stage.invert(y),
+            Stage::Saturation(stage) => stage.invert(y),
+            Stage::Power(stage) => stage.invert(y),
+            Stage::Logistic(stage) => stage.invert(y),
+            // no formula: `Compiled::inverse` searches
+            Stage::Polynomial(_) | Stage::Rational(_) => None,
+        };
+        x.filter(|x| x.is_finite())
     }
 
     /// Takes a value one stage further.
@@ -269,8 +377,36 @@ pub(super) fn compile(
         StageSpec::Multilinear(spec) => {
             (Stage::Multilinear(multilinear::compile(spec, path, roles)?), Known::AsStated)
         }
+        StageSpec::SteinhartHart(spec) => {
+            fits(&input, &unit("Ohm", path, "")?, path)?;
+            (Stage::SteinhartHart(steinhart_hart::compile(spec, path)?), Known::Exactly(unit("K", path, "")?))
+        }
+        StageSpec::CallendarVanDusen(spec) => {
+            fits(&input, &unit("Ohm", path, "")?, path)?;
+            let stage = callendar_van_dusen::compile(spec, path)?;
+            (Stage::CallendarVanDusen(stage), Known::Exactly(unit("Cel", path, "")?))
+        }
+        StageSpec::CovariatePolynomial(spec) => {
+            (Stage::CovariatePolynomial(covariate_polynomial::compile(spec, path, roles)?), input)
+        }
+        StageSpec::CovariateTable(spec) => {
+            (Stage::CovariateTable(covariate_table::compile(spec, path, roles)?), input)
+        }
+        StageSpec::Logarithm(spec) => (Stage::Logarithm(logarithm::compile(spec, path)?), Known::AsStated),
+        StageSpec::Nernst(spec) => {
+            fits(&input, &unit("mV", path, "")?, path)?;
+            (Stage::Nernst(nernst::compile(spec, path, roles)?), Known::AsStated)
+        }
+        StageSpec::Pchip(spec) => (Stage::Pchip(pchip::compile(spec, path)?), Known::AsStated),
+        StageSpec::Rational(spec) => (Stage::Rational(rational::compile(spec, path)?), Known::AsStated),
+        StageSpec::Exponential(spec) => {
+            (Stage::Exponential(exponential::compile(spec, path)?), Known::AsStated)
+        }
+        StageSpec::Saturation(spec) => (Stage::Saturation(saturation::compile(spec, path)?), Known::AsStated),
+        StageSpec::Power(spec) => (Stage::Power(power::compile(spec, path)?), Known::AsStated),
+        StageSpec::Logistic(spec) => (Stage::Logistic(logistic::compile(spec, path)?), Known::AsStated),
         StageSpec::Unit(spec) => {
-            let (stage, from, to) = unit::compile(spec, path)?;
+            let (stage, from, to) = units::compile(spec, path)?;
             fits(&input, &from, &join(path, "from"))?;
             (Stage::Affine(stage), Known::Exactly(to))
         }
@@ -288,3 +424,6 @@ pub(super) fn fits(known: &Known, wanted: &Unit, path: &str) -> Result<(), Conte
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
