@@ -1,6 +1,10 @@
 //! `calibctl evaluate` on files.
 
-use crate::support::desk::Desk;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::desk::{Desk, shipped};
 
 fn measured() -> Desk {
     let desk = Desk::new();
@@ -57,4 +61,47 @@ fn what_cannot_be_scored_is_refused() {
     desk.refuses(&[&base[..], &["--ux", "u"]].concat(), &["--uy"]);
     desk.refuses(&[&base[..], &["--y", "site"]].concat(), &["line 2", "`site`"]);
     desk.refuses(&[&base[..], &["--k", "0", "--ux", "u", "--uy", "ur"]].concat(), &["--k"]);
+}
+
+#[test]
+fn probabilities_are_scored_as_the_goldens_say() {
+    let golden = fs::read_to_string(shipped("tests/data/probcal/breast_cancer_gnb.golden.json")).unwrap();
+    let golden: Value = serde_json::from_str(&golden).unwrap();
+    let golden = &golden["metrics_uncalibrated_test"];
+    let (bins, murphy) =
+        (&golden["equal_width_15_left_closed"], &golden["murphy_equal_width_15_right_closed"]);
+    let file = shipped("tests/data/probcal/breast_cancer_gnb.test.csv");
+    let args = ["evaluate", &file, "--kind", "probability", "--x", "prob", "--label", "label"];
+    let scores = Desk::new().json(&args);
+    for (name, want) in [
+        ("ece", &bins["ece"]),
+        ("mce", &bins["mce"]),
+        ("brier", &golden["brier"]),
+        ("log_loss", &golden["log_loss_clip1e-15"]),
+        ("reliability", &murphy["reliability"]),
+        ("resolution", &murphy["resolution"]),
+        ("uncertainty", &murphy["uncertainty"]),
+        ("n", &golden["n"]),
+    ] {
+        let (got, want) = (scores[name].as_f64().unwrap(), want.as_f64().unwrap());
+        assert!((got - want).abs() <= 1e-12 * want, "{name}: {got}, not {want}");
+    }
+    assert_eq!(scores["bins"].as_array().unwrap().len(), 15);
+    for name in ["lo", "hi", "count", "mean_predicted", "observed"] {
+        assert!(scores["bins"][0].as_object().unwrap().contains_key(name), "{name}");
+    }
+    let more = ["--bootstrap", "50", "--threshold", "0.5", "--cost-fp", "1", "--cost-fn", "9"];
+    let scores = Desk::new().json(&[&args[..], &more].concat());
+    assert!(scores["intervals"]["ece"]["lo"].is_number() && scores["decisions"]["recall"].is_number());
+    assert!((scores["least_cost"]["theoretical_threshold"].as_f64().unwrap() - 0.1).abs() < 1e-12);
+}
+
+#[test]
+fn what_is_no_probability_is_refused() {
+    let desk = Desk::new();
+    desk.write("p.csv", "p,label\n0.5,1\n1.5,0\n");
+    desk.refuses(&["evaluate", "p.csv", "--kind", "probability"], &["p.csv", "line 3", "`p`"]);
+    desk.write("p.csv", "p,label\n0.5,1\n0.5,2\n");
+    desk.refuses(&["evaluate", "p.csv", "--kind", "probability"], &["p.csv", "line 3", "`label`"]);
+    desk.refuses(&["evaluate", "p.csv", "--kind", "probability", "--cost-fp", "1"], &["--cost-fn"]);
 }

@@ -48,3 +48,14 @@ fn what_cannot_be_drawn_is_refused_and_writes_nothing() {
     assert!(!desk.path("p.svg").exists());
     desk.refuses(&["plot", "d.csv", "--kind", "drift", "-o", "no/where.svg"], &["no/where.svg"]);
 }
+
+#[test]
+fn a_reliability_diagram_shows_the_bins_that_hold_something() {
+    let desk = Desk::new();
+    let file = shipped("tests/data/probcal/synth_tree_ties.test.csv");
+    let args = ["--kind", "reliability", "--x", "prob", "--label", "label", "--bins", "10", "-o", "p.svg"];
+    desk.done(&[&["plot", &file], &args[..]].concat());
+    let bars = desk.read("p.svg").matches("class=\"bar\"").count();
+    assert!((1..=10).contains(&bars), "{bars}");
+    assert_eq!(count(&desk, "p.svg", "circle"), bars + 1, "one of them in the legend");
+}

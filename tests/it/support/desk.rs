@@ -1,7 +1,6 @@
 //! A folder in which calibctl is run on files.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -58,15 +57,6 @@ impl Desk {
     pub fn json(&self, args: &[&str]) -> Value {
         let text = self.done(&[args, &["--json"]].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
-    }
-
-    /// Runs calibctl with this on stdin.
-    pub fn fed(&self, args: &[&str], input: &str) -> Output {
-        let mut command = self.command(args);
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
     }
 
     /// Runs calibctl, which must refuse with nothing on stdout and all of these words on stderr.
