@@ -5,7 +5,7 @@ use super::fitted::Fit;
 use super::pairs::Pairs;
 use super::probability::isotonic::Trend;
 use super::validation::Validation;
-use super::{deming, huber, linear, pchip, piecewise, probability, theil_sen, york};
+use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, theil_sen, york};
 use crate::domain::drift::probability::bins::Binning;
 
 /// Largest degree of a polynomial.
@@ -233,7 +233,11 @@ pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitE
             probability::histogram::fit(pairs, bins, binning, options.min_count)
         }
         Method::VennAbers => probability::venn_abers::fit(pairs),
-        _ => Err(FitError::Unsupported(format!("{method} is not available yet"))),
+        Method::Rational(above, below) => nonlinear::rational::fit(pairs, above, below, options),
+        Method::Exponential => nonlinear::exponential::fit(pairs, options),
+        Method::Saturation => nonlinear::saturation::fit(pairs, options),
+        Method::Power => nonlinear::power::fit(pairs, options),
+        Method::Logistic => nonlinear::logistic::fit(pairs, options),
     }
 }
 
