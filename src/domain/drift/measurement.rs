@@ -243,7 +243,9 @@ fn resample(errors: &[f64], block: usize, draws: &mut Seeded, drawn: &mut Vec<f6
     while drawn.len() < errors.len() {
         let start = draws.below(errors.len());
         let more = block.min(errors.len() - drawn.len());
-        drawn.extend(errors.iter().cycle().skip(start).take(more));
+        let end = errors.len().min(start + more);
+        drawn.extend_from_slice(&errors[start..end]);
+        drawn.extend_from_slice(&errors[..more - (end - start)]);
     }
 }
 

@@ -246,6 +246,37 @@ proptest! {
     }
 
     #[test]
+    fn york_is_where_chi_squared_is_least(
+        points in points(),
+        u in proptest::collection::vec((-3.0..0.0f64, -3.0..0.0f64, -0.9..0.9f64), 40),
+    ) {
+        let plain = cloud(&points);
+        let n = plain.len();
+        let column = |f: fn(&(f64, f64, f64)) -> f64| u[..n].iter().map(f).collect::<Vec<f64>>();
+        let (ux, uy, r) = (column(|u| u.0.exp()), column(|u| u.1.exp()), column(|u| u.2));
+        let pairs = plain
+            .with_ux(Column::new("ux", ux.clone()))
+            .and_then(|pairs| pairs.with_uy(Column::new("uy", uy.clone())))
+            .unwrap();
+        let fit = york::fit(&pairs, Some(&r)).unwrap();
+        let chi2 = |a: f64, b: f64| -> f64 {
+            let term = |at: usize| {
+                let residual = pairs.y()[at] - a - b * pairs.x()[at];
+                let cross = 2.0 * b * r[at] * ux[at] * uy[at];
+                residual * residual / (uy[at] * uy[at] + b * b * ux[at] * ux[at] - cross)
+            };
+            (0..n).map(term).sum()
+        };
+        let (a, b) = (fit.parameters[0], fit.parameters[1]);
+        let least = chi2(a, b);
+        prop_assert!((least / fit.rss.unwrap() - 1.0).abs() < 1e-11);
+        let errors = fit.standard_errors().unwrap();
+        for (da, db) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0), (1.0, 1.0), (-1.0, 1.0)] {
+            prop_assert!(chi2(a + 1e-3 * da * errors[0], b + 1e-3 * db * errors[1]) > least);
+        }
+    }
+
+    #[test]
     fn weights_of_deming_are_replication(points in points(), seed in any::<u64>()) {
         let pairs = cloud(&points);
         let mut draws = Seeded::new(seed);
@@ -295,5 +326,44 @@ proptest! {
             }
             prop_assert!(fit.curve(&pairs).is_ok(), "{fit:?}");
         }
+    }
+}
+
+/// Standard errors of the slope over the scatter of the slope, by simulation.
+fn honesty(method: Method, u: (f64, f64)) -> f64 {
+    let mut draws = Seeded::new(17);
+    let (mut slopes, mut errors) = (Vec::new(), Vec::new());
+    for _ in 0..300 {
+        let (x, y): (Vec<f64>, Vec<f64>) = (0..60)
+            .map(|at| {
+                let truth = f64::from(at) / 6.0;
+                (truth + u.0 * draws.normal(), 3.0 + 2.0 * truth + u.1 * draws.normal())
+            })
+            .unzip();
+        let pairs = pairs(&x, &y);
+        let pairs = if u.0 > 0.0 { with_u(pairs, u.0, u.1) } else { pairs };
+        let fit = method(&pairs).unwrap();
+        slopes.push(fit.parameters[1]);
+        errors.push(fit.standard_errors().unwrap()[1]);
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let centre = mean(&slopes);
+    let scatter = mean(&slopes.iter().map(|s| (s - centre).powi(2)).collect::<Vec<_>>()).sqrt();
+    assert!((centre - 2.0).abs() < 4.0 * scatter / 300f64.sqrt(), "biased: {centre}");
+    mean(&errors) / scatter
+}
+
+#[test]
+fn standard_errors_are_the_scatter_of_the_slopes() {
+    let cases: [(Method, (f64, f64)); 4] = [
+        (|pairs| deming::fit(pairs, 4.0), (0.3, 0.6)),
+        (|pairs| york::fit(pairs, None), (0.3, 0.6)),
+        (theil_sen::fit, (0.0, 0.6)),
+        (huber::fit, (0.0, 0.6)),
+    ];
+    for (at, (method, u)) in cases.into_iter().enumerate() {
+        let ratio = honesty(method, u);
+        // 300 scatters give it to 4 %
+        assert!((0.88..1.12).contains(&ratio), "{at}: {ratio}");
     }
 }

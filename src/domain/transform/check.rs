@@ -27,6 +27,16 @@ pub(super) fn all_finite(values: &[f64], path: &str, field: &str) -> Result<(), 
     places.try_for_each(|(at, value)| finite(*value, path, &format!("{field}[{at}]")))
 }
 
+/// Refuses the element `at` of `parameters` where it is 0, which would make a constant of the stage.
+pub(super) fn not_zero(parameters: &[f64], at: usize, path: &str) -> Result<(), ContentError> {
+    match parameters.get(at) {
+        Some(value) if *value == 0.0 => {
+            Err(invalid(path, &format!("parameters[{at}]"), "a 0 here makes every reading equal"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a number outside a range.
 pub(super) fn within(
     value: f64,

@@ -40,7 +40,7 @@ pub enum LimitError {
 ///
 /// `None` if the two do not compare: no input range is stated, or the units do not convert.
 /// Evaluated at 2,049 readings, at every corner of a table, and refined around the largest; where
-/// stages look at covariates, at every corner of the covariates' ranges (with more than four
+/// stages look at covariates, at every corner of the covariates' ranges (with more than five
 /// covariates: at their centres and at each one's ends).
 /// Infinite if the corners are too many to look at, or if a covariate's range is not stated.
 pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
@@ -161,7 +161,7 @@ impl Compiled {
     fn samples(&self, [low, high]: [f64; 2], covariates: &[f64], most: usize) -> Option<Vec<f64>> {
         let at = |cell: usize| low + (high - low) * (cell as f64 / CELLS as f64);
         let mut places: Vec<f64> = (0..CELLS).map(at).chain([high]).collect();
-        for (place, stage) in self.stages.iter().enumerate() {
+        for (place, stage) in self.chosen(covariates).stages.iter().enumerate() {
             let knots: Vec<f64> = match stage {
                 Stage::Table(table) => table.knots().collect(),
                 Stage::Pchip(curve) => curve.knots().collect(),
@@ -180,7 +180,10 @@ impl Compiled {
     pub(super) fn run_until(&self, x: f64, place: usize, covariates: &[f64]) -> f64 {
         let start = Point::start(x, 0.0);
         let around = Around { covariates, hold: self.domain.holds() };
-        self.stages[..place].iter().fold(start, |point, stage| stage.apply(point, &around)).value
+        self.chosen(covariates).stages[..place]
+            .iter()
+            .fold(start, |point, stage| stage.apply(point, &around))
+            .value
     }
 }
 

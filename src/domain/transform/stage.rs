@@ -10,15 +10,20 @@ use super::callendar_van_dusen::{self, CallendarVanDusen, CallendarVanDusenSpec}
 use super::check::{invalid, unit};
 use super::covariate_polynomial::{self, CovariatePolynomial, CovariatePolynomialSpec};
 use super::covariate_table::{self, CovariateTable, CovariateTableSpec};
+use super::exponential::{self, Exponential, ExponentialSpec};
 use super::histogram::{self, Histogram, HistogramSpec};
 use super::isotonic::{self, Isotonic, IsotonicSpec};
 use super::logarithm::{self, Logarithm, LogarithmSpec};
+use super::logistic::{self, Logistic, LogisticSpec};
 use super::multilinear::{self, Multilinear, MultilinearSpec};
 use super::nernst::{self, Nernst, NernstSpec};
 use super::offset::{self, Offset, OffsetSpec};
 use super::pchip::{self, Pchip, PchipSpec};
 use super::platt::{self, Platt, PlattSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
+use super::power::{self, Power, PowerSpec};
+use super::rational::{self, Rational, RationalSpec};
+use super::saturation::{self, Saturation, SaturationSpec};
 use super::steinhart_hart::{self, SteinhartHart, SteinhartHartSpec};
 use super::table::{self, Table, TableSpec};
 use super::temperature::{self, Temperature, TemperatureSpec};
@@ -55,6 +60,16 @@ pub enum StageSpec {
     Nernst(NernstSpec),
     /// Monotone cubic pieces between points.
     Pchip(PchipSpec),
+    /// y = (b0 + b1 x + ... + bM x^M) / (1 + c1 x + ... + cN x^N).
+    Rational(RationalSpec),
+    /// y = a + b e^(c x).
+    Exponential(ExponentialSpec),
+    /// y = a (1 - e^(-b x)).
+    Saturation(SaturationSpec),
+    /// y = a x^b.
+    Power(PowerSpec),
+    /// y = a / (1 + e^(b - c x)).
+    Logistic(LogisticSpec),
     /// From one unit to another.
     Unit(UnitSpec),
     /// p = 1 / (1 + e^(a x + b)).
@@ -71,9 +86,9 @@ pub enum StageSpec {
     VennAbers(VennAbersSpec),
 }
 
-const KINDS: &str = "offset, affine, polynomial, table, multilinear, steinhart_hart, callendar_van_dusen, \
-                     covariate_polynomial, covariate_table, logarithm, nernst, pchip, unit, \
-                     platt, temperature, beta, isotonic, histogram, venn_abers";
+const KINDS: &str = "offset, affine, polynomial, table, pchip, multilinear, rational, exponential, saturation, \
+                     power, logistic, logarithm, covariate_polynomial, covariate_table, steinhart_hart, \
+                     callendar_van_dusen, nernst, unit, platt, temperature, beta, isotonic, histogram, venn_abers";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -123,6 +138,11 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "logarithm" => StageSpec::Logarithm(strict_json::from_value(&rest)?),
         "nernst" => StageSpec::Nernst(strict_json::from_value(&rest)?),
         "pchip" => StageSpec::Pchip(strict_json::from_value(&rest)?),
+        "rational" => StageSpec::Rational(strict_json::from_value(&rest)?),
+        "exponential" => StageSpec::Exponential(strict_json::from_value(&rest)?),
+        "saturation" => StageSpec::Saturation(strict_json::from_value(&rest)?),
+        "power" => StageSpec::Power(strict_json::from_value(&rest)?),
+        "logistic" => StageSpec::Logistic(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
         "platt" => StageSpec::Platt(strict_json::from_value(&rest)?),
         "temperature" => StageSpec::Temperature(strict_json::from_value(&rest)?),
@@ -280,6 +300,11 @@ pub(super) enum Stage {
     Logarithm(Logarithm),
     Nernst(Nernst),
     Pchip(Pchip),
+    Rational(Rational),
+    Exponential(Exponential),
+    Saturation(Saturation),
+    Power(Power),
+    Logistic(Logistic),
     Platt(Platt),
     Temperature(Temperature),
     Beta(Beta),
@@ -305,6 +330,11 @@ impl Stage {
             Stage::Logarithm(stage) => stage.at(x),
             Stage::Nernst(stage) => stage.at(x, around),
             Stage::Pchip(stage) => stage.at(x, around.hold),
+            Stage::Rational(stage) => stage.at(x),
+            Stage::Exponential(stage) => stage.at(x),
+            Stage::Saturation(stage) => stage.at(x),
+            Stage::Power(stage) => stage.at(x),
+            Stage::Logistic(stage) => stage.at(x),
             Stage::Platt(stage) => stage.at(x),
             Stage::Temperature(stage) => stage.at(x, around),
             Stage::Beta(stage) => stage.at(x),
@@ -341,11 +371,16 @@ impl Stage {
             Stage::Logarithm(stage) => Some(stage.invert(y)),
             Stage::Nernst(stage) => Some(stage.invert(y, around)),
             Stage::Pchip(stage) => stage.invert(y, around.hold),
+            Stage::Exponential(stage) => stage.invert(y),
+            Stage::Saturation(stage) => stage.invert(y),
+            Stage::Power(stage) => stage.invert(y),
+            Stage::Logistic(stage) => stage.invert(y),
             Stage::Platt(stage) => Some(stage.invert(y)),
             Stage::Temperature(stage) => Some(stage.invert(y, around)),
             Stage::Beta(stage) => stage.invert(y),
             Stage::Isotonic(stage) => stage.invert(y),
-            Stage::Polynomial(_) | Stage::Histogram(_) | Stage::VennAbers(_) => None,
+            // no formula: `Compiled::inverse` searches
+            Stage::Polynomial(_) | Stage::Rational(_) | Stage::Histogram(_) | Stage::VennAbers(_) => None,
         };
         x.filter(|x| x.is_finite())
     }
@@ -404,6 +439,13 @@ pub(super) fn compile(
             (Stage::Nernst(nernst::compile(spec, path, roles)?), Known::AsStated)
         }
         StageSpec::Pchip(spec) => (Stage::Pchip(pchip::compile(spec, path)?), Known::AsStated),
+        StageSpec::Rational(spec) => (Stage::Rational(rational::compile(spec, path)?), Known::AsStated),
+        StageSpec::Exponential(spec) => {
+            (Stage::Exponential(exponential::compile(spec, path)?), Known::AsStated)
+        }
+        StageSpec::Saturation(spec) => (Stage::Saturation(saturation::compile(spec, path)?), Known::AsStated),
+        StageSpec::Power(spec) => (Stage::Power(power::compile(spec, path)?), Known::AsStated),
+        StageSpec::Logistic(spec) => (Stage::Logistic(logistic::compile(spec, path)?), Known::AsStated),
         StageSpec::Unit(spec) => {
             let (stage, from, to) = units::compile(spec, path)?;
             fits(&input, &from, &join(path, "from"))?;

@@ -100,7 +100,7 @@ pub struct Decision {
     pub mpe: f64,
     /// Whether U is at most the MPE: if not, nothing passes.
     pub capable: bool,
-    /// Specific risk (JCGM 106:2012, 9.3): the probability that the true error is beyond the MPE
+    /// Specific risk (JCGM 106:2012): the probability that the true error is beyond the MPE
     /// though a pass is stated, or within it though a fail is; normal error, flat prior.
     pub risk: f64,
 }

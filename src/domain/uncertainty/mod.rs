@@ -8,3 +8,6 @@ pub mod coverage;
 pub mod decision;
 pub mod distribution;
 pub mod verification;
+
+#[cfg(test)]
+mod study;

@@ -123,6 +123,23 @@ fn intervals_are_as_wide_as_theory_says() {
 }
 
 #[test]
+fn a_block_goes_on_from_the_last_error_to_the_first() {
+    let errors = [1.0, 2.0, 3.0, 4.0, 5.0];
+    let (mut draws, mut drawn) = (Seeded::new(1), Vec::new());
+    let mut starts = std::collections::BTreeSet::new();
+    for _ in 0..50 {
+        resample(&errors, 3, &mut draws, &mut drawn);
+        assert_eq!(drawn.len(), 5);
+        for (block, length) in [(&drawn[..3], 3), (&drawn[3..], 2)] {
+            assert_eq!(block.len(), length);
+            assert!(block.windows(2).all(|pair| pair[1] == pair[0] % 5.0 + 1.0), "{drawn:?}");
+        }
+        starts.insert(drawn[0] as u32);
+    }
+    assert_eq!(starts.len(), 5, "any error may come first");
+}
+
+#[test]
 fn blocks_widen_the_interval_of_errors_that_persist() {
     // each error stays for ten pairs: worth a tenth of the pairs
     let errors: Vec<f64> = normal_errors(60, 3).into_iter().flat_map(|error| [error; 10]).collect();

@@ -47,6 +47,10 @@ pub fn fit(pairs: &Pairs, noise: Option<Noise>, prior: Option<Prior>) -> Result<
         Some(noise) => noise.checked()?,
         None => noise::estimate(&history)?,
     };
+    if noise.scatter == 0.0 && pairs.uy().is_none() {
+        let text = "nothing is known of how far a single reference is off: give their uncertainties, or a scatter above 0";
+        return Err(FitError::Unsupported(text.to_owned()));
+    }
     let (filter, _) = history.run(&noise)?;
     let fit = describe(&filter, &noise, pairs)?;
     Ok(Tracked { fit, drift: drift(&noise), noise, filter })

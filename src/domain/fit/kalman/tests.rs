@@ -129,6 +129,8 @@ fn refuses_what_is_no_history() {
     assert!(
         text(fit(&pairs(&days, &[2.0; 4], &y, None), Some(NOISE), None)).contains("all readings are equal")
     );
+    let exact = Noise { scatter: 0.0, ..NOISE };
+    assert!(text(fit(&pairs(&days, &x, &y, None), Some(exact), None)).contains("uncertainties"));
     let odd = Noise { gain: f64::NAN, ..NOISE };
     assert!(text(fit(&pairs(&days, &x, &y, None), Some(odd), None)).contains("gain"));
     let odd = Prior { covariance: [[1.0, 2.0], [2.0, 1.0]], ..PRIOR };
@@ -171,6 +173,23 @@ proptest! {
             prop_assert!(b * b <= a * d * (1.0 + 1e-9), "{:?}", filter.covariance());
             let [[p, q], [_, r]] = filter.line().1;
             prop_assert!(p >= 0.0 && q * q <= p * r * (1.0 + 1e-6) + 1e-300);
+        }
+    }
+
+    #[test]
+    fn any_history_gives_numbers_or_an_error(
+        rows in proptest::collection::vec((0.0..1e3f64, -1e3..1e3f64, -1e3..1e3f64), 1..30),
+        log_size in -170..170i32, still in any::<bool>(),
+    ) {
+        let size = 10f64.powi(log_size);
+        let mut days: Vec<f64> = rows.iter().map(|row| row.0).collect();
+        days.sort_by(f64::total_cmp);
+        let x: Vec<f64> = rows.iter().map(|row| if still { row.1.round().signum() } else { row.1 }).collect();
+        let y: Vec<f64> = rows.iter().map(|row| row.2 * size).collect();
+        if let Ok(found) = fit(&pairs(&days, &x, &y, None), None, None) {
+            let covariance = found.fit.covariance.unwrap();
+            prop_assert!(found.fit.parameters.iter().chain(covariance.iter().flatten()).all(|one| one.is_finite()));
+            prop_assert!(found.noise.scatter > 0.0 && found.noise.checked().is_ok());
         }
     }
 

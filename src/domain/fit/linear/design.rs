@@ -119,14 +119,14 @@ impl<'a> Design<'a> {
         let rows = from..(from + count).min(self.len());
         block.columns.resize_with(self.width() + 1, Vec::new);
         let Some((last, parameters)) = block.columns.split_last_mut() else { return };
-        replace(last, rows.clone().map(|at| self.y.at(at)));
+        replace(last, self.y.of(rows.clone()));
         match self.basis {
             Basis::Powers(_) => self.powers(rows.clone(), parameters),
             Basis::Columns { intercept } => {
                 let (ones, others) = parameters.split_at_mut(usize::from(intercept));
                 ones.iter_mut().for_each(|ones| replace(ones, rows.clone().map(|_| R::from(1.0))));
                 for (target, column) in others.iter_mut().zip(&self.columns) {
-                    replace(target, rows.clone().map(|at| column.at(at)));
+                    replace(target, column.of(rows.clone()));
                 }
             }
         }
@@ -143,7 +143,7 @@ impl<'a> Design<'a> {
             let (lower, this) = parameters.split_at_mut(power);
             match lower {
                 [] => replace(&mut this[0], rows.clone().map(|_| R::from(1.0))),
-                [_] => replace(&mut this[0], rows.clone().map(|at| self.columns[0].at(at))),
+                [_] => replace(&mut this[0], self.columns[0].of(rows.clone())),
                 [_, z, .., below] => replace(&mut this[0], z.iter().zip(&*below).map(|(z, b)| *z * *b)),
                 [_, z] => replace(&mut this[0], z.iter().map(|z| *z * *z)),
             }

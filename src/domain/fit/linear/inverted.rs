@@ -2,9 +2,10 @@
 
 use super::affine::names;
 use super::covariance::{assemble, middle, product};
+use super::decile;
 use super::design::{Basis, Design};
 use super::least_squares::solve;
-use super::report::{check_finite, top_decile_note};
+use super::report::check_finite;
 use super::twofold::Twofold;
 use crate::domain::fit::method::Options;
 use crate::domain::fit::statistics::describe;
@@ -43,7 +44,7 @@ pub(super) fn fit(pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     let mut fit = describe(fit, pairs, &residuals, weights.as_deref(), 2);
     fit.notes.push("sensor on reference, inverted: it doesn't attenuate the extremes".to_owned());
     fit.notes.extend(note);
-    fit.notes.extend(top_decile_note(pairs.y(), &residuals));
+    fit.notes.extend(decile::note(pairs.y(), &residuals));
     check_finite(&fit)?;
     Ok(fit)
 }

@@ -27,6 +27,10 @@ pub trait Real:
     fn narrow(value: Twofold) -> Self;
     /// sum a_i b_i.
     fn dot(a: &[Self], b: &[Self]) -> Self;
+    /// Adds `factor` times `x` to `y`.
+    fn add_multiple(y: &mut [Self], factor: Self, x: &[Self]) {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = *y + factor * *x);
+    }
 }
 
 impl Real for Twofold {
@@ -72,5 +76,8 @@ impl Real for f64 {
     #[inline]
     fn dot(a: &[f64], b: &[f64]) -> f64 {
         sums::dot(a, b)
+    }
+    fn add_multiple(y: &mut [f64], factor: f64, x: &[f64]) {
+        sums::add_multiple(y, factor, x);
     }
 }

@@ -1,6 +1,7 @@
 //! From a solution to a fit.
 
 use super::covariance::{assemble, middle, product};
+use super::decile;
 use super::design::Design;
 use super::least_squares::{Solution, solve};
 use super::twofold::Twofold;
@@ -35,7 +36,7 @@ pub(super) fn report(
     let inner_covariance = covariance(&solution.root);
     let mut fit = Fit { covariance: raw_covariance, ..fit };
     fit.notes.extend(note);
-    fit.notes.extend(top_decile_note(pairs.y(), &solution.residuals));
+    fit.notes.extend(decile::note(pairs.y(), &solution.residuals));
     check_finite(&fit)?;
     Ok(Report { fit, inner: rounded(&solution), inner_covariance })
 }
@@ -58,44 +59,4 @@ pub(super) fn check_finite(fit: &Fit) -> Result<(), FitError> {
 pub(super) fn uncentred(fit: Fit, pairs: &Pairs) -> Fit {
     let total = sum_of_squares(pairs.y(), pairs.weights().as_deref());
     Fit { r_squared: fit.rss.and_then(|rss| explained(rss, total)), ..fit }
-}
-
-/// Fewest pairs of which a tenth says something.
-const ENOUGH_FOR_DECILES: usize = 30;
-
-/// How far the fit is off where the reference is highest.
-pub(super) fn top_decile_note(y: &[f64], residuals: &[f64]) -> Option<String> {
-    let bias = top_decile_bias(y, residuals)?;
-    Some(format!(
-        "top-decile bias: where the reference is in its highest tenth, the fit is off by {bias:+.3e} on average"
-    ))
-}
-
-/// The mean of fitted - y over the pairs whose y is in the highest tenth; `None` of few pairs.
-fn top_decile_bias(y: &[f64], residuals: &[f64]) -> Option<f64> {
-    if y.len() < ENOUGH_FOR_DECILES {
-        return None;
-    }
-    let mut sorted = y.to_vec();
-    let (_, threshold, _) = sorted.select_nth_unstable_by(y.len() - y.len() / 10, f64::total_cmp);
-    let threshold = *threshold;
-    let (mut sum, mut count) = (0.0, 0);
-    for (_, residual) in y.iter().zip(residuals).filter(|(y, _)| **y >= threshold) {
-        sum -= residual;
-        count += 1;
-    }
-    Some(sum / f64::from(count))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_highest_tenth_is_judged_apart() {
-        let y: Vec<f64> = (0..100).map(f64::from).collect();
-        let residuals: Vec<f64> = y.iter().map(|y| if *y >= 90.0 { 2.0 } else { -0.5 }).collect();
-        assert_eq!(top_decile_bias(&y, &residuals), Some(-2.0));
-        assert_eq!(top_decile_bias(&y[..20], &residuals[..20]), None);
-    }
 }

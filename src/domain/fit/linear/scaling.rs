@@ -1,5 +1,7 @@
 //! Centres and scales of columns.
 
+use std::ops::Range;
+
 use super::real::Real;
 use crate::domain::fit::{Column, FitError, sums};
 
@@ -17,9 +19,10 @@ pub(super) struct Scaled<'a> {
 }
 
 impl Scaled<'_> {
-    #[inline(always)]
-    pub fn at<R: Real>(&self, at: usize) -> R {
-        R::difference(self.values[at], self.center) * R::from(1.0 / self.scale)
+    /// The values of these rows.
+    pub fn of<R: Real>(&self, rows: Range<usize>) -> impl Iterator<Item = R> + use<'_, R> {
+        let (center, inverse) = (self.center, R::from(1.0 / self.scale));
+        self.values[rows].iter().map(move |value| R::difference(*value, center) * inverse)
     }
 }
 
@@ -55,8 +58,11 @@ pub(super) fn different(values: &[f64], enough: usize) -> usize {
     let mut seen: Vec<f64> = Vec::with_capacity(enough);
     for value in values {
         let same = |other: &f64| (value - other).abs() <= 4.0 * f64::EPSILON * value.abs();
-        if seen.len() < enough && !seen.iter().any(same) {
+        if !seen.iter().any(same) {
             seen.push(*value);
+        }
+        if seen.len() == enough {
+            break;
         }
     }
     seen.len()

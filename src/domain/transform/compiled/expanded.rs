@@ -1,6 +1,7 @@
 //! Expanded uncertainty: how far a value may be off at a stated level.
 
 use super::{Compiled, Input};
+use crate::domain::transform::stage::Around;
 use crate::domain::uncertainty::coverage::{Component, coverage_factor, welch_satterthwaite};
 
 /// A standard uncertainty, how well it is known, and the interval that follows.
@@ -35,14 +36,10 @@ impl Compiled {
         self.apply(input).u?;
         let entered = self.domain.enter(input.raw, &mut Default::default());
         let moved = input.raw - entered;
-        let (bare, whole) = match self.needed {
-            0 => (self.run(entered, 0.0, &[]), self.run(entered, moved, &[])),
-            _ => {
-                let values = self.surroundings(input.covariates)?.values;
-                let whole = self.run_around(entered, moved, input.covariates)?;
-                (self.run(entered, 0.0, &values), whole)
-            }
-        };
+        let (pipeline, _) = self.choose(input.covariates);
+        let values = self.surroundings(pipeline, input.covariates)?.values;
+        let bare = pipeline.run(entered, 0.0, &Around { covariates: &values, hold: self.domain.holds() });
+        let whole = self.run_around(pipeline, entered, moved, input.covariates)?;
         let fit = self.residual_variance + bare.variance;
         let other = self.uncertainty(&whole, input)?.powi(2) - fit;
         let component = |variance: f64, degrees_of_freedom: Option<f64>| Component {

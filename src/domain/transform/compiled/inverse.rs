@@ -15,13 +15,15 @@ impl Compiled {
     /// only rises or only falls there. `None` where there is no such reading in `domain.input`, where
     /// there may be several, and where a covariate that a stage needs is missing.
     pub fn inverse(&self, value: f64, covariates: &[Option<Covariate>]) -> Option<f64> {
-        let surroundings = self.surroundings(covariates)?;
+        let (pipeline, _) = self.choose(covariates);
+        let surroundings = self.surroundings(pipeline, covariates)?;
         let around = Around { covariates: &surroundings.values, hold: self.domain.holds() };
-        let formula = self.stages.iter().rev().try_fold(value, |y, stage| stage.invert(y, &around));
+        let formula = pipeline.stages.iter().rev().try_fold(value, |y, stage| stage.invert(y, &around));
         let x = match self.domain.input() {
             None => formula?,
-            Some(range) => match formula {
-                Some(x) => into_range(x, range)?,
+            // an even power, say, gives the root above 0 where the range wants the other one
+            Some(range) => match formula.and_then(|x| into_range(x, range)) {
+                Some(x) => x,
                 None => self.search(value, range, &surroundings.values)?,
             },
         };

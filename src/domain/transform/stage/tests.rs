@@ -42,6 +42,11 @@ fn examples() -> Vec<(Value, [f64; 2])> {
             with(&factors, json!({"kind": "covariate_table", "times": "c1", "operation": "multiply"})),
             [-9.0, 9.0],
         ),
+        (json!({"kind": "rational", "numerator": [1, -2, 0.5], "denominator": [0.02, 0.03]}), [-4.0, 4.0]),
+        (json!({"kind": "exponential", "parameters": [1, -2, 0.3]}), [-9.0, 9.0]),
+        (json!({"kind": "saturation", "parameters": [5, 0.3]}), [-9.0, 9.0]),
+        (json!({"kind": "power", "parameters": [2, -1.5]}), [0.1, 9.0]),
+        (json!({"kind": "logistic", "parameters": [5, 0.5, 0.4]}), [-9.0, 9.0]),
         (json!({"kind": "logarithm", "parameters": [1, -2]}), [1e-3, 1e3]),
         (with(&electrode, json!({"temperature": 20, "output": "activity"})), [-90.0, 90.0]),
         (with(&electrode, json!({"covariate": "c0", "output": "activity"})), [-90.0, 90.0]),
@@ -128,7 +133,7 @@ proptest! {
                     prop_assert!((back - y).abs() <= 1e-10 * y.abs().max(1.0), "{example}: {x} gives {back}, not {y}");
                 }
                 None => {
-                    let several = ["polynomial", "isotonic", "histogram", "venn_abers"];
+                    let several = ["polynomial", "rational", "isotonic", "histogram", "venn_abers"];
                     prop_assert!(several.contains(&example["kind"].as_str().unwrap()), "{example}: {y}");
                 }
             }

@@ -33,6 +33,8 @@ fn searches_the_range_where_the_value_only_rises_or_falls() {
     assert_eq!(bent(0.0).inverse(91.0, &[]), None);
     assert_eq!(bent(0.0).inverse(-0.1, &[]), None);
     assert_eq!(bent(-9.0).inverse(2.0, &[]), None);
+    let square = make(json!([{"kind": "power", "parameters": [1, 2]}]), json!({"input": [-9, -1]}));
+    assert_eq!(square.inverse(4.0, &[]), Some(-2.0));
     let line = make(json!([{"kind": "affine", "offset": 0, "gain": 2}]), json!({"input": [0, 9]}));
     assert_eq!(line.inverse(18.000_001, &[]), None);
     assert_eq!(line.inverse(18.0, &[]), Some(9.0));
