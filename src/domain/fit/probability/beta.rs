@@ -89,12 +89,20 @@ impl Curves<'_> {
             let [a, b, _] = curve.parameters;
             a >= 0.0 && b >= 0.0 && a + b > 0.0
         });
-        Ok(rising.min_by(|one, other| one.0.loss.total_cmp(&other.0.loss)))
+        Ok(rising.min_by(|one, other| self.loss(&one.0).total_cmp(&self.loss(&other.0))))
     }
 
     fn full(&self) -> Result<Maximum<3>, NoMaximum> {
+        self.model().maximum()
+    }
+
+    fn loss(&self, curve: &Maximum<3>) -> f64 {
+        self.model().loss(&curve.parameters)
+    }
+
+    fn model(&self) -> Model<'_, 3> {
         let rows = self.logarithms.iter().map(|(s, rest)| [*s, -rest, 1.0]).collect();
-        Model { rows, targets: self.labels.values, weights: &self.labels.weights }.maximum()
+        Model { rows, targets: self.labels.values, weights: &self.labels.weights }
     }
 
     /// The curve where parameter `dropped` is 0.
@@ -102,7 +110,7 @@ impl Curves<'_> {
         let element = |(s, rest): &(f64, f64)| if dropped == 0 { -rest } else { *s };
         let rows = self.logarithms.iter().map(|it| [element(it), 1.0]).collect();
         let rest = Model { rows, targets: self.labels.values, weights: &self.labels.weights }.maximum()?;
-        let mut out = Maximum { parameters: [0.0; 3], covariance: [[0.0; 3]; 3], loss: rest.loss };
+        let mut out = Maximum { parameters: [0.0; 3], covariance: [[0.0; 3]; 3] };
         let places = [1 - dropped, 2];
         for (i, to) in places.into_iter().enumerate() {
             out.parameters[to] = rest.parameters[i];

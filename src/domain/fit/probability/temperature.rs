@@ -105,8 +105,8 @@ impl<R: Fn(usize, &mut Vec<f64>)> Problem<'_, R> {
                            until some are wrong, or fit platt";
             return Err(FitError::column(column, problem));
         }
-        let slope_at_0 = look(&logits, width, self.weights, 0.0).0;
-        if slope_at_0.is_nan() || slope_at_0 >= 0.0 {
+        let (slope, curvature) = look(&logits, width, self.weights, 0.0);
+        if slope.is_nan() || slope >= 0.0 {
             let problem = "the logits point away from the labels: exchange the labels or the sign";
             return Err(FitError::column(column, problem));
         }
@@ -115,7 +115,7 @@ impl<R: Fn(usize, &mut Vec<f64>)> Problem<'_, R> {
             iterations: MAX_ITERATIONS,
             remedy: "look for logits that are far from all others".to_owned(),
         };
-        self.newton(&logits, width).ok_or_else(unconverged)
+        self.newton(&logits, width, -slope / curvature).ok_or_else(unconverged)
     }
 
     /// z_j - z_class of every row, one row after the other.
@@ -131,10 +131,9 @@ impl<R: Fn(usize, &mut Vec<f64>)> Problem<'_, R> {
     }
 
     /// Newton's method on the slope, kept between bounds on either side of its zero.
-    fn newton(&self, logits: &[f64], width: usize) -> Option<Solution> {
-        let largest = logits.iter().fold(0.0f64, |most, z| most.max(z.abs()));
+    fn newton(&self, logits: &[f64], width: usize, start: f64) -> Option<Solution> {
         let (mut low, mut high) = (0.0, f64::INFINITY);
-        let mut at = 1.0 / largest;
+        let mut at = start;
         for _ in 0..MAX_ITERATIONS {
             let (slope, curvature) = look(logits, width, self.weights, at);
             if slope < 0.0 {
@@ -150,7 +149,7 @@ impl<R: Fn(usize, &mut Vec<f64>)> Problem<'_, R> {
             } else if next > 4.0 * at && high.is_infinite() {
                 next = 4.0 * at;
             }
-            if (next - at).abs() <= 2e-16 * at || step.abs() <= 1e-10 * at {
+            if (next - at).abs() <= 2e-16 * at || step.abs() <= 1e-8 * at {
                 let next = if (at + step).is_finite() { at + step } else { at };
                 let (_, curvature) = look(logits, width, self.weights, next);
                 return Some(Solution { sharpness: next, curvature });
@@ -169,7 +168,7 @@ fn look(logits: &[f64], width: usize, weights: &[f64], beta: f64) -> (f64, f64) 
         let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
         for z in row {
             let below = z - top;
-            let e = (beta * below).exp();
+            let e = if below == 0.0 { 1.0 } else { (beta * below).exp() };
             sum += e;
             first += e * below;
             second += e * below * below;
