@@ -83,6 +83,19 @@ pub fn significant(value: f64, digits: usize) -> String {
     without_zeros(&format!("{value:.decimals$}")).to_owned()
 }
 
+/// The text with numbers like `+5.482e-1` written plainly, as far as they are neither huge nor tiny.
+pub fn plainly(text: &str) -> String {
+    let plain = |word: &str| {
+        let number = word.trim_end_matches([',', ';', ':', '.', ')']);
+        let sign = if number.starts_with('+') { "+" } else { "" };
+        let value = number.parse::<f64>().ok().filter(|_| number.contains('e'));
+        let Some(value) = value.filter(|value| value.is_finite()) else { return word.to_owned() };
+        let digits = number.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+        format!("{sign}{}{}", significant(value, digits), &word[number.len()..])
+    };
+    text.split(' ').map(plain).collect::<Vec<_>>().join(" ")
+}
+
 fn without_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
@@ -119,6 +132,12 @@ mod tests {
         ] {
             assert_eq!(significant(value, digits), text);
         }
+    }
+
+    #[test]
+    fn notes_have_plain_numbers() {
+        let text = "off by +5.482e-1, u = 2.0e-9; beta e.g. 1e5 einf";
+        assert_eq!(plainly(text), "off by +0.5482, u = 2e-9; beta e.g. 100000 einf");
     }
 
     #[test]

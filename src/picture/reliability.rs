@@ -20,6 +20,16 @@ pub struct Bin {
     pub interval: Option<[f64; 2]>,
 }
 
+/// The 95 % interval of a probability of which the `share` was observed in `count` cases (Wilson 1927).
+pub fn wilson(count: f64, share: f64) -> [f64; 2] {
+    /// The 97.5 % quantile of the normal distribution.
+    const Z: f64 = 1.959_963_984_540_054;
+    let square = Z * Z / count;
+    let middle = (share + square / 2.0) / (1.0 + square);
+    let half = Z / (1.0 + square) * (share * (1.0 - share) / count + square / (4.0 * count)).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
+}
+
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reliability {

@@ -81,7 +81,7 @@ impl Residual {
     fn description(&self) -> String {
         let spread = self
             .spread()
-            .map_or(String::new(), |(mean, std)| format!("; mean {mean:.4e}, standard deviation {std:.4e}"));
+            .map_or(String::new(), |(mean, std)| format!("; mean {mean}, standard deviation {std}"));
         format!("{} residuals over {}{spread}", self.residuals.len(), self.labels.x)
     }
 }

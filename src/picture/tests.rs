@@ -101,3 +101,12 @@ fn bins_without_predictions_show_nothing() {
     assert_eq!((svg.matches("class=\"bar\"").count(), svg.matches("<circle").count()), (1, 2));
     assert!(svg.contains("0.20 predicted, 0.40 observed of 10"));
 }
+
+#[test]
+fn the_interval_of_a_share_is_wilsons() {
+    // 5 of 10, and none of 20, by R's prop.test(correct = FALSE)
+    for (count, share, want) in [(10.0, 0.5, [0.2365931, 0.7634069]), (20.0, 0.0, [0.0, 0.1611252])] {
+        let got = super::reliability::wilson(count, share);
+        assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6), "{got:?}");
+    }
+}

@@ -163,6 +163,7 @@ impl Calibrator {
         reading.value = output.value;
         reading.u = output.u;
         reading.p0_p1 = output.p0_p1;
+        reading.p0_p1 = output.p0_p1;
         reading.state = reading.state.max(output.state);
         reading.reasons = reading.reasons.union(output.reasons);
         if expired(active) {

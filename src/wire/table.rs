@@ -38,7 +38,11 @@ impl Header {
         };
         // The first of the best: `max_by_key` would take the last.
         let best = candidates.iter().rev().filter_map(|s| cut(*s).ok()).max_by_key(|(_, row)| row.len());
-        let (separator, row) = best.ok_or("its quotes do not end where columns end: mend them")?;
+        let (mut chosen, row) = best.ok_or("its quotes do not end where columns end: mend them")?;
+        if row.len() == 1 && separator.is_none() {
+            // None was seen: the usual one, for columns that are added.
+            chosen = b',';
+        }
         let mut names: Vec<String> = (0..row.len()).map(|at| row.cell(text, at).trim().to_owned()).collect();
         while names.last().is_some_and(String::is_empty) {
             names.pop();
@@ -46,7 +50,7 @@ impl Header {
         if names.is_empty() {
             return Err("no header: the first row must name the columns".to_owned());
         }
-        Ok(Header { separator, names })
+        Ok(Header { separator: chosen, names })
     }
 
     /// The place of a column by its name, else by its number, `#1` being the first.
@@ -201,7 +205,7 @@ mod tests {
             Header { separator: b';', names: vec!["CO(GT)".into(), "PT08.S1(CO)".into()] }
         );
         assert_eq!(header("\"a;x;y\",b").names, ["a;x;y", "b"]);
-        assert_eq!(header("x").names, ["x"]);
+        assert_eq!(header("x"), Header { separator: b',', names: vec!["x".into()] });
         assert_eq!(header("a;b,c").names, ["a", "b,c"], "of two that fit alike, the likelier");
         assert!(Header::read(" ; ;", None).unwrap_err().contains("header"));
         assert!(Header::read("\"a\"b,c", None).unwrap_err().contains("quotes"));

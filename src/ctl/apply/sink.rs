@@ -67,7 +67,8 @@ impl Sink for Csv {
             self.add(&name, separator)?;
         }
         self.out.write_all(rows.ending().as_bytes())?;
-        Ok(())
+        // Who reads along sees at once that it runs.
+        Ok(self.out.flush()?)
     }
 
     fn row(&mut self, rows: &Rows, _: &Columns, outcome: &Outcome) -> Result<(), Stop> {

@@ -10,6 +10,8 @@ use clap::{Args, ValueEnum};
 use super::data::{DataArgs, RowArgs};
 use super::output::Failure;
 
+pub use probability::BinArgs;
+
 const EXAMPLES: &str = "examples:
   calibctl evaluate calibrated.csv --kind measurement --x value --y reference
   calibctl evaluate calibrated.csv --kind measurement --x value --y reference --ux u --uy u_ref --by site --json

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::data::{DataArgs, RowArgs};
-use super::output::{Failure, note, print, print_json};
+use super::output::{Failure, note, plainly, print, print_json};
 use crate::domain::fit::method::{Method, Options};
 use crate::domain::fit::select::{self, Candidate, choose, measurement_methods, probability_methods};
 use crate::domain::fit::{Fit, FitError, Pairs, method};
@@ -82,7 +82,8 @@ pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
         let notes = artifact::write(path, &args.artifact, &fitted.fit, &data)?;
         fitted.fit.notes.extend(notes);
     }
-    for text in &fitted.fit.notes {
+    for text in &mut fitted.fit.notes {
+        *text = plainly(text);
         note(&format!("note: {text}"));
     }
     let report = Report::new(fitted, holdout, data.skipped);

@@ -9,12 +9,16 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::data::{DataArgs, RowArgs};
+use super::evaluate::BinArgs;
 use super::files;
 use super::fit::{ColumnArgs, Read, read};
 use super::output::{Failure, note, print_json};
+use crate::domain::drift::probability::{self, evaluate};
+use crate::domain::fit::FitError;
 use crate::picture::Labels;
 use crate::picture::calibration::Calibration;
 use crate::picture::drift::Drift;
+use crate::picture::reliability::{Bin, Reliability, wilson};
 use crate::picture::residual::Residual;
 
 use relation::Relation;
@@ -54,6 +58,8 @@ pub struct PlotArgs {
     /// Drift: over how many errors the bias is taken; absent: a twentieth of them.
     #[arg(long, value_name = "N")]
     window: Option<usize>,
+    #[command(flatten)]
+    bins: BinArgs,
     /// Written above the picture.
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
@@ -87,6 +93,11 @@ pub fn run(args: &PlotArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("--limit: expected a number above 0"));
     }
     let relation = Relation::stated(args)?;
+    if args.kind == Kind::Reliability && !matches!(relation, Relation::AsTheyAre) {
+        return Err(Failure::usage(
+            "reliability draws the probabilities of a column: `calibctl apply` makes them",
+        ));
+    }
     let data = read(&args.data, &args.rows, &relation.columns(&args.columns)?)?;
     for text in &data.notes {
         note(&format!("note: {text}"));
@@ -164,7 +175,25 @@ fn drift(args: &PlotArgs, relation: Relation, data: &Read) -> Result<String, Fai
     Ok(picture.svg())
 }
 
-// STUB: waits for the bins of `domain::drift::probability`.
-fn reliability(_: &PlotArgs, _: &Read) -> Result<String, Failure> {
-    Err(Failure::usage("reliability is not available yet"))
+fn reliability(args: &PlotArgs, data: &Read) -> Result<String, Failure> {
+    let fault = |fault: FitError| Failure::refused(format!("{}: {fault}", args.data.name()));
+    let scores = evaluate(&data.pairs, &args.bins.options()).map_err(fault)?;
+    let bin = |it: &probability::Bin| Bin {
+        range: [it.lo, it.hi],
+        count: it.count as u64,
+        predicted: it.mean_predicted.unwrap_or(0.0),
+        observed: it.observed.unwrap_or(0.0),
+        interval: it.observed.map(|share| wilson(it.count as f64, share)),
+    };
+    let picture = Reliability {
+        labels: labels(
+            args,
+            &format!("Reliability of {}", sensor(data)),
+            "predicted probability",
+            "observed share",
+        ),
+        bins: scores.bins.iter().map(bin).collect(),
+        interval_name: "95 % interval".to_owned(),
+    };
+    Ok(picture.svg())
 }

@@ -3,8 +3,10 @@
 use super::error::FitError;
 use super::fitted::Fit;
 use super::pairs::Pairs;
+use super::probability::isotonic::Trend;
 use super::validation::Validation;
-use super::{deming, huber, linear, pchip, piecewise, theil_sen, york};
+use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, theil_sen, york};
+use crate::domain::drift::probability::bins::Binning;
 
 /// Largest degree of a polynomial.
 pub const MAX_DEGREE: usize = 15;
@@ -222,13 +224,26 @@ pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitE
         Method::York => york::fit(pairs, None),
         Method::TheilSen => theil_sen::fit(pairs),
         Method::Huber => huber::fit(pairs),
-        _ => Err(FitError::Unsupported(format!("{method} is not available yet"))),
+        Method::Platt => probability::platt::fit(pairs),
+        Method::Temperature => probability::temperature::multiclass(pairs),
+        Method::Beta => probability::beta::fit(pairs),
+        Method::Isotonic => probability::isotonic::fit(pairs, Trend::Rising),
+        Method::Histogram(bins) => {
+            let binning = if options.equal_mass { Binning::EqualMass } else { Binning::EqualWidth };
+            probability::histogram::fit(pairs, bins, binning, options.min_count)
+        }
+        Method::VennAbers => probability::venn_abers::fit(pairs),
+        Method::Rational(above, below) => nonlinear::rational::fit(pairs, above, below, options),
+        Method::Exponential => nonlinear::exponential::fit(pairs, options),
+        Method::Saturation => nonlinear::saturation::fit(pairs, options),
+        Method::Power => nonlinear::power::fit(pairs, options),
+        Method::Logistic => nonlinear::logistic::fit(pairs, options),
     }
 }
 
 fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(), FitError> {
     use Method::{Affine, Deming, Exponential, Logistic, Multilinear, Offset, Polynomial};
-    use Method::{Histogram, Power, Rational, Saturation, VennAbers};
+    use Method::{Histogram, Power, Rational, Saturation, Temperature};
     let given = Options::default();
     let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
     let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
@@ -240,8 +255,10 @@ fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(
         (options.start.is_some() && !nonlinear, "starting values"),
         (options.equal_mass && !matches!(method, Histogram(_)), "bins of equal mass"),
         (options.min_count != given.min_count && !matches!(method, Histogram(_)), "a minimum count"),
-        (pairs.columns().len() > 1 && method != Multilinear, "more than one column of sensor values"),
-        (pairs.given_weights().is_some() && matches!(method, VennAbers), "weights"),
+        (
+            pairs.columns().len() > 1 && !matches!(method, Multilinear | Temperature),
+            "more than one column of sensor values",
+        ),
     ];
     match unheeded.iter().find(|(is, _)| *is) {
         Some((_, what)) => {

@@ -4,6 +4,7 @@
 //! column and remedy. A `Fit` carries the stages of a transform, so that what was fitted is
 //! evaluated by the code that will run.
 
+pub mod bayes;
 pub mod deming;
 mod distinct;
 mod error;

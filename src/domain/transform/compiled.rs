@@ -59,8 +59,6 @@ pub struct Compiled {
     pub(super) branches: Box<[Branch]>,
     pub(super) domain: Domain,
     roles: Box<[String]>,
-    /// Whether a last stage is `venn_abers`.
-    ends_in_two: bool,
     pub(super) limits: Limits,
     budget: Budget,
     /// Of the fit's residuals, in output units squared, and what they are known by.
@@ -81,7 +79,6 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
     let mut roles = Roles::starting_with(&domain.roles);
     let (pipeline, branches) = pipeline::compile(transform, (&input_unit, &output_unit), &mut roles)?;
     Ok(Compiled {
-        ends_in_two: pipeline.ends_in_two() || branches.iter().any(|b| b.pipeline.ends_in_two()),
         pipeline,
         branches,
         domain,
@@ -126,20 +123,20 @@ impl Compiled {
         }
         let around = Around { covariates: &[], hold: self.domain.holds() };
         let point = pipeline.run(entered, input.raw - entered, &around);
-        self.finish(&point, input, excess)
+        self.finish(pipeline, &point, input, excess)
     }
 
     #[inline(never)]
     fn apply_around(&self, pipeline: &Pipeline, entered: f64, input: &Input<'_>, excess: Excess) -> Output {
         match self.run_around(pipeline, entered, input.raw - entered, input.covariates) {
-            Some(point) => self.finish(&point, input, excess),
+            Some(point) => self.finish(pipeline, &point, input, excess),
             None => no_value(ReasonCode::CovariateMissing),
         }
     }
 
     /// What is known of a value that came out of the stages.
     #[inline(always)]
-    fn finish(&self, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
+    fn finish(&self, pipeline: &Pipeline, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
         let u = self.uncertainty(point, input);
         excess.outside |= point.outside;
         excess.square += point.excess;
@@ -159,7 +156,7 @@ impl Compiled {
         // the point too: clamping could make a number of what is none
         let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
         match finite {
-            true if self.ends_in_two => self.with_both(out, input),
+            true if pipeline.ends_in_two => self.with_both(pipeline, out, input),
             true => out,
             false => no_value(ReasonCode::OutOfDomain),
         }

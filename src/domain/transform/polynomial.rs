@@ -85,3 +85,41 @@ pub(super) fn compile(spec: &PolynomialSpec, path: &str) -> Result<Polynomial, C
     let coefficients = spec.coefficients.iter().rev().copied().collect();
     Ok(Polynomial { coefficients, center: spec.center, per_scale, factor })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> PolynomialSpec {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_raw_variable_needs_no_center() {
+        let spec = parse(r#"{"coefficients":[1.0,2.0,0.5]}"#);
+        assert_eq!((spec.center, spec.scale), (0.0, 1.0));
+        assert_eq!(serde_json::to_string(&spec).unwrap(), r#"{"coefficients":[1.0,2.0,0.5]}"#);
+        let at = compile(&spec, "").unwrap().at(3.0);
+        assert_eq!((at.value, at.slope), (11.5, 5.0));
+    }
+
+    #[test]
+    fn powers_are_of_the_centred_and_scaled_variable() {
+        let text = r#"{"coefficients":[1.0,2.0,0.5],"center":1000.0,"scale":4.0,"covariance":[[0.0,0.0,0.0],[0.0,0.25,0.0],[0.0,0.0,0.0]]}"#;
+        let spec = parse(text);
+        assert_eq!(parse(&serde_json::to_string(&spec).unwrap()), spec);
+        // z = 3
+        let at = compile(&spec, "").unwrap().at(1012.0);
+        assert_eq!((at.value, at.slope, at.variance), (11.5, 1.25, 0.25 * 9.0));
+    }
+
+    #[test]
+    fn a_scale_has_to_scale() {
+        for (scale, center) in [(0.0, 0.0), (-1.0, 0.0), (f64::NAN, 0.0), (1e-310, 0.0), (1.0, f64::INFINITY)]
+        {
+            let spec = PolynomialSpec { coefficients: vec![0.0, 1.0], center, scale, covariance: None };
+            let error = compile(&spec, "pipeline[0]").unwrap_err();
+            assert_eq!(error.path, if scale == 1.0 { "pipeline[0].center" } else { "pipeline[0].scale" });
+        }
+    }
+}

@@ -88,8 +88,7 @@ pub enum StageSpec {
 
 const KINDS: &str = "offset, affine, polynomial, table, pchip, multilinear, rational, exponential, saturation, \
                      power, logistic, logarithm, covariate_polynomial, covariate_table, steinhart_hart, \
-                     callendar_van_dusen, nernst, unit, \
-                     platt, temperature, beta, isotonic, histogram, venn_abers";
+                     callendar_van_dusen, nernst, unit, platt, temperature, beta, isotonic, histogram, venn_abers";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {

@@ -40,6 +40,9 @@ pub struct Innovation {
     pub deviation: f64,
 }
 
+/// States beyond this have no meaning, and their products would leave the doubles.
+const LARGEST: f64 = 1e150;
+
 impl Innovation {
     /// ln of its probability density, normal with the predicted deviation.
     pub fn log_likelihood(&self) -> f64 {
@@ -144,7 +147,8 @@ impl Kalman {
 
     /// Takes a new state over, unless it left the numbers.
     fn accept(&mut self, state: [f64; 2], covariance: [[f64; 2]; 2]) -> Result<(), FitError> {
-        if !state.iter().chain(covariance.as_flattened()).all(|value| value.is_finite()) {
+        // NaN is not below either
+        if !state.iter().chain(covariance.as_flattened()).all(|value| value.abs() < LARGEST) {
             return Err(out_of_numbers());
         }
         (self.state, self.covariance) = (state, covariance);

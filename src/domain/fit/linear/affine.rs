@@ -17,7 +17,7 @@ pub fn fit(pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     with_stage(fit, pairs)
 }
 
-pub(super) fn names() -> Vec<String> {
+pub(in crate::domain::fit) fn names() -> Vec<String> {
     ["a", "b"].map(str::to_owned).to_vec()
 }
 

@@ -9,8 +9,18 @@ const SAMPLE: usize = 256;
 pub(super) fn note(y: &[f64], residuals: &[f64]) -> Option<String> {
     let bias = bias(y, residuals)?;
     Some(format!(
-        "top-decile bias: where the reference is in its highest tenth, the fit is off by {bias:+.3e} on average"
+        "top-decile bias: where the reference is in its highest tenth, the fit is off by {} on average",
+        plain(bias)
     ))
+}
+
+/// With its sign and three digits; with an exponent only if it is tiny.
+fn plain(value: f64) -> String {
+    let rounded = format!("{value:+.2e}");
+    match rounded.parse::<f64>() {
+        Ok(value) if value.abs() >= 1e-5 => format!("{value:+}"),
+        _ => rounded,
+    }
 }
 
 /// The mean of fitted - y over the pairs whose y is in the highest tenth; `None` of few pairs.
@@ -71,6 +81,7 @@ mod tests {
         let residuals: Vec<f64> = y.iter().map(|y| if *y >= 90.0 { 2.0 } else { -0.5 }).collect();
         assert_eq!(bias(&y, &residuals), Some(-2.0));
         assert_eq!(bias(&y[..20], &residuals[..20]), None);
+        assert_eq!([-0.62334, 1234.5, 2.3e-9].map(plain), ["-0.623", "+1230", "+2.30e-9"]);
         assert_eq!(bias(&[1.0; 40], &[-0.25; 40]), Some(0.25));
     }
 

@@ -63,14 +63,20 @@ pub(super) fn solve(design: &Design<'_>, method: &str) -> Result<Solution, FitEr
         }
     }
     let triangle = factor::<Twofold>(design);
-    if let Some(at) = (0..width).find(|at| triangle.independence(*at) <= COLLINEAR) {
+    if let Some(at) = collinear_column(&triangle) {
         return Err(collinear(design, at));
     }
     let root = triangle.root();
     Ok(finish::<Twofold>(design, &triangle, root))
 }
 
-fn factor<R: Real>(design: &Design<'_>) -> Triangle<R> {
+/// The first column that follows from those before it.
+pub(super) fn collinear_column(triangle: &Triangle<Twofold>) -> Option<usize> {
+    (0..triangle.parameters()).find(|at| triangle.independence(*at) <= COLLINEAR)
+}
+
+/// The triangle of all rows.
+pub(super) fn factor<R: Real>(design: &Design<'_>) -> Triangle<R> {
     let mut triangle = Triangle::new(design.width());
     let mut block = Block { columns: Vec::new() };
     for from in (0..design.len()).step_by(ROWS) {
@@ -84,14 +90,18 @@ fn factor<R: Real>(design: &Design<'_>) -> Triangle<R> {
 fn finish<R: Real>(design: &Design<'_>, triangle: &Triangle<Twofold>, root: Vec<Vec<Twofold>>) -> Solution {
     let projection = triangle.projection();
     let first: Vec<R> = root.iter().map(|row| R::narrow(Twofold::dot(row, &projection))).collect();
-    let (mut residuals, gradient) = residuals(design, &first);
+    let (residuals, gradient) = residuals(design, &first);
     let correction = normal_inverse(&root, &gradient);
     let solved: Vec<Twofold> = first.iter().zip(correction).map(|(b, more)| b.widen() + more).collect();
-    residuals.iter_mut().for_each(|residual| *residual *= design.y_scale());
     Solution { inner: design.unscale(&solved), root, residuals, to_raw: design.to_raw() }
 }
 
-/// r = y - Z b, and Z'W r.
+/// y - fitted, unweighted, in the unit of y.
+pub(super) fn residuals_of(design: &Design<'_>, solved: &[Twofold]) -> Vec<f64> {
+    residuals(design, solved).0
+}
+
+/// r = y - Z b in the unit of y, and Z'W r in that of the scaled problem.
 fn residuals<R: Real>(design: &Design<'_>, parameters: &[R]) -> (Vec<f64>, Vec<Twofold>) {
     let mut all = Vec::with_capacity(design.len());
     let mut gradient = vec![Twofold::default(); parameters.len()];
@@ -102,7 +112,7 @@ fn residuals<R: Real>(design: &Design<'_>, parameters: &[R]) -> (Vec<f64>, Vec<T
         for (column, parameter) in columns.iter().zip(parameters) {
             R::add_multiple(rest, -*parameter, column);
         }
-        all.extend(rest.iter().map(|r| r.value()));
+        all.extend(rest.iter().map(|r| r.value() * design.y_scale()));
         if let Some(weights) = design.weights() {
             rest.iter_mut().zip(&weights[from..]).for_each(|(r, w)| *r = *r * R::from(*w));
         }

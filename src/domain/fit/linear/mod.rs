@@ -11,6 +11,7 @@ mod least_squares;
 pub mod multilinear;
 pub mod offset;
 pub mod polynomial;
+pub(in crate::domain::fit) mod posterior;
 pub mod prediction;
 mod qr;
 mod real;

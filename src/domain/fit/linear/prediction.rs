@@ -2,6 +2,7 @@
 
 use crate::domain::fit::{Fit, FitError};
 use crate::domain::transform::chain::Chain;
+use crate::domain::transform::stage::StageSpec;
 
 /// A value of the fitted relation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,12 +23,18 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Takes the fit's stages with their covariances. A fit without a covariance, or without a scatter
-    /// of residuals, predicts without what it doesn't know.
+    /// Takes the fit's stages with their covariances. Fails on a fit without a covariance or without a
+    /// scatter of residuals: what isn't known is not 0.
     pub fn new(fit: &Fit) -> Result<Predictor, FitError> {
         let chain = Chain::new(&fit.stages)
             .map_err(|error| FitError::Unsupported(format!("the fitted stages are of no use: {error}")))?;
-        Ok(Predictor { chain, residual_std: fit.residual_std.unwrap_or(0.0) })
+        match (&fit.covariance, fit.residual_std) {
+            (Some(_), Some(residual_std)) => Ok(Predictor { chain, residual_std }),
+            _ => Err(FitError::Unsupported(format!(
+                "the fit of {} states no uncertainty: add pairs, or take a method with a covariance",
+                fit.method
+            ))),
+        }
     }
 
     /// At `x`, and the covariates in the order of their columns.
@@ -65,18 +72,20 @@ pub struct Inverse {
 /// further from the line than k times the uncertainty of y - a - b x (Fieller 1954). Fails if the fit
 /// is no line with a covariance, or where the slope can't be told from 0.
 pub fn invert(fit: &Fit, y: f64, k: f64) -> Result<Inverse, FitError> {
-    let (Some(covariance), [a, b]) = (&fit.covariance, &fit.parameters[..]) else {
+    let line = matches!(fit.stages[..], [StageSpec::Affine(_)]);
+    let (true, Some(covariance), Some(scatter), [a, b]) =
+        (line, &fit.covariance, fit.residual_std, &fit.parameters[..])
+    else {
         let problem = "only a line with a covariance is turned round: fit `affine` to more than two pairs";
         return Err(FitError::Unsupported(problem.to_owned()));
     };
     let x = (y - a) / b;
     let (v00, v01, v11) = (covariance[0][0], covariance[0][1], covariance[1][1]);
-    let scatter = fit.residual_std.unwrap_or(0.0);
     let variance = scatter * scatter + v00 + x * (2.0 * v01 + x * v11);
     let g = k * k * v11 / (b * b);
     if g >= 1.0 || g.is_nan() {
         let problem = format!(
-            "the slope {b:.3e} can't be told from 0 (u = {:.1e}), so no x can be told from y: add pairs over a wider range",
+            "the slope {b} can't be told from 0 (u = {}), so no x can be told from y: add pairs over a wider range",
             v11.sqrt()
         );
         return Err(FitError::Unsupported(problem));

@@ -52,7 +52,8 @@ impl<R: Real> Triangle<R> {
 }
 
 impl Triangle<Twofold> {
-    fn parameters(&self) -> usize {
+    /// How many columns there are beside y.
+    pub fn parameters(&self) -> usize {
         self.rows.len() - 1
     }
 
@@ -87,6 +88,11 @@ impl Triangle<Twofold> {
     pub fn projection(&self) -> Vec<Twofold> {
         let size = self.parameters();
         self.rows[..size].iter().map(|row| row[size]).collect()
+    }
+
+    /// What no parameters explain of y: its square is the sum of squared residuals.
+    pub fn rest(&self) -> Twofold {
+        self.rows[self.parameters()][self.parameters()]
     }
 
     /// By which factor an error of the columns' last digits grows in the worst parameter: the root of

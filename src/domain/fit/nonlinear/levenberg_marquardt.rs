@@ -44,8 +44,13 @@ pub enum Trouble {
 const NOISE: f64 = 1e-14;
 /// From this share on, full steps are tried alone: they come nearer than the sum of squares shows.
 const NEAR: f64 = 1e-6;
-/// An offset below this, in roots of the sum, leaves the step's own error beyond every digit asked.
+/// Where the offset after the next step will be below this, in roots of the sum, that step is the last
+/// one: what it leaves is beyond every digit asked.
 const DONE: f64 = 1e-10;
+/// An offset from which on J, and with it the covariance, changes no more.
+const SETTLED: f64 = 1e-9;
+/// An offset that polishing reached a minimum with.
+const CLOSE: f64 = 1e-7;
 /// An offset that is still no minimum.
 const STUCK: f64 = 1e-4;
 
@@ -79,7 +84,7 @@ where
             polished = true;
             evaluations += problem.polish(&mut here);
             let offset = here.triangle.offset();
-            if !near || offset <= 1e-3 * DONE.sqrt() * here.rss.sqrt() || offset * offset <= here.floor {
+            if !near || offset <= CLOSE * here.rss.sqrt() || offset * offset <= here.floor {
                 return here.finish(evaluations);
             }
             continue;
@@ -190,21 +195,21 @@ where
 
     /// Full steps, as long as the offset falls. Gives the evaluations made.
     fn polish(&self, here: &mut Place) -> usize {
+        // by how much the last step reduced the offset, and so will the next one, at least
+        let mut reduction = 1.0;
         for evaluations in 0..60 {
             let offset = here.triangle.offset();
             let next = here.moved(&here.triangle.step());
             if next == here.parameters || next.iter().any(|value| !value.is_finite()) {
                 return evaluations;
             }
-            if offset <= DONE * here.rss.sqrt() {
+            if reduction * offset <= DONE * here.rss.sqrt() && offset <= SETTLED * here.rss.sqrt() {
                 here.parameters = next;
                 return evaluations;
             }
             match self.look(next) {
-                Some(there)
-                    if there.triangle.offset() < 0.9 * offset
-                        && there.rss <= 1.001 * here.rss + here.floor =>
-                {
+                Some(there) if there.nearer(here) => {
+                    reduction = there.triangle.offset() / offset;
                     *here = there;
                 }
                 _ => return evaluations + 1,
@@ -215,6 +220,11 @@ where
 }
 
 impl Place {
+    /// Whether its residuals are more orthogonal to J, at no larger sum.
+    fn nearer(&self, other: &Place) -> bool {
+        self.triangle.offset() < 0.9 * other.triangle.offset() && self.rss <= 1.001 * other.rss + other.floor
+    }
+
     fn moved(&self, by: &[f64]) -> Vec<f64> {
         self.parameters.iter().zip(by).map(|(p, by)| p + by).collect()
     }

@@ -36,6 +36,11 @@ impl Triangle {
         norm((0..self.size).map(|i| self.q(i)))
     }
 
+    /// The sum of squares that no step can reduce.
+    pub(super) fn rest(&self) -> f64 {
+        self.q(self.size).powi(2)
+    }
+
     /// Solves R z = b from below; not finite where R is singular.
     pub(super) fn solve(&self, mut b: Vec<f64>) -> Vec<f64> {
         for i in (0..self.size).rev() {
@@ -107,8 +112,13 @@ impl Reduction {
     /// Takes in one row.
     #[inline(always)]
     pub(super) fn push(&mut self, row: &[f64], r: f64) {
-        for (column, value) in self.block.iter_mut().zip(row.iter().chain([&r])) {
-            column[self.filled] = *value;
+        // the remainder, which changes nothing, spares a check for each element
+        let at = self.filled % ROWS;
+        for (column, value) in self.block.iter_mut().zip(row) {
+            column[at] = *value;
+        }
+        if let Some(last) = self.block.last_mut() {
+            last[at] = r;
         }
         self.filled += 1;
         if self.filled == ROWS {

@@ -1,20 +1,21 @@
 //! The two probabilities behind a value by Venn-Abers.
 
-use super::{Compiled, Input, Output};
+use super::{Compiled, Input, Output, Pipeline};
 use crate::domain::transform::domain::Excess;
-use crate::domain::transform::stage::Stage;
+use crate::domain::transform::stage::{Around, Point, Stage};
 
 impl Compiled {
     /// Adds p0 and p1 of the last stage to an output that has a value.
     ///
     /// The stages before it run once more, so that no other pipeline carries two values along.
     #[inline(never)]
-    pub(super) fn with_both(&self, out: Output, input: &Input<'_>) -> Output {
-        let (pipeline, _) = self.choose(input.covariates);
+    pub(super) fn with_both(&self, pipeline: &Pipeline, out: Output, input: &Input<'_>) -> Output {
         let Some((Stage::VennAbers(last), before)) = pipeline.stages.split_last() else { return out };
         let Some(around) = self.surroundings(pipeline, input.covariates) else { return out };
         let entered = self.domain.enter(input.raw, &mut Excess::default());
-        let score = self.run_until(entered, before.len(), &around.values);
+        let around = Around { covariates: &around.values, hold: self.domain.holds() };
+        let start = Point::start(entered, 0.0);
+        let score = before.iter().fold(start, |point, stage| stage.apply(point, &around)).value;
         Output { p0_p1: out.value.map(|_| last.both(score)), ..out }
     }
 }

@@ -11,6 +11,8 @@ pub struct Pipeline {
     pub(in crate::domain::transform) stages: Box<[Stage]>,
     /// A bit for each covariate without which the stages have no value.
     pub(in crate::domain::transform) needed: u16,
+    /// Whether the last stage is `venn_abers`.
+    pub(super) ends_in_two: bool,
 }
 
 /// Stages for a range of a covariate.
@@ -26,11 +28,6 @@ pub(in crate::domain::transform) struct Branch {
 }
 
 impl Pipeline {
-    /// Whether the last stage makes two probabilities.
-    pub(super) fn ends_in_two(&self) -> bool {
-        matches!(self.stages.last(), Some(Stage::VennAbers(_)))
-    }
-
     /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
     #[inline(always)]
     pub(in crate::domain::transform) fn run(&self, x: f64, moved: f64, around: &Around<'_>) -> Point {
@@ -110,7 +107,8 @@ fn stages(
     // where the last stage of a cohort gives another unit, the fault is in the cohort
     let place = if path.is_empty() { "output_unit".to_owned() } else { format!("{path}pipeline") };
     stage::fits(&known, output, &place)?;
-    Ok(Pipeline { stages: stages.into(), needed: roles.take_needed() })
+    let ends_in_two = matches!(stages.last(), Some(Stage::VennAbers(_)));
+    Ok(Pipeline { stages: stages.into(), needed: roles.take_needed(), ends_in_two })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::pairs;
+use crate::domain::fit::linear::prediction::{Predictor, invert};
 use crate::domain::fit::linear::{affine, multilinear, offset, polynomial};
 use crate::domain::fit::method::{CovarianceKind, Direction, Options};
 use crate::domain::fit::{Column, Fit, FitError, Pairs};
@@ -91,7 +92,7 @@ proptest! {
         let fit = cubic(&pairs(&x, &y));
         let largest = y.iter().fold(1.0, |most: f64, y| most.max(y.abs()));
         for (power, (found, right)) in fit.parameters.iter().zip(c).enumerate() {
-            let unit = if many { 1e-13 * largest / 100f64.powi(power as i32) * 10.0 } else { 1e-15 * right.abs() };
+            let unit = if many { 1e-13 * largest / 100f64.powi(power as i32) * 10.0 } else { 1e-15 * right.abs() + 1e-20 * largest };
             prop_assert!((found - right).abs() <= unit, "{found} instead of {right}");
         }
         prop_assert!(fit.residual_std.unwrap() <= 1e-15 * largest);
@@ -179,6 +180,8 @@ fn as_many_pairs_as_parameters_leave_no_uncertainty() {
     assert_eq!(fit.parameters, [-1.0, 3.0]);
     assert_eq!((fit.residual_std, &fit.covariance, fit.degrees_of_freedom), (None, &None, None));
     assert!(fit.notes[0].contains("as many parameters as pairs"));
+    assert!(Predictor::new(&fit).unwrap_err().to_string().contains("states no uncertainty"));
+    assert!(invert(&fit, 3.0, 2.0).is_err());
     let sure = pairs(&[1.0, 3.0], &[2.0, 8.0]).with_uy(Column::new("u", vec![0.1; 2])).unwrap();
     let known = Options { covariance: CovarianceKind::Known, ..Options::default() };
     // u(b) = 0.1 sqrt(2) / 2
