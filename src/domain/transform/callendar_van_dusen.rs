@@ -75,7 +75,7 @@ impl CallendarVanDusen {
         if rise >= 0.0 || c == 0.0 {
             return above.is_finite().then_some(above);
         }
-        root::solve(ABSOLUTE_ZERO, 0.0, |t| (self.resistance(t) - r, self.rate(t)))
+        root::solve_from(above, ABSOLUTE_ZERO, 0.0, |t| (self.resistance(t) - r, self.rate(t)))
     }
 
     /// R at `t`; `None` where `t` is not a temperature, or not one that the stage gives.

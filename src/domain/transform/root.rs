@@ -8,6 +8,11 @@ const STEPS: usize = 2100;
 /// Newton's steps, replaced by halving the range wherever one would leave it or is more than half of
 /// the step before. `None` if the signs at the ends are equal or a value is not a number.
 pub(super) fn solve(low: f64, high: f64, f: impl Fn(f64) -> (f64, f64)) -> Option<f64> {
+    solve_from(middle(low, high), low, high, f)
+}
+
+/// [`solve`], with a guess to start from.
+pub(super) fn solve_from(start: f64, low: f64, high: f64, f: impl Fn(f64) -> (f64, f64)) -> Option<f64> {
     let (at_low, at_high) = (f(low).0, f(high).0);
     if at_low == 0.0 {
         return Some(low);
@@ -20,7 +25,8 @@ pub(super) fn solve(low: f64, high: f64, f: impl Fn(f64) -> (f64, f64)) -> Optio
     }
     // below: where f has the sign that it has at `low`
     let (mut below, mut above) = (low, high);
-    let (mut x, mut step) = (middle(low, high), high - low);
+    let mut x = if low < start && start < high { start } else { middle(low, high) };
+    let mut step = high - low;
     for _ in 0..STEPS {
         let (value, slope) = f(x);
         if value.is_nan() {
@@ -54,6 +60,14 @@ fn middle(low: f64, high: f64) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_guess_is_only_a_guess() {
+        for start in [-7.0, 0.1, 1.9, f64::NAN] {
+            let found = solve_from(start, 0.0, 3.0, |x| (x * x - 2.0, 2.0 * x)).unwrap();
+            assert!((found - 2.0f64.sqrt()).abs() < 1e-15, "{start}: {found}");
+        }
+    }
 
     #[test]
     fn finds_roots_where_newton_alone_would_run_away() {

@@ -315,8 +315,21 @@ pub(super) enum Stage {
 
 impl Stage {
     /// What the stage makes of `x`.
+    ///
+    /// The simplest kinds stand apart: their loop has to stay small enough for the registers.
     #[inline(always)]
     pub(super) fn at(&self, x: f64, around: &Around<'_>) -> Local {
+        match self {
+            Stage::Offset(stage) => stage.at(x),
+            Stage::Affine(stage) => stage.at(x),
+            Stage::Polynomial(stage) => stage.at(x),
+            Stage::Table(stage) => stage.at(x, around.hold),
+            _ => self.at_otherwise(x, around),
+        }
+    }
+
+    #[inline(never)]
+    fn at_otherwise(&self, x: f64, around: &Around<'_>) -> Local {
         match self {
             Stage::Offset(stage) => stage.at(x),
             Stage::Affine(stage) => stage.at(x),
