@@ -17,7 +17,8 @@ fn chosen(pairs: &Pairs) -> Selection {
 
 #[test]
 fn the_simplest_method_that_suits_is_chosen() {
-    let cases: [(&str, fn(f64) -> f64); 4] = [
+    type Curve = fn(f64) -> f64;
+    let cases: [(&str, Curve); 4] = [
         ("offset", |x| x + 3.0),
         ("affine", |x| 2.0 - 0.7 * x),
         ("polynomial:2", |x| 5.0 + x + 0.4 * x * x),
