@@ -132,7 +132,10 @@ fn from_own(family: &impl Family, inner: &Inner) -> Result<Solution, FitError> {
     let best = match best {
         Some(best) if inner.t.len() == some.t.len() => return Ok(best),
         Some(best) => best.parameters,
-        None => starts.first().map(|start| start.parameters.clone()).unwrap_or_default(),
+        None => match starts.first() {
+            Some(start) => start.parameters.clone(),
+            None => return Err(no_answer(family, family.remedy())),
+        },
     };
     minimise(&problem(family, inner), &best, 1.0, LIMIT).map_err(|_| no_answer(family, family.remedy()))
 }
@@ -176,7 +179,8 @@ fn report(
         notes: notes(options),
         ..Fit::default()
     };
-    fit.curve(pairs)?;
+    // stages that cannot run, such as a gain that rounds to 0 or a covariance that is none
+    fit.curve(pairs).map_err(|_| indistinct())?;
     let count = fit.parameters.len();
     let fit = describe(fit, pairs, &residuals, weights.as_deref(), count);
     if keeps(&fit, pairs, solution, weights.as_deref()) { Ok(fit) } else { Err(indistinct()) }
