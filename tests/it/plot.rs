@@ -55,11 +55,7 @@ fn a_calibration_without_a_method_is_the_least_squares_line_and_says_so() {
     desk.write("d.csv", "x,y\n1,2\n2,3\n3,5\n4,6\n");
     let args = ["plot", "d.csv", "--kind", "calibration", "-o", "p.svg"];
     assert!(stderr(&desk.run(&args)).contains("least-squares line"));
-    assert_eq!(
-        (count(&desk, "p.svg", "polyline"), count(&desk, "p.svg", "polygon")),
-        (1, 1),
-        "curve and band"
-    );
+    assert_eq!((count(&desk, "p.svg", "path"), count(&desk, "p.svg", "polygon")), (1, 1), "curve and band");
 }
 
 #[test]
