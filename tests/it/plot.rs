@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::desk::{Desk, shipped};
+use crate::support::desk::{Desk, shipped, stderr};
 use crate::support::process::run;
 
 const AIR: &str = "src/demo/data/uci_air_quality.csv";
@@ -42,11 +42,20 @@ fn what_cannot_be_drawn_is_refused_and_writes_nothing() {
     let desk = Desk::new();
     desk.write("d.csv", "x,y\n1,2\n2,3\n");
     let base = ["plot", "d.csv", "-o", "p.svg", "--kind"];
-    desk.refuses(&[&base[..], &["calibration"]].concat(), &["--transform", "--method"]);
+    desk.refuses(&[&base[..], &["calibration", "--method", "pchips"]].concat(), &["pchips"]);
     desk.refuses(&[&base[..], &["drift", "--limit", "0"]].concat(), &["--limit"]);
     desk.refuses(&[&base[..], &["drift", "--x", "z"]].concat(), &["`z`"]);
     assert!(!desk.path("p.svg").exists());
     desk.refuses(&["plot", "d.csv", "--kind", "drift", "-o", "no/where.svg"], &["no/where.svg"]);
+}
+
+#[test]
+fn a_calibration_without_a_method_is_the_least_squares_line_and_says_so() {
+    let desk = Desk::new();
+    desk.write("d.csv", "x,y\n1,2\n2,3\n3,5\n4,6\n");
+    let args = ["plot", "d.csv", "--kind", "calibration", "-o", "p.svg"];
+    assert!(stderr(&desk.run(&args)).contains("least-squares line"));
+    assert_eq!((count(&desk, "p.svg", "path"), count(&desk, "p.svg", "polygon")), (1, 1), "curve and band");
 }
 
 #[test]

@@ -127,11 +127,8 @@ fn sensor(data: &Read) -> &str {
 
 fn calibration(args: &PlotArgs, relation: Relation, data: &Read) -> Result<String, Failure> {
     let reference = data.pairs.reference().name();
-    let made = relation.made(data, args.columns.label.is_some())?;
-    let Some(made) = made else {
-        return Err(Failure::usage(
-            "say which curve: --transform FILE or --method METHOD, like --method affine",
-        ));
+    let Some(made) = relation.made(data, args.columns.label.is_some())? else {
+        return Err(Failure::usage("say which curve: --transform FILE or --method METHOD"));
     };
     let picture = Calibration {
         labels: labels(args, &format!("{reference} from {}", sensor(data)), sensor(data), reference),

@@ -12,6 +12,10 @@ use crate::domain::transform::stage::StageSpec;
 const LIMIT: usize = 1000;
 /// From this many pairs on, a fit of some of them makes the start for all.
 const MANY: usize = 1024;
+/// A sum of squares that is rounding alone, where values are of size 1.
+const EXACT: f64 = 1e-24;
+/// By how much the sum of squares of what has a fault must be smaller to count.
+const FAR: f64 = 4.0;
 /// How many make that start.
 const SOME: usize = 256;
 
@@ -115,29 +119,43 @@ fn from_given(family: &impl Family, inner: &Inner, start: &[f64]) -> Result<Solu
 fn from_own(family: &impl Family, inner: &Inner) -> Result<Solution, FitError> {
     let some = inner.thinned(if inner.t.len() > MANY { SOME } else { MANY });
     let starts = family.starts(&some);
-    let mut found: Vec<Solution> = Vec::new();
-    for start in &starts {
-        found.extend(minimise(&problem(family, &some), &start.parameters, 1.0, LIMIT));
+    let best = best_of(family, &some, &starts);
+    let trouble = || no_answer(family, family.remedy());
+    if inner.t.len() == some.t.len() {
+        return best.ok_or_else(trouble);
+    }
+    let places =
+        best.map(|best| best.parameters).into_iter().chain(starts.into_iter().map(|it| it.parameters));
+    let mut found = places.filter_map(|place| minimise(&problem(family, inner), &place, 1.0, LIMIT).ok());
+    let first = found.next().ok_or_else(trouble)?;
+    if first.condition < SINGULAR {
+        return Ok(first);
+    }
+    Ok(found.find(|it| it.condition < SINGULAR).unwrap_or(first))
+}
+
+/// The best that is found from the starts; one without a fault, unless what has one is far better:
+/// a fault that costs little comes of noise, one that brings much of the pairs' own shape.
+fn best_of(family: &impl Family, pairs: &Inner, starts: &[Start]) -> Option<Solution> {
+    let (mut sound, mut faulty): (Option<Solution>, Option<Solution>) = (None, None);
+    for start in starts {
+        let Ok(found) = minimise(&problem(family, pairs), &start.parameters, 1.0, LIMIT) else { continue };
+        let best = match family.fault(&found.parameters, pairs) {
+            None => &mut sound,
+            Some(_) => &mut faulty,
+        };
+        if best.as_ref().is_none_or(|best| found.beats(best)) {
+            *best = Some(found);
+        }
         // exact to rounding: no other start finds more
-        if found.last().is_some_and(|it| it.rss <= 1e-24 && family.fault(&it.parameters, &some).is_none()) {
+        if sound.as_ref().is_some_and(|sound| sound.rss <= EXACT) {
             break;
         }
     }
-    found.sort_by_key(|it| family.fault(&it.parameters, &some).is_some());
-    let best = found.into_iter().reduce(|best, other| {
-        let sound = family.fault(&other.parameters, &some).is_none()
-            || family.fault(&best.parameters, &some).is_some();
-        if sound && other.beats(&best) { other } else { best }
-    });
-    let best = match best {
-        Some(best) if inner.t.len() == some.t.len() => return Ok(best),
-        Some(best) => best.parameters,
-        None => match starts.first() {
-            Some(start) => start.parameters.clone(),
-            None => return Err(no_answer(family, family.remedy())),
-        },
-    };
-    minimise(&problem(family, inner), &best, 1.0, LIMIT).map_err(|_| no_answer(family, family.remedy()))
+    match (sound, faulty) {
+        (Some(sound), Some(faulty)) if sound.rss > EXACT && FAR * faulty.rss < sound.rss => Some(faulty),
+        (sound, faulty) => sound.or(faulty),
+    }
 }
 
 fn no_answer(family: &impl Family, remedy: &str) -> FitError {
@@ -165,6 +183,9 @@ fn report(
     let weights = pairs.weights();
     let residuals: Vec<f64> =
         pairs.x().iter().zip(pairs.y()).map(|(x, y)| y - family.value(&parameters, *x)).collect();
+    if residuals.iter().any(|r| !r.is_finite()) {
+        return Err(indistinct());
+    }
     let covariance = variance(pairs, options, solution, weights.as_deref())
         .map(|variance| propagated(&solution.inverse, &derivatives, variance));
     if covariance.iter().flatten().flatten().any(|value| !value.is_finite()) {
