@@ -1,9 +1,13 @@
 //! The options of a fit.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
+use super::prior;
 use crate::ctl::output::Failure;
-use crate::domain::fit::method::{CovarianceKind, Direction, Options};
+use crate::domain::fit::Pairs;
+use crate::domain::fit::method::{CovarianceKind, Direction, Method, Options};
 use crate::domain::fit::validation::Validation;
 
 #[derive(Args, Debug, Clone)]
@@ -37,12 +41,17 @@ pub struct HowArgs {
     /// Bins and blocks with fewer pairs are merged with their neighbours.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
     min_count: usize,
+    /// Affine and multilinear: an earlier fit of the same formula, as `fit --json` printed it, which the
+    /// pairs correct; three of them already help.
+    #[arg(long, value_name = "FIT.json", help_heading = "Fit")]
+    prior: Option<PathBuf>,
     /// How unseen pairs are set apart: later ones, or each one in turn (for the points of one session).
-    #[arg(long, value_enum, default_value = "forward", help_heading = "Fit")]
-    validation: ValidationArg,
-    /// Folds of the forward validation.
-    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Fit")]
-    folds: usize,
+    /// Absent: each in turn where x is sorted, there are at most 500 pairs and no --time; else later ones.
+    #[arg(long, value_enum, help_heading = "Fit")]
+    validation: Option<ValidationArg>,
+    /// Folds of the forward validation; absent: 5.
+    #[arg(long, value_name = "N", help_heading = "Fit")]
+    folds: Option<usize>,
     /// Of everything that is drawn at random.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
     seed: u64,
@@ -68,6 +77,10 @@ enum ValidationArg {
     LeaveOneOut,
 }
 
+/// Said where nobody said how to validate, and the pairs look like points of a session.
+const SESSION: &str = "x is sorted and there is no --time: taken as the points of one session, so each pair \
+                       was left out in turn to judge; if they follow each other in time, say --validation forward";
+
 impl HowArgs {
     /// As the fits take it.
     pub fn options(&self) -> Result<Options, Failure> {
@@ -77,8 +90,14 @@ impl HowArgs {
         if self.start.iter().any(|value| !value.is_finite()) {
             return Err(Failure::usage("--start: expected finite numbers"));
         }
-        if self.folds == 0 || self.min_count == 0 {
-            return Err(Failure::usage("--folds and --min-count: expected at least 1"));
+        if self.min_count == 0 {
+            return Err(Failure::usage("--min-count: expected at least 1"));
+        }
+        if self.folds.is_some_and(|folds| folds < 2) {
+            return Err(Failure::usage("--folds: expected at least 2"));
+        }
+        if self.folds.is_some() && matches!(self.validation, Some(ValidationArg::LeaveOneOut)) {
+            return Err(Failure::usage("--folds are of --validation forward: leave one of the two out"));
         }
         Ok(Options {
             direction: match self.direction {
@@ -96,11 +115,29 @@ impl HowArgs {
             start: (!self.start.is_empty()).then(|| self.start.clone()),
             equal_mass: self.equal_mass,
             min_count: self.min_count,
-            validation: match self.validation {
-                ValidationArg::Forward => Validation::Forward { folds: self.folds },
-                ValidationArg::LeaveOneOut => Validation::LeaveOneOut,
+            prior: None,
+            validation: match (self.validation, self.folds) {
+                (Some(ValidationArg::LeaveOneOut), _) => Validation::LeaveOneOut,
+                (_, Some(folds)) => Validation::Forward { folds },
+                (_, None) => Validation::default(),
             },
             seed: self.seed,
         })
+    }
+
+    /// Adds what hangs on the pairs: the prior, and how to validate if that was not said, in which
+    /// case it gives a note.
+    pub fn complete(
+        &self,
+        options: &mut Options,
+        method: Option<Method>,
+        pairs: &Pairs,
+    ) -> Result<Option<&'static str>, Failure> {
+        options.prior = self.prior.as_deref().map(|path| prior::read(path, method, pairs)).transpose()?;
+        if self.validation.is_some() || self.folds.is_some() {
+            return Ok(None);
+        }
+        options.validation = Validation::suited(pairs);
+        Ok((options.validation == Validation::LeaveOneOut).then_some(SESSION))
     }
 }

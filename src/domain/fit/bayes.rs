@@ -4,6 +4,7 @@ use super::error::FitError;
 use super::fitted::Fit;
 use super::linear::posterior::posterior;
 use super::linear::{affine, multilinear};
+use super::method::Method;
 use super::pairs::Pairs;
 
 /// What is known of the parameters before the pairs are seen.
@@ -37,6 +38,15 @@ impl Prior {
         let shape = fit.degrees_of_freedom? / 2.0;
         let scale = covariance.iter().map(|row| row.iter().map(|c| c / variance).collect()).collect();
         Some(Prior { mean: fit.parameters.clone(), scale: Some(scale), shape, rate: shape * variance })
+    }
+}
+
+/// The names of the parameters that a prior of this method has, for so many columns of sensor values.
+pub fn names(method: Method, columns: usize) -> Result<Vec<String>, FitError> {
+    match method {
+        Method::Affine => Ok(affine::names()),
+        Method::Multilinear => Ok(multilinear::names(columns, true)),
+        _ => Err(FitError::Unsupported(format!("{method} takes no prior: fit affine or multilinear"))),
     }
 }
 

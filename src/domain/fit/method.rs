@@ -1,5 +1,6 @@
 //! The methods by their names, and what may be asked of them.
 
+use super::bayes::{self, Prior};
 use super::error::FitError;
 use super::fitted::Fit;
 use super::pairs::Pairs;
@@ -186,6 +187,8 @@ pub struct Options {
     pub equal_mass: bool,
     /// Bins and blocks with fewer pairs are merged with their neighbours.
     pub min_count: usize,
+    /// Affine and multilinear: what is known of the parameters beforehand.
+    pub prior: Option<Prior>,
     /// How unseen pairs are set apart.
     pub validation: Validation,
     /// Of every resampling.
@@ -202,6 +205,7 @@ impl Default for Options {
             start: None,
             equal_mass: false,
             min_count: 1,
+            prior: None,
             validation: Validation::default(),
             seed: 1,
         }
@@ -219,6 +223,11 @@ pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitE
 }
 
 fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
+    match (method, &options.prior) {
+        (Method::Affine, Some(prior)) => return bayes::affine(pairs, prior),
+        (Method::Multilinear, Some(prior)) => return bayes::multilinear(pairs, prior),
+        _ => {}
+    }
     match method {
         Method::Offset => linear::offset::fit(pairs, options),
         Method::Affine => linear::affine::fit(pairs, options),
@@ -253,7 +262,12 @@ fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(
     let given = Options::default();
     let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
     let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
+    let prior = options.prior.is_some();
     let unheeded = [
+        (prior && !matches!(method, Affine | Multilinear), "a prior"),
+        (prior && options.direction != given.direction, "a prior and a direction"),
+        (prior && options.covariance != given.covariance, "a prior and a kind of covariance"),
+        (prior && !options.intercept, "a prior without an intercept"),
         (options.direction != given.direction && !linear, "a direction"),
         (options.covariance != given.covariance && !linear, "a kind of covariance"),
         (!options.intercept && method != Multilinear, "the wish for no intercept"),

@@ -59,21 +59,33 @@ impl Pairs {
         }
         let pairs = Pairs { x, y, ux: None, uy: None, weights: None, times: None, lines };
         for column in pairs.x.iter().chain([&pairs.y]) {
-            pairs.check(column, |value| value.is_finite(), "expected a finite number")?;
+            pairs.check(
+                column,
+                |value| value.is_finite(),
+                "expected a finite number: correct it or leave the row out",
+            )?;
         }
         Ok(pairs)
     }
 
     /// Adds the standard uncertainties of x, in its unit.
     pub fn with_ux(mut self, ux: Column) -> Result<Pairs, FitError> {
-        self.check(&ux, positive, "expected a standard uncertainty above 0")?;
+        self.check(
+            &ux,
+            positive,
+            "expected a standard uncertainty above 0: correct it or leave the row out",
+        )?;
         self.ux = Some(ux);
         Ok(self)
     }
 
     /// Adds the standard uncertainties of y, in its unit.
     pub fn with_uy(mut self, uy: Column) -> Result<Pairs, FitError> {
-        self.check(&uy, positive, "expected a standard uncertainty above 0")?;
+        self.check(
+            &uy,
+            positive,
+            "expected a standard uncertainty above 0: correct it or leave the row out",
+        )?;
         self.uy = Some(uy);
         Ok(self)
     }

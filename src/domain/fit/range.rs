@@ -13,6 +13,12 @@ const HEAVIEST: f64 = 1e100;
 
 /// Refuses data that no method can take, and columns that tell this method nothing.
 pub(super) fn check(method: Method, pairs: &Pairs) -> Result<(), FitError> {
+    refuse_extremes(pairs)?;
+    level(method, pairs)
+}
+
+/// Refuses data that no method can take.
+pub(super) fn refuse_extremes(pairs: &Pairs) -> Result<(), FitError> {
     for column in pairs.columns().iter().chain([pairs.reference()]) {
         extremes(pairs, column)?;
     }
@@ -26,7 +32,7 @@ pub(super) fn check(method: Method, pairs: &Pairs) -> Result<(), FitError> {
             return Err(pairs.fault(at, column.name(), problem));
         }
     }
-    level(method, pairs)
+    Ok(())
 }
 
 fn extremes(pairs: &Pairs, column: &Column) -> Result<(), FitError> {
