@@ -36,6 +36,8 @@ pub struct ColumnArgs {
 
 /// Pairs read from a file.
 pub struct Read {
+    /// The file's name, for messages.
+    pub name: String,
     /// The pairs.
     pub pairs: Pairs,
     /// Rows left out.
@@ -100,7 +102,7 @@ pub fn read(data: &DataArgs, rules: &RowArgs, columns: &ColumnArgs) -> Result<Re
         checked.map(|()| pairs)
     });
     let pairs = pairs.map_err(|fault| Failure::refused(format!("{}: {fault}", data.name())))?;
-    Ok(Read { pairs, skipped: loaded.skipped, digest: loaded.digest, notes: loaded.notes })
+    Ok(Read { name: data.name(), pairs, skipped: loaded.skipped, digest: loaded.digest, notes: loaded.notes })
 }
 
 fn sensor_columns(rows: &Rows, columns: &ColumnArgs) -> Result<Vec<usize>, Failure> {

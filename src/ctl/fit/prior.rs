@@ -64,7 +64,10 @@ fn fit(earlier: Earlier) -> Result<Fit, (&'static str, &'static str)> {
     }
     for (field, value) in [("residual_std", std), ("degrees_of_freedom", freedom)] {
         if value.is_nan() || value <= 0.0 {
-            return Err((field, "expected a number above 0: an exact fit says nothing of the scatter, give another"));
+            return Err((
+                field,
+                "expected a number above 0: an exact fit says nothing of the scatter, give another",
+            ));
         }
     }
     Ok(Fit {

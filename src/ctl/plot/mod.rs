@@ -92,6 +92,10 @@ pub fn run(args: &PlotArgs) -> Result<ExitCode, Failure> {
     if args.limit.is_some_and(|limit| limit.is_nan() || limit <= 0.0 || limit.is_infinite()) {
         return Err(Failure::usage("--limit: expected a number above 0"));
     }
+    if args.window == Some(0) {
+        return Err(Failure::usage("--window: expected at least 1"));
+    }
+    args.bins.check()?;
     let relation = Relation::stated(args)?;
     if args.kind == Kind::Reliability && !matches!(relation, Relation::AsTheyAre) {
         return Err(Failure::usage(
