@@ -34,7 +34,7 @@ pub struct HowArgs {
     /// Histogram: bins of equal counts instead of equal widths.
     #[arg(long, help_heading = "Fit")]
     equal_mass: bool,
-    /// Bins and blocks with fewer pairs are merged with their neighbours.
+    /// Histogram: bins with fewer pairs are merged with their neighbours.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
     min_count: usize,
     /// How unseen pairs are set apart: later ones, or each one in turn (for the points of one session).
