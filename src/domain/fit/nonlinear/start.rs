@@ -57,16 +57,18 @@ pub(super) fn valleys(scan: &[Start]) -> Vec<Start> {
     let rss = |at: Option<usize>| at.and_then(|at| scan.get(at)).map_or(f64::INFINITY, |start| start.rss);
     let below = |at: usize, other: Option<usize>| rss(Some(at)) < rss(other) * (1.0 - 1e-9);
     let lowest = |at: &usize| below(*at, at.checked_sub(1)) && below(*at, Some(at + 1));
+    let least = scan.iter().map(|start| start.rss).fold(f64::INFINITY, f64::min);
     let mut starts = best((0..scan.len()).filter(lowest).map(|at| scan[at].clone()).collect(), 2);
-    let most = HOPELESS * starts.first().map_or(0.0, |start| start.rss);
-    starts.retain(|start| start.rss <= most);
-    if starts.is_empty() { gentlest(scan).into_iter().collect() } else { starts }
+    starts.retain(|start| start.rss <= HOPELESS * least);
+    if starts.first().is_none_or(|start| start.rss > NEARLY * least) {
+        starts.extend(gentlest(scan, NEARLY * least));
+    }
+    starts
 }
 
-/// The place nearest to the middle of a scan among those that are nearly as good as the best.
-fn gentlest(scan: &[Start]) -> Option<Start> {
-    let least = scan.iter().map(|start| start.rss).fold(f64::INFINITY, f64::min);
-    let good = scan.iter().enumerate().filter(|(_, start)| start.rss <= NEARLY * least);
+/// The place nearest to the middle of a scan among those with at most this sum.
+fn gentlest(scan: &[Start], most: f64) -> Option<Start> {
+    let good = scan.iter().enumerate().filter(|(_, start)| start.rss <= most);
     good.min_by_key(|(at, _)| (2 * at).abs_diff(scan.len())).map(|(_, start)| start.clone())
 }
 
