@@ -12,6 +12,7 @@ pub mod daemon;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod domain;
+pub mod picture;
 pub mod pipeline;
 pub mod runtime;
 pub mod source;

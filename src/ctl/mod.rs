@@ -1,8 +1,15 @@
 //! calibctl: the command line for people. Parses, acts, renders.
 
+mod apply;
+mod artifacts;
+mod data;
+mod evaluate;
+mod expiry;
 mod files;
+mod fit;
 mod key;
 mod output;
+mod plot;
 mod root;
 mod sign;
 mod verify;
@@ -30,6 +37,15 @@ enum Command {
     /// Makes and shows the trust root of a fleet.
     #[command(subcommand)]
     Root(root::RootCommand),
+    /// Applies a transform to the values in a file, row by row.
+    Apply(apply::ApplyArgs),
+    /// Fits a calibration to pairs of sensor and reference values in a file.
+    #[command(disable_version_flag = true)]
+    Fit(Box<fit::FitArgs>),
+    /// Scores values against references, or probabilities against what happened.
+    Evaluate(Box<evaluate::EvaluateArgs>),
+    /// Draws a calibration, its residuals, reliability or drift as an SVG picture.
+    Plot(Box<plot::PlotArgs>),
     /// Signs an artifact, or adds signatures to a signed one.
     Sign(sign::SignArgs),
     /// Checks a signed artifact as a gateway would, as far as that goes away from it.
@@ -41,6 +57,10 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),
+        Command::Apply(args) => apply::run(&args),
+        Command::Fit(args) => fit::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

@@ -29,6 +29,17 @@ impl Failure {
         Failure { code, message: format!("{what}: {fault}") }
     }
 
+    /// The same with one more sentence.
+    pub fn with_remedy(self, remedy: &str) -> Failure {
+        Failure { code: self.code, message: format!("{}; {remedy}", self.message) }
+    }
+
+    /// What is said on stderr.
+    #[cfg(test)]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Says it on stderr and gives the exit code.
     pub fn report(self) -> ExitCode {
         note(&format!("error: {}", self.message));
@@ -55,4 +66,83 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|fault| Failure::usage(format!("json: {fault}")))?;
     print(format!("{text}\n").as_bytes())
+}
+
+/// A number with so many significant digits, without the zeros at its end.
+pub fn significant(value: f64, digits: usize) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let exponent = value.abs().log10().floor() as i32;
+    if !(-5..15).contains(&exponent) {
+        let text = format!("{value:.*e}", digits.saturating_sub(1));
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{exponent}", without_zeros(mantissa));
+    }
+    let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
+    without_zeros(&format!("{value:.decimals$}")).to_owned()
+}
+
+/// The text with numbers like `+5.482e-1` written plainly, as far as they are neither huge nor tiny.
+pub fn plainly(text: &str) -> String {
+    let plain = |word: &str| {
+        let number = word.trim_end_matches([',', ';', ':', '.', ')']);
+        let sign = if number.starts_with('+') { "+" } else { "" };
+        let value = number.parse::<f64>().ok().filter(|_| number.contains('e'));
+        let Some(value) = value.filter(|value| value.is_finite()) else { return word.to_owned() };
+        let digits = number.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+        format!("{sign}{}{}", significant(value, digits), &word[number.len()..])
+    };
+    text.split(' ').map(plain).collect::<Vec<_>>().join(" ")
+}
+
+fn without_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+/// Rows of cells as aligned columns: the first one to the left, `right` others to the right, what follows
+/// to the left.
+pub fn aligned(rows: &[Vec<String>], right: usize) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
+    let cell = |(at, cell): (usize, &String)| {
+        let width = widths[at];
+        if (1..=right).contains(&at) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+    };
+    let line = |row: &Vec<String>| row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ");
+    rows.iter().map(|row| line(row).trim_end().to_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_with_their_digits() {
+        for (value, digits, text) in [
+            (-0.262323073774029, 12, "-0.262323073774"),
+            (1.00211681802045, 5, "1.0021"),
+            (0.000429796848, 3, "0.00043"),
+            (1.5e-9, 3, "1.5e-9"),
+            (123456.0, 3, "123456"),
+            (1.0, 9, "1"),
+            (2.5e20, 4, "2.5e20"),
+            (0.0, 4, "0"),
+        ] {
+            assert_eq!(significant(value, digits), text);
+        }
+    }
+
+    #[test]
+    fn notes_have_plain_numbers() {
+        let text = "off by +5.482e-1, u = 2.0e-9; beta e.g. 1e5 einf";
+        assert_eq!(plainly(text), "off by +0.5482, u = 2e-9; beta e.g. 100000 einf");
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = [vec!["a".into(), "1".into(), "x".into()], vec!["long".into(), "23".into()]];
+        assert_eq!(aligned(&rows, 1), "a      1  x\nlong  23\n");
+    }
 }

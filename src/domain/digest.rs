@@ -38,6 +38,22 @@ impl Digest {
     }
 }
 
+/// The SHA-256 of bytes that come piece by piece.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 fn nibble(byte: u8) -> Result<u8, DigestError> {
     match byte {
         b'0'..=b'9' => Ok(byte - b'0'),

@@ -9,7 +9,7 @@ use super::number::Decimal;
 
 /// One column: where it stands in the line.
 #[derive(Debug, Clone, Copy)]
-struct Column {
+pub(super) struct Column {
     start: usize,
     end: usize,
     quoted: bool,
@@ -43,7 +43,7 @@ impl CsvReader {
 
     pub(super) fn read(&mut self, line: &str, cells: &mut Cells) -> Result<(), DecodeError> {
         let refuse = |kind| DecodeError::new(kind, line.as_bytes());
-        split(line, self.separator, &mut self.columns).map_err(refuse)?;
+        split(line, self.separator, &mut self.columns).map_err(|_| refuse(FaultKind::BadQuote))?;
         // A cut line ends inside some column: none of its values can be trusted.
         let count = self.columns.len();
         if count < self.needed || self.exact.is_some_and(|exact| count != exact) {
@@ -89,7 +89,17 @@ fn column_of(name: &str, locator: &Locator) -> Result<usize, SpecError> {
     }
 }
 
-fn split(line: &str, separator: u8, columns: &mut Vec<Column>) -> Result<(), FaultKind> {
+/// What is wrong with the quotes of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QuoteFault {
+    /// A quoted column does not end: in a file it may go on in the next line.
+    Open,
+    /// Something stands between a closing quote and the separator.
+    Misplaced,
+}
+
+/// Cuts a line into its columns.
+pub(super) fn split(line: &str, separator: u8, columns: &mut Vec<Column>) -> Result<(), QuoteFault> {
     columns.clear();
     if separator == b' ' {
         split_blanks(line, columns);
@@ -112,7 +122,7 @@ fn split(line: &str, separator: u8, columns: &mut Vec<Column>) -> Result<(), Fau
         match bytes.get(end) {
             None => return Ok(()),
             Some(byte) if *byte == separator => at = end + 1,
-            Some(_) => return Err(FaultKind::BadQuote),
+            Some(_) => return Err(QuoteFault::Misplaced),
         }
     }
 }
@@ -126,10 +136,10 @@ fn split_blanks(line: &str, columns: &mut Vec<Column>) {
 }
 
 /// The column whose opening quote stands before `start`; a doubled quote stands for one.
-fn quoted(bytes: &[u8], start: usize) -> Result<Column, FaultKind> {
+fn quoted(bytes: &[u8], start: usize) -> Result<Column, QuoteFault> {
     let mut end = start;
     loop {
-        end += memchr::memchr(b'"', &bytes[end..]).ok_or(FaultKind::BadQuote)?;
+        end += memchr::memchr(b'"', &bytes[end..]).ok_or(QuoteFault::Open)?;
         if bytes.get(end + 1) != Some(&b'"') {
             return Ok(Column { start, end, quoted: true });
         }
@@ -137,7 +147,8 @@ fn quoted(bytes: &[u8], start: usize) -> Result<Column, FaultKind> {
     }
 }
 
-fn unquote(line: &str, column: Column) -> Cow<'_, str> {
+/// The text of a column.
+pub(super) fn unquote(line: &str, column: Column) -> Cow<'_, str> {
     // Columns end at ASCII bytes, which are always character boundaries.
     let text = line.get(column.start..column.end).unwrap_or("");
     if column.quoted && text.contains("\"\"") { Cow::Owned(text.replace("\"\"", "\"")) } else { text.into() }
@@ -151,7 +162,8 @@ pub fn resolve(layout: &mut Layout, header: &str) -> Result<(), Vec<SpecError>> 
     let mut columns = Vec::new();
     let header = header.trim_start_matches('\u{feff}');
     split(header, spec.separator, &mut columns)
-        .map_err(|kind| vec![SpecError::format("header", kind.as_str(), "check the file's quotes")])?;
+        .map_err(|_| FaultKind::BadQuote.as_str())
+        .map_err(|kind| vec![SpecError::format("header", kind, "check the file's quotes")])?;
     let names: Vec<_> = columns.iter().map(|column| unquote(header, *column).trim().to_owned()).collect();
     let fields = layout.fields.iter_mut().map(|field| (field.name.to_string(), &mut field.at));
     let times = layout.time.iter_mut().flat_map(|time| &mut time.at).map(|at| ("time".to_owned(), at));
@@ -186,7 +198,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn columns(line: &str, separator: u8) -> Result<Vec<String>, FaultKind> {
+    fn columns(line: &str, separator: u8) -> Result<Vec<String>, QuoteFault> {
         let mut columns = Vec::new();
         split(line, separator, &mut columns)?;
         Ok(columns.iter().map(|column| unquote(line, *column).into_owned()).collect())
@@ -202,9 +214,10 @@ mod tests {
 
     #[test]
     fn quotes_that_end_nowhere_or_too_early() {
-        for bad in ["\"a", "1,\"", "\"a\"b,c", "\"a\"\"", "\"a\"\"b"] {
-            assert_eq!(columns(bad, b','), Err(FaultKind::BadQuote), "{bad}");
+        for bad in ["\"a", "1,\"", "\"a\"\"", "\"a\"\"b"] {
+            assert_eq!(columns(bad, b','), Err(QuoteFault::Open), "{bad}");
         }
+        assert_eq!(columns("\"a\"b,c", b','), Err(QuoteFault::Misplaced));
     }
 
     proptest! {

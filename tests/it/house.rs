@@ -54,7 +54,7 @@ fn no_test_is_ignored() {
 }
 
 /// The command below `<!-- command: NAME -->` in the README: the only line of its block.
-fn readme_command(name: &str) -> String {
+pub fn readme_command(name: &str) -> String {
     let readme = read("README.md");
     let mark = format!("<!-- command: {name} -->");
     assert_eq!(readme.lines().filter(|line| *line == mark).count(), 1, "README.md holds `{mark}` once");

@@ -6,6 +6,7 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod apply;
 mod broker_restart;
 mod clock;
 mod config;
@@ -13,11 +14,14 @@ mod crash;
 mod databases;
 mod demo;
 mod demo_data;
+mod evaluate;
+mod fit;
 mod hostile;
 mod house;
 mod layers;
 mod mqtt_end_to_end;
 mod no_allocation;
+mod plot;
 mod replay;
 mod serial;
 mod serial_end_to_end;

@@ -61,7 +61,12 @@ const PIPELINE: &str = r#"{"kind": "offset", "offset": 1, "covariance": [[0.1]]}
 
 const AROUND: &str = r#"{"kind": "multilinear", "offset": 1, "gain": 1.5,
     "terms": [{"covariate": "temperature", "gain": 0.5}],
-    "covariance": [[1, 0, 0], [0, 1e-4, 0], [0, 0, 1e-4]]}"#;
+    "covariance": [[1, 0, 0], [0, 1e-4, 0], [0, 0, 1e-4]]},
+    {"kind": "covariate_polynomial", "covariate": "temperature", "reference": 20, "coefficients": [0.1, 0.01]},
+    {"kind": "covariate_table", "covariate": "temperature", "x": [0, 20, 30], "y": [1, 1.1, 1.3],
+        "operation": "multiply", "u": [0.1, 0.1, 0.1]},
+    {"kind": "pchip", "x": [0, 40, 100], "y": [0, 55, 99], "u": [0.1, 0.2, 0.3]},
+    {"kind": "logarithm", "parameters": [1, 30]}"#;
 
 fn transform(pipeline: &str, outside: &str) -> Transform {
     let text = format!(

@@ -19,6 +19,9 @@ const TOLERANCE: f64 = 1e-15;
 /// Most iterations.
 const MAX_ITERATIONS: usize = 1000;
 
+/// Change that rounding may keep up.
+const STALLED: f64 = 1e-12;
+
 /// A scale below this part of the spread of y is rounding: most pairs lie on one line.
 const NEGLIGIBLE: f64 = 1e-14;
 
@@ -33,7 +36,7 @@ struct State {
 /// Fits y = a + b x by Huber's M-estimator with t = 1.345, by iteratively reweighted least squares.
 ///
 /// The scale is re-estimated in each iteration as median |residual| / 0.6745, about zero. The
-/// covariance is Huber's H1 (Huber 1981, eq. 7.6.5): k^2 s^2 sum psi^2/(n - 2) / mean(psi')^2
+/// covariance is Huber's H1 (Huber 1981, section 7.6): k^2 s^2 sum psi^2/(n - 2) / mean(psi')^2
 /// (X'X)^-1 with k = 1 + 2/n var(psi')/mean(psi')^2. Weights are refused. Needs 3 pairs, two
 /// different x.
 pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
@@ -107,8 +110,8 @@ fn iterate(x: &[f64], y: &[f64]) -> Result<State, FitError> {
         let change = (offset - state.offset).abs().max((gain - state.gain).abs());
         state = State { offset, gain, scale: 0.0 };
         state.scale = scale(x, y, &state);
-        // the last digit may go to and fro
-        let settled = change <= TOLERANCE || change <= 8.0 * TOLERANCE && change >= last;
+        // rounding may keep the last digits going to and fro
+        let settled = change <= TOLERANCE || change <= STALLED && change >= last;
         if settled || state.scale <= NEGLIGIBLE {
             return Ok(state);
         }

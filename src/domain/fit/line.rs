@@ -53,7 +53,7 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     let (below, middle, _) = values.select_nth_unstable_by(values.len() / 2, f64::total_cmp);
     if even { below.iter().copied().fold(f64::NEG_INFINITY, f64::max) / 2.0 + *middle / 2.0 } else { *middle }
 }
@@ -103,6 +103,8 @@ impl Line {
             notes,
             ..Fit::default()
         };
+        // a covariance that underflows is none
+        fit.curve(pairs).map_err(|_| beyond(method))?;
         Ok(describe(fit, pairs, &residuals, weights, 2))
     }
 }

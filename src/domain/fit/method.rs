@@ -3,7 +3,10 @@
 use super::error::FitError;
 use super::fitted::Fit;
 use super::pairs::Pairs;
+use super::probability::isotonic::Trend;
 use super::validation::Validation;
+use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, theil_sen, york};
+use crate::domain::drift::probability::bins::Binning;
 
 /// Largest degree of a polynomial.
 pub const MAX_DEGREE: usize = 15;
@@ -205,10 +208,64 @@ impl Default for Options {
     }
 }
 
-/// Fits one method.
+/// Fits one method to all pairs.
+///
+/// An option that the method does not heed is refused rather than passed over.
 pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
-    let _ = (pairs, options);
-    Err(FitError::Unsupported(format!("{method} is not available yet")))
+    refuse_unheeded(method, pairs, options)?;
+    match method {
+        Method::Offset => linear::offset::fit(pairs, options),
+        Method::Affine => linear::affine::fit(pairs, options),
+        Method::Polynomial(degree) => linear::polynomial::fit(pairs, degree, options),
+        Method::Multilinear => linear::multilinear::fit(pairs, options),
+        Method::Piecewise(pieces) => piecewise::fit(pairs, pieces),
+        Method::Pchip => pchip::fit(pairs),
+        Method::Deming => deming::fit(pairs, options.variance_ratio),
+        Method::York => york::fit(pairs, None),
+        Method::TheilSen => theil_sen::fit(pairs),
+        Method::Huber => huber::fit(pairs),
+        Method::Platt => probability::platt::fit(pairs),
+        Method::Temperature => probability::temperature::multiclass(pairs),
+        Method::Beta => probability::beta::fit(pairs),
+        Method::Isotonic => probability::isotonic::fit(pairs, Trend::Rising),
+        Method::Histogram(bins) => {
+            let binning = if options.equal_mass { Binning::EqualMass } else { Binning::EqualWidth };
+            probability::histogram::fit(pairs, bins, binning, options.min_count)
+        }
+        Method::VennAbers => probability::venn_abers::fit(pairs),
+        Method::Rational(above, below) => nonlinear::rational::fit(pairs, above, below, options),
+        Method::Exponential => nonlinear::exponential::fit(pairs, options),
+        Method::Saturation => nonlinear::saturation::fit(pairs, options),
+        Method::Power => nonlinear::power::fit(pairs, options),
+        Method::Logistic => nonlinear::logistic::fit(pairs, options),
+    }
+}
+
+fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(), FitError> {
+    use Method::{Affine, Deming, Exponential, Logistic, Multilinear, Offset, Polynomial};
+    use Method::{Histogram, Power, Rational, Saturation, Temperature};
+    let given = Options::default();
+    let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
+    let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
+    let unheeded = [
+        (options.direction != given.direction && !linear, "a direction"),
+        (options.covariance != given.covariance && !linear, "a kind of covariance"),
+        (!options.intercept && method != Multilinear, "the wish for no intercept"),
+        (options.variance_ratio != given.variance_ratio && method != Deming, "a variance ratio"),
+        (options.start.is_some() && !nonlinear, "starting values"),
+        (options.equal_mass && !matches!(method, Histogram(_)), "bins of equal mass"),
+        (options.min_count != given.min_count && !matches!(method, Histogram(_)), "a minimum count"),
+        (
+            pairs.columns().len() > 1 && !matches!(method, Multilinear | Temperature),
+            "more than one column of sensor values",
+        ),
+    ];
+    match unheeded.iter().find(|(is, _)| *is) {
+        Some((_, what)) => {
+            Err(FitError::Unsupported(format!("{method} does not take {what}: leave that out")))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

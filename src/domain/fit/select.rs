@@ -70,6 +70,10 @@ pub fn cross_validate(method: Method, pairs: &Pairs, options: &Options) -> Resul
 }
 
 fn judge(method: Method, pairs: &Pairs, options: &Options) -> Result<HeldOut, FitError> {
+    if method == Method::Temperature && pairs.columns().len() > 1 {
+        let problem = "the numbers of classes have no errors to be squared";
+        return Err(FitError::Unsupported(problem.to_owned()));
+    }
     held_out(pairs, options.validation, |seen| {
         let curve = fit(method, seen, options)?.curve(pairs)?;
         Ok(move |at| curve.value(pairs, at))
@@ -211,3 +215,6 @@ fn refused(problem: &str, tried: &[Tried]) -> FitError {
     });
     FitError::Unsupported(format!("{problem}; tried:{}", lines.collect::<String>()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::fitted::Fit;
 use super::pairs::Pairs;
+use super::sums;
 
 /// Completes a fit with the statistics of its residuals; what is undefined is `None`.
 ///
@@ -19,11 +20,9 @@ pub fn describe(
     let n = residuals.len();
     let rss = finite(sum_of_squares(residuals, weights));
     let freedom = (n > parameters).then(|| (n - parameters) as f64);
-    let standardised: Vec<f64> = match weights {
-        Some(weights) => residuals.iter().zip(weights).map(|(r, w)| r * w.sqrt()).collect(),
-        None => residuals.to_vec(),
-    };
-    let memory = rss.and_then(|_| Memory::of(&standardised));
+    let standardised: Option<Vec<f64>> =
+        weights.map(|weights| residuals.iter().zip(weights).map(|(r, w)| r * w.sqrt()).collect());
+    let memory = rss.and_then(|_| Memory::of(standardised.as_deref().unwrap_or(residuals)));
     Fit {
         n,
         rss,
@@ -46,7 +45,7 @@ pub(super) fn explained(rss: f64, total: f64) -> Option<f64> {
 pub(super) fn sum_of_squares(values: &[f64], weights: Option<&[f64]>) -> f64 {
     match weights {
         Some(weights) => values.iter().zip(weights).map(|(v, w)| w * v * v).sum(),
-        None => values.iter().map(|v| v * v).sum(),
+        None => sums::dot(values, values),
     }
 }
 
@@ -54,9 +53,9 @@ pub(super) fn sum_of_squares(values: &[f64], weights: Option<&[f64]>) -> f64 {
 fn centred_total(y: &[f64], weights: Option<&[f64]>) -> f64 {
     let mean = match weights {
         Some(weights) => y.iter().zip(weights).map(|(y, w)| w * y).sum::<f64>() / weights.iter().sum::<f64>(),
-        None => y.iter().sum::<f64>() / y.len() as f64,
+        None => sums::sum(y) / y.len() as f64,
     };
-    let centred: Vec<f64> = y.iter().map(|y| y - mean).collect();
+    let centred = sums::without(y, mean);
     sum_of_squares(&centred, weights)
 }
 
@@ -91,11 +90,9 @@ impl Memory {
         if n < 3 {
             return None;
         }
-        let mean = residuals.iter().sum::<f64>() / n as f64;
-        let centred = || residuals.iter().map(|r| r - mean);
-        let power: f64 = centred().map(|r| r * r).sum();
-        let product: f64 = centred().zip(centred().skip(1)).map(|(a, b)| a * b).sum();
-        let lag1 = finite(product / power)?;
+        let mean = sums::sum(residuals) / n as f64;
+        let centred = sums::without(residuals, mean);
+        let lag1 = finite(sums::dot(&centred[1..], &centred[..n - 1]) / sums::dot(&centred, &centred))?;
         Some(Memory { lag1, n_effective: n as f64 * ((1.0 - lag1) / (1.0 + lag1)).min(1.0) })
     }
 }

@@ -62,7 +62,7 @@ pub fn interval(x: &[f64], y: &[f64]) -> Interval {
     Interval { slope, lo, hi }
 }
 
-/// The variance of Kendall's S without a relation (Sen 1968, eq. 2.6; Kendall 1955 for ties in both).
+/// The variance of Kendall's S without a relation (Sen 1968; Kendall 1955 for ties in both).
 fn variance_of_s(x: &[f64], y: &[f64]) -> f64 {
     let term = |n: f64| n * (n - 1.0) * (2.0 * n + 5.0);
     let ties = |values: &[f64]| -> f64 {

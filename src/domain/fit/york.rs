@@ -9,6 +9,9 @@ use super::pairs::Pairs;
 /// Relative change of the slope at which the iteration ends.
 const TOLERANCE: f64 = 1e-15;
 
+/// Relative change that rounding may keep up.
+const STALLED: f64 = 1e-12;
+
 /// Most iterations; a dozen are usual.
 const MAX_ITERATIONS: usize = 2000;
 
@@ -84,7 +87,7 @@ fn checked<'a>(pairs: &Pairs, correlation: Option<&'a [f64]>) -> Result<Option<&
         let problem = format!("has {} values, expected {}", values.len(), pairs.len());
         return Err(FitError::column("correlation", problem));
     }
-    match values.iter().position(|r| !(r.abs() < 1.0)) {
+    match values.iter().position(|r| r.abs() >= 1.0 || r.is_nan()) {
         Some(at) => {
             let problem = format!("expected a correlation between -1 and 1, found {}", values[at]);
             Err(pairs.fault(at, "correlation", problem))
@@ -149,9 +152,8 @@ fn iterate(points: &[Point]) -> Result<Pass, FitError> {
             return Err(beyond("york"));
         }
         slope = next;
-        // the last digit may go to and fro
-        let settled =
-            change <= TOLERANCE * slope.abs() || change <= 8.0 * TOLERANCE * slope.abs() && change >= last;
+        // rounding may keep the last digits going to and fro
+        let settled = change <= TOLERANCE * slope.abs() || change <= STALLED * slope.abs() && change >= last;
         if settled {
             let (x, y) = centre(points, slope);
             return Ok(Pass { slope, x, y });
@@ -172,7 +174,7 @@ fn start(points: &[Point]) -> f64 {
     xy / xx
 }
 
-/// The covariance of (a, b) at the adjusted points (York 2004, eq. 13e and 13f), and -mean(x) var(b).
+/// The covariance of (a, b) at the adjusted points (York et al. 2004, eq. 13), and -mean(x) var(b).
 fn covariance(points: &[Point], pass: &Pass) -> [[f64; 2]; 2] {
     let smallest = smallest_variance(points, pass.slope);
     let adjusted: Vec<(f64, f64)> = points

@@ -40,6 +40,10 @@ impl Affine {
     pub(super) fn at(&self, x: f64) -> Local {
         Local::inside(self.offset + self.gain * x, self.gain, self.factor.variance_of_polynomial(x))
     }
+
+    pub(super) fn invert(&self, y: f64) -> f64 {
+        (y - self.offset) / self.gain
+    }
 }
 
 /// Checks the stage that stands at `path`.

@@ -38,6 +38,11 @@ impl Chain {
         self.run(x, covariates).sensitivity
     }
 
+    /// The variance that the stages' own parameters give the value at `x`.
+    pub fn variance(&self, x: f64, covariates: &[f64]) -> f64 {
+        self.run(x, covariates).variance
+    }
+
     fn run(&self, x: f64, covariates: &[f64]) -> Point {
         let mut around = [f64::NAN; MAX_COVARIATES];
         for (place, value) in around.iter_mut().zip(covariates) {

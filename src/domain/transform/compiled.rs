@@ -1,12 +1,16 @@
 //! A transform as it runs: checked once, then applied to every reading without allocating.
 
 use super::artifact::{ContentError, Limits, Transform};
+use super::content;
 use super::domain::{Domain, Excess};
-use super::stage::{Around, Point, Roles, Stage};
-use super::{content, stage};
+use super::stage::{Around, Point, Roles};
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::uncertainty::budget::{Budget, Contribution};
 use crate::domain::units::Unit;
+
+pub use expanded::{Components, Expanded};
+pub(super) use pipeline::Branch;
+use pipeline::Pipeline;
 
 /// One raw reading and what is known beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,18 +45,25 @@ pub struct Output {
     pub state: State,
     /// Why.
     pub reasons: Reasons,
+    /// Where the last stage is `venn_abers` and there is a value: the two probabilities that it merges,
+    /// before the domain's policy.
+    pub p0_p1: Option<[f64; 2]>,
 }
 
 /// A transform that passed every check of its content. Made by [`compile`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compiled {
-    pub(super) stages: Box<[Stage]>,
+    /// Of all readings that belong to no branch.
+    pub(super) pipeline: Pipeline,
+    /// Of the cohorts that have stages of their own.
+    pub(super) branches: Box<[Branch]>,
     pub(super) domain: Domain,
     roles: Box<[String]>,
-    /// A bit for each covariate without which the stages have no value.
-    pub(super) needed: u16,
     pub(super) limits: Limits,
     budget: Budget,
+    /// Of the fit's residuals, in output units squared, and what they are known by.
+    residual_variance: f64,
+    degrees_of_freedom: Option<f64>,
     input_unit: Unit,
     output_unit: Unit,
 }
@@ -66,21 +77,16 @@ pub fn compile(transform: &Transform) -> Result<Compiled, ContentError> {
     let output_unit = super::check::unit(&transform.output_unit, "", "output_unit")?;
     let domain = Domain::compile(&transform.domain)?;
     let mut roles = Roles::starting_with(&domain.roles);
-    let mut known = stage::Known::Exactly(input_unit.clone());
-    let mut stages = Vec::with_capacity(transform.pipeline.len());
-    for (at, spec) in transform.pipeline.iter().enumerate() {
-        let (stage, unit) = stage::compile(spec, known, &format!("pipeline[{at}]"), &mut roles)?;
-        stages.push(stage);
-        known = unit;
-    }
-    stage::fits(&known, &output_unit, "output_unit")?;
+    let (pipeline, branches) = pipeline::compile(transform, (&input_unit, &output_unit), &mut roles)?;
     Ok(Compiled {
-        stages: stages.into(),
+        pipeline,
+        branches,
         domain,
-        needed: roles.take_needed(),
         roles: roles.into_names(),
         limits: transform.limits.clone(),
         budget: content::budget(transform),
+        residual_variance: transform.uncertainty.residual_std.map_or(0.0, |s| s * s),
+        degrees_of_freedom: transform.uncertainty.degrees_of_freedom,
         input_unit,
         output_unit,
     })
@@ -110,44 +116,57 @@ impl Compiled {
         let mut excess = Excess::default();
         let entered = self.domain.enter(input.raw, &mut excess);
         self.domain.look_around(input.covariates, &mut excess);
-        if self.needed != 0 {
-            return self.apply_around(entered, input, excess);
+        let (pipeline, missing) = self.choose(input.covariates);
+        excess.missing |= missing;
+        if pipeline.needed != 0 {
+            return self.apply_around(pipeline, entered, input, excess);
         }
-        let point = self.run(entered, input.raw - entered, &[]);
-        self.finish(&point, input, excess)
+        let around = Around { covariates: &[], hold: self.domain.holds() };
+        let point = pipeline.run(entered, input.raw - entered, &around);
+        self.finish(pipeline, &point, input, excess)
     }
 
     #[inline(never)]
-    fn apply_around(&self, entered: f64, input: &Input<'_>, excess: Excess) -> Output {
-        match self.run_around(entered, input.raw - entered, input.covariates) {
-            Some(point) => self.finish(&point, input, excess),
+    fn apply_around(&self, pipeline: &Pipeline, entered: f64, input: &Input<'_>, excess: Excess) -> Output {
+        match self.run_around(pipeline, entered, input.raw - entered, input.covariates) {
+            Some(point) => self.finish(pipeline, &point, input, excess),
             None => no_value(ReasonCode::CovariateMissing),
         }
     }
 
     /// What is known of a value that came out of the stages.
     #[inline(always)]
-    fn finish(&self, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
+    fn finish(&self, pipeline: &Pipeline, point: &Point, input: &Input<'_>, mut excess: Excess) -> Output {
         let u = self.uncertainty(point, input);
         excess.outside |= point.outside;
         excess.square += point.excess;
         self.domain.leave(point.value, u, &mut excess);
         let out = if excess.outside || excess.missing {
             let verdict = self.domain.judge(point.value, u, excess);
-            Output { value: verdict.value, u: verdict.u, state: verdict.state, reasons: verdict.reasons }
+            Output {
+                value: verdict.value,
+                u: verdict.u,
+                state: verdict.state,
+                reasons: verdict.reasons,
+                p0_p1: None,
+            }
         } else {
-            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE }
+            Output { value: Some(point.value), u, state: State::Valid, reasons: Reasons::NONE, p0_p1: None }
         };
         // the point too: clamping could make a number of what is none
         let finite = point.value.is_finite() && out.u.is_none_or(f64::is_finite);
-        if finite { out } else { no_value(ReasonCode::OutOfDomain) }
+        match finite {
+            true if pipeline.ends_in_two => self.with_both(pipeline, out, input),
+            true => out,
+            false => no_value(ReasonCode::OutOfDomain),
+        }
     }
 
-    /// Runs the stages from `x`, which stands for a reading that lies `moved` away from it.
-    #[inline(always)]
+    /// Runs the stages that belong to these covariates from `x`, which stands for a reading that lies
+    /// `moved` away from it.
     pub(super) fn run(&self, x: f64, moved: f64, covariates: &[f64]) -> Point {
         let around = Around { covariates, hold: self.domain.holds() };
-        self.stages.iter().fold(Point::start(x, moved), |point, stage| stage.apply(point, &around))
+        self.chosen(covariates).run(x, moved, &around)
     }
 
     #[inline(always)]
@@ -165,9 +184,15 @@ impl Compiled {
 
 #[cold]
 fn no_value(reason: ReasonCode) -> Output {
-    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason) }
+    Output { value: None, u: None, state: State::Invalid, reasons: Reasons::of(reason), p0_p1: None }
 }
 
 mod around;
+mod both;
+mod expanded;
+mod inverse;
+#[cfg(test)]
+mod monte_carlo;
+mod pipeline;
 #[cfg(test)]
 mod tests;

@@ -60,11 +60,6 @@ fn check_cohorts(cohorts: &[Cohort]) -> Result<(), ContentError> {
         if !fits {
             return Err(invalid(&path, "when", "state below, above, or both with above under below"));
         }
-        // Applying the common pipeline in its place would be a silent miscalibration.
-        if !cohort.pipeline.is_empty() {
-            let problem = "stages of a cohort are not available in this version: leave the list empty";
-            return Err(invalid(&path, "pipeline", problem));
-        }
     }
     Ok(())
 }
@@ -128,7 +123,8 @@ pub(super) fn budget(transform: &Transform) -> Budget {
     let stated = spec.residual_std.is_some()
         || spec.reference_systematic.is_some()
         || spec.drift.is_some()
-        || transform.pipeline.iter().any(states_covariance);
+        || transform.pipeline.iter().any(states_uncertainty)
+        || transform.cohorts.iter().flat_map(|cohort| &cohort.pipeline).any(states_uncertainty);
     Budget {
         stated,
         constant: square(spec.residual_std) + square(spec.reference_systematic),
@@ -137,17 +133,30 @@ pub(super) fn budget(transform: &Transform) -> Budget {
     }
 }
 
-fn states_covariance(stage: &StageSpec) -> bool {
+fn states_uncertainty(stage: &StageSpec) -> bool {
     match stage {
         StageSpec::Offset(spec) => spec.covariance.is_some(),
         StageSpec::Affine(spec) => spec.covariance.is_some(),
         StageSpec::Polynomial(spec) => spec.covariance.is_some(),
         StageSpec::Multilinear(spec) => spec.covariance.is_some(),
+        StageSpec::SteinhartHart(spec) => spec.covariance.is_some(),
+        StageSpec::CallendarVanDusen(spec) => spec.covariance.is_some(),
+        StageSpec::CovariatePolynomial(spec) => spec.covariance.is_some(),
+        StageSpec::CovariateTable(spec) => spec.u.is_some(),
+        StageSpec::Logarithm(spec) => spec.covariance.is_some(),
+        StageSpec::Nernst(spec) => spec.covariance.is_some(),
+        StageSpec::Pchip(spec) => spec.u.is_some(),
+        StageSpec::Table(spec) => spec.u.is_some(),
         StageSpec::Rational(spec) => spec.covariance.is_some(),
         StageSpec::Exponential(spec) => spec.covariance.is_some(),
         StageSpec::Saturation(spec) => spec.covariance.is_some(),
         StageSpec::Power(spec) => spec.covariance.is_some(),
         StageSpec::Logistic(spec) => spec.covariance.is_some(),
-        StageSpec::Table(_) | StageSpec::Unit(_) => false,
+        StageSpec::Platt(spec) => spec.covariance.is_some(),
+        StageSpec::Temperature(spec) => spec.variance.is_some(),
+        StageSpec::Beta(spec) => spec.covariance.is_some(),
+        StageSpec::Isotonic(spec) => spec.counts.is_some(),
+        StageSpec::Histogram(spec) => spec.counts.is_some(),
+        StageSpec::Unit(_) | StageSpec::VennAbers(_) => false,
     }
 }

@@ -101,6 +101,11 @@ impl Domain {
         self.input.map(|range| [range.low, range.high])
     }
 
+    /// The range of the covariate at `place`, if one is stated.
+    pub(super) fn covariate(&self, place: usize) -> Option<[f64; 2]> {
+        self.covariates.get(place).map(|range| [range.low, range.high])
+    }
+
     /// Whether values outside are replaced by the nearest inside.
     #[inline(always)]
     pub(super) fn holds(&self) -> bool {

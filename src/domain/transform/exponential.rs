@@ -37,7 +37,6 @@ impl Exponential {
     }
 
     /// x = ln((y - a) / b) / c; `None` beyond the asymptote a.
-    #[allow(dead_code, reason = "called by whoever inverts a pipeline")]
     pub(super) fn invert(&self, y: f64) -> Option<f64> {
         let [a, b, c] = self.parameters;
         finite(((y - a) / b).ln() / c)

@@ -1,8 +1,9 @@
 //! What a transform promises not to exceed, checked over its whole domain.
 
 use super::compiled::Compiled;
-use super::stage::{Around, MAX_COVARIATES, Point, Stage};
+use super::stage::{Around, Point, Stage};
 use crate::domain::units::Conversion;
+use conditions::Conditions;
 
 /// Parts into which the domain is cut. A polynomial of the highest degree has 14 extrema, the
 /// closest of which are some 1/200 of the range apart.
@@ -14,9 +15,6 @@ const MAX_PLACES: usize = 24_000;
 
 /// Halvings that find where a table's corner comes from: beyond 60 doubles do not move.
 const HALVINGS: usize = 60;
-
-/// No covariate is known.
-const AROUND: [f64; MAX_COVARIATES] = [f64::NAN; MAX_COVARIATES];
 
 /// Says which promise is broken.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -41,8 +39,10 @@ pub enum LimitError {
 /// in the new one's output unit; against the raw reading itself where there is no old one.
 ///
 /// `None` if the two do not compare: no input range is stated, or the units do not convert.
-/// Evaluated at 2,049 readings, at every corner of a table, and refined around the largest.
-/// Infinite if the corners are too many to look at.
+/// Evaluated at 2,049 readings, at every corner of a table, and refined around the largest; where
+/// stages look at covariates, at every corner of the covariates' ranges (with more than five
+/// covariates: at their centres and at each one's ends).
+/// Infinite if the corners are too many to look at, or if a covariate's range is not stated.
 pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
     let range = new.domain.input()?;
     let (unit, entry) = match old {
@@ -50,26 +50,77 @@ pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
         None => (new.input_unit(), Conversion { scale: 1.0, offset: 0.0 }),
     };
     let exit = unit.conversion(new.output_unit()).ok()?;
-    let before = |x: f64| exit.apply(old.map_or(x, |old| old.curve(entry.apply(x))));
-    let difference = |x: f64| (new.curve(x) - before(x)).abs();
-    let Some(mut places) = new.samples(range) else { return Some(f64::INFINITY) };
-    if let Some(old) = old {
-        let back = old.input_unit().conversion(new.input_unit()).ok()?;
-        let seen = [entry.apply(range[0]), entry.apply(range[1])];
-        let Some(more) = old.samples(seen) else { return Some(f64::INFINITY) };
-        places.extend(more.into_iter().map(|x| back.apply(x).max(range[0]).min(range[1])));
-        places.sort_by(f64::total_cmp);
+    let back = match old {
+        Some(old) => old.input_unit().conversion(new.input_unit()).ok()?,
+        None => entry,
+    };
+    let Some(conditions) = Conditions::of(new, old) else { return Some(f64::INFINITY) };
+    let all = conditions.all();
+    let most = most_places(all.len());
+    let mut largest = 0.0f64;
+    for values in all {
+        let around = conditions.around(&values, new);
+        let before_around = old.map(|old| (old, conditions.around(&values, old)));
+        let Some(mut places) = new.samples(range, &around, most) else { return Some(f64::INFINITY) };
+        if let Some((old, around)) = &before_around {
+            let seen = [entry.apply(range[0]), entry.apply(range[1])];
+            let Some(more) = old.samples(seen, around, most) else { return Some(f64::INFINITY) };
+            places.extend(more.into_iter().map(|x| back.apply(x).max(range[0]).min(range[1])));
+            places.sort_by(f64::total_cmp);
+        }
+        let before = |x: f64| match &before_around {
+            Some((old, around)) => exit.apply(old.run(entry.apply(x), 0.0, around).value),
+            None => exit.apply(x),
+        };
+        let step = refined_maximum(&places, |x| (new.run(x, 0.0, &around).value - before(x)).abs());
+        if step.is_nan() {
+            return Some(f64::NAN);
+        }
+        largest = largest.max(step);
     }
-    Some(refined_maximum(&places, difference))
+    Some(largest)
 }
 
-/// Whether the value only rises or only falls over the whole input range; `false` without one.
+/// Whether the value only rises or only falls over the whole input range, whatever the covariates;
+/// `false` without a range, of the readings or of a covariate that a stage needs.
 ///
 /// Changes below a billionth of the value's span are taken for rounding.
 pub fn is_monotone(transform: &Compiled) -> bool {
     let Some(range) = transform.domain.input() else { return false };
-    let Some(places) = transform.samples(range) else { return false };
-    let points: Vec<_> = places.into_iter().map(|x| transform.run(x, 0.0, &AROUND)).collect();
+    let Some(conditions) = Conditions::of(transform, None) else { return false };
+    let all = conditions.all();
+    let most = most_places(all.len());
+    let mut directions = all.iter().map(|values| {
+        let around = conditions.around(values, transform);
+        direction(transform, range, &around, most)
+    });
+    let Some(first) = directions.next().flatten() else { return false };
+    directions.all(|direction| direction == Some(first))
+}
+
+/// [`is_monotone`] over a range with these covariates.
+pub(super) fn is_monotone_around(transform: &Compiled, range: [f64; 2], covariates: &[f64]) -> bool {
+    direction(transform, range, covariates, MAX_PLACES).is_some()
+}
+
+/// Most readings to look at in each of so many surroundings.
+fn most_places(surroundings: usize) -> usize {
+    if surroundings == 1 { MAX_PLACES } else { MAX_PLACES / 3 }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Rises,
+    Falls,
+}
+
+/// `None` if the value does both or neither, or is none somewhere.
+fn direction(transform: &Compiled, range: [f64; 2], covariates: &[f64], most: usize) -> Option<Direction> {
+    let places = transform.samples(range, covariates, most)?;
+    let points: Vec<_> = places.into_iter().map(|x| transform.run(x, 0.0, covariates)).collect();
+    if points.iter().any(|point| point.value.is_nan()) {
+        return None;
+    }
     let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| {
         (low.min(point.value), high.max(point.value))
     });
@@ -79,7 +130,11 @@ pub fn is_monotone(transform: &Compiled) -> bool {
     let (rises, falls) = steps.chain(slopes).fold((false, false), |(rises, falls), change| {
         (rises || change > rounding, falls || change < -rounding)
     });
-    rises != falls
+    match (rises, falls) {
+        (true, false) => Some(Direction::Rises),
+        (false, true) => Some(Direction::Falls),
+        _ => None,
+    }
 }
 
 impl Compiled {
@@ -101,51 +156,54 @@ impl Compiled {
         }
     }
 
-    /// The value alone, without uncertainty or policy.
-    fn curve(&self, x: f64) -> f64 {
-        self.run(x, 0.0, &AROUND).value
-    }
-
     /// Readings, in order, between which the value has no corner and hardly an extremum; `None` if
-    /// they are too many.
-    fn samples(&self, [low, high]: [f64; 2]) -> Option<Vec<f64>> {
+    /// they are more than `most`.
+    fn samples(&self, [low, high]: [f64; 2], covariates: &[f64], most: usize) -> Option<Vec<f64>> {
         let at = |cell: usize| low + (high - low) * (cell as f64 / CELLS as f64);
         let mut places: Vec<f64> = (0..CELLS).map(at).chain([high]).collect();
-        for (place, stage) in self.stages.iter().enumerate() {
-            if let Stage::Table(table) = stage {
-                let knots: Vec<f64> = table.knots().collect();
-                self.add_corners(place, &knots, &mut places)?;
-            }
+        for (place, stage) in self.chosen(covariates).stages.iter().enumerate() {
+            let knots: Vec<f64> = match stage {
+                Stage::Table(table) => table.knots().collect(),
+                Stage::Pchip(curve) => curve.knots().collect(),
+                Stage::Isotonic(stage) => stage.knots().collect(),
+                Stage::Histogram(stage) => stage.knots().collect(),
+                Stage::VennAbers(stage) => stage.knots().collect(),
+                _ => continue,
+            };
+            let reach = |x: f64| self.run_until(x, place, covariates);
+            add_corners(reach, &knots, &mut places, most)?;
         }
         Some(places)
     }
 
-    /// Adds the readings that reach the knots of the table at stage `place`.
-    fn add_corners(&self, place: usize, knots: &[f64], places: &mut Vec<f64>) -> Option<()> {
-        let reach = |x: f64| self.run_until(x, place);
-        let mut corners = Vec::new();
-        for cell in places.windows(2) {
-            let (a, b) = (reach(cell[0]), reach(cell[1]));
-            let (low, high) = (a.min(b), a.max(b));
-            let first = knots.partition_point(|knot| *knot <= low);
-            for knot in knots[first..].iter().take_while(|knot| **knot < high) {
-                if places.len() + corners.len() == MAX_PLACES {
-                    return None;
-                }
-                corners.push(bisect(cell[0], cell[1], |x| (reach(x) < *knot) == (a < *knot)));
-            }
-        }
-        places.extend(corners);
-        places.sort_by(f64::total_cmp);
-        Some(())
-    }
-
     /// The value that enters stage `place`.
-    fn run_until(&self, x: f64, place: usize) -> f64 {
+    pub(super) fn run_until(&self, x: f64, place: usize, covariates: &[f64]) -> f64 {
         let start = Point::start(x, 0.0);
-        let around = Around { covariates: &AROUND, hold: self.domain.holds() };
-        self.stages[..place].iter().fold(start, |point, stage| stage.apply(point, &around)).value
+        let around = Around { covariates, hold: self.domain.holds() };
+        self.chosen(covariates).stages[..place]
+            .iter()
+            .fold(start, |point, stage| stage.apply(point, &around))
+            .value
     }
+}
+
+/// Adds the readings that reach the knots of a table, where a reading reaches it as `reach` says.
+fn add_corners(reach: impl Fn(f64) -> f64, knots: &[f64], places: &mut Vec<f64>, most: usize) -> Option<()> {
+    let mut corners = Vec::new();
+    for cell in places.windows(2) {
+        let (a, b) = (reach(cell[0]), reach(cell[1]));
+        let (low, high) = (a.min(b), a.max(b));
+        let first = knots.partition_point(|knot| *knot <= low);
+        for knot in knots[first..].iter().take_while(|knot| **knot < high) {
+            if places.len() + corners.len() == most {
+                return None;
+            }
+            corners.push(bisect(cell[0], cell[1], |x| (reach(x) < *knot) == (a < *knot)));
+        }
+    }
+    places.extend(corners);
+    places.sort_by(f64::total_cmp);
+    Some(())
 }
 
 /// Where `before` turns from true, at `low`, to false.
@@ -181,5 +239,6 @@ fn refined_maximum(places: &[f64], f: impl Fn(f64) -> f64) -> f64 {
     largest
 }
 
+mod conditions;
 #[cfg(test)]
 mod tests;

@@ -39,7 +39,6 @@ impl Logistic {
     }
 
     /// x = (b + ln(y / (a - y))) / c; `None` outside the asymptotes 0 and a.
-    #[allow(dead_code, reason = "called by whoever inverts a pipeline")]
     pub(super) fn invert(&self, y: f64) -> Option<f64> {
         let [a, b, c] = self.parameters;
         finite((b + (y / (a - y)).ln()) / c)

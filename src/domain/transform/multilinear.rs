@@ -54,6 +54,11 @@ impl Multilinear {
         Local::inside(value, self.gain, self.factor.variance_along(gradient))
     }
 
+    pub(super) fn invert(&self, y: f64, around: &Around<'_>) -> f64 {
+        let shares = self.terms.iter().map(|(place, gain)| gain * around.covariate(*place));
+        (y - self.offset - shares.sum::<f64>()) / self.gain
+    }
+
     /// dy/dc = b.
     pub(super) fn lean(&self, gradient: &mut Gradient) {
         for (place, gain) in &self.terms {

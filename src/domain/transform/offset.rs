@@ -30,6 +30,10 @@ impl Offset {
     pub(super) fn at(&self, x: f64) -> Local {
         Local::inside(x + self.offset, 1.0, self.variance)
     }
+
+    pub(super) fn invert(&self, y: f64) -> f64 {
+        y - self.offset
+    }
 }
 
 /// Checks the stage that stands at `path`.

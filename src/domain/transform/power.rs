@@ -46,7 +46,6 @@ impl Power {
     }
 
     /// x = (y / a)^(1 / b), the one above 0 where there are two; `None` where there is none.
-    #[allow(dead_code, reason = "called by whoever inverts a pipeline")]
     pub(super) fn invert(&self, y: f64) -> Option<f64> {
         let [a, b] = self.parameters;
         let ratio = y / a;

@@ -56,12 +56,6 @@ impl Rational {
         let in_c = powers(-value * x / below).take(self.denominator.len() - 1);
         Local::inside(value, slope, self.factor.variance_along(in_b.chain(in_c)))
     }
-
-    /// No closed form: roots have to be sought.
-    #[allow(dead_code, reason = "called by whoever inverts a pipeline")]
-    pub(super) fn invert(&self, _y: f64) -> Option<f64> {
-        None
-    }
 }
 
 /// Value and derivative of a polynomial, the highest power first.

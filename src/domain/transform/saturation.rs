@@ -40,7 +40,6 @@ impl Saturation {
     }
 
     /// x = -ln(1 - y / a) / b; `None` from the asymptote a on.
-    #[allow(dead_code, reason = "called by whoever inverts a pipeline")]
     pub(super) fn invert(&self, y: f64) -> Option<f64> {
         let [a, b] = self.parameters;
         finite(-(-y / a).ln_1p() / b)

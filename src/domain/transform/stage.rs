@@ -5,17 +5,30 @@ use serde_json::Value;
 
 use super::affine::{self, Affine, AffineSpec};
 use super::artifact::{ContentError, ContentErrorKind};
-use super::check::invalid;
+use super::beta::{self, Beta, BetaSpec};
+use super::callendar_van_dusen::{self, CallendarVanDusen, CallendarVanDusenSpec};
+use super::check::{invalid, unit};
+use super::covariate_polynomial::{self, CovariatePolynomial, CovariatePolynomialSpec};
+use super::covariate_table::{self, CovariateTable, CovariateTableSpec};
 use super::exponential::{self, Exponential, ExponentialSpec};
+use super::histogram::{self, Histogram, HistogramSpec};
+use super::isotonic::{self, Isotonic, IsotonicSpec};
+use super::logarithm::{self, Logarithm, LogarithmSpec};
 use super::logistic::{self, Logistic, LogisticSpec};
 use super::multilinear::{self, Multilinear, MultilinearSpec};
+use super::nernst::{self, Nernst, NernstSpec};
 use super::offset::{self, Offset, OffsetSpec};
+use super::pchip::{self, Pchip, PchipSpec};
+use super::platt::{self, Platt, PlattSpec};
 use super::polynomial::{self, Polynomial, PolynomialSpec};
 use super::power::{self, Power, PowerSpec};
 use super::rational::{self, Rational, RationalSpec};
 use super::saturation::{self, Saturation, SaturationSpec};
+use super::steinhart_hart::{self, SteinhartHart, SteinhartHartSpec};
 use super::table::{self, Table, TableSpec};
-use super::unit::{self, UnitSpec};
+use super::temperature::{self, Temperature, TemperatureSpec};
+use super::unit::{self as units, UnitSpec};
+use super::venn_abers::{self, VennAbers, VennAbersSpec};
 use crate::domain::strict_json::{self, StrictError, join};
 use crate::domain::units::Unit;
 
@@ -33,6 +46,20 @@ pub enum StageSpec {
     Table(TableSpec),
     /// y = a + b1 x + b2 c2 + ..., the c covariates.
     Multilinear(MultilinearSpec),
+    /// A thermistor: from Ohm to K.
+    SteinhartHart(SteinhartHartSpec),
+    /// A platinum resistor: from Ohm to Cel.
+    CallendarVanDusen(CallendarVanDusenSpec),
+    /// A polynomial of a covariate, added or multiplied.
+    CovariatePolynomial(CovariatePolynomialSpec),
+    /// A table of a covariate, added or multiplied.
+    CovariateTable(CovariateTableSpec),
+    /// y = a + b ln x.
+    Logarithm(LogarithmSpec),
+    /// An electrode's potential to an activity or a pH.
+    Nernst(NernstSpec),
+    /// Monotone cubic pieces between points.
+    Pchip(PchipSpec),
     /// y = (b0 + b1 x + ... + bM x^M) / (1 + c1 x + ... + cN x^N).
     Rational(RationalSpec),
     /// y = a + b e^(c x).
@@ -45,10 +72,23 @@ pub enum StageSpec {
     Logistic(LogisticSpec),
     /// From one unit to another.
     Unit(UnitSpec),
+    /// p = 1 / (1 + e^(a x + b)).
+    Platt(PlattSpec),
+    /// p = softmax(z / T).
+    Temperature(TemperatureSpec),
+    /// logit p = a ln s - b ln(1 - s) + c.
+    Beta(BetaSpec),
+    /// Straight lines between the thresholds of a monotone fit.
+    Isotonic(IsotonicSpec),
+    /// Shares of events, bin by bin.
+    Histogram(HistogramSpec),
+    /// p1 / (1 - p0 + p1), p0 and p1 by steps.
+    VennAbers(VennAbersSpec),
 }
 
-const KINDS: &str = "offset, affine, polynomial, table, multilinear, rational, exponential, saturation, power, logistic, \
-                     unit";
+const KINDS: &str = "offset, affine, polynomial, table, pchip, multilinear, rational, exponential, saturation, \
+                     power, logistic, logarithm, covariate_polynomial, covariate_table, steinhart_hart, \
+                     callendar_van_dusen, nernst, unit, platt, temperature, beta, isotonic, histogram, venn_abers";
 
 /// Reads one stage, which stands at `path`, strictly.
 pub(super) fn parse(value: &Value, path: &str) -> Result<StageSpec, ContentError> {
@@ -91,12 +131,25 @@ fn read(value: &Value) -> Result<StageSpec, Refusal> {
         "polynomial" => StageSpec::Polynomial(strict_json::from_value(&rest)?),
         "table" => StageSpec::Table(strict_json::from_value(&rest)?),
         "multilinear" => StageSpec::Multilinear(strict_json::from_value(&rest)?),
+        "steinhart_hart" => StageSpec::SteinhartHart(strict_json::from_value(&rest)?),
+        "callendar_van_dusen" => StageSpec::CallendarVanDusen(strict_json::from_value(&rest)?),
+        "covariate_polynomial" => StageSpec::CovariatePolynomial(strict_json::from_value(&rest)?),
+        "covariate_table" => StageSpec::CovariateTable(strict_json::from_value(&rest)?),
+        "logarithm" => StageSpec::Logarithm(strict_json::from_value(&rest)?),
+        "nernst" => StageSpec::Nernst(strict_json::from_value(&rest)?),
+        "pchip" => StageSpec::Pchip(strict_json::from_value(&rest)?),
         "rational" => StageSpec::Rational(strict_json::from_value(&rest)?),
         "exponential" => StageSpec::Exponential(strict_json::from_value(&rest)?),
         "saturation" => StageSpec::Saturation(strict_json::from_value(&rest)?),
         "power" => StageSpec::Power(strict_json::from_value(&rest)?),
         "logistic" => StageSpec::Logistic(strict_json::from_value(&rest)?),
         "unit" => StageSpec::Unit(strict_json::from_value(&rest)?),
+        "platt" => StageSpec::Platt(strict_json::from_value(&rest)?),
+        "temperature" => StageSpec::Temperature(strict_json::from_value(&rest)?),
+        "beta" => StageSpec::Beta(strict_json::from_value(&rest)?),
+        "isotonic" => StageSpec::Isotonic(strict_json::from_value(&rest)?),
+        "histogram" => StageSpec::Histogram(strict_json::from_value(&rest)?),
+        "venn_abers" => StageSpec::VennAbers(strict_json::from_value(&rest)?),
         _ => return Err(Refusal::Kind(kind.chars().take(40).collect())),
     })
 }
@@ -158,6 +211,12 @@ impl Local {
     #[inline(always)]
     pub(super) fn inside(value: f64, slope: f64, variance: f64) -> Local {
         Local { value, slope, variance, excess: 0.0 }
+    }
+
+    /// Where the stage has no value.
+    #[cold]
+    pub(super) fn none() -> Local {
+        Local::inside(f64::NAN, f64::NAN, f64::NAN)
     }
 }
 
@@ -234,15 +293,30 @@ pub(super) enum Stage {
     Polynomial(Polynomial),
     Table(Table),
     Multilinear(Multilinear),
+    SteinhartHart(SteinhartHart),
+    CallendarVanDusen(CallendarVanDusen),
+    CovariatePolynomial(CovariatePolynomial),
+    CovariateTable(CovariateTable),
+    Logarithm(Logarithm),
+    Nernst(Nernst),
+    Pchip(Pchip),
     Rational(Rational),
     Exponential(Exponential),
     Saturation(Saturation),
     Power(Power),
     Logistic(Logistic),
+    Platt(Platt),
+    Temperature(Temperature),
+    Beta(Beta),
+    Isotonic(Isotonic),
+    Histogram(Histogram),
+    VennAbers(VennAbers),
 }
 
 impl Stage {
     /// What the stage makes of `x`.
+    ///
+    /// The simplest kinds stand apart: their loop has to stay small enough for the registers.
     #[inline(always)]
     pub(super) fn at(&self, x: f64, around: &Around<'_>) -> Local {
         match self {
@@ -250,21 +324,78 @@ impl Stage {
             Stage::Affine(stage) => stage.at(x),
             Stage::Polynomial(stage) => stage.at(x),
             Stage::Table(stage) => stage.at(x, around.hold),
+            _ => self.at_otherwise(x, around),
+        }
+    }
+
+    #[inline(never)]
+    fn at_otherwise(&self, x: f64, around: &Around<'_>) -> Local {
+        match self {
+            Stage::Offset(stage) => stage.at(x),
+            Stage::Affine(stage) => stage.at(x),
+            Stage::Polynomial(stage) => stage.at(x),
+            Stage::Table(stage) => stage.at(x, around.hold),
             Stage::Multilinear(stage) => stage.at(x, around),
+            Stage::SteinhartHart(stage) => stage.at(x),
+            Stage::CallendarVanDusen(stage) => stage.at(x, around.hold),
+            Stage::CovariatePolynomial(stage) => stage.at(x, around),
+            Stage::CovariateTable(stage) => stage.at(x, around),
+            Stage::Logarithm(stage) => stage.at(x),
+            Stage::Nernst(stage) => stage.at(x, around),
+            Stage::Pchip(stage) => stage.at(x, around.hold),
             Stage::Rational(stage) => stage.at(x),
             Stage::Exponential(stage) => stage.at(x),
             Stage::Saturation(stage) => stage.at(x),
             Stage::Power(stage) => stage.at(x),
             Stage::Logistic(stage) => stage.at(x),
+            Stage::Platt(stage) => stage.at(x),
+            Stage::Temperature(stage) => stage.at(x, around),
+            Stage::Beta(stage) => stage.at(x),
+            Stage::Isotonic(stage) => stage.at(x),
+            Stage::Histogram(stage) => stage.at(x),
+            Stage::VennAbers(stage) => stage.at(x),
         }
     }
 
     /// Adds what the stage's output at `x` owes to each covariate to `gradient`: dy/dc, by place.
     pub(super) fn lean(&self, x: f64, around: &Around<'_>, gradient: &mut Gradient) {
-        let _ = (x, around);
-        if let Stage::Multilinear(stage) = self {
-            stage.lean(gradient);
+        match self {
+            Stage::Multilinear(stage) => stage.lean(gradient),
+            Stage::CovariatePolynomial(stage) => stage.lean(x, around, gradient),
+            Stage::CovariateTable(stage) => stage.lean(x, around, gradient),
+            Stage::Nernst(stage) => stage.lean(x, around, gradient),
+            Stage::Temperature(stage) => stage.lean(x, around, gradient),
+            _ => {}
         }
+    }
+
+    /// The input for which the stage gives `y`; `None` where there is none, where there may be several,
+    /// and where no formula gives it.
+    pub(super) fn invert(&self, y: f64, around: &Around<'_>) -> Option<f64> {
+        let x = match self {
+            Stage::Offset(stage) => Some(stage.invert(y)),
+            Stage::Affine(stage) => Some(stage.invert(y)),
+            Stage::Table(stage) => stage.invert(y, around.hold),
+            Stage::Multilinear(stage) => Some(stage.invert(y, around)),
+            Stage::SteinhartHart(stage) => stage.invert(y),
+            Stage::CallendarVanDusen(stage) => stage.invert(y, around.hold),
+            Stage::CovariatePolynomial(stage) => Some(stage.invert(y, around)),
+            Stage::CovariateTable(stage) => Some(stage.invert(y, around)),
+            Stage::Logarithm(stage) => Some(stage.invert(y)),
+            Stage::Nernst(stage) => Some(stage.invert(y, around)),
+            Stage::Pchip(stage) => stage.invert(y, around.hold),
+            Stage::Exponential(stage) => stage.invert(y),
+            Stage::Saturation(stage) => stage.invert(y),
+            Stage::Power(stage) => stage.invert(y),
+            Stage::Logistic(stage) => stage.invert(y),
+            Stage::Platt(stage) => Some(stage.invert(y)),
+            Stage::Temperature(stage) => Some(stage.invert(y, around)),
+            Stage::Beta(stage) => stage.invert(y),
+            Stage::Isotonic(stage) => stage.invert(y),
+            // no formula: `Compiled::inverse` searches
+            Stage::Polynomial(_) | Stage::Rational(_) | Stage::Histogram(_) | Stage::VennAbers(_) => None,
+        };
+        x.filter(|x| x.is_finite())
     }
 
     /// Takes a value one stage further.
@@ -300,6 +431,27 @@ pub(super) fn compile(
         StageSpec::Multilinear(spec) => {
             (Stage::Multilinear(multilinear::compile(spec, path, roles)?), Known::AsStated)
         }
+        StageSpec::SteinhartHart(spec) => {
+            fits(&input, &unit("Ohm", path, "")?, path)?;
+            (Stage::SteinhartHart(steinhart_hart::compile(spec, path)?), Known::Exactly(unit("K", path, "")?))
+        }
+        StageSpec::CallendarVanDusen(spec) => {
+            fits(&input, &unit("Ohm", path, "")?, path)?;
+            let stage = callendar_van_dusen::compile(spec, path)?;
+            (Stage::CallendarVanDusen(stage), Known::Exactly(unit("Cel", path, "")?))
+        }
+        StageSpec::CovariatePolynomial(spec) => {
+            (Stage::CovariatePolynomial(covariate_polynomial::compile(spec, path, roles)?), input)
+        }
+        StageSpec::CovariateTable(spec) => {
+            (Stage::CovariateTable(covariate_table::compile(spec, path, roles)?), input)
+        }
+        StageSpec::Logarithm(spec) => (Stage::Logarithm(logarithm::compile(spec, path)?), Known::AsStated),
+        StageSpec::Nernst(spec) => {
+            fits(&input, &unit("mV", path, "")?, path)?;
+            (Stage::Nernst(nernst::compile(spec, path, roles)?), Known::AsStated)
+        }
+        StageSpec::Pchip(spec) => (Stage::Pchip(pchip::compile(spec, path)?), Known::AsStated),
         StageSpec::Rational(spec) => (Stage::Rational(rational::compile(spec, path)?), Known::AsStated),
         StageSpec::Exponential(spec) => {
             (Stage::Exponential(exponential::compile(spec, path)?), Known::AsStated)
@@ -308,10 +460,18 @@ pub(super) fn compile(
         StageSpec::Power(spec) => (Stage::Power(power::compile(spec, path)?), Known::AsStated),
         StageSpec::Logistic(spec) => (Stage::Logistic(logistic::compile(spec, path)?), Known::AsStated),
         StageSpec::Unit(spec) => {
-            let (stage, from, to) = unit::compile(spec, path)?;
+            let (stage, from, to) = units::compile(spec, path)?;
             fits(&input, &from, &join(path, "from"))?;
             (Stage::Affine(stage), Known::Exactly(to))
         }
+        StageSpec::Platt(spec) => (Stage::Platt(platt::compile(spec, path)?), Known::AsStated),
+        StageSpec::Temperature(spec) => {
+            (Stage::Temperature(temperature::compile(spec, path, roles)?), Known::AsStated)
+        }
+        StageSpec::Beta(spec) => (Stage::Beta(beta::compile(spec, path)?), Known::AsStated),
+        StageSpec::Isotonic(spec) => (Stage::Isotonic(isotonic::compile(spec, path)?), Known::AsStated),
+        StageSpec::Histogram(spec) => (Stage::Histogram(histogram::compile(spec, path)?), Known::AsStated),
+        StageSpec::VennAbers(spec) => (Stage::VennAbers(venn_abers::compile(spec, path)?), Known::AsStated),
     })
 }
 
@@ -326,3 +486,6 @@ pub(super) fn fits(known: &Known, wanted: &Unit, path: &str) -> Result<(), Conte
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

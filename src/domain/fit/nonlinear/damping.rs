@@ -41,9 +41,9 @@ pub(super) fn step(triangle: &Triangle, scale: &[f64], radius: f64) -> Step {
             return it.0;
         }
         if excess > 0.0 {
-            low = low.max(damping)
+            low = low.max(damping);
         } else {
-            high = high.min(damping)
+            high = high.min(damping);
         }
         damping += excess / radius / slope(&it.1, &it.0, scale);
         if !(damping > low && damping < high) {

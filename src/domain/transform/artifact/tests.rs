@@ -1,8 +1,16 @@
 use proptest::prelude::*;
 
 use super::super::affine::AffineSpec;
+use super::super::callendar_van_dusen::CallendarVanDusenSpec;
+use super::super::covariate_polynomial::CovariatePolynomialSpec;
+use super::super::covariate_table::CovariateTableSpec;
+use super::super::logarithm::LogarithmSpec;
+use super::super::nernst::{Ion, NernstSpec};
 use super::super::offset::OffsetSpec;
+use super::super::operation::Operation;
+use super::super::pchip::PchipSpec;
 use super::super::polynomial::PolynomialSpec;
+use super::super::steinhart_hart::SteinhartHartSpec;
 use super::super::table::TableSpec;
 use super::super::unit::UnitSpec;
 use super::*;
@@ -60,7 +68,7 @@ fn refuses_with_the_class_and_the_field() {
     let cases = [
         ("\"schema\": 1", "\"schema\": 2", UnknownSchema, "schema"),
         ("\"schema\": 1", "\"schema\": \"1\"", Malformed, "schema"),
-        ("\"kind\": \"affine\"", "\"kind\": \"covariate_polynomial\"", UnknownStage, "pipeline[0].kind"),
+        ("\"kind\": \"affine\"", "\"kind\": \"clairvoyant\"", UnknownStage, "pipeline[0].kind"),
         ("\"gain\": 1.034", "\"gian\": 1.034", Malformed, "pipeline[0].gian"),
         ("\"gain\": 1.034", "\"gain\": \"1\"", Malformed, "pipeline[0].gain"),
         ("\"kind\": \"affine\", ", "", Malformed, "pipeline[0].kind"),
@@ -109,6 +117,10 @@ fn name() -> impl Strategy<Value = Id> {
     "[A-Za-z0-9][A-Za-z0-9_-]{0,20}".prop_map(|text| Id::new(&text).unwrap())
 }
 
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![Just(Operation::Add), Just(Operation::Multiply)]
+}
+
 fn stage() -> impl Strategy<Value = StageSpec> {
     let numbers = || proptest::collection::vec(number(), 0..5);
     let matrix = || proptest::option::of(proptest::collection::vec(numbers(), 0..3));
@@ -120,9 +132,48 @@ fn stage() -> impl Strategy<Value = StageSpec> {
             StageSpec::Affine(AffineSpec { offset, gain, covariance })
         }),
         (numbers(), matrix()).prop_map(|(coefficients, covariance)| {
-            StageSpec::Polynomial(PolynomialSpec { coefficients, covariance })
+            StageSpec::Polynomial(PolynomialSpec { coefficients, center: 0.0, scale: 1.0, covariance })
         }),
-        (numbers(), numbers()).prop_map(|(x, y)| StageSpec::Table(TableSpec { x, y })),
+        (numbers(), numbers(), proptest::option::of(numbers()))
+            .prop_map(|(x, y, u)| StageSpec::Table(TableSpec { x, y, u })),
+        (numbers(), numbers(), proptest::option::of(numbers()))
+            .prop_map(|(x, y, u)| StageSpec::Pchip(PchipSpec { x, y, u })),
+        ([number(), number()], matrix()).prop_map(|(parameters, covariance)| {
+            StageSpec::Logarithm(LogarithmSpec { parameters, covariance })
+        }),
+        ([number(), number(), number()], matrix()).prop_map(|(coefficients, covariance)| {
+            StageSpec::SteinhartHart(SteinhartHartSpec { coefficients, covariance })
+        }),
+        ([number(), number(), number(), number()], matrix()).prop_map(|([r0, a, b, c], covariance)| {
+            StageSpec::CallendarVanDusen(CallendarVanDusenSpec { r0, a, b, c, covariance })
+        }),
+        (".{0,8}", number(), numbers(), operation(), matrix()).prop_map(
+            |(covariate, reference, coefficients, operation, covariance)| {
+                let it =
+                    CovariatePolynomialSpec { covariate, reference, coefficients, operation, covariance };
+                StageSpec::CovariatePolynomial(it)
+            }
+        ),
+        (".{0,8}", numbers(), numbers(), operation(), proptest::option::of(".{0,8}"), gas()).prop_map(
+            |(covariate, x, y, operation, times, u)| {
+                let u = u.map(|u| vec![u]);
+                StageSpec::CovariateTable(CovariateTableSpec { covariate, x, y, operation, times, u })
+            }
+        ),
+        (number(), number(), any::<i8>(), number(), gas(), proptest::option::of(".{0,8}"), matrix())
+            .prop_map(|(potential, at, charge, efficiency, temperature, covariate, covariance)| {
+                let output = if charge > 0 { Ion::Activity } else { Ion::NegativeLog10 };
+                StageSpec::Nernst(NernstSpec {
+                    potential,
+                    at,
+                    charge,
+                    efficiency,
+                    temperature,
+                    covariate,
+                    output,
+                    covariance,
+                })
+            }),
         (".{0,8}", ".{0,8}", gas(), gas(), gas()).prop_map(
             |(from, to, molar_mass, temperature, pressure)| {
                 StageSpec::Unit(UnitSpec { from, to, molar_mass, temperature, pressure })

@@ -91,6 +91,64 @@ fn tells_monotone_from_not() {
     assert!(!is_monotone(&compiled(json!({"pipeline": [line(0.0, 1.0)]}))), "no range");
 }
 
+/// y = x (1 + 0.01 t) or y = x (1 + 0.01 t + 0.01 h + ...), each from -10 to 10.
+fn leaning(gains: &[f64], domain: Value) -> Compiled {
+    let stages: Vec<Value> = gains
+        .iter()
+        .enumerate()
+        .map(|(at, gain)| {
+            json!({"kind": "covariate_polynomial", "covariate": format!("c{at}"), "reference": 0.0,
+                "coefficients": [gain], "operation": "multiply"})
+        })
+        .collect();
+    let mut all = json!({"input": [0, 100]});
+    domain.as_object().unwrap().iter().for_each(|(name, value)| all[name] = value.clone());
+    compiled(json!({"pipeline": stages, "domain": all, "output_unit": "nA", "limits": {"max_step": 25.0}}))
+}
+
+#[test]
+fn a_step_is_looked_for_at_every_corner_of_the_covariates_ranges() {
+    let ranges = json!({"covariates": {"c0": [-10, 10], "c1": [0, 20], "unused": [0, 1]}});
+    // 100 (1.1 1.1) - 100
+    let it = leaning(&[0.01, 0.005], ranges.clone());
+    assert!(close(max_step(&it, None), 21.0));
+    assert_eq!(it.within_limits(None), Ok(()));
+    // against one that leans the other way: 1.21 against 0.9
+    assert!(close(max_step(&it, Some(&leaning(&[-0.01], ranges.clone()))), 31.0));
+    // the old one's range serves where the new one states none
+    let straight = compiled(json!({"pipeline": [], "domain": {"input": [0, 100]}, "output_unit": "nA"}));
+    assert!(close(max_step(&straight, Some(&leaning(&[0.03], ranges))), 30.0));
+}
+
+#[test]
+fn a_covariate_without_a_range_holds_no_limit() {
+    let it = leaning(&[0.01], json!({}));
+    assert_eq!(max_step(&it, None), Some(f64::INFINITY));
+    assert!(it.within_limits(None).is_err() && !is_monotone(&it));
+    let many: Vec<f64> = vec![0.001; 6];
+    let ranges = |count: usize| -> Value {
+        (0..count).map(|at| (format!("c{at}"), json!([-10, 10]))).collect::<serde_json::Map<_, _>>().into()
+    };
+    assert_eq!(max_step(&leaning(&many, json!({"covariates": ranges(5)})), None), Some(f64::INFINITY));
+    // six covariates: the centres and each one's ends
+    assert!(close(max_step(&leaning(&many, json!({"covariates": ranges(6)})), None), 1.0));
+}
+
+#[test]
+fn monotone_means_under_all_covariates_and_in_one_direction() {
+    let monotone = |gain: f64| is_monotone(&leaning(&[gain], json!({"covariates": {"c0": [-10, 10]}})));
+    assert!(monotone(0.09));
+    assert!(!monotone(0.11), "it falls in the cold");
+}
+
+#[test]
+fn corners_of_a_pchip_are_looked_at() {
+    let bump = json!({"kind": "pchip", "x": [0, 50.0001, 50.0002, 50.0003, 100], "y": [0, 50.0001, 950.0, 50.0003, 100]});
+    let old = make(json!([line(0.0, 1.0)]));
+    assert!(close(max_step(&make(json!([bump])), Some(&old)), 950.0 - 50.0002));
+    assert!(!is_monotone(&make(json!([bump]))));
+}
+
 #[test]
 fn holds_a_transform_to_its_own_limits() {
     let limited = |gain: f64, limits: Value| {

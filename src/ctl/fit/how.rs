@@ -1,0 +1,106 @@
+//! The options of a fit.
+
+use clap::{Args, ValueEnum};
+
+use crate::ctl::output::Failure;
+use crate::domain::fit::method::{CovarianceKind, Direction, Options};
+use crate::domain::fit::validation::Validation;
+
+#[derive(Args, Debug, Clone)]
+pub struct HowArgs {
+    /// Multilinear: without a constant.
+    #[arg(long, help_heading = "Fit")]
+    no_intercept: bool,
+    /// Which variable carries the error: the reference's (predicts best) or the sensor's (does not
+    /// attenuate the extremes).
+    #[arg(long, value_enum, default_value = "reference-on-sensor", help_heading = "Fit")]
+    direction: DirectionArg,
+    /// Where the parameters' covariance comes from; `known` takes --uy as it is, the last two are for pairs
+    /// that follow each other in time.
+    #[arg(long, value_enum, default_value = "independent", help_heading = "Fit")]
+    covariance: CovarianceArg,
+    /// Deming: the variance of the errors of y over that of x.
+    #[arg(long, value_name = "RATIO", default_value_t = 1.0, help_heading = "Fit")]
+    variance_ratio: f64,
+    /// Nonlinear methods: where to start, in the order of the parameters; absent: found from the data.
+    #[arg(
+        long,
+        value_name = "A,B,...",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        help_heading = "Fit"
+    )]
+    start: Vec<f64>,
+    /// Histogram: bins of equal counts instead of equal widths.
+    #[arg(long, help_heading = "Fit")]
+    equal_mass: bool,
+    /// Bins and blocks with fewer pairs are merged with their neighbours.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
+    min_count: usize,
+    /// How unseen pairs are set apart: later ones, or each one in turn (for the points of one session).
+    #[arg(long, value_enum, default_value = "forward", help_heading = "Fit")]
+    validation: ValidationArg,
+    /// Folds of the forward validation.
+    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Fit")]
+    folds: usize,
+    /// Of everything that is drawn at random.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
+    seed: u64,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum DirectionArg {
+    ReferenceOnSensor,
+    SensorOnReference,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum CovarianceArg {
+    Independent,
+    Known,
+    Hac,
+    BlockBootstrap,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum ValidationArg {
+    Forward,
+    LeaveOneOut,
+}
+
+impl HowArgs {
+    /// As the fits take it.
+    pub fn options(&self) -> Result<Options, Failure> {
+        if self.variance_ratio.is_nan() || self.variance_ratio <= 0.0 || self.variance_ratio.is_infinite() {
+            return Err(Failure::usage("--variance-ratio: expected a number above 0"));
+        }
+        if self.start.iter().any(|value| !value.is_finite()) {
+            return Err(Failure::usage("--start: expected finite numbers"));
+        }
+        if self.folds == 0 || self.min_count == 0 {
+            return Err(Failure::usage("--folds and --min-count: expected at least 1"));
+        }
+        Ok(Options {
+            direction: match self.direction {
+                DirectionArg::ReferenceOnSensor => Direction::ReferenceOnSensor,
+                DirectionArg::SensorOnReference => Direction::SensorOnReference,
+            },
+            covariance: match self.covariance {
+                CovarianceArg::Independent => CovarianceKind::Independent,
+                CovarianceArg::Known => CovarianceKind::Known,
+                CovarianceArg::Hac => CovarianceKind::Hac,
+                CovarianceArg::BlockBootstrap => CovarianceKind::BlockBootstrap,
+            },
+            intercept: !self.no_intercept,
+            variance_ratio: self.variance_ratio,
+            start: (!self.start.is_empty()).then(|| self.start.clone()),
+            equal_mass: self.equal_mass,
+            min_count: self.min_count,
+            validation: match self.validation {
+                ValidationArg::Forward => Validation::Forward { folds: self.folds },
+                ValidationArg::LeaveOneOut => Validation::LeaveOneOut,
+            },
+            seed: self.seed,
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! `calibctl fit` on files.
+
+use std::fs;
+
+use calibd::domain::transform::artifact::Transform;
+use calibd::domain::transform::compile;
+use serde_json::Value;
+
+use crate::house::files::repository;
+use crate::support::desk::{Desk, shipped, stderr};
+
+fn norris() -> String {
+    shipped("docs/examples/norris.csv")
+}
+
+/// Whether they agree to so many digits.
+fn near(value: &Value, certified: f64, digits: i32) {
+    let value = value.as_f64().unwrap();
+    let agreement = -((value - certified) / certified).abs().log10();
+    assert!(agreement >= f64::from(digits), "{value} is not {certified} to {digits} digits");
+}
+
+fn is_certified(fit: &Value) {
+    near(&fit["parameters"][0], -0.262323073774029, 12);
+    near(&fit["parameters"][1], 1.00211681802045, 12);
+    near(&fit["standard_errors"][0], 0.232818234301152, 11);
+    near(&fit["standard_errors"][1], 0.429796848199937e-3, 11);
+    near(&fit["residual_std"], 0.884796396144373, 11);
+    near(&fit["r_squared"], 0.999993745883712, 12);
+    near(&fit["rss"], 26.6173985294224, 11);
+    assert_eq!((fit["n"].as_u64(), fit["degrees_of_freedom"].as_f64()), (Some(36), Some(34.0)));
+}
+
+#[test]
+fn the_shipped_example_is_the_set_of_nist() {
+    let numbers = |text: &str| -> Vec<f64> {
+        text.split([' ', ',', '\r'])
+            .filter(|part| !part.is_empty())
+            .map(|part| part.parse().unwrap())
+            .collect()
+    };
+    let set = fs::read_to_string(repository().join("tests/data/nist_lls/Norris.dat")).unwrap();
+    let set: Vec<Vec<f64>> =
+        set.lines().skip(60).take(36).map(numbers).map(|row| vec![row[1], row[0]]).collect();
+    let shipped = fs::read_to_string(norris()).unwrap();
+    let shipped: Vec<Vec<f64>> = shipped.lines().skip(1).map(numbers).collect();
+    assert_eq!(shipped, set);
+}
+
+#[test]
+fn the_readmes_line_reproduces_the_certified_values() {
+    let line = crate::house::readme_command("fit");
+    let args: Vec<&str> = line.strip_prefix("calibctl ").unwrap().split(' ').collect();
+    let mut command = Desk::new().command(&args);
+    let output = command.current_dir(repository()).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for figure in ["-0.262323073774", "1.00211681802", "0.2328182343", "0.00042979684", "0.88479639614"] {
+        assert!(text.contains(figure), "`{figure}` is not in\n{text}");
+    }
+    is_certified(&Desk::new().json(&["fit", &norris(), "--method", "affine"]));
+}
+
+#[test]
+fn the_json_has_the_fields_of_the_interface() {
+    let fit = Desk::new().json(&["fit", &norris(), "--method", "affine"]);
+    let fields = fit.as_object().unwrap();
+    for name in [
+        "method",
+        "parameters",
+        "parameter_names",
+        "standard_errors",
+        "covariance",
+        "residual_std",
+        "degrees_of_freedom",
+        "r_squared",
+        "rss",
+        "aicc",
+        "cross_validation_rmse",
+        "n",
+        "n_effective",
+        "lag1_autocorrelation",
+        "x",
+        "y",
+        "holdout",
+        "skipped",
+        "notes",
+    ] {
+        assert!(fields.contains_key(name), "{name}");
+    }
+    assert_eq!(fit["parameters"].as_array().unwrap().len(), fit["parameter_names"].as_array().unwrap().len());
+    assert_eq!(fit["covariance"][0].as_array().unwrap().len(), 2);
+    assert!(fit["x"].is_null());
+}
+
+#[test]
+fn a_file_as_a_spreadsheet_writes_it_gives_the_same_to_the_last_bit() {
+    let desk = Desk::new();
+    let plain = fs::read_to_string(norris()).unwrap();
+    let row = |line: &str| format!("\"a;\"\"b\"\"\nc\";{};;\r\n", line.replace(',', ";").replace('.', ","));
+    let rows: String = plain.lines().skip(1).map(row).collect();
+    desk.write("excel.csv", format!("\u{feff}note;\"raw; mV\";reference;;\r\n{rows};;;;\r\n;;;;\r\n"));
+    let wanted = desk.json(&["fit", &norris(), "--method", "affine"]);
+    let fit = desk.json(&["fit", "excel.csv", "--method", "affine", "--x", "raw; mV", "--y", "reference"]);
+    assert_eq!(fit["parameters"], wanted["parameters"]);
+    assert_eq!(fit["covariance"], wanted["covariance"]);
+}
+
+#[test]
+fn held_out_rows_are_the_last_in_time_and_are_scored() {
+    let desk = Desk::new();
+    // y = 2 x, but for the last two in time, which stand first: y = 2 x + 1.
+    let mut text = "t,x,y\n2026-01-02T00:00:00Z,1,3\n2026-01-02T01:00:00Z,5,11\n".to_owned();
+    for at in 0..8 {
+        text.push_str(&format!("2026-01-01T0{at}:00:00Z,{at},{}\n", 2 * at));
+    }
+    desk.write("t.csv", text);
+    let args =
+        ["fit", "t.csv", "--method", "affine", "--x", "x", "--y", "y", "--time", "t", "--holdout", "0.2"];
+    let fit = desk.json(&args);
+    assert_eq!((fit["n"].as_u64(), fit["holdout"]["n"].as_u64()), (Some(8), Some(2)));
+    assert!((fit["holdout"]["bias"].as_f64().unwrap() + 1.0).abs() < 1e-9, "{fit}");
+    assert!((fit["holdout"]["rmse"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    for share in ["0", "1", "0.01", "-1", "nan"] {
+        desk.refuses(&[&args[..10], &[&format!("--holdout={share}")]].concat(), &["--holdout", "share"]);
+    }
+}
+
+#[test]
+fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
+    let desk = Desk::new();
+    let said = desk.run(&["fit", &norris(), "--method", "affine", "--out", "t.json"]);
+    assert!(stderr(&said).contains("edit target and units before you sign"), "{}", stderr(&said));
+    let transform = Transform::parse(desk.read("t.json").as_bytes()).unwrap();
+    compile(&transform).unwrap();
+    assert_eq!(transform.domain.input, Some([0.2, 999.0]));
+    assert!(transform.limits.monotone);
+    assert_eq!(transform.uncertainty.degrees_of_freedom, Some(34.0));
+    let digest = transform.provenance.dataset_sha256.unwrap();
+    let bytes = fs::read(norris()).unwrap();
+    assert_eq!(digest, calibd::domain::digest::Digest::of(&[&bytes]).to_string());
+
+    desk.done(&["key", "generate", "fleet"]);
+    let signed = desk.run(&["sign", "t.json", "--key", "fleet.key.pem", "-o", "t.dsse.json"]);
+    assert!(signed.status.success() && !stderr(&signed).contains("warning"), "{}", stderr(&signed));
+    desk.write("one.csv", "x\n500\n");
+    for file in ["t.json", "t.dsse.json"] {
+        let rows = desk.json(&["apply", "one.csv", "--transform", file]);
+        near(&rows["rows"][0]["value"], -0.262323073774029 + 500.0 * 1.00211681802045, 13);
+    }
+}
+
+#[test]
+fn a_target_that_is_said_needs_no_edit() {
+    let desk = Desk::new();
+    let target = ["--id", "o3", "--fleet", "plant-7", "--gateway", "gw-1", "--sensor", "o3-1"];
+    let units = ["--input-unit", "ppb", "--output-unit", "ppb", "--version", "3", "--expires", "30d"];
+    let data = norris();
+    let args = [&["fit", &data, "--method", "affine", "--out", "t.json"], &target[..], &units[..]].concat();
+    assert!(!stderr(&desk.run(&args)).contains("edit"));
+    let transform = Transform::parse(desk.read("t.json").as_bytes()).unwrap();
+    assert_eq!((transform.id.as_str(), transform.version), ("o3", 3));
+    assert_eq!(transform.expires.micros_since(transform.issued_at), 30 * 86_400_000_000);
+}
+
+#[test]
+fn bad_input_is_refused_with_its_place_and_a_remedy() {
+    let desk = Desk::new();
+    let cases: [(&str, &str, &[&str], &[&str]); 16] = [
+        ("empty", "", &["affine"], &["bad.csv", "line 1", "header"]),
+        ("no rows", "x,y\n", &["affine"], &["bad.csv", "rows"]),
+        ("missing", "x,y\n1,2\n3,\n", &["affine"], &["line 3", "`y`", "--skip-missing"]),
+        ("text", "x,y\n1,2\nzwei,3\n", &["affine"], &["line 3", "`x`", "`zwei`", "--missing"]),
+        ("infinite", "x,y\n1,2\n3,inf\n4,5\n", &["affine"], &["line 3", "`y`", "finite"]),
+        ("too large", "x,y\n1,2\n3,1e999\n4,5\n", &["affine"], &["line 3", "`y`", "finite"]),
+        ("decimal comma", "x,y\n\"1,5\",2\n", &["affine"], &["line 2", "`x`", "--decimal ,"]),
+        ("one pair", "x,y\n1,2\n", &["affine"], &["pairs"]),
+        ("few pairs", "x,y\n1,2\n2,3\n3,5\n", &["polynomial:4"], &["polynomial:4", "pairs"]),
+        ("equal x", "x,y\n1,2\n1,3\n1,5\n", &["affine"], &["`x`"]),
+        ("no column", "x,y\n1,2\n", &["affine", "--x", "z"], &["`z`", "`x`, `y`"]),
+        ("no method", "x,y\n1,2\n", &["cubic"], &["cubic", "polynomial:N"]),
+        (
+            "zero weight",
+            "x,y,w\n1,2,1\n2,3,0\n3,4,1\n",
+            &["affine", "--weights", "w"],
+            &["line 3", "`w`", "above 0"],
+        ),
+        ("zero u", "x,y,u\n1,2,1\n2,3,0\n3,4,1\n", &["affine", "--uy", "u"], &["line 3", "`u`", "above 0"]),
+        ("open quote", "x,y\n1,2\n\"3,4\n", &["affine"], &["line 3", "quote"]),
+        ("one column", "x\n1\n2\n", &["affine"], &["1 column", "--separator"]),
+    ];
+    for (name, text, args, words) in cases {
+        desk.write("bad.csv", text);
+        let args = [&["fit", "bad.csv", "--json", "--method"], args].concat();
+        desk.refuses(&args, words);
+        assert!(!desk.path("t.json").exists(), "{name}");
+    }
+    desk.refuses(&["fit", "none.csv", "--method", "affine"], &["none.csv"]);
+}
+
+#[test]
+fn data_that_support_no_such_fit_are_refused() {
+    let desk = Desk::new();
+    let collinear: String = (0..9).map(|at| format!("{at},{},{}\n", 2 * at + 1, at * at)).collect();
+    desk.write("collinear.csv", format!("a,b,y\n{collinear}"));
+    let args = ["fit", "collinear.csv", "--method", "multilinear", "--x", "a", "--x", "b", "--y", "y"];
+    desk.refuses(&args, &["`b`"]);
+    let labels = |label: fn(usize) -> f64| -> String {
+        let rows = (0..40).map(|at| format!("{},{}\n", at as f64 / 40.0, label(at)));
+        ["p,label\n".to_owned()].into_iter().chain(rows).collect()
+    };
+    desk.write("ones.csv", labels(|_| 1.0));
+    desk.write("odd.csv", labels(|at| if at == 7 { 0.5 } else { f64::from(u8::from(at > 20)) }));
+    desk.write("outside.csv", labels(|at| f64::from(u8::from(at > 20))).replace("0.95,", "1.5,"));
+    for method in ["platt", "beta", "temperature"] {
+        desk.refuses(&["fit", "ones.csv", "--method", method, "--label", "label"], &["label"]);
+    }
+    desk.refuses(&["fit", "odd.csv", "--method", "platt", "--label", "label"], &["line 9", "`label`"]);
+    desk.refuses(&["fit", "outside.csv", "--method", "beta", "--label", "label"], &["line 40", "`p`"]);
+    desk.write("twice.csv", "x,y\n1,2\n1,3\n2,4\n");
+    desk.refuses(&["fit", "twice.csv", "--method", "pchip"], &["line 3", "`x`"]);
+}
+
+#[test]
+fn skipped_rows_are_counted_and_said() {
+    let desk = Desk::new();
+    desk.write("t.csv", "x,y\n1,2\n2,-200\n3,4\n4,5\n5,\n6,7\n");
+    let args = ["fit", "t.csv", "--method", "affine", "--missing", "-200", "--skip-missing"];
+    assert_eq!(desk.json(&args)["skipped"], 2);
+    assert!(stderr(&desk.run(&args)).contains("left out because a needed cell was missing: 2"));
+}
