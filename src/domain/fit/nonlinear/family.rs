@@ -74,6 +74,12 @@ pub(super) fn check_all(
             "{method} fits the reference on the sensor only: take affine or polynomial for the other direction"
         )));
     }
+    if matches!(options.covariance, CovarianceKind::Hac | CovarianceKind::BlockBootstrap) {
+        return Err(FitError::Unsupported(format!(
+            "{method} takes the errors as independent: take affine or polynomial for autocorrelated ones, \
+             or leave the kind of covariance out"
+        )));
+    }
     check(pairs, &method.to_string(), names, counts)
 }
 
@@ -201,7 +207,6 @@ fn report(
         stages: vec![family.stage(&parameters, covariance.clone())],
         parameters,
         covariance,
-        notes: notes(options),
         ..Fit::default()
     };
     fit.curve(pairs)?;
@@ -239,16 +244,4 @@ fn propagated(inverse: &[Vec<f64>], derivatives: &[Vec<f64>], variance: f64) -> 
     let size = derivatives.len();
     let element = |i: usize, j: usize| variance * dot(&half[i.max(j)], &derivatives[i.min(j)]);
     (0..size).map(|i| (0..size).map(|j| element(i, j)).collect()).collect()
-}
-
-fn notes(options: &Options) -> Vec<String> {
-    match options.covariance {
-        CovarianceKind::Hac | CovarianceKind::BlockBootstrap => {
-            vec![
-                "the covariance takes the errors as independent: autocorrelated ones make it too small"
-                    .to_owned(),
-            ]
-        }
-        _ => Vec::new(),
-    }
 }

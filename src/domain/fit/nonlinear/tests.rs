@@ -295,6 +295,9 @@ fn bad_data_are_refused_with_place_and_remedy() {
         let inverse = Options { direction: Direction::SensorOnReference, ..Options::default() };
         let inverse = fit_with(method, &pairs(&line, &places(8)), &inverse).unwrap_err().to_string();
         assert!(inverse.contains("take affine"), "{inverse}");
+        let memory = Options { covariance: CovarianceKind::Hac, ..Options::default() };
+        let memory = fit_with(method, &pairs(&line, &places(8)), &memory).unwrap_err().to_string();
+        assert!(memory.contains("independent"), "{memory}");
     }
     let negative = refusal(Method::Power, &[1.0, -2.0, 3.0], &[1.0, 2.0, 3.0]);
     assert!(negative.starts_with("line 2, column `x`"), "{negative}");
