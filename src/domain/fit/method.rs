@@ -174,7 +174,7 @@ pub enum CovarianceKind {
 pub struct Options {
     /// Offset, affine and polynomial.
     pub direction: Direction,
-    /// Linear methods.
+    /// Linear methods; nonlinear ones take what is known, or errors that are independent.
     pub covariance: CovarianceKind,
     /// Multilinear: whether there is an a.
     pub intercept: bool,
@@ -247,9 +247,10 @@ fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(
     let given = Options::default();
     let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
     let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
+    let known = nonlinear && options.covariance == CovarianceKind::Known;
     let unheeded = [
         (options.direction != given.direction && !linear, "a direction"),
-        (options.covariance != given.covariance && !linear, "a kind of covariance"),
+        (options.covariance != given.covariance && !linear && !known, "a kind of covariance"),
         (!options.intercept && method != Multilinear, "the wish for no intercept"),
         (options.variance_ratio != given.variance_ratio && method != Deming, "a variance ratio"),
         (options.start.is_some() && !nonlinear, "starting values"),
