@@ -5,7 +5,7 @@ use super::fitted::Fit;
 use super::pairs::Pairs;
 use super::probability::isotonic::Trend;
 use super::validation::Validation;
-use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, theil_sen, york};
+use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, range, theil_sen, york};
 use crate::domain::drift::probability::bins::Binning;
 
 /// Largest degree of a polynomial.
@@ -210,9 +210,15 @@ impl Default for Options {
 
 /// Fits one method to all pairs.
 ///
-/// An option that the method does not heed is refused rather than passed over.
+/// An option that the method does not heed is refused rather than passed over, and so are numbers
+/// beyond 1e150, which no method can square.
 pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     refuse_unheeded(method, pairs, options)?;
+    range::check(method, pairs)?;
+    range::sound(dispatch(method, pairs, options)?, pairs)
+}
+
+fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     match method {
         Method::Offset => linear::offset::fit(pairs, options),
         Method::Affine => linear::affine::fit(pairs, options),

@@ -152,6 +152,11 @@ impl Pairs {
         self.uy.as_ref().map(Column::values)
     }
 
+    /// The columns of uncertainties and weights that there are.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Column> {
+        [&self.ux, &self.uy, &self.weights].into_iter().flatten()
+    }
+
     /// The weights that were given.
     pub fn given_weights(&self) -> Option<&[f64]> {
         self.weights.as_ref().map(Column::values)

@@ -209,7 +209,8 @@ fn report(
         covariance,
         ..Fit::default()
     };
-    fit.curve(pairs)?;
+    // stages that cannot run, such as a gain that rounds to 0 or a covariance that is none
+    fit.curve(pairs).map_err(|_| indistinct())?;
     let count = fit.parameters.len();
     let fit = describe(fit, pairs, &residuals, weights.as_deref(), count);
     if keeps(&fit, pairs, solution, weights.as_deref()) { Ok(fit) } else { Err(indistinct()) }
