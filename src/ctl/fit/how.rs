@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::ctl::output::Failure;
 use crate::domain::fit::method::{CovarianceKind, Direction, Options};
+use crate::domain::fit::probability::isotonic::Trend;
 use crate::domain::fit::validation::Validation;
 
 #[derive(Args, Debug, Clone)]
@@ -31,6 +32,9 @@ pub struct HowArgs {
         help_heading = "Fit"
     )]
     start: Vec<f64>,
+    /// Isotonic: the values fall where the readings rise.
+    #[arg(long, help_heading = "Fit")]
+    falling: bool,
     /// Histogram: bins of equal counts instead of equal widths.
     #[arg(long, help_heading = "Fit")]
     equal_mass: bool,
@@ -94,6 +98,7 @@ impl HowArgs {
             intercept: !self.no_intercept,
             variance_ratio: self.variance_ratio,
             start: (!self.start.is_empty()).then(|| self.start.clone()),
+            trend: if self.falling { Trend::Falling } else { Trend::Rising },
             equal_mass: self.equal_mass,
             min_count: self.min_count,
             validation: match self.validation {

@@ -99,6 +99,11 @@ impl Method {
         }
     }
 
+    /// Whether it looks at more than one column of sensor values.
+    pub fn takes_covariates(self) -> bool {
+        matches!(self, Method::Multilinear | Method::Temperature)
+    }
+
     /// Whether its outcome is a probability, and its reference a label of 0 or 1.
     pub fn is_probability(self) -> bool {
         matches!(
@@ -182,6 +187,8 @@ pub struct Options {
     pub variance_ratio: f64,
     /// Nonlinear methods: starting values; found by itself if absent.
     pub start: Option<Vec<f64>>,
+    /// Isotonic: which way the values go.
+    pub trend: Trend,
     /// Histogram: equal mass instead of equal width.
     pub equal_mass: bool,
     /// Bins and blocks with fewer pairs are merged with their neighbours.
@@ -200,6 +207,7 @@ impl Default for Options {
             intercept: true,
             variance_ratio: 1.0,
             start: None,
+            trend: Trend::default(),
             equal_mass: false,
             min_count: 1,
             validation: Validation::default(),
@@ -233,7 +241,7 @@ fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, Fit
         Method::Platt => probability::platt::fit(pairs),
         Method::Temperature => probability::temperature::multiclass(pairs),
         Method::Beta => probability::beta::fit(pairs),
-        Method::Isotonic => probability::isotonic::fit(pairs, Trend::Rising),
+        Method::Isotonic => probability::isotonic::fit(pairs, options.trend),
         Method::Histogram(bins) => {
             let binning = if options.equal_mass { Binning::EqualMass } else { Binning::EqualWidth };
             probability::histogram::fit(pairs, bins, binning, options.min_count)
@@ -249,7 +257,7 @@ fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, Fit
 
 fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(), FitError> {
     use Method::{Affine, Deming, Exponential, Logistic, Multilinear, Offset, Polynomial};
-    use Method::{Histogram, Power, Rational, Saturation, Temperature};
+    use Method::{Histogram, Power, Rational, Saturation};
     let given = Options::default();
     let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
     let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
@@ -262,10 +270,8 @@ fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(
         (options.start.is_some() && !nonlinear, "starting values"),
         (options.equal_mass && !matches!(method, Histogram(_)), "bins of equal mass"),
         (options.min_count != given.min_count && !matches!(method, Histogram(_)), "a minimum count"),
-        (
-            pairs.columns().len() > 1 && !matches!(method, Multilinear | Temperature),
-            "more than one column of sensor values",
-        ),
+        (pairs.columns().len() > 1 && !method.takes_covariates(), "more than one column of sensor values"),
+        (options.trend != given.trend && method != Method::Isotonic, "a trend"),
     ];
     match unheeded.iter().find(|(is, _)| *is) {
         Some((_, what)) => {
