@@ -151,6 +151,29 @@ fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
 }
 
 #[test]
+fn weights_do_not_change_the_unit_of_the_scatter_that_it_writes() {
+    let desk = Desk::new();
+    let scatter = |name: &str, options: &[&str]| {
+        desk.done(&[&["fit", "d.csv", "--method", name, "--out", "t.json"], options].concat());
+        Transform::parse(desk.read("t.json").as_bytes()).unwrap().uncertainty.residual_std.unwrap()
+    };
+    desk.write("d.csv", "x,y,u\n1,2.1,0.01\n2,3.9,0.01\n3,6.2,0.01\n4,7.8,0.01\n5,10.1,0.01\n");
+    let plain = scatter("affine", &[]);
+    assert!((0.1..0.3).contains(&plain), "{plain}");
+    for (method, options) in [
+        ("affine", &["--uy", "u"][..]),
+        ("affine", &["--weights", "u"]),
+        ("affine", &["--direction", "sensor-on-reference", "--ux", "u"]),
+        ("york", &["--ux", "u", "--uy", "u"]),
+        ("power", &["--uy", "u"]),
+        ("piecewise:2", &["--uy", "u"]),
+    ] {
+        let weighted = scatter(method, options);
+        assert!((weighted / plain - 1.0).abs() < 0.3, "{method} {options:?}: {weighted} beside {plain}");
+    }
+}
+
+#[test]
 fn a_target_that_is_said_needs_no_edit() {
     let desk = Desk::new();
     let target = ["--id", "o3", "--fleet", "plant-7", "--gateway", "gw-1", "--sensor", "o3-1"];

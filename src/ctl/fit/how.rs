@@ -8,6 +8,7 @@ use super::prior;
 use crate::ctl::output::Failure;
 use crate::domain::fit::Pairs;
 use crate::domain::fit::method::{CovarianceKind, Direction, Method, Options};
+use crate::domain::fit::probability::isotonic::Trend;
 use crate::domain::fit::validation::Validation;
 
 #[derive(Args, Debug, Clone)]
@@ -35,10 +36,13 @@ pub struct HowArgs {
         help_heading = "Fit"
     )]
     start: Vec<f64>,
+    /// Isotonic: the values fall where the readings rise.
+    #[arg(long, help_heading = "Fit")]
+    falling: bool,
     /// Histogram: bins of equal counts instead of equal widths.
     #[arg(long, help_heading = "Fit")]
     equal_mass: bool,
-    /// Bins and blocks with fewer pairs are merged with their neighbours.
+    /// Histogram: bins with fewer pairs are merged with their neighbours.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
     min_count: usize,
     /// Affine and multilinear: an earlier fit of the same formula, as `fit --json` printed it, which the
@@ -113,6 +117,7 @@ impl HowArgs {
             intercept: !self.no_intercept,
             variance_ratio: self.variance_ratio,
             start: (!self.start.is_empty()).then(|| self.start.clone()),
+            trend: if self.falling { Trend::Falling } else { Trend::Rising },
             equal_mass: self.equal_mass,
             min_count: self.min_count,
             prior: None,

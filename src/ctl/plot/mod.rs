@@ -30,7 +30,8 @@ const EXAMPLES: &str = "examples:
   calibctl plot scores.csv --kind reliability --x prob --label truth -o reliability.svg
 
 calibration draws pairs, curve and the 95 % band of a transform or of a fit; residual and drift draw
-value less reference, the value being x itself where neither --transform nor --method is given.
+value less reference. Where neither --transform nor --method is given, the curve is the least-squares
+line, and the value x itself.
 
 exit codes: 0 done, 1 the data are of no use for it, 2 usage";
 

@@ -198,6 +198,11 @@ impl Pairs {
         self.x.iter().map(move |column| column.values[at])
     }
 
+    /// The same pairs without covariates.
+    pub fn sensor_only(&self) -> Pairs {
+        Pairs { x: self.x[..1].to_vec(), ..self.clone() }
+    }
+
     /// The pairs at these places, in this order; a place may come twice.
     pub fn select(&self, places: &[usize]) -> Result<Pairs, FitError> {
         if places.is_empty() {

@@ -163,6 +163,8 @@ struct Tried {
 
 impl Tried {
     fn new(method: Method, pairs: &Pairs, options: &Options) -> Tried {
+        let alone = (pairs.columns().len() > 1 && !method.takes_covariates()).then(|| pairs.sensor_only());
+        let pairs = alone.as_ref().unwrap_or(pairs);
         let judged = fit(method, pairs, options).and_then(|fitted| {
             turns(&fitted, pairs)?;
             Ok((fitted, judge(method, pairs, options)?))

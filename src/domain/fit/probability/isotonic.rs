@@ -54,7 +54,7 @@ pub fn fit(pairs: &Pairs, trend: Trend) -> Result<Fit, FitError> {
         return Err(FitError::Unsupported(problem));
     }
     let notes = (blocks.len() == 1).then(|| match trend {
-        Trend::Rising => "one value for all readings: nowhere does the reference rise with them".to_owned(),
+        Trend::Rising => "one value for all readings: nowhere does the reference rise with them; where it falls, ask for a falling trend".to_owned(),
         Trend::Falling => "one value for all readings: nowhere does the reference fall with them".to_owned(),
     });
     let fit = Fit {
