@@ -163,7 +163,6 @@ impl Calibrator {
         reading.value = output.value;
         reading.u = output.u;
         reading.p0_p1 = output.p0_p1;
-        reading.p0_p1 = output.p0_p1;
         reading.state = reading.state.max(output.state);
         reading.reasons = reading.reasons.union(output.reasons);
         if expired(active) {
@@ -178,3 +177,6 @@ impl Calibrator {
         (now.micros_since(at).abs() <= COVARIATE_MAX_AGE).then_some(latest)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,6 +151,29 @@ fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
 }
 
 #[test]
+fn weights_do_not_change_the_unit_of_the_scatter_that_it_writes() {
+    let desk = Desk::new();
+    let scatter = |name: &str, options: &[&str]| {
+        desk.done(&[&["fit", "d.csv", "--method", name, "--out", "t.json"], options].concat());
+        Transform::parse(desk.read("t.json").as_bytes()).unwrap().uncertainty.residual_std.unwrap()
+    };
+    desk.write("d.csv", "x,y,u\n1,2.1,0.01\n2,3.9,0.01\n3,6.2,0.01\n4,7.8,0.01\n5,10.1,0.01\n");
+    let plain = scatter("affine", &[]);
+    assert!((0.1..0.3).contains(&plain), "{plain}");
+    for (method, options) in [
+        ("affine", &["--uy", "u"][..]),
+        ("affine", &["--weights", "u"]),
+        ("affine", &["--direction", "sensor-on-reference", "--ux", "u"]),
+        ("york", &["--ux", "u", "--uy", "u"]),
+        ("power", &["--uy", "u"]),
+        ("piecewise:2", &["--uy", "u"]),
+    ] {
+        let weighted = scatter(method, options);
+        assert!((weighted / plain - 1.0).abs() < 0.3, "{method} {options:?}: {weighted} beside {plain}");
+    }
+}
+
+#[test]
 fn a_target_that_is_said_needs_no_edit() {
     let desk = Desk::new();
     let target = ["--id", "o3", "--fleet", "plant-7", "--gateway", "gw-1", "--sensor", "o3-1"];
@@ -276,5 +299,122 @@ fn a_weighted_fit_states_its_scatter_in_the_unit_of_the_reference() {
         // the root mean square of 0.01 and 0.03 is 0.0224
         let most = if method == "york" && unit > 1.0 { 0.5 } else { 0.0245 };
         assert!((0.0223..most).contains(&u), "{method}, uncertainties times {unit}: {u}");
+    }
+}
+
+/// A line with some noise, its rows in this order.
+fn line_of(order: impl Iterator<Item = u32>) -> String {
+    let row = |at: u32| format!("{at},{}\n", 2.0 * f64::from(at) + 1.0 + f64::from(at * 7 % 5) / 10.0);
+    "x,y\n".to_owned() + &order.map(row).collect::<String>()
+}
+
+#[test]
+fn sorted_rows_are_points_of_a_session_unless_said_otherwise() {
+    let desk = Desk::new();
+    desk.write("up.csv", line_of(0..20));
+    desk.write("down.csv", line_of((0..20).rev()));
+    desk.write("mixed.csv", line_of((0..20).map(|at| at * 7 % 20)));
+    desk.write("long.csv", line_of(0..501));
+    let rmse = |more: &[&str]| {
+        let args = [&["fit"], more, &["--method", "affine"]].concat();
+        let fit = desk.json(&args);
+        let says = fit["notes"].to_string().contains("points of one session");
+        assert_eq!(says, stderr(&desk.run(&args)).contains("--validation forward"), "{more:?}");
+        (fit["cross_validation_rmse"].as_f64().unwrap(), says)
+    };
+    let (left_out, _) = rmse(&["up.csv", "--validation", "leave-one-out"]);
+    let (forward, _) = rmse(&["up.csv", "--validation", "forward"]);
+    assert!(left_out != forward);
+    assert_eq!(rmse(&["up.csv"]), (left_out, true));
+    let (down, says) = rmse(&["down.csv"]);
+    assert!(says && (down - left_out).abs() < 1e-12);
+    assert_eq!(rmse(&["up.csv", "--folds", "5"]), (forward, false));
+    assert!(!rmse(&["mixed.csv"]).1 && !rmse(&["long.csv"]).1);
+    // A column of times says what follows what.
+    assert!(!rmse(&["up.csv", "--time", "x", "--x", "x", "--y", "y"]).1);
+    desk.refuses(
+        &["fit", "up.csv", "--method", "affine", "--folds", "3", "--validation", "leave-one-out"],
+        &["--folds"],
+    );
+}
+
+#[test]
+fn an_earlier_fit_makes_three_pairs_enough() {
+    let desk = Desk::new();
+    desk.write("first.csv", line_of((0..40).map(|at| at * 7 % 40)));
+    desk.write("three.csv", "x,y\n10,21.9\n10.5,22.1\n11,24.3\n");
+    let affine = ["--method", "affine"];
+    desk.write("first.json", desk.done(&[&["fit", "first.csv", "--json"], &affine[..]].concat()));
+    let alone = desk.json(&[&["fit", "three.csv"], &affine[..]].concat());
+    let prior = [&["fit", "three.csv", "--prior", "first.json"], &affine[..]].concat();
+    let fit = desk.json(&prior);
+    let number = |fit: &Value, name: &str, at: usize| fit[name][at].as_f64().unwrap();
+    assert!((number(&fit, "parameters", 1) - 2.0).abs() < 0.01, "{fit}");
+    assert!(number(&fit, "standard_errors", 1) < 0.01 * number(&alone, "standard_errors", 1), "{fit}");
+    assert_eq!((fit["n"].as_u64(), fit["degrees_of_freedom"].as_f64()), (Some(3), Some(41.0)));
+    // The pairs that are left out are predicted by prior and the other two: much better than by two alone.
+    let unseen = |fit: &Value| fit["cross_validation_rmse"].as_f64().unwrap();
+    assert!(unseen(&fit) < 0.5 * unseen(&alone), "{fit} {alone}");
+    // One after the other is both at once.
+    let both = desk.read("first.csv") + "10,21.9\n10.5,22.1\n11,24.3\n";
+    desk.write("both.csv", both);
+    let both = desk.json(&[&["fit", "both.csv"], &affine[..]].concat());
+    for name in ["parameters", "standard_errors"] {
+        for at in 0..2 {
+            let (a, b) = (number(&fit, name, at), number(&both, name, at));
+            assert!((a - b).abs() < 1e-9 * a.abs(), "{name} {at}: {a} {b}");
+        }
+    }
+    desk.done(&[&prior[..], &["--out", "t.json"]].concat());
+    compile(&Transform::parse(desk.read("t.json").as_bytes()).unwrap()).unwrap();
+}
+
+#[test]
+fn a_prior_of_several_columns_and_what_is_none() {
+    let desk = Desk::new();
+    let row = |at: i32| format!("{},{},{}\n", at * 7 % 11, at * 5 % 13, at * 7 % 11 - at * 5 % 13 + at % 2);
+    desk.write("m.csv", "a,b,y\n".to_owned() + &(0..30).map(row).collect::<String>());
+    let args = ["fit", "m.csv", "--method", "multilinear", "--x", "a", "--x", "b", "--y", "y"];
+    let first = desk.json(&args);
+    desk.write("m.json", first.to_string());
+    let again = desk.json(&[&args[..], &["--prior", "m.json"]].concat());
+    assert!(again["standard_errors"][1].as_f64().unwrap() < first["standard_errors"][1].as_f64().unwrap());
+
+    let with = |field: &str, value: Value| {
+        let mut broken = first.clone();
+        broken[field] = value;
+        broken.to_string()
+    };
+    let null = Value::Null;
+    let cases: [(String, &str); 12] = [
+        (String::new(), "bad.json"),
+        ("[]".to_owned(), "bad.json"),
+        ("{}".to_owned(), "parameters"),
+        (with("parameters", serde_json::json!(["1"])), "parameters[0]"),
+        (with("parameters", serde_json::json!([1.0, 2.0])), "parameter_names"),
+        (with("parameter_names", serde_json::json!(["a", "b", "c"])), "expected a, b1, b2, found a, b, c"),
+        (with("covariance", null.clone()), "covariance: is needed"),
+        (with("covariance", serde_json::json!([[1.0]])), "covariance: expected as many"),
+        (
+            with("covariance", serde_json::json!([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]])),
+            "covariance: expected a symmetric",
+        ),
+        (with("residual_std", serde_json::json!(0.0)), "residual_std: expected a number above 0"),
+        (with("residual_std", null.clone()), "residual_std: is needed"),
+        (with("degrees_of_freedom", null), "degrees_of_freedom: is needed"),
+    ];
+    for (text, words) in cases {
+        desk.write("bad.json", text);
+        desk.refuses(&[&args[..], &["--prior", "bad.json"]].concat(), &["bad.json", words, "give"]);
+    }
+    desk.refuses(&[&args[..], &["--prior", "none.json"]].concat(), &["none.json"]);
+    let base = ["fit", "m.csv", "--x", "a", "--y", "y", "--prior", "m.json", "--method"];
+    desk.refuses(&[&base[..], &["affine"]].concat(), &["m.json: parameter_names: expected a, b"]);
+    for method in ["auto", "huber", "polynomial:2", "platt", "offset"] {
+        desk.refuses(&[&base[..], &[method]].concat(), &["--prior", method, "affine or multilinear"]);
+    }
+    for option in [&["--no-intercept"][..], &["--covariance", "hac"], &["--direction", "sensor-on-reference"]]
+    {
+        desk.refuses(&[&args[..], &["--prior", "m.json"], option].concat(), &["prior", "leave that out"]);
     }
 }

@@ -1,13 +1,12 @@
 //! From the columns of a file to values: by a transform, by a fit, or as they are.
 
-use super::PlotArgs;
+use super::{Kind, PlotArgs};
 use crate::ctl::artifacts;
 use crate::ctl::fit::{ColumnArgs, Read, plain, simple, wanted};
-use crate::ctl::output::Failure;
+use crate::ctl::output::{Failure, note};
 use crate::domain::fit::method::Method;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::{Compiled, Covariate, Input};
-use crate::domain::uncertainty::coverage::coverage_factor;
 use crate::picture::Sampled;
 
 /// What makes values of sensor values.
@@ -25,7 +24,6 @@ pub struct Made {
     /// What to call it.
     pub name: String,
     compiled: Compiled,
-    degrees_of_freedom: Option<f64>,
 }
 
 /// Points of a curve: more than a picture has pixels for is waste.
@@ -37,6 +35,10 @@ impl Relation {
         match (&args.transform, &args.method) {
             (Some(path), _) => Ok(Relation::Transform(Box::new(artifacts::transform(path)?))),
             (None, Some(method)) => Ok(Relation::Method(wanted(method)?)),
+            (None, None) if args.kind == Kind::Calibration => {
+                note("note: the curve is the least-squares line; --method or --transform draws another");
+                Ok(Relation::Method(Some(Method::Affine)))
+            }
             (None, None) => Ok(Relation::AsTheyAre),
         }
     }
@@ -62,21 +64,20 @@ impl Relation {
 
     /// What can be evaluated, if values are to be made.
     pub fn made(self, data: &Read, labelled: bool) -> Result<Option<Made>, Failure> {
-        let (name, transform, compiled) = match self {
+        let (name, compiled) = match self {
             Relation::AsTheyAre => return Ok(None),
             Relation::Transform(it) => {
                 let (transform, compiled) = *it;
-                (format!("{} version {}", transform.id, transform.version), transform, compiled)
+                (format!("{} version {}", transform.id, transform.version), compiled)
             }
             Relation::Method(method) => {
                 let fit = simple(method, &data.pairs, labelled)
-                    .map_err(|fault| Failure::refused(fault.to_string()))?;
-                let (transform, compiled) = plain(&fit, data)?;
-                (fit.method, transform, compiled)
+                    .map_err(|fault| Failure::refused(format!("{}: {fault}", data.name)))?;
+                let (_, compiled) = plain(&fit, data)?;
+                (fit.method, compiled)
             }
         };
-        let degrees_of_freedom = transform.uncertainty.degrees_of_freedom;
-        Ok(Some(Made { name, compiled, degrees_of_freedom }))
+        Ok(Some(Made { name, compiled }))
     }
 
     /// Value less reference for each pair; NaN where there is no value.
@@ -85,7 +86,17 @@ impl Relation {
             None => data.pairs.x().to_vec(),
             Some(made) => made.values(data)?,
         };
-        Ok(values.iter().zip(data.pairs.y()).map(|(value, reference)| value - reference).collect())
+        let errors = values.iter().zip(data.pairs.y()).map(|(value, reference)| value - reference);
+        let errors: Vec<f64> = errors.collect();
+        let none = errors.iter().filter(|error| !error.is_finite()).count();
+        if none == errors.len() {
+            let problem = "no row has a value: check which column is x, and the transform's domain";
+            return Err(Failure::refused(format!("{}: {problem}", data.name)));
+        }
+        if none > 0 {
+            note(&format!("note: rows without a value, not drawn: {none}"));
+        }
+        Ok(errors)
     }
 }
 
@@ -121,9 +132,9 @@ impl Made {
     }
 
     fn at(&self, raw: f64, covariates: &[Option<Covariate>]) -> Option<Sampled> {
-        let output = self.compiled.apply(&Input { raw, u_raw: None, covariates, age_days: 0.0 });
-        let value = output.value?;
-        let half = output.u.map(|u| coverage_factor(0.95, self.degrees_of_freedom) * u);
+        let input = Input { raw, u_raw: None, covariates, age_days: 0.0 };
+        let value = self.compiled.apply(&input).value?;
+        let half = self.compiled.expanded(&input, 0.95).map(|it| it.expanded);
         Some(Sampled { x: raw, value, interval: half.map(|half| [value - half, value + half]) })
     }
 }

@@ -20,6 +20,7 @@ mod pairs;
 pub mod pchip;
 pub mod piecewise;
 pub mod probability;
+mod range;
 pub mod select;
 pub mod slopes;
 pub mod statistics;

@@ -14,7 +14,7 @@ use crate::domain::transform::stage::StageSpec;
 pub fn fit(pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     check_all(pairs, options, Method::Exponential, 3, |_| true)?;
     let (low, high) = extremes(pairs.x());
-    let at_low = Exponential { frame: Frame::new(pairs, low, high - low) };
+    let at_low = Exponential { frame: Frame::new(pairs, low, (high - low).min(f64::MAX)) };
     let falls = |start: &[f64]| start.get(2).is_some_and(|c| *c < 0.0);
     let rather_low = match &options.start {
         Some(start) => falls(start),
@@ -54,6 +54,11 @@ pub(super) fn rise(c: f64, t: f64) -> (f64, f64) {
 #[inline(always)]
 fn horner(z: f64, coefficients: [f64; 7]) -> f64 {
     coefficients.iter().rev().fold(0.0, |value, c| value * z + c)
+}
+
+/// The fault of a curve that is a line, to rounding.
+pub(super) fn straight(bend: f64) -> Option<String> {
+    (bend.abs() < 1e-9).then(|| "the pairs show no curvature: take affine".to_owned())
 }
 
 /// The largest exponent worth a look: the curve ends before the second pair then.
@@ -133,6 +138,10 @@ impl Family for Exponential {
     fn stage(&self, reported: &[f64], covariance: Option<Vec<Vec<f64>>>) -> StageSpec {
         let parameters = [reported[0], reported[1], reported[2]];
         StageSpec::Exponential(ExponentialSpec { parameters, covariance })
+    }
+
+    fn fault(&self, inner: &[f64], _pairs: &Inner) -> Option<String> {
+        straight(inner[2])
     }
 
     fn remedy(&self) -> &'static str {

@@ -12,6 +12,14 @@ use crate::domain::transform::stage::StageSpec;
 const LIMIT: usize = 1000;
 /// From this many pairs on, a fit of some of them makes the start for all.
 const MANY: usize = 1024;
+/// A sum of squares that is rounding alone, where values are of size 1.
+const EXACT: f64 = 1e-24;
+/// By how much the sum of squares of what has a fault must be smaller to count.
+const FAR: f64 = 4.0;
+/// First radii of the trust region, in lengths of the start.
+const REACHES: [f64; 3] = [1.0, 0.1, 0.01];
+/// A condition that only curves through single pairs have.
+const DOUBTFUL: f64 = 1e9;
 /// How many make that start.
 const SOME: usize = 256;
 
@@ -66,6 +74,12 @@ pub(super) fn check_all(
             "{method} fits the reference on the sensor only: take affine or polynomial for the other direction"
         )));
     }
+    if matches!(options.covariance, CovarianceKind::Hac | CovarianceKind::BlockBootstrap) {
+        return Err(FitError::Unsupported(format!(
+            "{method} takes the errors as independent: take affine or polynomial for autocorrelated ones, \
+             or leave the kind of covariance out"
+        )));
+    }
     check(pairs, &method.to_string(), names, counts)
 }
 
@@ -115,26 +129,43 @@ fn from_given(family: &impl Family, inner: &Inner, start: &[f64]) -> Result<Solu
 fn from_own(family: &impl Family, inner: &Inner) -> Result<Solution, FitError> {
     let some = inner.thinned(if inner.t.len() > MANY { SOME } else { MANY });
     let starts = family.starts(&some);
-    let mut found: Vec<Solution> = Vec::new();
-    for start in &starts {
-        found.extend(minimise(&problem(family, &some), &start.parameters, 1.0, LIMIT));
-        // exact to rounding: no other start finds more
-        if found.last().is_some_and(|it| it.rss <= 1e-24 && family.fault(&it.parameters, &some).is_none()) {
+    let best = best_of(family, &some, &starts);
+    let trouble = || no_answer(family, family.remedy());
+    if inner.t.len() == some.t.len() {
+        return best.ok_or_else(trouble);
+    }
+    let places =
+        best.map(|best| best.parameters).into_iter().chain(starts.into_iter().map(|it| it.parameters));
+    let mut found = places.filter_map(|place| minimise(&problem(family, inner), &place, 1.0, LIMIT).ok());
+    let first = found.next().ok_or_else(trouble)?;
+    if first.condition < SINGULAR {
+        return Ok(first);
+    }
+    Ok(found.find(|it| it.condition < SINGULAR).unwrap_or(first))
+}
+
+/// The best that is found from the starts; one without a fault, unless what has one is far better:
+/// a fault that costs little comes of noise, one that brings much of the pairs' own shape.
+fn best_of(family: &impl Family, pairs: &Inner, starts: &[Start]) -> Option<Solution> {
+    let (mut sound, mut faulty): (Option<Solution>, Option<Solution>) = (None, None);
+    let tries = REACHES.iter().flat_map(|reach| starts.iter().map(move |start| (reach, start)));
+    for (at, (reach, start)) in tries.enumerate() {
+        // shorter first steps only if longer ones lead nowhere; one exact to rounding is the best
+        let exact = sound.as_ref().is_some_and(|sound| sound.rss <= EXACT);
+        if exact || (sound.is_some() && at >= starts.len()) {
             break;
         }
+        let Ok(found) = minimise(&problem(family, pairs), &start.parameters, *reach, LIMIT) else { continue };
+        let whole = found.condition < DOUBTFUL && family.fault(&found.parameters, pairs).is_none();
+        let best = if whole { &mut sound } else { &mut faulty };
+        if best.as_ref().is_none_or(|best| found.beats(best)) {
+            *best = Some(found);
+        }
     }
-    found.sort_by_key(|it| family.fault(&it.parameters, &some).is_some());
-    let best = found.into_iter().reduce(|best, other| {
-        let sound = family.fault(&other.parameters, &some).is_none()
-            || family.fault(&best.parameters, &some).is_some();
-        if sound && other.beats(&best) { other } else { best }
-    });
-    let best = match best {
-        Some(best) if inner.t.len() == some.t.len() => return Ok(best),
-        Some(best) => best.parameters,
-        None => starts.first().map(|start| start.parameters.clone()).unwrap_or_default(),
-    };
-    minimise(&problem(family, inner), &best, 1.0, LIMIT).map_err(|_| no_answer(family, family.remedy()))
+    match (sound, faulty) {
+        (Some(sound), Some(faulty)) if sound.rss > EXACT && FAR * faulty.rss < sound.rss => Some(faulty),
+        (sound, faulty) => sound.or(faulty),
+    }
 }
 
 fn no_answer(family: &impl Family, remedy: &str) -> FitError {
@@ -162,6 +193,9 @@ fn report(
     let weights = pairs.weights();
     let residuals: Vec<f64> =
         pairs.x().iter().zip(pairs.y()).map(|(x, y)| y - family.value(&parameters, *x)).collect();
+    if residuals.iter().any(|r| !r.is_finite()) {
+        return Err(indistinct());
+    }
     let covariance = variance(pairs, options, solution, weights.as_deref())
         .map(|variance| propagated(&solution.inverse, &derivatives, variance));
     if covariance.iter().flatten().flatten().any(|value| !value.is_finite()) {
@@ -173,10 +207,10 @@ fn report(
         stages: vec![family.stage(&parameters, covariance.clone())],
         parameters,
         covariance,
-        notes: notes(options),
         ..Fit::default()
     };
-    fit.curve(pairs)?;
+    // stages that cannot run, such as a gain that rounds to 0 or a covariance that is none
+    fit.curve(pairs).map_err(|_| indistinct())?;
     let count = fit.parameters.len();
     let fit = describe(fit, pairs, &residuals, weights.as_deref(), count);
     if keeps(&fit, pairs, solution, weights.as_deref()) { Ok(fit) } else { Err(indistinct()) }
@@ -211,16 +245,4 @@ fn propagated(inverse: &[Vec<f64>], derivatives: &[Vec<f64>], variance: f64) -> 
     let size = derivatives.len();
     let element = |i: usize, j: usize| variance * dot(&half[i.max(j)], &derivatives[i.min(j)]);
     (0..size).map(|i| (0..size).map(|j| element(i, j)).collect()).collect()
-}
-
-fn notes(options: &Options) -> Vec<String> {
-    match options.covariance {
-        CovarianceKind::Hac | CovarianceKind::BlockBootstrap => {
-            vec![
-                "the covariance takes the errors as independent: autocorrelated ones make it too small"
-                    .to_owned(),
-            ]
-        }
-        _ => Vec::new(),
-    }
 }

@@ -49,7 +49,7 @@ impl Frame {
     pub(super) fn centred(pairs: &Pairs) -> Frame {
         let (low, high) = extremes(pairs.x());
         let half = 0.5 * high - 0.5 * low;
-        Frame::new(pairs, low + half, 2.0 * half)
+        Frame::new(pairs, low + half, (2.0 * half).min(f64::MAX))
     }
 
     /// The inner variable.
@@ -70,16 +70,26 @@ impl Inner {
         }
     }
 
-    /// At most about `count` of the pairs, evenly taken, and those with the extreme t.
+    /// At most about `count` of the pairs: half of them evenly over the range of t, so that thinly
+    /// spread ones are not lost, half of them evenly over their numbers.
     pub(super) fn thinned(&self, count: usize) -> Inner {
         let n = self.t.len();
         if n <= count {
             return self.clone();
         }
-        let by_t = |a: &usize, b: &usize| self.t[*a].total_cmp(&self.t[*b]);
-        let ends = [(0..n).min_by(by_t), (0..n).max_by(by_t)];
-        let places: Vec<usize> =
-            (0..count).map(|at| at * n / count).chain(ends.into_iter().flatten()).collect();
+        let half = count / 2;
+        let (low, high) = extremes(&self.t.iter().copied().filter(|t| t.is_finite()).collect::<Vec<_>>());
+        let per_width = half as f64 / (high - low);
+        let mut seen = vec![false; half + 1];
+        let mut places: Vec<usize> = (0..half).map(|at| at * n / half).collect();
+        for (at, t) in self.t.iter().enumerate() {
+            // what is not finite falls into the first bin
+            let bin = (((t - low) * per_width) as usize).min(half);
+            if !seen[bin] {
+                places.push(at);
+                seen[bin] = true;
+            }
+        }
         let take = |values: &[f64]| places.iter().map(|at| values[*at]).collect::<Vec<_>>();
         Inner { t: take(&self.t), v: take(&self.v), root_weights: self.root_weights.as_deref().map(take) }
     }
@@ -118,13 +128,15 @@ pub(super) fn check(
     }
     if different.len() < needed {
         let found = different.len();
+        let other = if pairs.x().iter().all(|x| counts(*x)) { "" } else { " other than 0" };
         let problem = format!(
-            "{method} needs {needed} different values, found {found}: add readings elsewhere in the range"
+            "{method} needs {needed} different values{other}, found {found}: add readings elsewhere in the range"
         );
         return Err(FitError::column(pairs.columns()[0].name(), problem));
     }
     if pairs.y().iter().all(|y| *y == pairs.y()[0]) {
-        let problem = format!("all values are {}: {method} needs references that differ", pairs.y()[0]);
+        let level = pairs.y()[0];
+        let problem = format!("all values are {level}: {method} needs references that differ: add some");
         return Err(FitError::column(pairs.reference().name(), problem));
     }
     Ok(())

@@ -174,19 +174,15 @@ impl Family for Rational {
             let rss = self.rss(&parameters, pairs);
             starts.push(Start { parameters, rss });
         }
+        let mut starts = best(starts, 2);
         // the polynomial, which has no poles
-        let mut polynomial = self.above + 1;
         let flat = Rational { frame: self.frame, above: self.above, below: 0 };
         if let Some(mut parameters) = flat.linearised(pairs, &vec![1.0; pairs.t.len()]) {
-            polynomial = parameters.len();
-            parameters.resize(polynomial + self.below, 0.0);
+            parameters.resize(self.above + 1 + self.below, 0.0);
             let rss = self.rss(&parameters, pairs);
-            let mut all = best(starts, 2);
-            all.push(Start { parameters, rss });
-            return all;
+            starts.push(Start { parameters, rss });
         }
-        let _ = polynomial;
-        best(starts, 3)
+        starts
     }
 
     fn inward(&self, reported: &[f64]) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! Fit of y = a (1 - e^(-b x)).
 
-use super::exponential::{rise, steepest};
+use super::exponential::{rise, steepest, straight};
 use super::family::{Family, check_all, fit as fit_family};
 use super::frame::{Frame, Inner, largest};
 use super::start::{LOOKS, Start, both_signs, eliminate, valleys};
@@ -77,6 +77,10 @@ impl Family for Saturation {
 
     fn stage(&self, reported: &[f64], covariance: Option<Vec<Vec<f64>>>) -> StageSpec {
         StageSpec::Saturation(SaturationSpec { parameters: [reported[0], reported[1]], covariance })
+    }
+
+    fn fault(&self, inner: &[f64], _pairs: &Inner) -> Option<String> {
+        straight(inner[1])
     }
 
     fn remedy(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use super::super::error::FitError;
 use super::super::fitted::{Fit, Table};
+use super::super::line::beyond;
 use super::super::pairs::Pairs;
 use super::super::statistics;
 use super::labels::Labels;
@@ -53,7 +54,7 @@ pub fn fit(pairs: &Pairs, trend: Trend) -> Result<Fit, FitError> {
         return Err(FitError::Unsupported(problem));
     }
     let notes = (blocks.len() == 1).then(|| match trend {
-        Trend::Rising => "one value for all readings: nowhere does the reference rise with them".to_owned(),
+        Trend::Rising => "one value for all readings: nowhere does the reference rise with them; where it falls, ask for a falling trend".to_owned(),
         Trend::Falling => "one value for all readings: nowhere does the reference fall with them".to_owned(),
     });
     let fit = Fit {
@@ -67,7 +68,7 @@ pub fn fit(pairs: &Pairs, trend: Trend) -> Result<Fit, FitError> {
     if labels {
         return Ok(fit);
     }
-    let fitted = fit.curve(pairs)?.values(pairs);
+    let fitted = fit.curve(pairs).map_err(|_| beyond(&fit.method))?.values(pairs);
     let residuals: Vec<f64> = pairs.y().iter().zip(fitted).map(|(y, fitted)| y - fitted).collect();
     Ok(statistics::describe(fit, pairs, &residuals, weights.as_deref(), blocks.len()))
 }

@@ -22,7 +22,7 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
         labels.values.iter().map(|label| if *label == 1.0 { high } else { low }).collect();
     let rows = pairs.x().iter().map(|f| [*f, 1.0]).collect();
     let found = Model { rows, targets: &targets, weights: &labels.weights }.maximum().map_err(|problem| {
-        let too_few = "all scores are equal: they say nothing about the labels";
+        let too_few = "all scores are equal: they say nothing about the labels, add pairs with others";
         problem.of(
             "platt",
             pairs.columns()[0].name(),

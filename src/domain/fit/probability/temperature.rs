@@ -17,7 +17,14 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     let labels = Labels::read(pairs)?;
     let classes: Vec<usize> = labels.values.iter().map(|label| *label as usize).collect();
     let row = |at: usize, logits: &mut Vec<f64>| logits.extend([0.0, pairs.x()[at]]);
-    finish(pairs, Problem { classes: &classes, weights: &labels.weights, row }.solve(pairs)?, Vec::new())
+    let solution = Problem { classes: &classes, weights: &labels.weights, row }.solve(pairs)?;
+    let mut fit = finish(pairs, solution, Vec::new())?;
+    if pairs.x().iter().all(|z| (0.0..=1.0).contains(z)) {
+        let note =
+            "every value of x lies from 0 to 1: temperature takes logits, ln(p / (1 - p)), not probabilities";
+        fit.notes.push(note.to_owned());
+    }
+    Ok(fit)
 }
 
 /// Fits T for k classes: the columns of `pairs` are the logits of the classes 0, 1, ..., and the
@@ -46,7 +53,10 @@ fn classes(pairs: &Pairs, count: usize) -> Result<Vec<usize>, FitError> {
     let read = |(at, label): (usize, &f64)| match *label {
         label if label >= 0.0 && label < count as f64 && label.fract() == 0.0 => Ok(label as usize),
         label => {
-            let problem = format!("expected a class from 0 to {}, found {label}", count - 1);
+            let problem = format!(
+                "expected a class from 0 to {}, found {label}: correct it or leave the row out",
+                count - 1
+            );
             Err(pairs.fault(at, name, problem))
         }
     };

@@ -1,0 +1,95 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::digest::Digest;
+use crate::domain::sample::TransformRef;
+use crate::domain::sensor::Kind;
+use crate::domain::transform::artifact::Transform;
+use crate::domain::transform::compile;
+
+const MOMENT: Moment = Moment { now: Timestamp::EPOCH, trusted: true };
+
+fn id(text: &str) -> Id {
+    Id::new(text).unwrap()
+}
+
+fn sensor(name: &str, covariates: &[(&str, &str)]) -> Arc<Sensor> {
+    let covariates: BTreeMap<_, _> =
+        covariates.iter().map(|(role, sensor)| ((*role).to_owned(), id(sensor))).collect();
+    Arc::new(Sensor {
+        id: id(name),
+        quantity: "q".to_owned(),
+        kind: Kind::Measurement,
+        unit: "1".into(),
+        model: None,
+        serial: None,
+        uncertainty: Some(0.5),
+        covariates,
+    })
+}
+
+fn active(pipeline: &str) -> Option<Arc<Active>> {
+    let text = format!(
+        r#"{{"schema": 1, "id": "t", "epoch": 1, "version": 1, "target": {{"fleet": "f", "sensors": ["s"]}},
+            "quantity": "q", "input_unit": "1", "output_unit": "1", "pipeline": [{pipeline}],
+            "issued_at": "1970-01-01T00:00:00Z", "expires": "2100-01-01T00:00:00Z"}}"#
+    );
+    let transform = Transform::parse(text.as_bytes()).unwrap();
+    let reference = TransformRef { id: id("t"), version: 1, digest: Digest::of(&[b"t"]) };
+    Some(Arc::new(Active {
+        reference: Arc::new(reference),
+        compiled: Arc::new(compile(&transform).unwrap()),
+        unit: "1".into(),
+        issued_at: transform.issued_at,
+        expires: transform.expires,
+        since: transform.issued_at,
+    }))
+}
+
+fn calibrator(sensors: &[Arc<Sensor>]) -> Calibrator {
+    let mut it = Calibrator::new(HashMap::new(), OnExpired::Keep);
+    sensors.iter().for_each(|sensor| it.add(Arc::clone(sensor)));
+    it
+}
+
+/// A sample `seconds` after the epoch.
+fn sample(name: &str, raw: f64, seconds: i64) -> Sample {
+    let gateway_time = Timestamp::EPOCH.saturating_add_micros(seconds * 1_000_000);
+    Sample { sensor: id(name), device_time: None, gateway_time, raw: Some(raw), u: None, ack: None }
+}
+
+#[test]
+fn a_probability_by_venn_abers_carries_both_that_it_merges() {
+    let mut it = calibrator(&[sensor("p", &[])]);
+    it.set_active(
+        &id("p"),
+        active(r#"{"kind": "venn_abers", "x": [-1, 1], "p0": [0.1, 0.5], "p1": [0.4, 0.8]}"#),
+    );
+    let reading = it.reading(&sample("p", 0.0, 0), 1, MOMENT).unwrap();
+    assert_eq!(reading.p0_p1, Some([0.1, 0.8]));
+    assert!((reading.value.unwrap() - 0.8 / 1.7).abs() < 1e-15);
+    it.set_active(&id("p"), active(r#"{"kind": "platt", "a": -1, "b": 0}"#));
+    assert_eq!(it.reading(&sample("p", 0.0, 1), 2, MOMENT).unwrap().p0_p1, None);
+}
+
+#[test]
+fn a_covariate_brings_its_latest_value_and_its_uncertainty() {
+    let mut it = calibrator(&[sensor("s", &[("temperature", "t")]), sensor("t", &[])]);
+    it.set_active(
+        &id("s"),
+        active(
+            r#"{"kind": "multilinear", "offset": 0, "gain": 1, "terms": [{"covariate": "temperature", "gain": 2}]}"#,
+        ),
+    );
+    let lonely = it.reading(&sample("s", 1.0, 0), 1, MOMENT).unwrap();
+    assert_eq!((lonely.value, lonely.state), (None, State::Invalid));
+    assert!(lonely.reasons.contains(ReasonCode::CovariateMissing));
+    // calibrated: 2 x with u = 2 * 0.5
+    it.set_active(&id("t"), active(r#"{"kind": "affine", "offset": 0, "gain": 2}"#));
+    it.reading(&sample("t", 10.0, 1), 2, MOMENT).unwrap();
+    let reading = it.reading(&sample("s", 1.0, 2), 3, MOMENT).unwrap();
+    assert_eq!((reading.value, reading.state), (Some(41.0), State::Valid));
+    assert!((reading.u.unwrap() - 0.5f64.hypot(2.0)).abs() < 1e-12);
+    let late = it.reading(&sample("s", 1.0, 2 + 15 * 60), 4, MOMENT).unwrap();
+    assert_eq!(late.value, None, "older than a quarter of an hour");
+}
