@@ -127,6 +127,21 @@ fn held_out_rows_are_the_last_in_time_and_are_scored() {
 }
 
 #[test]
+fn another_file_may_judge() {
+    let desk = Desk::new();
+    desk.write("t.csv", "a,x,y,u\n0,1,2,1\n0,2,4,1\n0,5,10,2\n");
+    desk.write("later.csv", "y,x\n7,3\n,4\n9,4\n");
+    let args = ["fit", "t.csv", "--method", "affine", "--x", "x", "--y", "y", "--uy", "u", "--skip-missing"];
+    let fit = desk.json(&[&args[..], &["--holdout", "later.csv"]].concat());
+    assert_eq!((fit["n"].as_u64(), fit["holdout"]["n"].as_u64()), (Some(3), Some(2)));
+    assert!((fit["holdout"]["bias"].as_f64().unwrap() + 1.0).abs() < 1e-9, "{fit}");
+    assert_eq!(fit["skipped"], 1);
+    desk.write("odd.csv", "y\n7\n");
+    desk.refuses(&[&args[..], &["--holdout", "odd.csv"]].concat(), &["odd.csv"]);
+    desk.refuses(&[&args[..], &["--holdout", "none.csv"]].concat(), &["none.csv"]);
+}
+
+#[test]
 fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
     let desk = Desk::new();
     let said = desk.run(&["fit", &norris(), "--method", "affine", "--out", "t.json"]);
