@@ -127,6 +127,21 @@ fn held_out_rows_are_the_last_in_time_and_are_scored() {
 }
 
 #[test]
+fn another_file_may_judge() {
+    let desk = Desk::new();
+    desk.write("t.csv", "a,x,y,u\n0,1,2,1\n0,2,4,1\n0,5,10,2\n");
+    desk.write("later.csv", "y,x\n7,3\n,4\n9,4\n");
+    let args = ["fit", "t.csv", "--method", "affine", "--x", "x", "--y", "y", "--uy", "u", "--skip-missing"];
+    let fit = desk.json(&[&args[..], &["--holdout", "later.csv"]].concat());
+    assert_eq!((fit["n"].as_u64(), fit["holdout"]["n"].as_u64()), (Some(3), Some(2)));
+    assert!((fit["holdout"]["bias"].as_f64().unwrap() + 1.0).abs() < 1e-9, "{fit}");
+    assert_eq!(fit["skipped"], 1);
+    desk.write("odd.csv", "y\n7\n");
+    desk.refuses(&[&args[..], &["--holdout", "odd.csv"]].concat(), &["odd.csv"]);
+    desk.refuses(&[&args[..], &["--holdout", "none.csv"]].concat(), &["none.csv"]);
+}
+
+#[test]
 fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
     let desk = Desk::new();
     let said = desk.run(&["fit", &norris(), "--method", "affine", "--out", "t.json"]);
@@ -251,6 +266,55 @@ fn skipped_rows_are_counted_and_said() {
     let args = ["fit", "t.csv", "--method", "affine", "--missing", "-200", "--skip-missing"];
     assert_eq!(desk.json(&args)["skipped"], 2);
     assert!(stderr(&desk.run(&args)).contains("left out because a needed cell was missing: 2"));
+}
+
+/// What statsmodels predicts of Norris, inside the range of the pairs: x, mean and its standard error.
+fn predicted(golden: &Value) -> Vec<[f64; 3]> {
+    let rows = golden["predict"].as_array().unwrap().iter();
+    let rows = rows.map(|row| ["x", "mean", "mean_se"].map(|field| row[field].as_f64().unwrap()));
+    rows.filter(|[x, ..]| (0.2..=999.0).contains(x)).collect()
+}
+
+#[test]
+fn the_uncertainty_of_a_written_transform_is_that_of_a_prediction() {
+    let goldens = fs::read_to_string(repository().join("tests/data/goldens/regression.json")).unwrap();
+    let goldens: Value = serde_json::from_str(&goldens).unwrap();
+    let desk = Desk::new();
+    for degree in 1..=3 {
+        let golden = &goldens[format!("norris_deg{degree}")];
+        let scale = golden["scale"].as_f64().unwrap();
+        desk.done(&["fit", &norris(), "--method", &format!("polynomial:{degree}"), "--out", "t.json"]);
+        let rows = predicted(golden);
+        assert!(!rows.is_empty());
+        let readings: String = rows.iter().map(|[x, ..]| format!("{x}\n")).collect();
+        desk.write("x.csv", format!("x\n{readings}"));
+        let out = desk.json(&["apply", "x.csv", "--transform", "t.json"]);
+        for (at, [_, mean, mean_se]) in rows.iter().enumerate() {
+            near(&out["rows"][at]["value"], *mean, 9);
+            near(&out["rows"][at]["u"], (mean_se * mean_se + scale).sqrt(), 9);
+        }
+    }
+}
+
+#[test]
+fn a_weighted_fit_states_its_scatter_in_the_unit_of_the_reference() {
+    let desk = Desk::new();
+    // y = 3 + x, off by turns, by as much as is stated
+    let row = |at: usize, unit: f64| {
+        let u = if at < 20 { 0.01 } else { 0.03 };
+        let off = if at % 2 == 0 { u } else { -u };
+        format!("{at},{},{},{}\n", 3.0 + at as f64 + off, u * unit, 0.001 * unit)
+    };
+    for (method, unit) in [("affine", 1.0), ("affine", 100.0), ("york", 1.0), ("york", 100.0)] {
+        let rows: String = (0..40).map(|at| row(at, unit)).collect();
+        desk.write("w.csv", format!("x,y,uy,ux\n{rows}"));
+        desk.run(&["fit", "w.csv", "--method", method, "--ux", "ux", "--uy", "uy", "--out", "t.json"]);
+        let out = desk.json(&["apply", "w.csv", "--transform", "t.json", "--x", "x"]);
+        let u = out["rows"][10]["u"].as_f64().unwrap();
+        // the root mean square of 0.01 and 0.03 is 0.0224
+        let most = if method == "york" && unit > 1.0 { 0.5 } else { 0.0245 };
+        assert!((0.0223..most).contains(&u), "{method}, uncertainties times {unit}: {u}");
+    }
 }
 
 /// A line with some noise, its rows in this order.

@@ -9,7 +9,7 @@ use super::Read;
 use crate::ctl::expiry::expiry;
 use crate::ctl::files;
 use crate::ctl::output::Failure;
-use crate::domain::fit::{Column, Fit, Pairs};
+use crate::domain::fit::{Column, Fit};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::{
@@ -171,23 +171,9 @@ fn uncertainty(fit: &Fit, data: &Read) -> UncertaintySpec {
     let root_mean_square =
         |values: &[f64]| (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt();
     UncertaintySpec {
-        residual_std: scatter(fit, &data.pairs),
+        residual_std: fit.scatter,
         degrees_of_freedom: fit.degrees_of_freedom.filter(|freedom| *freedom > 0.0),
         raw_std_at_fit: data.pairs.ux().map(root_mean_square),
         ..UncertaintySpec::default()
     }
-}
-
-/// The residuals' standard deviation in the output unit.
-///
-/// A weighted fit states that of an observation of weight 1, which has no such unit: it is taken anew,
-/// without weights.
-fn scatter(fit: &Fit, pairs: &Pairs) -> Option<f64> {
-    let (stated, freedom) = (fit.residual_std?, fit.degrees_of_freedom?);
-    if pairs.given_weights().is_none() && pairs.ux().is_none() && pairs.uy().is_none() {
-        return Some(stated);
-    }
-    let values = fit.curve(pairs).ok()?.values(pairs);
-    let rss: f64 = values.iter().zip(pairs.y()).map(|(value, y)| (y - value).powi(2)).sum();
-    Some((rss / freedom).sqrt())
 }

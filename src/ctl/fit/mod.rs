@@ -6,6 +6,8 @@ mod how;
 mod prior;
 mod report;
 
+use std::convert::Infallible;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -51,9 +53,10 @@ pub struct FitArgs {
     method: String,
     #[command(flatten)]
     columns: ColumnArgs,
-    /// Keeps this share of the rows, the last in time, out of the fit, and scores them.
-    #[arg(long, value_name = "SHARE")]
-    holdout: Option<f64>,
+    /// Scores rows that the fit does not see: this share of the rows, the last in time, or another file
+    /// with the same columns.
+    #[arg(long, value_name = "SHARE|FILE", value_parser = HeldOut::read, allow_hyphen_values = true)]
+    holdout: Option<HeldOut>,
     #[command(flatten)]
     how: HowArgs,
     #[command(flatten)]
@@ -76,7 +79,7 @@ pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
     let mut data = read(&args.data, &args.rows, &args.columns)?;
     let name = args.data.name();
     let fault = |fault: FitError| Failure::refused(format!("{name}: {fault}"));
-    let held_out = args.holdout.map(|share| data.hold_out(share)).transpose()?;
+    let held_out = args.holdout.as_ref().map(|it| it.take(args, &mut data)).transpose()?;
     let labelled = args.columns.label.is_some();
     let how_judged = args.how.complete(&mut options, method, &data.pairs)?;
     if method.is_none() && labelled {
@@ -86,7 +89,10 @@ pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
     fitted.fit.notes.splice(0..0, data.notes.drain(..));
     let judged = fitted.cross_validation_rmse.is_some();
     fitted.fit.notes.extend(how_judged.filter(|_| judged).map(str::to_owned));
-    let holdout = held_out.map(|pairs| Holdout::score(&fitted.fit, &pairs)).transpose().map_err(fault)?;
+    let score = |(pairs, name): (Pairs, String)| {
+        Holdout::score(&fitted.fit, &pairs).map_err(|fault| Failure::refused(format!("{name}: {fault}")))
+    };
+    let holdout = held_out.map(score).transpose()?;
     if let Some(path) = &args.artifact.out {
         let notes = artifact::write(path, &args.artifact, &fitted.fit, &data)?;
         fitted.fit.notes.extend(notes);
@@ -101,6 +107,37 @@ pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
         false => print(report.text().as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Rows that judge the fit and are no part of it.
+#[derive(Debug, Clone)]
+enum HeldOut {
+    /// The last ones of the data.
+    Share(f64),
+    /// All of another file.
+    File(PathBuf),
+}
+
+impl HeldOut {
+    fn read(text: &str) -> Result<HeldOut, Infallible> {
+        Ok(text.parse().map_or_else(|_| HeldOut::File(text.into()), HeldOut::Share))
+    }
+
+    /// The rows, and the name of their file; those of a share are taken out of `data`.
+    fn take(&self, args: &FitArgs, data: &mut Read) -> Result<(Pairs, String), Failure> {
+        match self {
+            HeldOut::Share(share) => Ok((data.hold_out(*share)?, data.name.clone())),
+            HeldOut::File(file) => {
+                let file = DataArgs { file: file.clone(), ..args.data.clone() };
+                // what the fit weighs by has no say in the score
+                let columns = ColumnArgs { ux: None, uy: None, weights: None, ..args.columns.clone() };
+                let read = read(&file, &args.rows, &columns)?;
+                data.skipped += read.skipped;
+                data.notes.extend(read.notes);
+                Ok((read.pairs, read.name))
+            }
+        }
+    }
 }
 
 /// The method that was asked for; `None` is `auto`.

@@ -163,6 +163,19 @@ mod tests {
     }
 
     #[test]
+    fn with_weights_the_scatter_is_that_of_the_average_pair() {
+        let prior = Prior { mean: vec![0.0, 2.0], scale: identity(2, 1.0), shape: 20.0, rate: 20.0 };
+        let plain = pairs(&[1.0, 2.0, 3.0], &[2.9, 3.1, 6.3]);
+        let fit = affine(&plain, &prior).unwrap();
+        assert_eq!(fit.scatter, fit.residual_std);
+        // of weight 4 is what scatters half as far: the residuals' own sum says less than the prior
+        let weighted = plain.with_weights(Column::new("w", vec![4.0; 3])).unwrap();
+        let fit = affine(&weighted, &prior).unwrap();
+        assert!(near(fit.scatter.unwrap(), fit.residual_std.unwrap() / 2.0, 0.0), "{:?}", fit.scatter);
+        assert!(fit.scatter.unwrap() > 0.45);
+    }
+
+    #[test]
     fn priors_that_say_nothing_sensible_are_refused() {
         let data = pairs(&[1.0, 2.0, 4.0], &[2.9, 5.1, 9.3]);
         let good = Prior { mean: vec![0.0, 1.0], scale: identity(2, 1.0), shape: 2.0, rate: 1.0 };
