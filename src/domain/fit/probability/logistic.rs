@@ -125,8 +125,8 @@ impl<const K: usize> Model<'_, K> {
             let rows = from..(from + BLOCK).min(self.targets.len());
             let columns = self.columns.each_ref().map(|column| &column[rows.clone()]);
             let eta = &mut eta[..rows.len()];
-            eta.fill(0.0);
-            for (column, at) in columns.iter().zip(at) {
+            eta.fill(at[K - 1]);
+            for (column, at) in columns.iter().zip(at).take(K - 1) {
                 sums::add_multiple(eta, *at, column);
             }
             parts.take(eta, &self.targets[rows.clone()], &self.weights[rows]);
@@ -137,8 +137,8 @@ impl<const K: usize> Model<'_, K> {
 
     /// The negative log likelihood.
     pub(super) fn loss(&self, at: &[f64; K]) -> f64 {
-        let mut eta = vec![0.0; self.targets.len()];
-        for (column, at) in self.columns.iter().zip(at) {
+        let mut eta = vec![at[K - 1]; self.targets.len()];
+        for (column, at) in self.columns.iter().zip(at).take(K - 1) {
             sums::add_multiple(&mut eta, *at, column);
         }
         let rows = eta.iter().zip(self.targets).zip(self.weights);
