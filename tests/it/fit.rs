@@ -302,7 +302,7 @@ fn a_weighted_fit_states_its_scatter_in_the_unit_of_the_reference() {
     // y = 3 + x, off by turns, by as much as is stated
     let row = |at: usize, unit: f64| {
         let u = if at < 20 { 0.01 } else { 0.03 };
-        let off = if at % 2 == 0 { u } else { -u };
+        let off = if at.is_multiple_of(2) { u } else { -u };
         format!("{at},{},{},{}\n", 3.0 + at as f64 + off, u * unit, 0.001 * unit)
     };
     for (method, unit) in [("affine", 1.0), ("affine", 100.0), ("york", 1.0), ("york", 100.0)] {
