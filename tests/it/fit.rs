@@ -433,3 +433,14 @@ fn a_prior_of_several_columns_and_what_is_none() {
         desk.refuses(&[&args[..], &["--prior", "m.json"], option].concat(), &["prior", "leave that out"]);
     }
 }
+
+#[test]
+fn isotonic_falls_only_where_it_is_asked_to() {
+    let desk = Desk::new();
+    desk.write("falling.csv", "ohm,degrees\n100,40\n200,31\n300,33\n400,12\n");
+    let falling = desk.json(&["fit", "falling.csv", "--method", "isotonic", "--falling"]);
+    assert_eq!(falling["y"], serde_json::json!([40.0, 32.0, 32.0, 12.0]));
+    let rising = desk.json(&["fit", "falling.csv", "--method", "isotonic"]);
+    assert!(rising["notes"].to_string().contains("ask for a falling trend"), "{}", rising["notes"]);
+    desk.refuses(&["fit", "falling.csv", "--method", "affine", "--falling"], &["affine", "trend"]);
+}

@@ -4,6 +4,7 @@ use super::error::FitError;
 use super::fitted::{Fit, Table};
 use super::line::beyond;
 use super::pairs::Pairs;
+use super::rank::ranked;
 use super::statistics::describe;
 use crate::domain::transform::stage::StageSpec;
 
@@ -11,10 +12,12 @@ use crate::domain::transform::stage::StageSpec;
 /// not depend on the order of the pairs.
 pub(super) fn sorted(pairs: &Pairs) -> Vec<usize> {
     let (x, y) = (pairs.x(), pairs.y());
-    let mut places: Vec<usize> = (0..pairs.len()).collect();
-    // adding 0 turns -0 into 0
-    places.sort_by(|a, b| (x[*a] + 0.0).total_cmp(&(x[*b] + 0.0)).then(y[*a].total_cmp(&y[*b])));
-    places
+    let mut order = ranked(x);
+    for tie in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|tie| tie.len() > 1) {
+        // the places last, as a stable sort leaves them
+        tie.sort_unstable_by(|(_, a), (_, b)| y[*a].total_cmp(&y[*b]).then(a.cmp(b)));
+    }
+    order.into_iter().map(|(_, at)| at).collect()
 }
 
 /// The distinct x, strictly increasing, from places that are in the order of x.

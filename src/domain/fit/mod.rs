@@ -21,6 +21,7 @@ pub mod pchip;
 pub mod piecewise;
 pub mod probability;
 mod range;
+mod rank;
 pub mod select;
 pub mod slopes;
 pub mod statistics;

@@ -2,6 +2,7 @@
 
 use super::super::error::FitError;
 use super::super::pairs::Pairs;
+use super::super::sums;
 
 /// Checked labels of pairs; both classes are there.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,10 +38,8 @@ impl Labels<'_> {
         let (values, name) = (pairs.y(), pairs.reference().name());
         check(pairs)?;
         let weights = pairs.given_weights().map_or_else(|| vec![1.0; values.len()], <[f64]>::to_vec);
-        let total = |label: f64| -> f64 {
-            values.iter().zip(&weights).filter(|(value, _)| **value == label).map(|(_, weight)| weight).sum()
-        };
-        let (positive, negative) = (total(1.0), total(0.0));
+        let others: Vec<f64> = values.iter().map(|value| 1.0 - value).collect();
+        let (positive, negative) = (sums::dot(values, &weights), sums::dot(&others, &weights));
         for (sum, label, other) in [(positive, 1, 0), (negative, 0, 1)] {
             if sum == 0.0 {
                 let problem =

@@ -172,6 +172,9 @@ impl<R: Fn(usize, &mut Vec<f64>)> Problem<'_, R> {
 
 /// First and second derivative of the loss by beta.
 fn look(logits: &[f64], width: usize, weights: &[f64], beta: f64) -> (f64, f64) {
+    if width == 2 {
+        return look_at_two(logits, weights, beta);
+    }
     let (mut slope, mut curvature) = (0.0, 0.0);
     for (row, weight) in logits.chunks_exact(width).zip(weights) {
         let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -186,6 +189,23 @@ fn look(logits: &[f64], width: usize, weights: &[f64], beta: f64) -> (f64, f64) 
         let mean = first / sum;
         slope += weight * (top + mean);
         curvature += weight * (second / sum - mean * mean).max(0.0);
+    }
+    (slope, curvature)
+}
+
+/// [`look`] for two classes, where one term of each sum is 1 or 0.
+///
+/// Of each row one logit is 0 and the other z; with e = e^(-beta |z|) the sums above are 1 + e, -e |z|
+/// and e z^2.
+fn look_at_two(logits: &[f64], weights: &[f64], beta: f64) -> (f64, f64) {
+    let (mut slope, mut curvature) = (0.0, 0.0);
+    for (row, weight) in logits.as_chunks::<2>().0.iter().zip(weights) {
+        let z = row[0] + row[1];
+        let size = z.abs();
+        let e = (-beta * size).exp();
+        let share = 1.0 / (1.0 + e);
+        slope += weight * (z.max(0.0) - e * size * share);
+        curvature += weight * (e * size * share * (size * share));
     }
     (slope, curvature)
 }

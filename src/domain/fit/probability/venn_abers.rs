@@ -18,7 +18,7 @@ use crate::domain::transform::venn_abers::VennAbersSpec;
 /// weighs 1. Fails where labels are not 0 and 1.
 pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     let labels = Labels::read(pairs)?;
-    let ties = ties(pairs, Some(&labels.weights))?;
+    let ties = ties(pairs, Some(&labels.weights))?.ties;
     let spec = steps(&ties);
     if spec.x.len() > MAX_STEPS {
         let problem = format!(
