@@ -49,7 +49,12 @@ impl Failure {
 
 /// Writes a line to stderr; a closed stderr is nobody's problem.
 pub fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", printable(line));
+}
+
+/// The text without what could move a terminal's cursor or colour it: files' cells are quoted in messages.
+fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
 }
 
 /// Writes bytes to stdout.
@@ -138,6 +143,11 @@ mod tests {
     fn notes_have_plain_numbers() {
         let text = "off by +5.482e-1, u = 2.0e-9; beta e.g. 1e5 einf";
         assert_eq!(plainly(text), "off by +0.5482, u = 2e-9; beta e.g. 100000 einf");
+    }
+
+    #[test]
+    fn what_files_hold_cannot_steer_the_terminal() {
+        assert_eq!(printable("`\u{1b}[2J\0\r`\tb\nc"), "`\u{fffd}[2J\u{fffd}\u{fffd}`\tb\nc");
     }
 
     #[test]
