@@ -4,8 +4,11 @@ pub mod cli;
 pub mod commits;
 pub mod identity;
 pub mod run;
+pub mod service;
+pub mod tick;
 pub mod wiring;
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::Config;
 use crate::runtime::clock::Clock;
 use crate::runtime::logging;
+use crate::runtime::notify::Notifier;
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
@@ -28,6 +32,7 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 async fn work(config: Config) -> ExitCode {
+    let notifier = Notifier::from_env();
     let (mut terminate, mut interrupt, mut hangup) = match signals() {
         Ok(signals) => signals,
         Err(error) => {
@@ -42,12 +47,16 @@ async fn work(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    notifier.tell("READY=1");
+    let vitals = running.vitals.clone();
+    let mut attend = pin!(service::attend(&notifier, &vitals));
     let mut healthy = true;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => tracing::warn!("reloading is not available in this version; restart to apply a new configuration"),
+            () = &mut attend => {}
             problem = running.failed() => {
                 tracing::error!("stopping: {problem}");
                 healthy = false;
@@ -56,6 +65,8 @@ async fn work(config: Config) -> ExitCode {
         }
     }
     tracing::info!("stopping");
+    // The last sign of life: the drain has a deadline of its own.
+    notifier.tell("STOPPING=1\nSTATUS=committing and publishing what is left\nWATCHDOG=1");
     let drained = running.stop(run::DRAIN).await;
     if healthy && drained.closed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

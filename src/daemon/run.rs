@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 
 use super::commits::Aftermath;
 use super::identity::{IdentityError, gateway_key, trust_root};
+use super::service::{self, Vitals};
+use super::tick::tick;
 use super::wiring::{self, Kit};
 use crate::activation::desk::{Desk, Parts};
 use crate::activation::reports::Reports;
@@ -29,6 +31,7 @@ use crate::pipeline::calibrate::{Calibrator, OnExpired};
 use crate::pipeline::run::{Pipeline, Request};
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
+use crate::runtime::pulse::Pulses;
 use crate::runtime::shutdown::{self, Shutdown, Stopper};
 use crate::runtime::supervise::supervise;
 use crate::source::{replay, serial};
@@ -45,10 +48,6 @@ use crate::wire::format::SpecError;
 pub const DRAIN: Duration = Duration::from_secs(10);
 /// How long the last status message may take.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Between two measurements of the backlog, and of the moved cursors.
-const TICK: Duration = Duration::from_secs(1);
-/// Ticks between two status messages.
-const STATUS_TICKS: u32 = 60;
 
 /// Says why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +73,8 @@ pub struct Running {
     offline: Option<(String, Vec<u8>)>,
     committed: watch::Receiver<u64>,
     store: Store,
+    /// What the health is read from.
+    pub vitals: Vitals,
     /// Counters.
     pub metrics: Metrics,
     /// Where metrics are served.
@@ -173,13 +174,15 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (requests, request_receiver) = mpsc::channel(64);
     let mut drivers = Vec::new();
     let mut background = Vec::new();
+    let mut pulses = Pulses::default();
+    background.push(tokio::spawn(service::ping(store.clone(), pulses.part("store"))));
     if let (Some(link), Some(mqtt)) = (&uplink, &config.mqtt) {
         let (inbox, outbound) =
             inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
         let shared: Vec<Kit> = kits.iter().filter(|kit| shares_uplink(kit)).cloned().collect();
         let broker =
             wiring::broker(mqtt, config.gateway.id.to_string(), Some((status_topic.clone(), status(false))));
-        drivers.push(drive(link, broker, shared, Some(inbox), &metrics, &shutdown));
+        drivers.push(drive(link, broker, shared, Some(inbox), &metrics, &shutdown, &mut pulses));
         background.push(tokio::spawn(feed(link.clone(), store.clone())));
         background.push(tokio::spawn(desk.run(outbound, requests.clone())));
     }
@@ -190,7 +193,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             let link = Link::new(Vec::new(), clock.clone(), metrics.clone());
             let client_id = format!("{}-{}", config.gateway.id, kit.config.name);
             let broker = wiring::broker(own, client_id, None);
-            drivers.push(drive(&link, broker, vec![kit.clone()], None, &metrics, &shutdown));
+            drivers.push(drive(&link, broker, vec![kit.clone()], None, &metrics, &shutdown, &mut pulses));
         }
     }
 
@@ -219,7 +222,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let pipeline = Pipeline {
         sources: channels,
         requests: request_receiver,
-        sensors,
+        sensors: sensors.clone(),
         calibrator,
         numbers: Numbers::new(Block { first: recovered.next_seq, last: recovered.block_end }),
         store: store.clone(),
@@ -227,6 +230,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         time,
         clock: clock.clone(),
         metrics: metrics.clone(),
+        pulse: pulses.part("pipeline"),
     };
     let pipeline = tokio::spawn(pipeline.run());
     let sources = kits.iter().filter_map(|kit| start_source(kit, &metrics, &shutdown)).collect();
@@ -249,6 +253,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         kits.len()
     );
     let offline = uplink.as_ref().map(|_| (status_topic, status(false)));
+    let vitals = Vitals { pulses, store: store.clone(), uplink: uplink.clone(), sensors };
     Ok(Running {
         stopper,
         requests,
@@ -260,6 +265,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         offline,
         committed,
         store,
+        vitals,
         metrics,
         http: address,
     })
@@ -294,10 +300,11 @@ fn drive(
     inbox: Option<crate::sync::downlink::Inbox>,
     metrics: &Metrics,
     shutdown: &Shutdown,
+    pulses: &mut Pulses,
 ) -> (Link, Arc<Notify>, JoinHandle<()>) {
     let end = Arc::new(Notify::new());
     let name = format!("link {}:{}", broker.host, broker.port);
-    let restarts = count_restarts(metrics);
+    let (restarts, pulse) = (count_restarts(metrics), pulses.part(name.as_str()));
     let task = supervise(name, shutdown.clone(), restarts, {
         let (link, end, metrics) = (link.clone(), end.clone(), metrics.clone());
         move || {
@@ -308,6 +315,7 @@ fn drive(
                 inbox: inbox.clone(),
                 metrics: metrics.clone(),
                 end: end.clone(),
+                pulse: pulse.clone(),
             }
             .run()
         }
@@ -339,32 +347,6 @@ fn start_source(kit: &Kit, metrics: &Metrics, shutdown: &Shutdown) -> Option<Joi
 async fn ended(name: Id, task: impl Future<Output = Result<(), SpecError>>) {
     if let Err(fault) = task.await {
         tracing::error!(source = %name, "cannot work as configured: {fault}");
-    }
-}
-
-/// Measures, writes cursors, and says now and then that the gateway is well.
-async fn tick(
-    aftermath: Arc<Aftermath>,
-    store: Store,
-    uplink: Option<Link>,
-    topic: String,
-    status: impl Fn() -> crate::wire::message::Status,
-) {
-    let mut ticks = 0u32;
-    loop {
-        tokio::time::sleep(TICK).await;
-        aftermath.progress().await;
-        let Some(link) = &uplink else { continue };
-        link.pump();
-        let backlog = link.measure();
-        ticks = ticks.wrapping_add(1);
-        if ticks.is_multiple_of(STATUS_TICKS) {
-            let mut status = status();
-            let oldest = store.read_after(0, 1, u64::MAX).await.ok();
-            status.store.oldest = oldest.and_then(|rows| rows.first().map(|row| row.time));
-            status.store.backlog = backlog;
-            link.retain(topic.clone(), serde_json::to_vec(&status).unwrap_or_default());
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::time::TimeCheck;
 use crate::domain::sample::{AckToken, Reading, Sample};
 use crate::domain::sequence::Numbers;
 use crate::runtime::clock::Clock;
+use crate::runtime::pulse::{Pulse, Waits};
 use crate::source::binding::Sensors;
 use crate::store::{Store, StoreError};
 use crate::sync::link::Link;
@@ -54,6 +55,8 @@ pub struct Pipeline {
     pub clock: Clock,
     /// Counters.
     pub metrics: Metrics,
+    /// Signs of life.
+    pub pulse: Pulse,
 }
 
 enum Work {
@@ -72,15 +75,16 @@ impl Pipeline {
         let mut finishing = false;
         let mut last = 0;
         let mut batch = Batch::default();
+        let mut waits = self.pulse.waits();
         loop {
-            match self.next(&mut turn, finishing, &mut batch.samples).await {
+            match waits.on(self.next(&mut turn, finishing, &mut batch.samples)).await {
                 Work::Ended => return Ok(last),
                 Work::Request(Request::Finish) => {
                     finishing = true;
                     self.sources.iter_mut().for_each(mpsc::Receiver::close);
                 }
                 Work::Request(request) => self.serve(request),
-                Work::Samples => last = self.take(&mut batch).await?.unwrap_or(last),
+                Work::Samples => last = self.take(&mut batch, &mut waits).await?.unwrap_or(last),
             }
         }
     }
@@ -123,7 +127,7 @@ impl Pipeline {
     }
 
     /// Makes readings of the samples and hands them on; answers with the last number given.
-    async fn take(&mut self, batch: &mut Batch) -> Result<Option<u64>, StoreError> {
+    async fn take(&mut self, batch: &mut Batch, waits: &mut Waits) -> Result<Option<u64>, StoreError> {
         let moment = self.moment();
         let Batch { samples, readings, acks } = batch;
         for sample in samples.drain(..) {
@@ -133,7 +137,7 @@ impl Pipeline {
                 let Some(sensor) = self.sensors.get(&sample.sensor) else { continue };
                 self.calibrator.add(sensor);
             }
-            let seq = self.number().await?;
+            let seq = self.number(waits).await?;
             readings.extend(self.calibrator.reading(&sample, seq, moment));
         }
         let last = readings.last().map(|reading| reading.seq);
@@ -160,7 +164,7 @@ impl Pipeline {
         Moment { now, trusted: self.time.trusts(now) }
     }
 
-    async fn number(&mut self) -> Result<u64, StoreError> {
+    async fn number(&mut self, waits: &mut Waits) -> Result<u64, StoreError> {
         loop {
             if let Some(number) = self.numbers.take() {
                 return Ok(number);
@@ -170,7 +174,8 @@ impl Pipeline {
                 Err(StoreError::Closed) => return Err(StoreError::Closed),
                 Err(error) => {
                     tracing::error!("no sequence numbers, so readings wait: {error}; free space on the disk");
-                    tokio::time::sleep(RESERVE_AGAIN).await;
+                    // A disk that is full is no reason to be started again.
+                    waits.on(tokio::time::sleep(RESERVE_AGAIN)).await;
                 }
             }
         }

@@ -1,8 +1,10 @@
-//! What the process lives on: time, randomness, the wish to stop, supervised tasks, logging.
+//! What the process lives on: time, randomness, the wish to stop, supervised tasks, signs of life, logging.
 
 pub mod backoff;
 pub mod clock;
 pub mod logging;
+pub mod notify;
+pub mod pulse;
 pub mod random;
 pub mod shutdown;
 pub mod supervise;

@@ -63,6 +63,11 @@ impl Sensors {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many sensors are configured or have been seen.
+    pub fn count(&self) -> usize {
+        self.lock().known.len()
+    }
+
     /// The sensor with this id, if it is configured or has been seen.
     pub fn get(&self, id: &SensorId) -> Option<Arc<Sensor>> {
         self.lock().known.get(id).cloned()

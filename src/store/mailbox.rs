@@ -30,16 +30,41 @@ pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// Something asked of the store's thread.
 pub enum Request {
+    /// Asks for a sign of life.
+    Ping(Reply<()>),
     Flush(Reply<()>),
     Reserve(Reply<Block>),
-    ReadAfter { seq: u64, limit: usize, up_to: u64, reply: Reply<Vec<Reading>> },
-    Announced { gap: Gap, reply: Reply<()> },
-    InstallRoot { root: RootInstallation, reply: Reply<()> },
-    Activate { activation: Activation, reply: Reply<()> },
-    Refusal { refusal: RefusalRecord, reply: Reply<bool> },
-    Audit { texts: [String; 4], reply: Reply<()> },
+    ReadAfter {
+        seq: u64,
+        limit: usize,
+        up_to: u64,
+        reply: Reply<Vec<Reading>>,
+    },
+    Announced {
+        gap: Gap,
+        reply: Reply<()>,
+    },
+    InstallRoot {
+        root: RootInstallation,
+        reply: Reply<()>,
+    },
+    Activate {
+        activation: Activation,
+        reply: Reply<()>,
+    },
+    Refusal {
+        refusal: RefusalRecord,
+        reply: Reply<bool>,
+    },
+    Audit {
+        texts: [String; 4],
+        reply: Reply<()>,
+    },
     VerifyAudit(Reply<Result<Chain, ChainError>>),
-    TimeFloor { time: Timestamp, reply: Reply<()> },
+    TimeFloor {
+        time: Timestamp,
+        reply: Reply<()>,
+    },
     Close(Reply<()>),
 }
 

@@ -151,6 +151,11 @@ impl Store {
         self.mailbox.append(readings, acks).await
     }
 
+    /// Waits for a sign of life of the store's thread: between two commits, and however the disk is.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.ask(Request::Ping).await
+    }
+
     /// Writes what is pending now and waits for it.
     pub async fn flush(&self) -> Result<(), StoreError> {
         self.ask(Request::Flush).await

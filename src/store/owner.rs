@@ -100,6 +100,7 @@ impl Owner {
         // A reply that nobody waits for any more is no fault.
         match request {
             Request::Close(reply) => return Some(reply),
+            Request::Ping(reply) => drop(reply.send(Ok(()))),
             Request::Flush(reply) => drop(reply.send(self.commit())),
             Request::Reserve(reply) => drop(reply.send(self.reserve())),
             Request::ReadAfter { seq, limit, up_to, reply } => {

@@ -16,6 +16,7 @@ use super::connect::{Broker, client};
 use super::downlink::Inbox;
 use super::link::Link;
 use crate::runtime::backoff::full_jitter;
+use crate::runtime::pulse::{Pulse, Waits};
 use crate::runtime::random;
 use crate::source::mqtt::intake::{Intake, Taken};
 use crate::telemetry::metrics::Metrics;
@@ -40,6 +41,8 @@ pub struct Driver {
     pub metrics: Metrics,
     /// Asks the driver to end; what is under way is dropped.
     pub end: std::sync::Arc<Notify>,
+    /// Signs of life.
+    pub pulse: Pulse,
 }
 
 /// Where messages of a topic go.
@@ -63,11 +66,12 @@ impl Driver {
 
     async fn forever(&mut self) {
         let mut attempt = 0;
+        let mut waits = self.pulse.waits();
         loop {
             let problem = match client(&self.broker) {
                 Ok((client, events)) => {
                     self.link.connecting(client);
-                    let (problem, was_connected) = self.session(events).await;
+                    let (problem, was_connected) = self.session(events, &mut waits).await;
                     if was_connected {
                         attempt = 0;
                     }
@@ -87,16 +91,16 @@ impl Driver {
                 intake.disconnected(&format!("broker {host}:{port}: {problem}"), wait);
             }
             tracing::warn!("broker {host}:{port}: {problem}; trying again in {:.1} s", wait.as_secs_f64());
-            tokio::time::sleep(wait).await;
+            waits.on(tokio::time::sleep(wait)).await;
         }
     }
 
     /// One connection, until it fails; answers why, and whether it had been accepted.
-    async fn session(&mut self, mut events: EventLoop) -> (String, bool) {
+    async fn session(&mut self, mut events: EventLoop, waits: &mut Waits) -> (String, bool) {
         let mut routes = HashMap::new();
         let mut accepted = false;
         loop {
-            match events.poll().await {
+            match waits.on(events.poll()).await {
                 Ok(Event::Incoming(Packet::Publish(publish))) => self.incoming(publish, &mut routes),
                 Ok(Event::Incoming(Packet::PubAck(ack))) => self.acknowledged(&ack),
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => self.link.sent(packet),

@@ -26,6 +26,7 @@ mod plot;
 mod replay;
 mod serial;
 mod serial_end_to_end;
+mod service;
 mod store;
 mod support;
 mod tls;

@@ -100,6 +100,11 @@ impl Gateway {
         Daemon::start(&self.configured(), self.http, &self.path("log"))
     }
 
+    /// Starts calibd with this environment in addition.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Daemon {
+        Daemon::start_with(&self.configured(), self.http, &self.path("log"), environment)
+    }
+
     /// What the history holds.
     pub fn history(&self) -> History {
         History::open(&self.store())

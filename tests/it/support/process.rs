@@ -151,8 +151,14 @@ pub struct Daemon {
 impl Daemon {
     /// Starts calibd with this configuration; its metrics are at port `http`.
     pub fn start(config: &Path, http: u16, log: &Path) -> Daemon {
+        Daemon::start_with(config, http, log, &[])
+    }
+
+    /// Starts calibd with this environment in addition.
+    pub fn start_with(config: &Path, http: u16, log: &Path, environment: &[(&str, &str)]) -> Daemon {
         let mut command = Command::new(env!("CARGO_BIN_EXE_calibd"));
         command.arg("--config").arg(config).env_remove("CALIBD_LOG").env_remove("JOURNAL_STREAM");
+        command.env_remove("NOTIFY_SOCKET").envs(environment.iter().copied());
         Daemon { process: Process::start(&command, log), http }
     }
 

@@ -1,0 +1,146 @@
+//! Life as a service: one line on how it goes, and the watchdog, which is fed while every part is alive.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::runtime::notify::Notifier;
+use crate::runtime::pulse::{Pulse, Pulses};
+use crate::source::binding::Sensors;
+use crate::store::{FailureKind, Store};
+use crate::sync::link::Link;
+
+/// Between two looks at the parts, unless the watchdog wants more.
+const LOOK: Duration = Duration::from_secs(10);
+/// A part may be silent for half of the watchdog's time, but for this long in any case.
+const LEAST_LIMIT: Duration = Duration::from_secs(5);
+/// The watchdog's time that decides when a part is stuck where no service manager names one.
+const USUAL_WATCHDOG: Duration = Duration::from_secs(60);
+
+/// What the health of a running daemon is read from. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Vitals {
+    /// The parts that have to be alive.
+    pub pulses: Pulses,
+    /// The store.
+    pub store: Store,
+    /// The uplink, if there is one.
+    pub uplink: Option<Link>,
+    /// All sensors.
+    pub sensors: Sensors,
+}
+
+/// What the status line says.
+#[derive(Clone, Debug, PartialEq)]
+struct Line {
+    sensors: usize,
+    rate: f64,
+    link: Option<(bool, u64)>,
+    failing: Option<FailureKind>,
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let plural = if self.sensors == 1 { "" } else { "s" };
+        let mut text = format!("{} sensor{plural}, {:.0} readings/s, ", self.sensors, self.rate);
+        text.push_str(&match self.link {
+            Some((up, backlog)) => format!("link {}, backlog {backlog}", if up { "up" } else { "down" }),
+            None => "local only".to_owned(),
+        });
+        if let Some(kind) = self.failing {
+            text.push_str(&format!(", the store takes nothing: {}", kind.as_str()));
+        }
+        text
+    }
+}
+
+/// Looks after the parts until it is dropped.
+pub async fn attend(notifier: &Notifier, vitals: &Vitals) {
+    let watchdog = notifier.watchdog();
+    let limit = (watchdog.unwrap_or(USUAL_WATCHDOG) / 2).max(LEAST_LIMIT);
+    let mut looks = tokio::time::interval(watchdog.map_or(LOOK, |time| LOOK.min(time / 2)));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut rows, mut since, mut watch) = (vitals.store.health().rows, Instant::now(), Watch::default());
+    loop {
+        looks.tick().await;
+        let health = vitals.store.health();
+        let seconds = since.elapsed().as_secs_f64().max(1e-3);
+        let line = Line {
+            sensors: vitals.sensors.count(),
+            rate: health.rows.saturating_sub(rows) as f64 / seconds,
+            link: vitals.uplink.as_ref().map(|link| (link.is_connected(), link.measure())),
+            failing: health.failing,
+        };
+        (rows, since) = (health.rows, Instant::now());
+        notifier.tell(&watch.look(&vitals.pulses.stuck(limit), &line.text()));
+    }
+}
+
+/// What was stuck at the last look.
+#[derive(Debug, Default)]
+struct Watch {
+    stuck: Vec<String>,
+}
+
+impl Watch {
+    /// What to tell: the status, and a sign of life only where no part is stuck.
+    fn look(&mut self, stuck: &[&str], line: &str) -> String {
+        for part in stuck.iter().filter(|part| !self.stuck.iter().any(|known| known == *part)) {
+            tracing::error!(
+                part,
+                "stuck: the watchdog is not fed any more, and systemd will start calibd again; look at the disk, \
+                 and report it if that is well"
+            );
+        }
+        for part in self.stuck.iter().filter(|part| !stuck.contains(&part.as_str())) {
+            tracing::info!(part, "goes on");
+        }
+        self.stuck = stuck.iter().map(|part| (*part).to_owned()).collect();
+        match stuck {
+            [] => format!("STATUS={line}\nWATCHDOG=1"),
+            _ => format!("STATUS={line}, stuck: {}", stuck.join(", ")),
+        }
+    }
+}
+
+/// Asks the store's thread for signs of life until the store is closed.
+pub async fn ping(store: Store, pulse: Pulse) {
+    while store.ping().await.is_ok() {
+        pulse.beat();
+        tokio::time::sleep(crate::runtime::pulse::BEAT).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const LINE: Line = Line { sensors: 12, rate: 33.96, link: Some((true, 0)), failing: None };
+
+    #[test]
+    fn the_line_says_how_it_goes() {
+        assert_eq!(LINE.text(), "12 sensors, 34 readings/s, link up, backlog 0");
+        let alone = Line { sensors: 1, link: None, failing: Some(FailureKind::DiskFull), ..LINE };
+        assert_eq!(alone.text(), "1 sensor, 34 readings/s, local only, the store takes nothing: disk_full");
+        assert!(Line { link: Some((false, 7)), ..LINE }.text().ends_with("link down, backlog 7"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stuck_part_stops_the_feeding_and_is_named_until_it_goes_on() {
+        let limit = Duration::from_secs(30);
+        let mut pulses = Pulses::default();
+        let mut pipeline = pulses.part("pipeline").waits();
+        let store = pulses.part("store");
+        tokio::spawn(async move { pipeline.on(pending::<()>()).await });
+        let mut watch = Watch::default();
+        assert_eq!(watch.look(&pulses.stuck(limit), "well"), "STATUS=well\nWATCHDOG=1");
+        tokio::time::sleep(limit * 2).await;
+        for _ in 0..2 {
+            assert_eq!(watch.look(&pulses.stuck(limit), "well"), "STATUS=well, stuck: store");
+        }
+        store.beat();
+        assert_eq!(watch.look(&pulses.stuck(limit), "well"), "STATUS=well\nWATCHDOG=1");
+    }
+}
