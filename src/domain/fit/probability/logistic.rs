@@ -214,8 +214,8 @@ impl<const K: usize> Look<K> {
             for ((share, curvature), x) in shares.iter_mut().zip(&parts.curvatures).zip(column) {
                 *share = curvature * x;
             }
-            for j in 0..=i {
-                self.hessian[i][j] += sums::dot(&shares[..column.len()], columns[j]);
+            for (sum, other) in self.hessian[i].iter_mut().zip(&columns[..=i]) {
+                *sum += sums::dot(&shares[..column.len()], other);
             }
         }
     }
