@@ -53,12 +53,9 @@ pub(super) fn sum_of_squares(values: &[f64], weights: Option<&[f64]>) -> f64 {
 
 /// sum w (y - mean)^2, in two passes.
 fn centred_total(y: &[f64], weights: Option<&[f64]>) -> f64 {
-    let mean = match weights {
-        Some(weights) => y.iter().zip(weights).map(|(y, w)| w * y).sum::<f64>() / weights.iter().sum::<f64>(),
-        None => sums::sum(y) / y.len() as f64,
-    };
-    let centred = sums::without(y, mean);
-    sum_of_squares(&centred, weights)
+    let Some(weights) = weights else { return sums::squares(y, sums::sum(y) / y.len() as f64) };
+    let mean = sums::dot(y, weights) / sums::sum(weights);
+    y.iter().zip(weights).map(|(y, w)| w * (y - mean) * (y - mean)).sum()
 }
 
 /// Of the normal likelihood with its variance estimated, the weights known up to a factor.
@@ -93,8 +90,8 @@ impl Memory {
             return None;
         }
         let mean = sums::sum(residuals) / n as f64;
-        let centred = sums::without(residuals, mean);
-        let lag1 = finite(sums::dot(&centred[1..], &centred[..n - 1]) / sums::dot(&centred, &centred))?;
+        let (square, lagged) = sums::products(residuals, mean);
+        let lag1 = finite(lagged / square)?;
         Some(Memory { lag1, n_effective: n as f64 * ((1.0 - lag1) / (1.0 + lag1)).min(1.0) })
     }
 }

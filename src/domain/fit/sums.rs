@@ -78,10 +78,49 @@ pub fn extent(a: &[f64]) -> (f64, f64) {
     )
 }
 
-/// What is left of each value without `center`.
+/// sum (a_i - center)^2 and sum (a_i - center) (a_{i-1} - center).
 #[inline(never)]
-pub fn without(values: &[f64], center: f64) -> Vec<f64> {
-    values.iter().map(|value| value - center).collect()
+pub fn products(a: &[f64], center: f64) -> (f64, f64) {
+    let Some((first, rest)) = a.split_first() else { return (0.0, 0.0) };
+    let mut last = first - center;
+    let (mut squares, mut lagged) = ([last * last, 0.0, 0.0, 0.0], [0.0; 4]);
+    let (chunks, rest) = rest.as_chunks::<4>();
+    for a in chunks {
+        let d = [a[0] - center, a[1] - center, a[2] - center, a[3] - center];
+        squares = [
+            squares[0] + d[0] * d[0],
+            squares[1] + d[1] * d[1],
+            squares[2] + d[2] * d[2],
+            squares[3] + d[3] * d[3],
+        ];
+        lagged = [
+            lagged[0] + d[0] * last,
+            lagged[1] + d[1] * d[0],
+            lagged[2] + d[2] * d[1],
+            lagged[3] + d[3] * d[2],
+        ];
+        last = d[3];
+    }
+    for a in rest {
+        let d = a - center;
+        squares[0] += d * d;
+        lagged[0] += d * last;
+        last = d;
+    }
+    let collect = |[a, b, c, d]: [f64; 4]| (a + b) + (c + d);
+    (collect(squares), collect(lagged))
+}
+
+/// sum (a_i - center)^2.
+#[inline(never)]
+pub fn squares(a: &[f64], center: f64) -> f64 {
+    let mut s = [0.0; 4];
+    let (chunks, rest) = a.as_chunks::<4>();
+    for a in chunks {
+        let d = [a[0] - center, a[1] - center, a[2] - center, a[3] - center];
+        s = [s[0] + d[0] * d[0], s[1] + d[1] * d[1], s[2] + d[2] * d[2], s[3] + d[3] * d[3]];
+    }
+    ((s[0] + s[1]) + (s[2] + s[3])) + rest.iter().map(|a| (a - center) * (a - center)).sum::<f64>()
 }
 
 #[cfg(test)]
@@ -100,6 +139,9 @@ mod tests {
             add_multiple(&mut y, 2.0, &a);
             assert!(y.iter().zip(&a).all(|(y, a)| *y == 1.0 + 2.0 * a));
             assert_eq!(sum(&a), f64::from(count * (count + 1) / 2));
+            let lagged: f64 = a.windows(2).map(|a| (a[0] - 2.0) * (a[1] - 2.0)).sum();
+            let square: f64 = a.iter().map(|a| (a - 2.0) * (a - 2.0)).sum();
+            assert_eq!((products(&a, 2.0), squares(&a, 2.0)), ((square, lagged), square));
             assert_eq!(dot(&a, &a), f64::from(count * (count + 1) * (2 * count + 1) / 6));
         }
     }
