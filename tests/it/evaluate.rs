@@ -55,6 +55,32 @@ fn cohorts_and_intervals_come_when_asked() {
 }
 
 #[test]
+fn errors_are_decided_on_where_something_is_permitted() {
+    let desk = measured();
+    // errors 0.5, 0.5, -1, 0; U = 1
+    let base = ["evaluate", "m.csv", "--kind", "measurement", "--ux", "u", "--uy", "ur"];
+    let counts = |more: &[&str]| {
+        let scores = desk.json(&[&base[..], more].concat());
+        ["pass", "conditional_pass", "conditional_fail", "fail", "incapable"]
+            .map(|outcome| scores["conformity"][outcome].as_u64().unwrap())
+    };
+    assert_eq!(counts(&["--mpe", "1.2"]), [1, 3, 0, 0, 0]);
+    assert_eq!(counts(&["--mpe", "0.9", "--rule", "simple"]), [0, 3, 0, 1, 4]);
+    assert_eq!(counts(&["--mpe", "0.9"]), [0, 3, 1, 0, 4]);
+    assert_eq!(counts(&["--mpe", "3", "--rule", "simple"]), [4, 0, 0, 0, 0]);
+    // of the references 1, 2, 3, 4
+    assert_eq!(counts(&["--mpe-relative", "0.4"]), [1, 2, 1, 0, 2]);
+    assert_eq!(counts(&["--mpe", "1", "--mpe-relative", "0.4", "--mpe-combine", "sum"]), [3, 1, 0, 0, 0]);
+    assert!(desk.done(&[&base[..], &["--mpe", "1.2"]].concat()).contains("conditional pass"));
+    assert!(desk.json(&base).get("conformity").is_none());
+    desk.refuses(&[&base[..4], &["--mpe", "1"]].concat(), &["--mpe", "--ux"]);
+    desk.refuses(&[&base[..], &["--rule", "simple"]].concat(), &["--rule", "--mpe"]);
+    desk.refuses(&[&base[..], &["--mpe=-1"]].concat(), &["line 2", "-1"]);
+    let probability = ["evaluate", "m.csv", "--kind", "probability", "--mpe", "1"];
+    desk.refuses(&probability, &["--mpe"]);
+}
+
+#[test]
 fn what_cannot_be_scored_is_refused() {
     let desk = measured();
     let base = ["evaluate", "m.csv", "--kind", "measurement"];

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::EvaluateArgs;
+use super::conformity::{Conformity, ConformityArgs};
 use crate::ctl::data::{Loaded, Rows, Wanted, load};
 use crate::ctl::output::{Failure, aligned, note, print, print_json, significant};
 use crate::domain::drift::measurement::{
@@ -35,6 +36,8 @@ pub struct MeasurementArgs {
     /// Expanded over standard uncertainty.
     #[arg(long, value_name = "K", default_value_t = 2.0, help_heading = "Measurements")]
     k: f64,
+    #[command(flatten)]
+    conformity: ConformityArgs,
 }
 
 impl MeasurementArgs {
@@ -47,7 +50,8 @@ impl MeasurementArgs {
             (&self.expanded_uy, "--Uy"),
             (&self.u_shared, "--u-shared"),
         ];
-        given.iter().find(|(column, _)| column.is_some()).map(|(_, option)| *option)
+        let given = given.iter().find(|(column, _)| column.is_some()).map(|(_, option)| *option);
+        given.or(self.conformity.given())
     }
 }
 
@@ -56,6 +60,8 @@ impl MeasurementArgs {
 struct Report {
     #[serde(flatten)]
     scores: Scores,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conformity: Option<Conformity>,
     #[serde(skip_serializing_if = "Option::is_none")]
     intervals: Option<Intervals>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +83,9 @@ pub fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let by = args.by.as_ref().map(|_| evaluate_by(&pairs, &loaded.texts, &agreement));
     let bootstrap =
         Bootstrap { replicates: args.bootstrap, block: args.block, seed: args.seed, ..Bootstrap::default() };
+    let conformity = args.measurement.conformity.decide(&pairs, shared.as_deref(), k)?;
     let report = Report {
+        conformity,
         intervals: intervals(&errors(&pairs).map_err(fault)?, &bootstrap),
         cohorts: by.transpose().map_err(fault)?,
         scores,
@@ -170,6 +178,10 @@ fn text(report: &Report, resamples: usize) -> String {
         table.push([name.to_owned(), shown(value)].into_iter().chain(others).chain(interval).collect());
     }
     let mut text = aligned(&table, 1 + cohorts.len());
+    if let Some(conformity) = &report.conformity {
+        let row = |(name, value): (&str, f64)| vec![name.to_owned(), significant(value, DIGITS)];
+        text.push_str(&format!("\n{}", aligned(&conformity.rows().map(row), 1)));
+    }
     if report.intervals.is_some() {
         text.push_str(&format!("intervals: 95 %, {resamples} resamples of all pairs\n"));
     }

@@ -1,5 +1,6 @@
 //! `calibctl evaluate`: how good values are.
 
+mod conformity;
 mod measurement;
 mod probability;
 
@@ -15,6 +16,7 @@ pub use probability::BinArgs;
 const EXAMPLES: &str = "examples:
   calibctl evaluate calibrated.csv --kind measurement --x value --y reference
   calibctl evaluate calibrated.csv --kind measurement --x value --y reference --ux u --uy u_ref --by site --json
+  calibctl evaluate points.csv --kind measurement --x value --y reference --ux u --uy u_ref --mpe 0.5
   calibctl evaluate scores.csv --kind probability --x prob --label truth --bins 15 --bootstrap 1000
   calibctl evaluate scores.csv --kind probability --x prob --label truth --cost-fp 1 --cost-fn 20
 

@@ -34,8 +34,23 @@ pub(in crate::domain::fit) fn with_stage(fit: Fit, pairs: &Pairs) -> Result<Fit,
     if gain == 0.0 {
         return Err(flat(pairs));
     }
+    let mut notes = fit.notes;
+    notes.extend(fit.covariance.as_ref().and_then(|known| far(known)));
     let stage = AffineSpec { offset, gain, covariance: fit.covariance.clone() };
-    Ok(Fit { stages: vec![StageSpec::Affine(stage)], ..fit })
+    Ok(Fit { stages: vec![StageSpec::Affine(stage)], notes, ..fit })
+}
+
+/// What the correlation of offset and gain has to leave of either: below, the uncertainty of the line
+/// amid the pairs is lost in rounding.
+const LEFT: f64 = 1e-11;
+
+/// Says so where the readings lie a hundred thousand times further from 0 than from each other.
+fn far(covariance: &[Vec<f64>]) -> Option<String> {
+    let product = covariance[0][0] * covariance[1][1];
+    let left = 1.0 - covariance[0][1] / product.sqrt() * (covariance[0][1] / product.sqrt());
+    (product > 0.0 && left < LEFT).then(|| {
+        "the readings lie so far from 0 for their range that offset and gain lose the digits of the line's uncertainty: take polynomial:1, which runs about the middle of the readings".to_owned()
+    })
 }
 
 /// A fit that ignores the sensor is no calibration.

@@ -38,7 +38,7 @@ pub(super) fn middle(
         CovarianceKind::Independent => (Some(Middle::Scalar(variance / design.weight_scale())), None),
         CovarianceKind::Known if design.weights().is_none() => {
             return Err(FitError::Unsupported(
-                "a covariance from known uncertainties needs them: name their column with `--uy`".to_owned(),
+                "a covariance from known uncertainties needs them: name their column with `--uy`, in the direction sensor-on-reference with `--ux`".to_owned(),
             ));
         }
         CovarianceKind::Known => (Some(Middle::Scalar(1.0 / design.weight_scale())), None),

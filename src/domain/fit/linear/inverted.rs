@@ -43,6 +43,11 @@ pub(super) fn fit(pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     };
     let mut fit = describe(fit, pairs, &residuals, weights.as_deref(), 2);
     fit.notes.push("sensor on reference, inverted: it doesn't attenuate the extremes".to_owned());
+    if weights.is_none() && pairs.uy().is_some() {
+        let unused =
+            "the uncertainties of y are not used: in this direction x carries the error, state its own";
+        fit.notes.push(unused.to_owned());
+    }
     fit.notes.extend(note);
     fit.notes.extend(decile::note(pairs.y(), &residuals));
     check_finite(&fit)?;

@@ -1,9 +1,9 @@
 //! Tall least-squares problems, reduced to a triangle row by row.
 
+use crate::domain::fit::sums;
+
 /// Rows that are taken in at once: what stays in the nearest cache.
 const ROWS: usize = 64;
-/// Sums that run side by side.
-const LANES: usize = 8;
 
 /// The triangle R of J = Q R, with Q' r beside it.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +138,7 @@ impl Reduction {
         let columns = self.block.len();
         for k in 0..columns {
             let Some((head, tail)) = self.block.get_mut(k..).and_then(<[_]>::split_first_mut) else { return };
-            let below = dot(head, head);
+            let below = sums::dot(head, head);
             if below == 0.0 {
                 continue;
             }
@@ -149,11 +149,9 @@ impl Reduction {
             let scale = -1.0 / (lead * diagonal);
             row[0] = diagonal;
             for (element, column) in row[1..].iter_mut().zip(tail) {
-                let share = scale * (lead * *element + dot(head, column));
+                let share = scale * (lead * *element + sums::dot(head, column));
                 *element -= share * lead;
-                for (value, reflector) in column.iter_mut().zip(head.iter()) {
-                    *value -= share * reflector;
-                }
+                sums::add_multiple(column, -share, head);
             }
         }
         for column in &mut self.block {
@@ -161,17 +159,6 @@ impl Reduction {
         }
         self.filled = 0;
     }
-}
-
-#[inline(always)]
-fn dot(a: &[f64; ROWS], b: &[f64; ROWS]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += a * b;
-        }
-    }
-    lanes.iter().sum()
 }
 
 #[cfg(test)]

@@ -211,3 +211,31 @@ fn the_same_seed_gives_the_same_bootstrap() {
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
 }
+
+#[test]
+fn a_line_far_from_zero_says_that_it_loses_digits() {
+    let line = |origin: f64| {
+        let (x, y) = (0..30).map(|at| (origin + f64::from(at), f64::from(at * 7 % 5 + at))).unzip();
+        let pairs = Pairs::new(vec![Column::new("x", x)], Column::new("y", y)).unwrap();
+        affine::fit(&pairs, &Options::default())
+            .unwrap()
+            .notes
+            .iter()
+            .any(|note| note.contains("polynomial:1"))
+    };
+    assert_eq!([0.0, 1e5, 1e8].map(line), [false, false, true]);
+}
+
+#[test]
+fn what_the_inverse_direction_does_not_use_is_said() {
+    let values = |f: fn(f64) -> f64| (0..9).map(|at| f(f64::from(at))).collect::<Vec<_>>();
+    let pairs =
+        Pairs::new(vec![Column::new("x", values(|at| at))], Column::new("y", values(|at| at + at % 2.0)));
+    let pairs = pairs.unwrap().with_uy(Column::new("u", vec![0.1; 9])).unwrap();
+    let options = Options { direction: Direction::SensorOnReference, ..Options::default() };
+    let said = |pairs: &Pairs| affine::fit(pairs, &options).unwrap().notes.join(" ").contains("are not used");
+    assert!(said(&pairs));
+    assert!(!said(&pairs.clone().with_ux(Column::new("u", vec![0.1; 9])).unwrap()));
+    let known = Options { covariance: CovarianceKind::Known, ..options.clone() };
+    assert!(affine::fit(&pairs, &known).unwrap_err().to_string().contains("--ux"));
+}
