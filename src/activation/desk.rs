@@ -24,7 +24,7 @@ use crate::source::binding::Sensors;
 use crate::store::{Activation, ActiveTransform, RefusalRecord, Store, StoredFloor};
 use crate::sync::downlink::{Arrived, Outbound};
 use crate::telemetry::metrics::Metrics;
-use crate::wire::message::{Ack, Verdict};
+use crate::wire::message::{Ack, ClockState, Verdict};
 
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);
@@ -330,12 +330,13 @@ impl Desk {
 
     fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
         let now = self.clock.now();
+        let trusted = self.time.state(now, self.clock.discipline()) != ClockState::Untrusted;
         Context {
             root: self.root.as_ref(),
             fleet: &self.fleet,
             gateway: Some(&self.gateway),
             sensors: &reach.sensors,
-            time: TimeView { now, trusted: self.time.trusts(now), floor: self.time.floor() },
+            time: TimeView { now, trusted, floor: self.time.floor() },
             slots: &reach.slots,
             floors: &reach.floors,
             accepted: &reach.accepted,

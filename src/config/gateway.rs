@@ -15,6 +15,8 @@ pub struct GatewayConfig {
     pub fleet: Id,
     /// Groups whose `down/` topics it listens to; they route and grant nothing.
     pub groups: Vec<Id>,
+    /// Whether the clock is believed before it has been synchronised, because a good battery-backed one sets it.
+    pub rtc_good: bool,
 }
 
 /// Where metrics are served.
@@ -37,7 +39,8 @@ pub fn read_gateway(root: &mut Section<'_>) -> Option<GatewayConfig> {
     let id = section.required("id", "id = \"gw-1\"").id("id");
     let fleet = section.required("fleet", "fleet = \"plant-7\"").id("fleet");
     let groups = groups(&mut section);
-    Some(GatewayConfig { id: id?, fleet: fleet?, groups })
+    let rtc_good = section.boolean("rtc_good").unwrap_or(false);
+    Some(GatewayConfig { id: id?, fleet: fleet?, groups, rtc_good })
 }
 
 fn groups(section: &mut Section<'_>) -> Vec<Id> {

@@ -15,8 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::runtime::clock::Clock;
-use crate::runtime::logging;
 use crate::runtime::notify::Notifier;
+use crate::runtime::{kernel, logging};
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
@@ -40,7 +40,8 @@ async fn work(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut running = match run::start(config, Clock::system()).await {
+    let clock = Clock::system();
+    let mut running = match run::start(config, clock.clone()).await {
         Ok(running) => running,
         Err(error) => {
             tracing::error!("not started: {error}");
@@ -49,6 +50,7 @@ async fn work(config: Config) -> ExitCode {
     };
     notifier.tell("READY=1");
     let vitals = running.vitals.clone();
+    let mut kernel = pin!(kernel::ask(clock));
     let mut attend = pin!(service::attend(&notifier, &vitals));
     let mut healthy = true;
     loop {
@@ -57,6 +59,7 @@ async fn work(config: Config) -> ExitCode {
             _ = interrupt.recv() => break,
             _ = hangup.recv() => tracing::warn!("reloading is not available in this version; restart to apply a new configuration"),
             () = &mut attend => {}
+            () = &mut kernel => {}
             problem = running.failed() => {
                 tracing::error!("stopping: {problem}");
                 healthy = false;

@@ -110,7 +110,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         Some(_) => None,
         None => trust_root(&config.trust, recovered.root.as_ref(), &store).await?,
     };
-    let mut time = TimeCheck::new(recovered.time_floor);
+    let mut time = TimeCheck::new(recovered.time_floor, config.gateway.rtc_good);
     if let Some(root) = &root {
         time.prove(root.issued_at);
     }
@@ -125,7 +125,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let incarnation: Arc<str> = recovered.incarnation.as_str().into();
     let root_version = root.as_ref().map(|root| root.version);
     let status = |online| {
-        let status = wiring::status(online, started, time.trusts(clock.now()), root_version, &incarnation);
+        let status = wiring::status(online, started, time.of(&clock), root_version, &incarnation);
         serde_json::to_vec(&status).unwrap_or_default()
     };
 
@@ -216,7 +216,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     background.push(tokio::spawn(aftermath.clone().run(commits)));
     background.push(tokio::spawn(tick(aftermath, store.clone(), uplink.clone(), status_topic.clone(), {
         let (clock, incarnation) = (clock.clone(), incarnation.clone());
-        move || wiring::status(true, started, time.trusts(clock.now()), root_version, &incarnation)
+        move || wiring::status(true, started, time.of(&clock), root_version, &incarnation)
     })));
 
     let pipeline = Pipeline {

@@ -22,14 +22,20 @@ pub async fn tick(
     status: impl Fn() -> Status,
 ) {
     let mut ticks = 0u32;
+    let mut clock = status().clock;
     loop {
         tokio::time::sleep(TICK).await;
         aftermath.progress().await;
+        let now = status().clock;
+        let changed = std::mem::replace(&mut clock, now) != now;
+        if changed {
+            tracing::info!("the clock is now {now}");
+        }
         let Some(link) = &uplink else { continue };
         link.pump();
         let backlog = link.measure();
         ticks = ticks.wrapping_add(1);
-        if ticks.is_multiple_of(STATUS_TICKS) {
+        if changed || ticks.is_multiple_of(STATUS_TICKS) {
             let mut status = status();
             let oldest = store.read_after(0, 1, u64::MAX).await.ok();
             status.store.oldest = oldest.and_then(|rows| rows.first().map(|row| row.time));

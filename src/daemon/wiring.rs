@@ -160,7 +160,7 @@ pub fn up_topic(config: &Config, name: &str) -> String {
 pub fn status(
     online: bool,
     started: Timestamp,
-    trusted: bool,
+    clock: ClockState,
     root: Option<u64>,
     incarnation: &str,
 ) -> Status {
@@ -168,8 +168,7 @@ pub fn status(
         online,
         version: env!("CARGO_PKG_VERSION"),
         started,
-        // Whether the machine's clock is disciplined is not asked yet: a plausible one is held over.
-        clock: if trusted { ClockState::Holdover } else { ClockState::Untrusted },
+        clock,
         root_version: root,
         incarnation: incarnation.into(),
         store: StoreStatus { backlog: 0, oldest: None },

@@ -117,6 +117,7 @@ impl Site {
 [gateway]
 id = "{GATEWAY}"
 fleet = "{FLEET}"
+rtc_good = true
 
 [store]
 dir = {store}

@@ -17,6 +17,7 @@ use crate::source::binding::Sensors;
 use crate::store::{Store, StoreError};
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
+use crate::wire::message::ClockState;
 
 /// Samples taken from one source before the next has its turn.
 const TURN: usize = 64;
@@ -161,7 +162,8 @@ impl Pipeline {
                 "the clock jumped by {seconds:.1} s to {now}; readings keep their order by sequence number"
             );
         }
-        Moment { now, trusted: self.time.trusts(now) }
+        let state = self.time.state(now, self.clock.discipline());
+        Moment { now, trusted: state != ClockState::Untrusted }
     }
 
     async fn number(&mut self, waits: &mut Waits) -> Result<u64, StoreError> {

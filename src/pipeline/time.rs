@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
+use crate::runtime::clock::{Clock, Discipline};
+use crate::wire::message::ClockState;
 
 /// 2026-01-01T00:00:00Z: no gateway with this program can live before it.
 const PROGRAM_FLOOR: i64 = 1_767_225_600_000_000;
-/// A step of the wall clock against the monotonic one that counts as a jump.
+/// A step of the wall clock against the monotonic one that counts as a jump ...
 const JUMP_MICROS: i64 = 1_000_000;
+/// ... beyond a thousandth of the time passed: a clock that is led back to the true time runs up to 0.05 % fast or slow.
+const SLEW: i64 = 1000;
 
 /// What the wall clock is checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct TimeCheck {
     floor: Timestamp,
+    rtc_good: bool,
     last: Option<(Timestamp, Duration)>,
 }
 
@@ -24,10 +29,10 @@ pub struct Jump {
 }
 
 impl TimeCheck {
-    /// A check against `floor`, the newest time ever proven.
-    pub fn new(floor: Option<Timestamp>) -> TimeCheck {
+    /// A check against `floor`, the newest time ever proven; `rtc_good` where a battery-backed clock is declared good.
+    pub fn new(floor: Option<Timestamp>, rtc_good: bool) -> TimeCheck {
         let program = Timestamp::from_micros(PROGRAM_FLOOR).unwrap_or(Timestamp::EPOCH);
-        TimeCheck { floor: floor.map_or(program, |floor| floor.max(program)), last: None }
+        TimeCheck { floor: floor.map_or(program, |floor| floor.max(program)), rtc_good, last: None }
     }
 
     /// Raises the floor to a newly proven time.
@@ -40,9 +45,22 @@ impl TimeCheck {
         self.floor
     }
 
-    /// Whether `now` is not before the newest time ever proven.
-    pub fn trusts(&self, now: Timestamp) -> bool {
-        now >= self.floor
+    /// How far a clock that shows `now` can be believed.
+    ///
+    /// Never before the newest time ever proven, whatever the kernel says. A clock that is known to follow no better
+    /// one, and has not since the start, is believed only where it is declared good.
+    pub fn state(&self, now: Timestamp, discipline: Discipline) -> ClockState {
+        match discipline {
+            _ if now < self.floor => ClockState::Untrusted,
+            Discipline::Synced => ClockState::Synced,
+            Discipline::Never if !self.rtc_good => ClockState::Untrusted,
+            Discipline::Never | Discipline::Lost | Discipline::Unknown => ClockState::Holdover,
+        }
+    }
+
+    /// How far `clock` can be believed now.
+    pub fn of(&self, clock: &Clock) -> ClockState {
+        self.state(clock.now(), clock.discipline())
     }
 
     /// Notes the time on both clocks; answers with the jump since the last call, if there was one.
@@ -50,7 +68,7 @@ impl TimeCheck {
         let (last_wall, last_monotonic) = self.last.replace((wall, monotonic))?;
         let passed = i64::try_from(monotonic.saturating_sub(last_monotonic).as_micros()).unwrap_or(i64::MAX);
         let micros = wall.micros_since(last_wall).saturating_sub(passed);
-        (micros.abs() > JUMP_MICROS).then_some(Jump { micros })
+        (micros.abs() > JUMP_MICROS.saturating_add(passed / SLEW)).then_some(Jump { micros })
     }
 }
 
@@ -64,22 +82,45 @@ mod tests {
 
     #[test]
     fn the_clock_is_not_trusted_before_what_was_proven() {
-        let mut check = TimeCheck::new(None);
-        assert!(!check.trusts(Timestamp::EPOCH));
-        assert!(check.trusts(at("2026-11-22T00:00:00Z")));
+        let mut check = TimeCheck::new(None, true);
+        let trusts = |check: &TimeCheck, now| check.state(now, Discipline::Synced) != ClockState::Untrusted;
+        assert!(!trusts(&check, Timestamp::EPOCH));
+        assert!(trusts(&check, at("2026-11-22T00:00:00Z")));
         check.prove(at("2027-01-01T00:00:00Z"));
-        assert!(!check.trusts(at("2026-11-22T00:00:00Z")));
+        assert!(!trusts(&check, at("2026-11-22T00:00:00Z")));
         check.prove(at("2026-06-01T00:00:00Z"));
         assert_eq!(check.floor(), at("2027-01-01T00:00:00Z"));
     }
 
     #[test]
     fn a_step_against_the_monotonic_clock_is_a_jump() {
-        let mut check = TimeCheck::new(None);
+        let mut check = TimeCheck::new(None, false);
         let start = at("2026-11-22T00:00:00Z");
         assert_eq!(check.observe(start, Duration::ZERO), None);
         assert_eq!(check.observe(start.saturating_add_micros(60_000_000), Duration::from_secs(60)), None);
         let back = check.observe(start, Duration::from_secs(61)).unwrap();
         assert_eq!(back.micros, -61_000_000);
+    }
+
+    #[test]
+    fn a_clock_that_is_led_back_slowly_has_not_jumped() {
+        let mut check = TimeCheck::new(None, false);
+        let start = at("2026-11-22T00:00:00Z");
+        check.observe(start, Duration::ZERO);
+        // An hour without a reading, at the 500 parts in a million that the kernel allows.
+        let hour = 3_600_000_000;
+        let led = start.saturating_add_micros(hour + hour / 2000);
+        assert_eq!(check.observe(led, Duration::from_secs(3600)), None);
+    }
+
+    #[test]
+    fn the_state_is_what_the_kernel_says_above_the_floor() {
+        use ClockState::{Holdover, Synced, Untrusted};
+        let now = at("2026-11-22T00:00:00Z");
+        let said = [Discipline::Unknown, Discipline::Never, Discipline::Synced, Discipline::Lost];
+        let states = |rtc, now| said.map(|discipline| TimeCheck::new(None, rtc).state(now, discipline));
+        assert_eq!(states(false, now), [Holdover, Untrusted, Synced, Holdover]);
+        assert_eq!(states(true, now), [Holdover, Holdover, Synced, Holdover]);
+        assert_eq!(states(true, Timestamp::EPOCH), [Untrusted; 4]);
     }
 }

@@ -4,27 +4,44 @@
 #![expect(clippy::disallowed_methods, reason = "the one module that may ask the machine for the time")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::Timestamp;
+
+/// What the kernel has said of its clock, as far as it has been asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discipline {
+    /// It has not been asked yet, or cannot be.
+    Unknown,
+    /// Nobody has set it by a better clock since this process began.
+    Never,
+    /// It follows a better clock.
+    Synced,
+    /// It has followed one since this process began, and goes on by itself.
+    Lost,
+}
+
+const DISCIPLINES: [Discipline; 4] =
+    [Discipline::Unknown, Discipline::Never, Discipline::Synced, Discipline::Lost];
 
 /// A source of time: the machine's, or one that a test moves by hand. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clock {
     started: Instant,
     manual: Option<Arc<AtomicI64>>,
+    discipline: Arc<AtomicU8>,
 }
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Clock {
-        Clock { started: Instant::now(), manual: None }
+        Clock { started: Instant::now(), manual: None, discipline: Arc::default() }
     }
 
     /// A wall clock that stands at `start` until [`Clock::set`] moves it.
     pub fn manual(start: Timestamp) -> Clock {
-        Clock { started: Instant::now(), manual: Some(Arc::new(AtomicI64::new(start.as_micros()))) }
+        Clock { manual: Some(Arc::new(AtomicI64::new(start.as_micros()))), ..Clock::system() }
     }
 
     /// The wall clock's time. It may be wrong, and it may jump either way.
@@ -33,6 +50,22 @@ impl Clock {
             Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)).unwrap_or(Timestamp::EPOCH),
             None => system_now(),
         }
+    }
+
+    /// What the kernel has said of this clock.
+    pub fn discipline(&self) -> Discipline {
+        let index = usize::from(self.discipline.load(Ordering::Relaxed));
+        DISCIPLINES.get(index).copied().unwrap_or(Discipline::Unknown)
+    }
+
+    /// Notes the kernel's answer: whether its clock follows a better one now. All clones know it.
+    pub fn disciplined(&self, now: bool) {
+        let next = match (now, self.discipline()) {
+            (true, _) => Discipline::Synced,
+            (false, Discipline::Unknown | Discipline::Never) => Discipline::Never,
+            (false, Discipline::Synced | Discipline::Lost) => Discipline::Lost,
+        };
+        self.discipline.store(next as u8, Ordering::Relaxed);
     }
 
     /// Time since this clock was made: never jumps, never goes back.
@@ -69,6 +102,19 @@ mod tests {
         assert_eq!(copy.now(), Timestamp::EPOCH);
         clock.set(later);
         assert_eq!(copy.now(), later);
+    }
+
+    #[test]
+    fn what_was_synchronised_once_is_lost_but_not_unsynchronised() {
+        let clock = Clock::manual(Timestamp::EPOCH);
+        let copy = clock.clone();
+        let answers = [false, true, false, false, true].map(|answer| {
+            clock.disciplined(answer);
+            copy.discipline()
+        });
+        use Discipline::{Lost, Never, Synced};
+        assert_eq!(answers, [Never, Synced, Lost, Lost, Synced]);
+        assert_eq!(Clock::system().discipline(), Discipline::Unknown);
     }
 
     #[test]

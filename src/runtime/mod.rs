@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod kernel;
 pub mod logging;
 pub mod notify;
 pub mod pulse;

@@ -1,6 +1,7 @@
 //! The messages that a gateway publishes about itself.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,9 +14,22 @@ use crate::domain::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockState {
+    /// It follows a better one.
     Synced,
+    /// It goes on by itself, and is believed.
     Holdover,
+    /// It shows a time that cannot be, or has never been set.
     Untrusted,
+}
+
+impl fmt::Display for ClockState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ClockState::Synced => "synced",
+            ClockState::Holdover => "in holdover",
+            ClockState::Untrusted => "untrusted",
+        })
+    }
 }
 
 /// `status`, retained, and the last will.

@@ -1,5 +1,8 @@
-//! A wall clock that is wrong: readings are kept, flagged and never reordered.
+//! A wall clock that is wrong, or not known to be right: readings are kept, flagged and never reordered.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use calibd::config::load;
@@ -9,7 +12,9 @@ use calibd::domain::time::Timestamp;
 use calibd::runtime::clock::Clock;
 use tokio::sync::oneshot;
 
-use crate::support::gateway::Gateway;
+use crate::support::broker::Broker;
+use crate::support::gateway::{Gateway, UP, UPLINK};
+use crate::support::mqtt::Subscriber;
 use crate::support::process::metric;
 use crate::support::tty::Tty;
 use crate::support::wait::until_true;
@@ -33,13 +38,17 @@ struct Inside {
 
 impl Inside {
     fn start(time: &str) -> Inside {
+        Inside::of(Gateway::new(), time)
+    }
+
+    fn of(gateway: Gateway, time: &str) -> Inside {
         let (tty, clock) = (Tty::new(), Clock::manual(at(time)));
         let line = format!(
             "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
              fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
             tty.path().display()
         );
-        let gateway = Gateway::new().with(&line);
+        let gateway = gateway.with(&line);
         let config = load(&gateway.configured()).unwrap().config;
         let (end, ended) = oneshot::channel();
         let its_clock = clock.clone();
@@ -117,4 +126,70 @@ fn a_clock_far_in_the_future_forgets_no_reading() {
     daemon.clock.set(at(NOW));
     daemon.measures(3);
     assert_eq!(daemon.end().len(), 9);
+}
+
+#[test]
+fn from_1970_through_a_saved_time_to_the_synchronised_one() {
+    let mut daemon = Inside::of(Gateway::new().without_rtc(), "1970-01-01T00:00:10Z");
+    daemon.clock.disciplined(false);
+    daemon.measures(2);
+    // The time of the last stop, as a service without a battery-backed clock restores it: possible, and wrong.
+    daemon.clock.set(at("2026-11-22T03:00:00Z"));
+    daemon.measures(2);
+    daemon.clock.set(at(NOW));
+    daemon.clock.disciplined(true);
+    daemon.measures(2);
+    // The network is gone: the clock goes on by itself.
+    daemon.clock.disciplined(false);
+    daemon.measures(2);
+    let http = daemon.http;
+    assert_eq!(metric(http, "calibd_clock_jumps_total{direction=\"forward\"}"), 2);
+    assert_eq!(metric(http, "calibd_clock_jumps_total{direction=\"back\"}"), 0);
+    assert_eq!(untrusted(&daemon.end()), [true, true, true, true, false, false, false, false]);
+}
+
+#[test]
+fn a_good_battery_backed_clock_needs_no_network_but_a_possible_time() {
+    let mut daemon = Inside::start("1970-01-01T00:00:10Z");
+    daemon.clock.disciplined(false);
+    daemon.measures(2);
+    daemon.clock.set(at(NOW));
+    daemon.measures(2);
+    assert_eq!(untrusted(&daemon.end()), [true, true, false, false]);
+}
+
+/// A `timedatectl` that answers with `script`, found before the machine's own.
+fn timedatectl(dir: &Path, script: &str) -> String {
+    let program = dir.join("timedatectl");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", dir.display(), std::env::var("PATH").unwrap())
+}
+
+/// Waits until a gateway whose `timedatectl` is `script` publishes the state `awaited`; answers with its log.
+fn published(gateway: Gateway, script: &str, awaited: &str) -> String {
+    let broker = Broker::start();
+    let gateway = gateway.linked_to(&broker).with(UPLINK);
+    let above = Subscriber::new(&broker, &[&format!("{UP}/status")]);
+    let path = timedatectl(gateway.path("log").parent().unwrap(), script);
+    let mut daemon = gateway.start_with(&[("PATH", &path)]);
+    above.await_on(&format!("{UP}/status"), |status| (status.json()["clock"] == awaited).then_some(()));
+    assert!(daemon.process.stop().success());
+    daemon.process.log()
+}
+
+#[test]
+fn the_kernel_is_asked_and_the_answer_published() {
+    // It answers only what it is asked.
+    let yes = r#"[ "$*" = "show --property=NTPSynchronized --value" ] && echo yes"#;
+    let log = published(Gateway::new().without_rtc(), yes, "synced");
+    assert!(log.contains("the clock is now synced"), "{log}");
+    published(Gateway::new().without_rtc(), "echo no", "untrusted");
+    published(Gateway::new(), "echo no", "holdover");
+}
+
+#[test]
+fn without_an_answer_a_possible_time_is_believed_and_the_log_says_so_once() {
+    let log = published(Gateway::new().without_rtc(), "echo no bus here >&2; exit 1", "holdover");
+    assert_eq!(log.matches("timedatectl: no bus here").count(), 1, "{log}");
 }

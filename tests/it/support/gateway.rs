@@ -54,7 +54,7 @@ impl Gateway {
         let http = free_port();
         let store = dir.path().join("store");
         let text = format!(
-            "[gateway]\nid = \"gw-1\"\nfleet = \"plant-7\"\n\n[store]\ndir = \"{}\"\ncommit_interval = \"100ms\"\n\n\
+            "[gateway]\nid = \"gw-1\"\nfleet = \"plant-7\"\nrtc_good = true\n\n[store]\ndir = \"{}\"\ncommit_interval = \"100ms\"\n\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n",
             store.display()
         );
@@ -65,6 +65,12 @@ impl Gateway {
     pub fn with(mut self, text: &str) -> Gateway {
         self.text.push('\n');
         self.text.push_str(text);
+        self
+    }
+
+    /// Leaves it without a clock that is believed before it is synchronised. The others believe that of this machine.
+    pub fn without_rtc(mut self) -> Gateway {
+        self.text = self.text.replace("rtc_good = true", "rtc_good = false");
         self
     }
 
