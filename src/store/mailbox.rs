@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
-use super::types::{Activation, Health, RefusalRecord, RootInstallation};
-use crate::domain::audit::{Chain, ChainError};
+use super::types::{Activation, Health, Page, Range, RefusalRecord, RootInstallation};
+use crate::domain::audit::{AuditRow, Chain, ChainError};
+use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
@@ -33,6 +34,9 @@ pub enum Request {
     Flush(Reply<()>),
     Reserve(Reply<Block>),
     ReadAfter { seq: u64, limit: usize, up_to: u64, reply: Reply<Vec<Reading>> },
+    Select { range: Range, reply: Reply<Page> },
+    Latest { sensors: Option<Vec<SensorId>>, reply: Reply<Vec<Reading>> },
+    AuditAfter { seq: u64, limit: usize, reply: Reply<Vec<AuditRow>> },
     Announced { gap: Gap, reply: Reply<()> },
     InstallRoot { root: RootInstallation, reply: Reply<()> },
     Activate { activation: Activation, reply: Reply<()> },

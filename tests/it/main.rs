@@ -10,6 +10,7 @@ mod apply;
 mod broker_restart;
 mod clock;
 mod config;
+mod control;
 mod crash;
 mod databases;
 mod demo;
