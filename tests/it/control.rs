@@ -1,5 +1,6 @@
 //! The control sockets of a running calibd.
 
+mod ctl;
 mod described;
 mod limits;
 
