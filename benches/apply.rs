@@ -6,12 +6,18 @@ use calibd::domain::transform::artifact::Transform;
 use calibd::domain::transform::{Compiled, Covariate, Input, compile};
 use criterion::{Criterion, criterion_group, criterion_main};
 
+/// The units that the kinds insist on.
+const UNITS: [(&str, &str, &str); 3] =
+    [("steinhart_hart", "Ohm", "K"), ("callendar_van_dusen", "Ohm", "Cel"), ("nernst", "mV", "[pH]")];
+
 fn make(pipeline: &str) -> Compiled {
+    let units = UNITS.into_iter().find(|(kind, ..)| pipeline.contains(kind));
+    let (_, input, output) = units.unwrap_or(("", "[ppb]", "[ppb]"));
     let text = format!(
         r#"{{"schema": 1, "id": "bench", "epoch": 1, "version": 1,
             "target": {{"fleet": "f", "sensors": ["s"]}}, "quantity": "q",
-            "input_unit": "[ppb]", "output_unit": "[ppb]", "pipeline": [{pipeline}],
-            "domain": {{"input": [0, 1000], "output": [-100, 5000], "covariates": {{"temperature": [-10, 40]}}}},
+            "input_unit": "{input}", "output_unit": "{output}", "pipeline": [{pipeline}],
+            "domain": {{"input": [-1000, 1000], "output": [-10000, 10000], "covariates": {{"temperature": [-10, 40]}}}},
             "uncertainty": {{"residual_std": 0.08, "raw_std_at_fit": 0.4, "reference_systematic": 0.02,
                 "drift": {{"model": "random_walk", "offset": 0.01, "gain": 0.002, "per": "sqrt_day"}}}},
             "issued_at": "2026-11-22T10:00:00Z", "expires": "2027-11-22T00:00:00Z"}}"#
@@ -44,20 +50,164 @@ fn readings() -> Vec<f64> {
     (0..4096).map(|_| next()).collect()
 }
 
+/// A pipeline and the range of its readings.
+type Case = (&'static str, String, [f64; 2]);
+
+const WHOLE: [f64; 2] = [0.0, 1000.0];
+
+/// Every kind of stage by itself, with the uncertainty of its parameters.
+fn kinds() -> Vec<Case> {
+    let points = |count: usize| {
+        let x: Vec<f64> = (0..count).map(|i| i as f64 * 1000.0 / (count - 1) as f64).collect();
+        let share: Vec<f64> = x.iter().map(|x| 0.05 + x / 1200.0).collect();
+        (x, share)
+    };
+    let (x, share) = points(64);
+    let higher: Vec<f64> = share.iter().map(|share| share + 0.02).collect();
+    let counts = vec![40.0; 64];
+    let two = "[[1e-4, 0], [0, 1e-8]]";
+    let three = "[[1e-4, 0, 0], [0, 1e-8, 0], [0, 0, 1e-10]]";
+    let platinum = r#"{"kind": "callendar_van_dusen", "r0": 100, "a": 3.9083e-3, "b": -5.775e-7, "c": -4.183e-12,
+        "covariance": [[1e-6, 0, 0, 0], [0, 1e-14, 0, 0], [0, 0, 1e-20, 0], [0, 0, 0, 1e-28]]}"#;
+    let rest = x[1..].iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(",");
+    vec![
+        ("offset", OFFSET.to_owned(), WHOLE),
+        ("affine", AFFINE.to_owned(), WHOLE),
+        ("cubic", CUBIC.to_owned(), WHOLE),
+        (
+            "cubic, centred",
+            CUBIC.replacen('{', r#"{"center": 500, "scale": 512,"#, 1).replace("-2e-9", "0.5"),
+            WHOLE,
+        ),
+        ("table of 16", table(16), WHOLE),
+        ("table of 1024", table(1024), WHOLE),
+        ("pchip of 16", table(16).replace("table", "pchip"), WHOLE),
+        ("pchip of 1024", table(1024).replace("table", "pchip"), WHOLE),
+        (
+            "multilinear",
+            format!(
+                r#"{{"kind": "multilinear", "offset": 1, "gain": 1.1, "covariance": {three},
+                    "terms": [{{"covariate": "temperature", "gain": 0.2}}]}}"#
+            ),
+            WHOLE,
+        ),
+        (
+            "covariate_polynomial",
+            format!(
+                r#"{{"kind": "covariate_polynomial", "covariate": "temperature", "reference": 20,
+                    "coefficients": [0, 0.1, 0.002], "covariance": {three}, "operation": "add"}}"#
+            ),
+            WHOLE,
+        ),
+        (
+            "covariate_table",
+            r#"{"kind": "covariate_table", "covariate": "temperature", "x": [-10, 0, 10, 20, 30, 40],
+                "y": [0.9, 0.95, 1, 1.02, 1.03, 1.1], "u": [0.01, 0.01, 0.01, 0.01, 0.01, 0.01],
+                "operation": "multiply"}"#
+                .to_owned(),
+            WHOLE,
+        ),
+        (
+            "rational 1/1",
+            format!(
+                r#"{{"kind": "rational", "numerator": [1, 2], "denominator": [0.001], "covariance": {three}}}"#
+            ),
+            WHOLE,
+        ),
+        (
+            "exponential",
+            format!(r#"{{"kind": "exponential", "parameters": [1, 2, 0.002], "covariance": {three}}}"#),
+            WHOLE,
+        ),
+        (
+            "saturation",
+            format!(r#"{{"kind": "saturation", "parameters": [500, 0.002], "covariance": {two}}}"#),
+            WHOLE,
+        ),
+        (
+            "power",
+            format!(r#"{{"kind": "power", "parameters": [1.5, 0.9], "covariance": {two}}}"#),
+            [1.0, 1000.0],
+        ),
+        (
+            "logistic",
+            format!(r#"{{"kind": "logistic", "parameters": [500, 4, 0.01], "covariance": {three}}}"#),
+            WHOLE,
+        ),
+        (
+            "logarithm",
+            format!(r#"{{"kind": "logarithm", "parameters": [1, 20], "covariance": {two}}}"#),
+            [1.0, 1000.0],
+        ),
+        (
+            "steinhart_hart",
+            r#"{"kind": "steinhart_hart", "coefficients": [1.129e-3, 2.341e-4, 8.775e-8],
+                "covariance": [[1e-12, 0, 0], [0, 1e-14, 0], [0, 0, 1e-20]]}"#
+                .to_owned(),
+            [100.0, 1000.0],
+        ),
+        ("callendar_van_dusen above 0 Cel", platinum.to_owned(), [100.0, 300.0]),
+        ("callendar_van_dusen below 0 Cel", platinum.to_owned(), [20.0, 100.0]),
+        (
+            "nernst",
+            format!(
+                r#"{{"kind": "nernst", "potential": 400, "charge": 1, "covariate": "temperature",
+                    "output": "negative_log10", "covariance": {two}}}"#
+            ),
+            [0.0, 400.0],
+        ),
+        ("platt", format!(r#"{{"kind": "platt", "a": -1.2, "b": 0.1, "covariance": {two}}}"#), [-5.0, 5.0]),
+        (
+            "temperature",
+            r#"{"kind": "temperature", "temperature": 1.6, "variance": 0.01}"#.to_owned(),
+            [-5.0, 5.0],
+        ),
+        (
+            "beta",
+            format!(r#"{{"kind": "beta", "a": 0.8, "b": 1.1, "c": 0.1, "covariance": {three}}}"#),
+            [0.001, 0.999],
+        ),
+        (
+            "isotonic of 64",
+            format!(r#"{{"kind": "isotonic", "x": {x:?}, "y": {share:?}, "counts": {counts:?}}}"#),
+            WHOLE,
+        ),
+        (
+            "histogram of 64",
+            format!(
+                r#"{{"kind": "histogram", "edges": [0, {rest}, 1020], "values": {share:?}, "counts": {counts:?}}}"#
+            ),
+            WHOLE,
+        ),
+        (
+            "venn_abers of 64",
+            format!(r#"{{"kind": "venn_abers", "x": {x:?}, "p0": {share:?}, "p1": {higher:?}}}"#),
+            WHOLE,
+        ),
+        ("venn_abers of 4096", venn_abers(4096), WHOLE),
+    ]
+}
+
+/// As many steps as a fit of some 10,000 pairs may have.
+fn venn_abers(steps: usize) -> String {
+    let x: Vec<f64> = (0..steps).map(|i| i as f64 * 1000.0 / steps as f64).collect();
+    let p0: Vec<f64> = x.iter().map(|x| 0.05 + x / 1200.0).collect();
+    let p1: Vec<f64> = p0.iter().map(|p| p + 0.02).collect();
+    format!(r#"{{"kind": "venn_abers", "x": {x:?}, "p0": {p0:?}, "p1": {p1:?}}}"#)
+}
+
+fn chains() -> Vec<Case> {
+    vec![
+        ("offset, cubic, table of 16, affine", [OFFSET, CUBIC, &table(16), AFFINE].join(","), WHOLE),
+        ("unit, cubic", [UNIT, CUBIC].join(","), WHOLE),
+    ]
+}
+
 fn apply(c: &mut Criterion) {
-    let cases = [
-        ("offset", OFFSET.to_owned()),
-        ("affine", AFFINE.to_owned()),
-        ("cubic", CUBIC.to_owned()),
-        ("table of 16", table(16)),
-        ("table of 1024", table(1024)),
-        ("offset, cubic, table of 16, affine", [OFFSET, CUBIC, &table(16), AFFINE].join(",")),
-        ("unit, cubic", [UNIT, CUBIC].join(",")),
-    ];
-    let readings = readings();
     let mut group = c.benchmark_group("apply");
-    for (name, pipeline) in cases {
+    for (name, pipeline, [low, high]) in kinds().into_iter().chain(chains()) {
         let transform = make(&pipeline);
+        let readings: Vec<f64> = readings().iter().map(|x| low + x / 1000.0 * (high - low)).collect();
         let mut places = readings.iter().cycle();
         group.bench_function(name, |b| {
             b.iter(|| {

@@ -65,7 +65,12 @@ impl Failure {
 
 /// Writes a line to stderr; a closed stderr is nobody's problem.
 pub fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", printable(line));
+}
+
+/// The text without what could move a terminal's cursor or colour it: files' cells are quoted in messages.
+fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
 }
 
 /// Writes bytes to stdout.
@@ -219,6 +224,11 @@ mod tests {
         assert_eq!(wrap("one two three four", 3, 11), "one two\n   three\n   four");
         assert_eq!(wrap("unbreakable word", 2, 5), "unbreakable\n  word");
         assert_eq!((cut("abcdef", 6), cut("abcdefg", 6)), ("abcdef".into(), "abcde…".into()));
+    }
+
+    #[test]
+    fn what_files_hold_cannot_steer_the_terminal() {
+        assert_eq!(printable("`\u{1b}[2J\0\r`\tb\nc"), "`\u{fffd}[2J\u{fffd}\u{fffd}`\tb\nc");
     }
 
     #[test]

@@ -54,8 +54,7 @@ impl Drift {
         // What is out of tolerance is never left out for being one of many.
         let outside: Vec<usize> = (0..self.len()).filter(|at| self.is_outside(*at)).take(MOST).collect();
         svg.dots("outside", radius + 1.6, outside.into_iter().map(point));
-        let bias = self.bias();
-        svg.path("curve", places(bias.len()).into_iter().map(|at| panel.at(bias[at])));
+        svg.path("curve", self.bias().into_iter().map(|point| panel.at(point)));
     }
 
     fn len(&self) -> usize {
@@ -66,13 +65,15 @@ impl Drift {
         self.limit.is_some_and(|limit| self.errors[at].abs() > limit)
     }
 
-    /// The mean of each error and those before it in the window, once the window is full.
+    /// The mean of each error and those before it in the window, once the window is full; where there
+    /// are many, at the places that are drawn.
     fn bias(&self) -> Vec<[f64; 2]> {
         let window = self.window.max(1);
         let usable: Vec<usize> = (0..self.len()).filter(|at| drawable(self.errors[*at])).collect();
         let mean = |places: &[usize]| places.iter().map(|at| self.errors[*at]).sum::<f64>() / window as f64;
         let last = |places: &[usize]| places.last().map_or(0.0, |at| self.at[*at]);
-        usable.windows(window).map(|places| [last(places), mean(places)]).collect()
+        let full = (usable.len() + 1).saturating_sub(window);
+        places(full).into_iter().map(|at| &usable[at..at + window]).map(|it| [last(it), mean(it)]).collect()
     }
 
     fn legend(&self) -> Vec<(Mark, &'static str, String)> {

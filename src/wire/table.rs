@@ -68,7 +68,10 @@ impl Header {
         let number = wanted.strip_prefix('#').and_then(|digits| digits.parse::<usize>().ok());
         match number {
             Some(number @ 1..) if number <= self.names.len() => Ok(number - 1),
-            _ => Err(format!("there is no column `{wanted}`: the header has {}", self.listed())),
+            _ => Err(format!(
+                "there is no column `{wanted}`: the header has {}; name one of them",
+                self.listed()
+            )),
         }
     }
 

@@ -117,3 +117,73 @@ fn what_is_of_no_use_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("broken.csv: line 3"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_value_that_is_none_stays_a_row_without_one() {
+    let desk = desk();
+    let raw = ["NaN", "inf", "-Infinity", "1e400", "\"1,5\"", "0x10", "1e308", "-1e308"];
+    desk.write("d.csv", "raw\n".to_owned() + &raw.map(|cell| format!("{cell}\n")).concat() + "5\n");
+    let out = desk.done(&["apply", "d.csv", "--transform", "t.json"]);
+    assert_eq!(out.lines().filter(|line| line.contains(",,,invalid,")).count(), raw.len(), "{out}");
+    assert!(out.ends_with("\n5,11,0.5,valid,\n"), "{out}");
+    let json = desk.json(&["apply", "d.csv", "--transform", "t.json"]);
+    assert_eq!(json["unreadable"].as_u64(), Some(6));
+    desk.write("u.csv", "raw,s\n1,0.1\n1,-0.1\n1,\n1,x\n");
+    let output = desk.run(&["apply", "u.csv", "--transform", "t.json", "--u", "s"]);
+    let said = stderr(&output);
+    assert!(said.contains("line 3, column `s`: -0.1 is no standard uncertainty"), "{said}");
+    assert!(said.contains("does not hold: 1") && said.contains("cannot be read: 2"), "{said}");
+}
+
+#[test]
+fn tables_that_are_none_are_refused_by_path() {
+    let desk = desk();
+    desk.write("d.csv", "raw\n1\n");
+    let cases = [
+        (json!({"kind": "table", "x": [1, 3, 3], "y": [1, 2, 3]}), "x[2]: x must be strictly increasing"),
+        (json!({"kind": "table", "x": [3, 2, 1], "y": [1, 2, 3]}), "x[1]: x must be strictly increasing"),
+        (
+            json!({"kind": "pchip", "x": [-0.0, 0.0, 3], "y": [1, 2, 3]}),
+            "x[1]: x must be strictly increasing",
+        ),
+        (
+            json!({"kind": "isotonic", "x": [1, 2, 3], "y": [0.1, 0.5, 0.4]}),
+            "y: expected values that only rise",
+        ),
+        (json!({"kind": "table", "x": [1, 2], "y": [1, 2, 3]}), "y: expected as many values"),
+        (json!({"kind": "table", "x": [0, 1e-9], "y": [-1e308, 1e308]}), "y[1]"),
+        (json!({"kind": "venn_abers", "x": [1, 1], "p0": [0.1, 0.2], "p1": [0.3, 0.4]}), "x[1]: x must"),
+    ];
+    for (stage, words) in cases {
+        desk.write("bad.json", transform(json!([stage])));
+        let words = format!("bad.json: pipeline[0].{words}");
+        desk.refuses(&["apply", "d.csv", "--transform", "bad.json"], &[&words]);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let desk = desk();
+    let rows: String = (0..200_000).map(|at| format!("{at}\n")).collect();
+    desk.write("big.csv", "raw\n".to_owned() + &rows);
+    for json in [&[][..], &["--json"]] {
+        let mut command = desk.command(&[&["apply", "big.csv", "--transform", "t.json"], json].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && stderr(&output).is_empty(), "{}", stderr(&output));
+    }
+    // A row that ends with its stream, and a stream without any.
+    let feed = |text: &str| {
+        let mut command = desk.command(&["apply", "-", "--transform", "t.json"]);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    assert!(feed("raw\n1\n2").stdout.ends_with(b"\n2,5,0.5,valid,\n"));
+    let none = feed("");
+    assert!(none.status.code() == Some(1) && stderr(&none).contains("stdin: line 1: it is empty"));
+}

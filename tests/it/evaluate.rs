@@ -105,3 +105,69 @@ fn what_is_no_probability_is_refused() {
     desk.refuses(&["evaluate", "p.csv", "--kind", "probability"], &["p.csv", "line 3", "`label`"]);
     desk.refuses(&["evaluate", "p.csv", "--kind", "probability", "--cost-fp", "1"], &["--cost-fn"]);
 }
+
+#[test]
+fn options_out_of_their_range_or_of_the_other_kind_are_refused() {
+    let desk = measured();
+    desk.write("p.csv", "p,label\n0.5,1\n0.2,0\n");
+    let probability = ["evaluate", "p.csv", "--kind", "probability"];
+    for (options, word) in [
+        (&["--bins", "0"][..], "--bins: expected 1 to 10000"),
+        (&["--bins", "100000"], "--bins"),
+        (&["--threshold", "2"], "--threshold: expected a probability from 0 to 1, found 2"),
+        (&["--threshold", "-0.1"], "--threshold"),
+        (&["--threshold", "nan"], "--threshold"),
+        (&["--cost-fp", "-1", "--cost-fn", "2"], "--cost-fp: expected a number above 0"),
+        (&["--cost-fp", "1", "--cost-fn", "inf"], "--cost-fn"),
+        (&["--ux", "p"], "does not take --ux"),
+        (&["--block", "2"], "does not take --block"),
+    ] {
+        desk.refuses(&[&probability[..], options].concat(), &[word]);
+    }
+    let measurement = ["evaluate", "m.csv", "--kind", "measurement", "--threshold", "0.5"];
+    desk.refuses(&measurement, &["does not take --threshold: leave that out"]);
+}
+
+#[test]
+fn probabilities_that_say_little_are_scored_with_numbers() {
+    let desk = Desk::new();
+    let numbers =
+        ["ece", "mce", "brier", "log_loss", "reliability", "resolution", "uncertainty", "sharpness"];
+    for (rows, one_class) in [
+        ("0.5,1\n", true),
+        ("0.5,0\n0.2,0\n", true),
+        ("0.5,1\n0.5,0\n0.5,0\n", false),
+        ("0,1\n1,0\n", false),
+        ("0,0\n1,1\n", false),
+    ] {
+        desk.write("p.csv", format!("p,label\n{rows}"));
+        for more in [&[][..], &["--binning", "equal-mass"], &["--min-count", "3"], &["--bootstrap", "20"]] {
+            let args = [&["evaluate", "p.csv", "--kind", "probability", "--threshold", "0.5"], more].concat();
+            let scores = desk.json(&args);
+            assert!(numbers.iter().all(|name| scores[name].is_number()), "{rows:?}: {scores}");
+            let said = scores["notes"].to_string().contains("every label is");
+            assert_eq!(said, one_class, "{rows:?}: {scores}");
+            assert!(!desk.done(&args).contains("NaN"));
+        }
+    }
+    for (row, place) in
+        [("NaN,1", "`p`"), ("1e400,1", "`p`"), (",1", "`p`"), ("0.5,", "`label`"), ("0.5,x", "`label`")]
+    {
+        desk.write("p.csv", format!("p,label\n0.5,1\n{row}\n"));
+        desk.refuses(&["evaluate", "p.csv", "--kind", "probability"], &["p.csv: line 3", place]);
+    }
+}
+
+#[test]
+fn measurements_that_say_little_are_scored_with_numbers() {
+    let desk = Desk::new();
+    for rows in ["1,2\n", "1,2\n1,2\n", "1,2\n1,3\n", "2,1\n3,1\n"] {
+        desk.write("m.csv", format!("v,r\n{rows}"));
+        let args = ["evaluate", "m.csv", "--kind", "measurement", "--bootstrap", "20", "--block", "9"];
+        let scores = desk.json(&args);
+        assert!(["bias", "rmse", "mae", "n"].iter().all(|name| scores[name].is_number()), "{scores}");
+        assert!(!desk.done(&args).contains("NaN"));
+    }
+    desk.write("m.csv", "v,r\n1e200,-1e200\n1,3\n");
+    desk.refuses(&["evaluate", "m.csv", "--kind", "measurement"], &["m.csv", "too large", "units"]);
+}

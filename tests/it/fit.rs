@@ -127,6 +127,21 @@ fn held_out_rows_are_the_last_in_time_and_are_scored() {
 }
 
 #[test]
+fn another_file_may_judge() {
+    let desk = Desk::new();
+    desk.write("t.csv", "a,x,y,u\n0,1,2,1\n0,2,4,1\n0,5,10,2\n");
+    desk.write("later.csv", "y,x\n7,3\n,4\n9,4\n");
+    let args = ["fit", "t.csv", "--method", "affine", "--x", "x", "--y", "y", "--uy", "u", "--skip-missing"];
+    let fit = desk.json(&[&args[..], &["--holdout", "later.csv"]].concat());
+    assert_eq!((fit["n"].as_u64(), fit["holdout"]["n"].as_u64()), (Some(3), Some(2)));
+    assert!((fit["holdout"]["bias"].as_f64().unwrap() + 1.0).abs() < 1e-9, "{fit}");
+    assert_eq!(fit["skipped"], 1);
+    desk.write("odd.csv", "y\n7\n");
+    desk.refuses(&[&args[..], &["--holdout", "odd.csv"]].concat(), &["odd.csv"]);
+    desk.refuses(&[&args[..], &["--holdout", "none.csv"]].concat(), &["none.csv"]);
+}
+
+#[test]
 fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
     let desk = Desk::new();
     let said = desk.run(&["fit", &norris(), "--method", "affine", "--out", "t.json"]);
@@ -147,6 +162,29 @@ fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
     for file in ["t.json", "t.dsse.json"] {
         let rows = desk.json(&["apply", "one.csv", "--transform", file]);
         near(&rows["rows"][0]["value"], -0.262323073774029 + 500.0 * 1.00211681802045, 13);
+    }
+}
+
+#[test]
+fn weights_do_not_change_the_unit_of_the_scatter_that_it_writes() {
+    let desk = Desk::new();
+    let scatter = |name: &str, options: &[&str]| {
+        desk.done(&[&["fit", "d.csv", "--method", name, "--out", "t.json"], options].concat());
+        Transform::parse(desk.read("t.json").as_bytes()).unwrap().uncertainty.residual_std.unwrap()
+    };
+    desk.write("d.csv", "x,y,u\n1,2.1,0.01\n2,3.9,0.01\n3,6.2,0.01\n4,7.8,0.01\n5,10.1,0.01\n");
+    let plain = scatter("affine", &[]);
+    assert!((0.1..0.3).contains(&plain), "{plain}");
+    for (method, options) in [
+        ("affine", &["--uy", "u"][..]),
+        ("affine", &["--weights", "u"]),
+        ("affine", &["--direction", "sensor-on-reference", "--ux", "u"]),
+        ("york", &["--ux", "u", "--uy", "u"]),
+        ("power", &["--uy", "u"]),
+        ("piecewise:2", &["--uy", "u"]),
+    ] {
+        let weighted = scatter(method, options);
+        assert!((weighted / plain - 1.0).abs() < 0.3, "{method} {options:?}: {weighted} beside {plain}");
     }
 }
 
@@ -228,4 +266,181 @@ fn skipped_rows_are_counted_and_said() {
     let args = ["fit", "t.csv", "--method", "affine", "--missing", "-200", "--skip-missing"];
     assert_eq!(desk.json(&args)["skipped"], 2);
     assert!(stderr(&desk.run(&args)).contains("left out because a needed cell was missing: 2"));
+}
+
+/// What statsmodels predicts of Norris, inside the range of the pairs: x, mean and its standard error.
+fn predicted(golden: &Value) -> Vec<[f64; 3]> {
+    let rows = golden["predict"].as_array().unwrap().iter();
+    let rows = rows.map(|row| ["x", "mean", "mean_se"].map(|field| row[field].as_f64().unwrap()));
+    rows.filter(|[x, ..]| (0.2..=999.0).contains(x)).collect()
+}
+
+#[test]
+fn the_uncertainty_of_a_written_transform_is_that_of_a_prediction() {
+    let goldens = fs::read_to_string(repository().join("tests/data/goldens/regression.json")).unwrap();
+    let goldens: Value = serde_json::from_str(&goldens).unwrap();
+    let desk = Desk::new();
+    for degree in 1..=3 {
+        let golden = &goldens[format!("norris_deg{degree}")];
+        let scale = golden["scale"].as_f64().unwrap();
+        desk.done(&["fit", &norris(), "--method", &format!("polynomial:{degree}"), "--out", "t.json"]);
+        let rows = predicted(golden);
+        assert!(!rows.is_empty());
+        let readings: String = rows.iter().map(|[x, ..]| format!("{x}\n")).collect();
+        desk.write("x.csv", format!("x\n{readings}"));
+        let out = desk.json(&["apply", "x.csv", "--transform", "t.json"]);
+        for (at, [_, mean, mean_se]) in rows.iter().enumerate() {
+            near(&out["rows"][at]["value"], *mean, 9);
+            near(&out["rows"][at]["u"], (mean_se * mean_se + scale).sqrt(), 9);
+        }
+    }
+}
+
+#[test]
+fn a_weighted_fit_states_its_scatter_in_the_unit_of_the_reference() {
+    let desk = Desk::new();
+    // y = 3 + x, off by turns, by as much as is stated
+    let row = |at: usize, unit: f64| {
+        let u = if at < 20 { 0.01 } else { 0.03 };
+        let off = if at.is_multiple_of(2) { u } else { -u };
+        format!("{at},{},{},{}\n", 3.0 + at as f64 + off, u * unit, 0.001 * unit)
+    };
+    for (method, unit) in [("affine", 1.0), ("affine", 100.0), ("york", 1.0), ("york", 100.0)] {
+        let rows: String = (0..40).map(|at| row(at, unit)).collect();
+        desk.write("w.csv", format!("x,y,uy,ux\n{rows}"));
+        desk.run(&["fit", "w.csv", "--method", method, "--ux", "ux", "--uy", "uy", "--out", "t.json"]);
+        let out = desk.json(&["apply", "w.csv", "--transform", "t.json", "--x", "x"]);
+        let u = out["rows"][10]["u"].as_f64().unwrap();
+        // the root mean square of 0.01 and 0.03 is 0.0224
+        let most = if method == "york" && unit > 1.0 { 0.5 } else { 0.0245 };
+        assert!((0.0223..most).contains(&u), "{method}, uncertainties times {unit}: {u}");
+    }
+}
+
+/// A line with some noise, its rows in this order.
+fn line_of(order: impl Iterator<Item = u32>) -> String {
+    let row = |at: u32| format!("{at},{}\n", 2.0 * f64::from(at) + 1.0 + f64::from(at * 7 % 5) / 10.0);
+    "x,y\n".to_owned() + &order.map(row).collect::<String>()
+}
+
+#[test]
+fn sorted_rows_are_points_of_a_session_unless_said_otherwise() {
+    let desk = Desk::new();
+    desk.write("up.csv", line_of(0..20));
+    desk.write("down.csv", line_of((0..20).rev()));
+    desk.write("mixed.csv", line_of((0..20).map(|at| at * 7 % 20)));
+    desk.write("long.csv", line_of(0..501));
+    let rmse = |more: &[&str]| {
+        let args = [&["fit"], more, &["--method", "affine"]].concat();
+        let fit = desk.json(&args);
+        let says = fit["notes"].to_string().contains("points of one session");
+        assert_eq!(says, stderr(&desk.run(&args)).contains("--validation forward"), "{more:?}");
+        (fit["cross_validation_rmse"].as_f64().unwrap(), says)
+    };
+    let (left_out, _) = rmse(&["up.csv", "--validation", "leave-one-out"]);
+    let (forward, _) = rmse(&["up.csv", "--validation", "forward"]);
+    assert!(left_out != forward);
+    assert_eq!(rmse(&["up.csv"]), (left_out, true));
+    let (down, says) = rmse(&["down.csv"]);
+    assert!(says && (down - left_out).abs() < 1e-12);
+    assert_eq!(rmse(&["up.csv", "--folds", "5"]), (forward, false));
+    assert!(!rmse(&["mixed.csv"]).1 && !rmse(&["long.csv"]).1);
+    // A column of times says what follows what.
+    assert!(!rmse(&["up.csv", "--time", "x", "--x", "x", "--y", "y"]).1);
+    desk.refuses(
+        &["fit", "up.csv", "--method", "affine", "--folds", "3", "--validation", "leave-one-out"],
+        &["--folds"],
+    );
+}
+
+#[test]
+fn an_earlier_fit_makes_three_pairs_enough() {
+    let desk = Desk::new();
+    desk.write("first.csv", line_of((0..40).map(|at| at * 7 % 40)));
+    desk.write("three.csv", "x,y\n10,21.9\n10.5,22.1\n11,24.3\n");
+    let affine = ["--method", "affine"];
+    desk.write("first.json", desk.done(&[&["fit", "first.csv", "--json"], &affine[..]].concat()));
+    let alone = desk.json(&[&["fit", "three.csv"], &affine[..]].concat());
+    let prior = [&["fit", "three.csv", "--prior", "first.json"], &affine[..]].concat();
+    let fit = desk.json(&prior);
+    let number = |fit: &Value, name: &str, at: usize| fit[name][at].as_f64().unwrap();
+    assert!((number(&fit, "parameters", 1) - 2.0).abs() < 0.01, "{fit}");
+    assert!(number(&fit, "standard_errors", 1) < 0.01 * number(&alone, "standard_errors", 1), "{fit}");
+    assert_eq!((fit["n"].as_u64(), fit["degrees_of_freedom"].as_f64()), (Some(3), Some(41.0)));
+    // The pairs that are left out are predicted by prior and the other two: much better than by two alone.
+    let unseen = |fit: &Value| fit["cross_validation_rmse"].as_f64().unwrap();
+    assert!(unseen(&fit) < 0.5 * unseen(&alone), "{fit} {alone}");
+    // One after the other is both at once.
+    let both = desk.read("first.csv") + "10,21.9\n10.5,22.1\n11,24.3\n";
+    desk.write("both.csv", both);
+    let both = desk.json(&[&["fit", "both.csv"], &affine[..]].concat());
+    for name in ["parameters", "standard_errors"] {
+        for at in 0..2 {
+            let (a, b) = (number(&fit, name, at), number(&both, name, at));
+            assert!((a - b).abs() < 1e-9 * a.abs(), "{name} {at}: {a} {b}");
+        }
+    }
+    desk.done(&[&prior[..], &["--out", "t.json"]].concat());
+    compile(&Transform::parse(desk.read("t.json").as_bytes()).unwrap()).unwrap();
+}
+
+#[test]
+fn a_prior_of_several_columns_and_what_is_none() {
+    let desk = Desk::new();
+    let row = |at: i32| format!("{},{},{}\n", at * 7 % 11, at * 5 % 13, at * 7 % 11 - at * 5 % 13 + at % 2);
+    desk.write("m.csv", "a,b,y\n".to_owned() + &(0..30).map(row).collect::<String>());
+    let args = ["fit", "m.csv", "--method", "multilinear", "--x", "a", "--x", "b", "--y", "y"];
+    let first = desk.json(&args);
+    desk.write("m.json", first.to_string());
+    let again = desk.json(&[&args[..], &["--prior", "m.json"]].concat());
+    assert!(again["standard_errors"][1].as_f64().unwrap() < first["standard_errors"][1].as_f64().unwrap());
+
+    let with = |field: &str, value: Value| {
+        let mut broken = first.clone();
+        broken[field] = value;
+        broken.to_string()
+    };
+    let null = Value::Null;
+    let cases: [(String, &str); 12] = [
+        (String::new(), "bad.json"),
+        ("[]".to_owned(), "bad.json"),
+        ("{}".to_owned(), "parameters"),
+        (with("parameters", serde_json::json!(["1"])), "parameters[0]"),
+        (with("parameters", serde_json::json!([1.0, 2.0])), "parameter_names"),
+        (with("parameter_names", serde_json::json!(["a", "b", "c"])), "expected a, b1, b2, found a, b, c"),
+        (with("covariance", null.clone()), "covariance: is needed"),
+        (with("covariance", serde_json::json!([[1.0]])), "covariance: expected as many"),
+        (
+            with("covariance", serde_json::json!([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]])),
+            "covariance: expected a symmetric",
+        ),
+        (with("residual_std", serde_json::json!(0.0)), "residual_std: expected a number above 0"),
+        (with("residual_std", null.clone()), "residual_std: is needed"),
+        (with("degrees_of_freedom", null), "degrees_of_freedom: is needed"),
+    ];
+    for (text, words) in cases {
+        desk.write("bad.json", text);
+        desk.refuses(&[&args[..], &["--prior", "bad.json"]].concat(), &["bad.json", words, "give"]);
+    }
+    desk.refuses(&[&args[..], &["--prior", "none.json"]].concat(), &["none.json"]);
+    let base = ["fit", "m.csv", "--x", "a", "--y", "y", "--prior", "m.json", "--method"];
+    desk.refuses(&[&base[..], &["affine"]].concat(), &["m.json: parameter_names: expected a, b"]);
+    for method in ["auto", "huber", "polynomial:2", "platt", "offset"] {
+        desk.refuses(&[&base[..], &[method]].concat(), &["--prior", method, "affine or multilinear"]);
+    }
+    for option in [&["--no-intercept"][..], &["--covariance", "hac"], &["--direction", "sensor-on-reference"]]
+    {
+        desk.refuses(&[&args[..], &["--prior", "m.json"], option].concat(), &["prior", "leave that out"]);
+    }
+}
+
+#[test]
+fn isotonic_falls_only_where_it_is_asked_to() {
+    let desk = Desk::new();
+    desk.write("falling.csv", "ohm,degrees\n100,40\n200,31\n300,33\n400,12\n");
+    let falling = desk.json(&["fit", "falling.csv", "--method", "isotonic", "--falling"]);
+    assert_eq!(falling["y"], serde_json::json!([40.0, 32.0, 32.0, 12.0]));
+    let rising = desk.json(&["fit", "falling.csv", "--method", "isotonic"]);
+    assert!(rising["notes"].to_string().contains("ask for a falling trend"), "{}", rising["notes"]);
+    desk.refuses(&["fit", "falling.csv", "--method", "affine", "--falling"], &["affine", "trend"]);
 }

@@ -7,6 +7,7 @@
 )]
 
 mod apply;
+mod bad_input;
 mod broker_restart;
 mod clock;
 mod config;

@@ -68,3 +68,36 @@ fn a_reliability_diagram_shows_the_bins_that_hold_something() {
     assert!((1..=10).contains(&bars), "{bars}");
     assert_eq!(count(&desk, "p.svg", "circle"), bars + 1, "one of them in the legend");
 }
+
+#[test]
+fn pictures_of_odd_data_have_numbers_only() {
+    let desk = Desk::new();
+    let many: String = (0..100_000).map(|at| format!("{},{}\n", at % 977, at % 991)).collect();
+    for (name, rows) in [
+        ("one row", "1,2\n".to_owned()),
+        ("constant x", "5,1\n5,2\n5,3\n".to_owned()),
+        ("all the same", "5,5\n5,5\n".to_owned()),
+        ("huge", "1e307,-1e307\n-9e307,9e307\n".to_owned()),
+        ("tiny", "1e-310,3e-310\n2e-310,1e-310\n".to_owned()),
+        ("many", many),
+    ] {
+        desk.write("d.csv", format!("x,y\n{rows}"));
+        for kind in ["residual", "drift"] {
+            desk.done(&["plot", "d.csv", "--kind", kind, "-o", "p.svg"]);
+            let svg = desk.read("p.svg");
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name} {kind}");
+            assert!(count(&desk, "p.svg", "circle") <= 10_010, "{name} {kind}");
+        }
+    }
+    let refused = |rows: &str, args: &[&str], words: &[&str]| {
+        desk.write("d.csv", format!("x,y\n{rows}"));
+        desk.refuses(&[&["plot", "d.csv", "-o", "none.svg", "--kind"], args].concat(), words);
+        assert!(!desk.path("none.svg").exists());
+    };
+    refused("1,2\n", &["calibration", "--method", "affine"], &["d.csv", "at least 2 pairs"]);
+    refused("5,1\n5,2\n", &["calibration"], &["d.csv", "column `x`"]);
+    refused("0.5,0\n1.5,1\n", &["reliability"], &["d.csv: line 3", "`x`", "from 0 to 1"]);
+    refused("0.5,0\n0.4,1\n", &["reliability", "--bins", "0"], &["--bins"]);
+    refused("1,2\n", &["drift", "--window", "0"], &["--window"]);
+    refused("1.7e308,-1.7e308\n", &["drift"], &["d.csv", "no row has a value"]);
+}

@@ -72,10 +72,10 @@ impl Columns {
         covariates.clear();
         for place in &self.covariates {
             let value = number(rows, place.value, tally).ok();
-            let u = place.u.and_then(|at| number(rows, at, tally).ok());
+            let u = place.u.and_then(|at| uncertainty(rows, at, tally));
             covariates.push(value.map(|value| Covariate { value, u }));
         }
-        let u_raw = self.u.and_then(|at| number(rows, at, tally).ok());
+        let u_raw = self.u.and_then(|at| uncertainty(rows, at, tally));
         let raw = number(rows, self.x, tally);
         tally.missing += u64::from(raw == Err(State::Missing));
         ReadRow { raw, u_raw }
@@ -112,6 +112,21 @@ fn number(rows: &mut Rows, at: usize, tally: &mut Tally) -> Result<f64, State> {
             Err(State::Invalid)
         }
     }
+}
+
+/// A standard uncertainty; one below 0 is counted with what cannot be read.
+fn uncertainty(rows: &mut Rows, at: usize, tally: &mut Tally) -> Option<f64> {
+    let read = number(rows, at, tally);
+    tally.without_u += u64::from(read == Err(State::Missing));
+    let u = read.ok()?;
+    if u >= 0.0 {
+        return Some(u);
+    }
+    tally.unreadable(|| {
+        let (line, column) = (rows.line(), rows.column(at));
+        format!("line {line}, column `{column}`: {u} is no standard uncertainty: expected 0 or more")
+    });
+    None
 }
 
 /// What a row without a raw value comes to.

@@ -62,6 +62,7 @@ pub struct ApplyArgs {
 #[derive(Default)]
 pub struct Tally {
     missing: u64,
+    without_u: u64,
     unreadable: u64,
     first: Option<String>,
 }
@@ -141,6 +142,10 @@ impl Tally {
     fn say(&self) {
         if self.missing > 0 {
             note(&format!("note: rows without a value to calibrate, left as `missing`: {}", self.missing));
+        }
+        if self.without_u > 0 {
+            let count = self.without_u;
+            note(&format!("note: missing standard uncertainties, which `u` then does not hold: {count}"));
         }
         if let Some(first) = &self.first {
             note(&format!("note: cells that cannot be read: {}; the first: {first}", self.unreadable));

@@ -32,6 +32,7 @@ pub struct Rows {
     header: Header,
     header_text: String,
     ending: &'static str,
+    break_text: &'static str,
     numbers: Numbers,
     bytes: Vec<u8>,
     text: String,
@@ -61,6 +62,7 @@ impl Rows {
             header: Header { separator: b',', names: Vec::new() },
             header_text: String::new(),
             ending: "\n",
+            break_text: "\n",
             numbers: Numbers::new(b',', None, &[]),
             bytes: Vec::new(),
             text: String::new(),
@@ -252,14 +254,17 @@ impl Rows {
                 "the row has over {MAX_ROW} bytes: does a quote stand open, or is this no CSV file?"
             )));
         }
+        // A line break in a quoted cell stays the one it is.
         if !self.text.is_empty() {
-            self.text.push('\n');
+            self.text.push_str(self.break_text);
         }
-        let ends = [b"\r\n".as_slice(), b"\n"].into_iter().find_map(|end| self.bytes.strip_suffix(end));
-        if self.lines == 1 && self.bytes.ends_with(b"\r\n") {
-            self.ending = "\r\n";
+        let ends = ["\r\n", "\n"].into_iter().find(|end| self.bytes.ends_with(end.as_bytes()));
+        self.break_text = ends.unwrap_or("\n");
+        if self.lines == 1 {
+            self.ending = self.break_text;
         }
-        match std::str::from_utf8(ends.unwrap_or(&self.bytes)) {
+        let line = &self.bytes[..self.bytes.len() - ends.map_or(0, str::len)];
+        match std::str::from_utf8(line) {
             Ok(text) => self.text.push_str(text),
             Err(_) => return Err(self.fault("this is not UTF-8 text: save the file as UTF-8")),
         }

@@ -1,5 +1,7 @@
 use std::io::Cursor;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn args() -> DataArgs {
@@ -108,4 +110,75 @@ fn lines_above_the_header_are_passed_over() {
     assert_eq!(rows.header().names, ["x", "y"]);
     assert!(rows.next().unwrap());
     assert_eq!((rows.line(), rows.number(1)), (5, Cell::Number(2.0)));
+}
+
+/// Reads all rows of any bytes; a fault names the file and a line.
+fn cells(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
+    let message = |fault: Failure| fault.message().to_owned();
+    let input = Box::new(Cursor::new(bytes.to_vec()));
+    let mut rows = Rows::new(input, "t.csv".to_owned(), &args()).map_err(message)?;
+    let mut all = vec![rows.header().names.clone()];
+    while rows.next().map_err(message)? {
+        for at in 0..=rows.width() {
+            let _ = rows.peek(at);
+            if let Cell::Number(number) = rows.number(at) {
+                assert!(number.is_finite(), "{number}");
+            }
+        }
+        all.push((0..rows.width()).map(|at| rows.text(at).into_owned()).collect());
+    }
+    Ok(all)
+}
+
+#[test]
+fn bytes_that_are_no_table_are_refused_at_their_line() {
+    let row = |byte: u8, count: usize| [b"x,y\n1,2\n".as_slice(), &vec![byte; count], b"\n"].concat();
+    for (bytes, want) in [
+        (row(b'7', 70_000), "t.csv: line 3: the row has over 65536 bytes"),
+        (row(b'"', 70_001), "t.csv: line 3: the row has over 65536 bytes"),
+        (row(0xff, 3), "t.csv: line 3: this is not UTF-8"),
+        (row(0xc3, 1), "t.csv: line 3: this is not UTF-8"),
+        (b"\xff\xfex\0,\0y\0\n\0".to_vec(), "t.csv: line 1: this is not UTF-8"),
+        (b"x,y\n1,\"\xff\n\"\n".to_vec(), "t.csv: line 2: this is not UTF-8"),
+    ] {
+        assert!(cells(&bytes).unwrap_err().starts_with(want), "{:?}", cells(&bytes));
+    }
+    let fault = read("x,y\n1,2\n1,\0\n", &["x", "y"], &RowArgs::default()).unwrap_err();
+    assert!(fault.starts_with("t.csv: line 3: column `y`: "), "{fault:?}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused_at_a_line(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            prop::collection::vec(prop::sample::select(b"\"\",,;\t\n\n\r\x00\xef\xbb\xbf1.-e x".to_vec()), 0..120),
+        ],
+        named in any::<bool>(),
+    ) {
+        let bytes = if named { [b"x,y\n".as_slice(), &bytes].concat() } else { bytes };
+        if let Err(fault) = cells(&bytes) {
+            prop_assert!(fault.starts_with("t.csv: line "), "{}", fault);
+            prop_assert!([": mend it", ": give ", ": save ", ": quote ", ": does ", "mend them", "must name"]
+                .iter().any(|remedy| fault.contains(remedy)), "{}", fault);
+        }
+    }
+
+    #[test]
+    fn quoted_cells_come_back(
+        rows in prop::collection::vec(prop::collection::vec("[a\"; ,\té\n]{0,4}|\\PC{0,3}|\r\n", 2..=4), 0..6),
+        separator in prop::sample::select(vec![",", ";", "\t", "|"]),
+        ending in prop::sample::select(vec!["\n", "\r\n"]),
+        mark in any::<bool>(),
+    ) {
+        let quoted = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
+        let line = |row: &Vec<String>| row.iter().map(quoted).collect::<Vec<_>>().join(separator) + ending;
+        let head = ["p", "q", "r", "s"].join(separator);
+        let mark = if mark { "\u{feff}" } else { "" };
+        let text = format!("{mark}{head}{ending}{}", rows.iter().map(line).collect::<String>());
+        // A row without anything in it says nothing.
+        let blank = |row: &&Vec<String>| !row.iter().all(|cell| cell.trim().is_empty());
+        let want: Vec<Vec<String>> = rows.iter().filter(blank).cloned().collect();
+        prop_assert_eq!(&cells(text.as_bytes()).unwrap()[1..], &want[..]);
+    }
 }

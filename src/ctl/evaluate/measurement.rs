@@ -37,6 +37,20 @@ pub struct MeasurementArgs {
     k: f64,
 }
 
+impl MeasurementArgs {
+    /// The first option that only measurements heed, if one was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [
+            (&self.ux, "--ux"),
+            (&self.uy, "--uy"),
+            (&self.expanded_ux, "--Ux"),
+            (&self.expanded_uy, "--Uy"),
+            (&self.u_shared, "--u-shared"),
+        ];
+        given.iter().find(|(column, _)| column.is_some()).map(|(_, option)| *option)
+    }
+}
+
 /// The scores, as `--json` prints them.
 #[derive(Serialize)]
 struct Report {

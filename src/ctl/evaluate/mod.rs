@@ -75,6 +75,15 @@ pub fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
             "--bootstrap: expected at most {MAX_RESAMPLES}; --block: expected at least 1"
         )));
     }
+    let (kind, unheeded) = match args.kind {
+        Kind::Measurement => ("measurement", args.probability.given()),
+        Kind::Probability => {
+            ("probability", args.measurement.given().or((args.block != 1).then_some("--block")))
+        }
+    };
+    if let Some(option) = unheeded {
+        return Err(Failure::usage(format!("--kind {kind} does not take {option}: leave that out")));
+    }
     match args.kind {
         Kind::Measurement => measurement::run(args),
         Kind::Probability => probability::run(args),

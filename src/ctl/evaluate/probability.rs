@@ -18,13 +18,25 @@ pub struct ProbabilityArgs {
     #[command(flatten)]
     pub bins: BinArgs,
     /// Counts decisions: an event is expected from this probability on.
-    #[arg(long, value_name = "P", help_heading = "Probabilities")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "Probabilities")]
     threshold: Option<f64>,
     /// The cost of expecting what does not happen; with --cost-fn gives the threshold of least cost.
-    #[arg(long, value_name = "COST", requires = "cost_fn", help_heading = "Probabilities")]
+    #[arg(
+        long,
+        value_name = "COST",
+        requires = "cost_fn",
+        allow_negative_numbers = true,
+        help_heading = "Probabilities"
+    )]
     cost_fp: Option<f64>,
     /// The cost of not expecting what happens.
-    #[arg(long, value_name = "COST", requires = "cost_fp", help_heading = "Probabilities")]
+    #[arg(
+        long,
+        value_name = "COST",
+        requires = "cost_fp",
+        allow_negative_numbers = true,
+        help_heading = "Probabilities"
+    )]
     cost_fn: Option<f64>,
 }
 
@@ -48,7 +60,18 @@ enum BinningArg {
     EqualMass,
 }
 
+/// Most bins: a picture or a table of more says nothing.
+const MAX_BINS: usize = 10_000;
+
 impl BinArgs {
+    /// Refuses numbers of bins that there cannot be.
+    pub fn check(&self) -> Result<(), Failure> {
+        match (1..=MAX_BINS).contains(&self.bins) {
+            true => Ok(()),
+            false => Err(Failure::usage(format!("--bins: expected 1 to {MAX_BINS}, found {}", self.bins))),
+        }
+    }
+
     /// As the scores take it.
     pub fn options(&self) -> Options {
         let binning = match self.binning {
@@ -69,12 +92,41 @@ struct Report {
     skipped: u64,
 }
 
+impl ProbabilityArgs {
+    /// The first option that only probabilities heed, if one was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.threshold.is_some(), "--threshold"),
+            (self.cost_fp.is_some(), "--cost-fp"),
+            (self.cost_fn.is_some(), "--cost-fn"),
+        ];
+        given.iter().find(|(given, _)| *given).map(|(_, option)| *option)
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        self.bins.check()?;
+        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+            return Err(Failure::usage(format!(
+                "--threshold: expected a probability from 0 to 1, found {threshold}"
+            )));
+        }
+        for (option, cost) in [("--cost-fp", self.cost_fp), ("--cost-fn", self.cost_fn)] {
+            if cost.is_some_and(|cost| !cost.is_finite() || cost <= 0.0) {
+                return Err(Failure::usage(format!("{option}: expected a number above 0")));
+            }
+        }
+        Ok(())
+    }
+}
+
 pub fn run(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
+    args.probability.check()?;
     let (pairs, loaded) = read(args)?;
     let options = options(args);
     let fault = |fault: FitError| Failure::refused(format!("{}: {fault}", args.data.name()));
     let mut scores = evaluate(&pairs, &options).map_err(fault)?;
     scores.notes.splice(0..0, loaded.notes.iter().cloned());
+    scores.notes.extend(one_class(&pairs));
     scores.notes.iter().for_each(|text| note(&format!("note: {text}")));
     let cohorts = args.by.as_ref().map(|_| by(&pairs, &loaded.texts, &options)).transpose();
     let report = Report { scores, cohorts: cohorts.map_err(fault)?, skipped: loaded.skipped };
@@ -95,6 +147,14 @@ fn read(args: &EvaluateArgs) -> Result<(Pairs, Loaded), Failure> {
     let pairs = Pairs::with_lines(vec![x], y, loaded.lines.clone());
     let pairs = pairs.map_err(|fault| Failure::refused(format!("{}: {fault}", args.data.name())))?;
     Ok((pairs, loaded))
+}
+
+/// Scores of one class are numbers, and say less than they seem to.
+fn one_class(pairs: &Pairs) -> Option<String> {
+    let label = pairs.y()[0];
+    pairs.y().iter().all(|other| *other == label).then(|| {
+        format!("every label is {label}: nothing tells whether the probabilities part the two; add rows of the other")
+    })
 }
 
 fn options(args: &EvaluateArgs) -> Options {

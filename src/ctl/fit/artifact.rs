@@ -171,7 +171,7 @@ fn uncertainty(fit: &Fit, data: &Read) -> UncertaintySpec {
     let root_mean_square =
         |values: &[f64]| (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt();
     UncertaintySpec {
-        residual_std: fit.residual_std,
+        residual_std: fit.scatter,
         degrees_of_freedom: fit.degrees_of_freedom.filter(|freedom| *freedom > 0.0),
         raw_std_at_fit: data.pairs.ux().map(root_mean_square),
         ..UncertaintySpec::default()

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::ctl::data::{DataArgs, RowArgs, Rows, Wanted, load};
 use crate::ctl::output::Failure;
 use crate::domain::digest::Digest;
+use crate::domain::fit::probability::labels;
 use crate::domain::fit::{FitError, Pairs};
 
 /// Which columns are what; each by its name, or by its number like `#3`.
@@ -35,6 +36,8 @@ pub struct ColumnArgs {
 
 /// Pairs read from a file.
 pub struct Read {
+    /// The file's name, for messages.
+    pub name: String,
     /// The pairs.
     pub pairs: Pairs,
     /// Rows left out.
@@ -92,8 +95,14 @@ pub fn read(data: &DataArgs, rules: &RowArgs, columns: &ColumnArgs) -> Result<Re
             None => Ok(pairs),
         }
     };
-    let pairs = made().map_err(|fault| Failure::refused(format!("{}: {fault}", data.name())))?;
-    Ok(Read { pairs, skipped: loaded.skipped, digest: loaded.digest, notes: loaded.notes })
+    // What is called a label is one, whatever the method; classes of several logits are checked with them.
+    let labelled = columns.label.is_some() && columns.logits.is_empty();
+    let pairs = made().and_then(|pairs| {
+        let checked = if labelled { labels::check(&pairs) } else { Ok(()) };
+        checked.map(|()| pairs)
+    });
+    let pairs = pairs.map_err(|fault| Failure::refused(format!("{}: {fault}", data.name())))?;
+    Ok(Read { name: data.name(), pairs, skipped: loaded.skipped, digest: loaded.digest, notes: loaded.notes })
 }
 
 fn sensor_columns(rows: &Rows, columns: &ColumnArgs) -> Result<Vec<usize>, Failure> {

@@ -1,9 +1,14 @@
 //! The options of a fit.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
+use super::prior;
 use crate::ctl::output::Failure;
-use crate::domain::fit::method::{CovarianceKind, Direction, Options};
+use crate::domain::fit::Pairs;
+use crate::domain::fit::method::{CovarianceKind, Direction, Method, Options};
+use crate::domain::fit::probability::isotonic::Trend;
 use crate::domain::fit::validation::Validation;
 
 #[derive(Args, Debug, Clone)]
@@ -31,18 +36,26 @@ pub struct HowArgs {
         help_heading = "Fit"
     )]
     start: Vec<f64>,
+    /// Isotonic: the values fall where the readings rise.
+    #[arg(long, help_heading = "Fit")]
+    falling: bool,
     /// Histogram: bins of equal counts instead of equal widths.
     #[arg(long, help_heading = "Fit")]
     equal_mass: bool,
-    /// Bins and blocks with fewer pairs are merged with their neighbours.
+    /// Histogram: bins with fewer pairs are merged with their neighbours.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
     min_count: usize,
+    /// Affine and multilinear: an earlier fit of the same formula, as `fit --json` printed it, which the
+    /// pairs correct; three of them already help.
+    #[arg(long, value_name = "FIT.json", help_heading = "Fit")]
+    prior: Option<PathBuf>,
     /// How unseen pairs are set apart: later ones, or each one in turn (for the points of one session).
-    #[arg(long, value_enum, default_value = "forward", help_heading = "Fit")]
-    validation: ValidationArg,
-    /// Folds of the forward validation.
-    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Fit")]
-    folds: usize,
+    /// Absent: each in turn where x is sorted, there are at most 500 pairs and no --time; else later ones.
+    #[arg(long, value_enum, help_heading = "Fit")]
+    validation: Option<ValidationArg>,
+    /// Folds of the forward validation; absent: 5.
+    #[arg(long, value_name = "N", help_heading = "Fit")]
+    folds: Option<usize>,
     /// Of everything that is drawn at random.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
     seed: u64,
@@ -68,6 +81,10 @@ enum ValidationArg {
     LeaveOneOut,
 }
 
+/// Said where nobody said how to validate, and the pairs look like points of a session.
+const SESSION: &str = "x is sorted and there is no --time: taken as the points of one session, so each pair \
+                       was left out in turn to judge; if they follow each other in time, say --validation forward";
+
 impl HowArgs {
     /// As the fits take it.
     pub fn options(&self) -> Result<Options, Failure> {
@@ -77,8 +94,14 @@ impl HowArgs {
         if self.start.iter().any(|value| !value.is_finite()) {
             return Err(Failure::usage("--start: expected finite numbers"));
         }
-        if self.folds == 0 || self.min_count == 0 {
-            return Err(Failure::usage("--folds and --min-count: expected at least 1"));
+        if self.min_count == 0 {
+            return Err(Failure::usage("--min-count: expected at least 1"));
+        }
+        if self.folds.is_some_and(|folds| folds < 2) {
+            return Err(Failure::usage("--folds: expected at least 2"));
+        }
+        if self.folds.is_some() && matches!(self.validation, Some(ValidationArg::LeaveOneOut)) {
+            return Err(Failure::usage("--folds are of --validation forward: leave one of the two out"));
         }
         Ok(Options {
             direction: match self.direction {
@@ -94,13 +117,32 @@ impl HowArgs {
             intercept: !self.no_intercept,
             variance_ratio: self.variance_ratio,
             start: (!self.start.is_empty()).then(|| self.start.clone()),
+            trend: if self.falling { Trend::Falling } else { Trend::Rising },
             equal_mass: self.equal_mass,
             min_count: self.min_count,
-            validation: match self.validation {
-                ValidationArg::Forward => Validation::Forward { folds: self.folds },
-                ValidationArg::LeaveOneOut => Validation::LeaveOneOut,
+            prior: None,
+            validation: match (self.validation, self.folds) {
+                (Some(ValidationArg::LeaveOneOut), _) => Validation::LeaveOneOut,
+                (_, Some(folds)) => Validation::Forward { folds },
+                (_, None) => Validation::default(),
             },
             seed: self.seed,
         })
+    }
+
+    /// Adds what hangs on the pairs: the prior, and how to validate if that was not said, in which
+    /// case it gives a note.
+    pub fn complete(
+        &self,
+        options: &mut Options,
+        method: Option<Method>,
+        pairs: &Pairs,
+    ) -> Result<Option<&'static str>, Failure> {
+        options.prior = self.prior.as_deref().map(|path| prior::read(path, method, pairs)).transpose()?;
+        if self.validation.is_some() || self.folds.is_some() {
+            return Ok(None);
+        }
+        options.validation = Validation::suited(pairs);
+        Ok((options.validation == Validation::LeaveOneOut).then_some(SESSION))
     }
 }

@@ -3,8 +3,11 @@
 mod artifact;
 mod columns;
 mod how;
+mod prior;
 mod report;
 
+use std::convert::Infallible;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,6 +16,7 @@ use super::data::{DataArgs, RowArgs};
 use super::output::{Failure, note, plainly, print, print_json};
 use crate::domain::fit::method::{Method, Options};
 use crate::domain::fit::select::{self, Candidate, choose, measurement_methods, probability_methods};
+use crate::domain::fit::validation::Validation;
 use crate::domain::fit::{Fit, FitError, Pairs, method};
 
 use artifact::ArtifactArgs;
@@ -27,6 +31,7 @@ const EXAMPLES: &str = "examples:
   calibctl fit pairs.csv --method auto --time time --holdout 0.25 --json
   calibctl fit pairs.csv --method multilinear --x no2_mv --x temperature --y reference --out no2.json
   calibctl fit air.csv --method affine --x 'PT08.S1(CO)' --y 'CO(GT)' --missing -200 --skip-missing
+  calibctl fit three.csv --method affine --prior last.json
   calibctl fit scores.csv --method platt --x score --label truth
 
 methods: offset, affine, polynomial:N, piecewise:N, pchip, isotonic, multilinear, deming, york, theil-sen,
@@ -48,9 +53,10 @@ pub struct FitArgs {
     method: String,
     #[command(flatten)]
     columns: ColumnArgs,
-    /// Keeps this share of the rows, the last in time, out of the fit, and scores them.
-    #[arg(long, value_name = "SHARE")]
-    holdout: Option<f64>,
+    /// Scores rows that the fit does not see: this share of the rows, the last in time, or another file
+    /// with the same columns.
+    #[arg(long, value_name = "SHARE|FILE", value_parser = HeldOut::read, allow_hyphen_values = true)]
+    holdout: Option<HeldOut>,
     #[command(flatten)]
     how: HowArgs,
     #[command(flatten)]
@@ -69,15 +75,24 @@ struct Fitted {
 
 pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
     let method = wanted(&args.method)?;
-    let options = args.how.options()?;
+    let mut options = args.how.options()?;
     let mut data = read(&args.data, &args.rows, &args.columns)?;
     let name = args.data.name();
     let fault = |fault: FitError| Failure::refused(format!("{name}: {fault}"));
-    let held_out = args.holdout.map(|share| data.hold_out(share)).transpose()?;
+    let held_out = args.holdout.as_ref().map(|it| it.take(args, &mut data)).transpose()?;
     let labelled = args.columns.label.is_some();
+    let how_judged = args.how.complete(&mut options, method, &data.pairs)?;
+    if method.is_none() && labelled {
+        data.notes.extend(outside(&data.pairs));
+    }
     let mut fitted = fit(method, &data.pairs, &options, labelled).map_err(fault)?;
     fitted.fit.notes.splice(0..0, data.notes.drain(..));
-    let holdout = held_out.map(|pairs| Holdout::score(&fitted.fit, &pairs)).transpose().map_err(fault)?;
+    let judged = fitted.cross_validation_rmse.is_some();
+    fitted.fit.notes.extend(how_judged.filter(|_| judged).map(str::to_owned));
+    let score = |(pairs, name): (Pairs, String)| {
+        Holdout::score(&fitted.fit, &pairs).map_err(|fault| Failure::refused(format!("{name}: {fault}")))
+    };
+    let holdout = held_out.map(score).transpose()?;
     if let Some(path) = &args.artifact.out {
         let notes = artifact::write(path, &args.artifact, &fitted.fit, &data)?;
         fitted.fit.notes.extend(notes);
@@ -92,6 +107,37 @@ pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
         false => print(report.text().as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Rows that judge the fit and are no part of it.
+#[derive(Debug, Clone)]
+enum HeldOut {
+    /// The last ones of the data.
+    Share(f64),
+    /// All of another file.
+    File(PathBuf),
+}
+
+impl HeldOut {
+    fn read(text: &str) -> Result<HeldOut, Infallible> {
+        Ok(text.parse().map_or_else(|_| HeldOut::File(text.into()), HeldOut::Share))
+    }
+
+    /// The rows, and the name of their file; those of a share are taken out of `data`.
+    fn take(&self, args: &FitArgs, data: &mut Read) -> Result<(Pairs, String), Failure> {
+        match self {
+            HeldOut::Share(share) => Ok((data.hold_out(*share)?, data.name.clone())),
+            HeldOut::File(file) => {
+                let file = DataArgs { file: file.clone(), ..args.data.clone() };
+                // what the fit weighs by has no say in the score
+                let columns = ColumnArgs { ux: None, uy: None, weights: None, ..args.columns.clone() };
+                let read = read(&file, &args.rows, &columns)?;
+                data.skipped += read.skipped;
+                data.notes.extend(read.notes);
+                Ok((read.pairs, read.name))
+            }
+        }
+    }
 }
 
 /// The method that was asked for; `None` is `auto`.
@@ -125,16 +171,22 @@ fn fit(method: Option<Method>, pairs: &Pairs, options: &Options, labelled: bool)
 
 /// The methods that `auto` tries.
 fn candidates(pairs: &Pairs, labelled: bool) -> Vec<Method> {
-    let is_probability = |value: &f64| (0.0..=1.0).contains(value);
     match labelled {
-        true => probability_methods(!pairs.x().iter().all(is_probability)),
+        true => probability_methods(outside(pairs).is_some()),
         false => measurement_methods(pairs),
     }
 }
 
+/// Says where the first score is that is no probability, if there is one: the others count as scores then.
+fn outside(pairs: &Pairs) -> Option<String> {
+    let at = pairs.x().iter().position(|value| !(0.0..=1.0).contains(value))?;
+    let (line, score) = (pairs.lines()[at], pairs.x()[at]);
+    Some(format!("line {line} has {score}, which is no probability: the scores are taken as logits"))
+}
+
 /// Fits the method, `None` being `auto`, with default options.
 pub fn simple(method: Option<Method>, pairs: &Pairs, labelled: bool) -> Result<Fit, FitError> {
-    let options = Options::default();
+    let options = Options { validation: Validation::suited(pairs), ..Options::default() };
     match method {
         Some(method) => method::fit(method, pairs, &options),
         None => choose(&candidates(pairs, labelled), pairs, &options).map(|selection| selection.fit),

@@ -30,7 +30,8 @@ const EXAMPLES: &str = "examples:
   calibctl plot scores.csv --kind reliability --x prob --label truth -o reliability.svg
 
 calibration draws pairs, curve and the 95 % band of a transform or of a fit; residual and drift draw
-value less reference, the value being x itself where neither --transform nor --method is given.
+value less reference. Where neither --transform nor --method is given, the curve is the least-squares
+line, and the value x itself.
 
 exit codes: 0 done, 1 the data are of no use for it, 2 usage";
 
@@ -92,6 +93,10 @@ pub fn run(args: &PlotArgs) -> Result<ExitCode, Failure> {
     if args.limit.is_some_and(|limit| limit.is_nan() || limit <= 0.0 || limit.is_infinite()) {
         return Err(Failure::usage("--limit: expected a number above 0"));
     }
+    if args.window == Some(0) {
+        return Err(Failure::usage("--window: expected at least 1"));
+    }
+    args.bins.check()?;
     let relation = Relation::stated(args)?;
     if args.kind == Kind::Reliability && !matches!(relation, Relation::AsTheyAre) {
         return Err(Failure::usage(

@@ -72,7 +72,7 @@ impl Relation {
             }
             Relation::Method(method) => {
                 let fit = simple(method, &data.pairs, labelled)
-                    .map_err(|fault| Failure::refused(fault.to_string()))?;
+                    .map_err(|fault| Failure::refused(format!("{}: {fault}", data.name)))?;
                 let (_, compiled) = plain(&fit, data)?;
                 (fit.method, compiled)
             }
@@ -86,7 +86,17 @@ impl Relation {
             None => data.pairs.x().to_vec(),
             Some(made) => made.values(data)?,
         };
-        Ok(values.iter().zip(data.pairs.y()).map(|(value, reference)| value - reference).collect())
+        let errors = values.iter().zip(data.pairs.y()).map(|(value, reference)| value - reference);
+        let errors: Vec<f64> = errors.collect();
+        let none = errors.iter().filter(|error| !error.is_finite()).count();
+        if none == errors.len() {
+            let problem = "no row has a value: check which column is x, and the transform's domain";
+            return Err(Failure::refused(format!("{}: {problem}", data.name)));
+        }
+        if none > 0 {
+            note(&format!("note: rows without a value, not drawn: {none}"));
+        }
+        Ok(errors)
     }
 }
 

@@ -4,6 +4,7 @@ use super::error::FitError;
 use super::fitted::Fit;
 use super::linear::posterior::posterior;
 use super::linear::{affine, multilinear};
+use super::method::Method;
 use super::pairs::Pairs;
 
 /// What is known of the parameters before the pairs are seen.
@@ -37,6 +38,15 @@ impl Prior {
         let shape = fit.degrees_of_freedom? / 2.0;
         let scale = covariance.iter().map(|row| row.iter().map(|c| c / variance).collect()).collect();
         Some(Prior { mean: fit.parameters.clone(), scale: Some(scale), shape, rate: shape * variance })
+    }
+}
+
+/// The names of the parameters that a prior of this method has, for so many columns of sensor values.
+pub fn names(method: Method, columns: usize) -> Result<Vec<String>, FitError> {
+    match method {
+        Method::Affine => Ok(affine::names()),
+        Method::Multilinear => Ok(multilinear::names(columns, true)),
+        _ => Err(FitError::Unsupported(format!("{method} takes no prior: fit affine or multilinear"))),
     }
 }
 
@@ -150,6 +160,19 @@ mod tests {
         let first = affine(&pairs(&x[..4], &y[..4]), &Prior::vague(2)).unwrap();
         let both = affine(&pairs(&x[4..], &y[4..]), &Prior::from_fit(&first).unwrap()).unwrap();
         same(&both, &affine(&pairs(&x, &y), &Prior::vague(2)).unwrap());
+    }
+
+    #[test]
+    fn with_weights_the_scatter_is_that_of_the_average_pair() {
+        let prior = Prior { mean: vec![0.0, 2.0], scale: identity(2, 1.0), shape: 20.0, rate: 20.0 };
+        let plain = pairs(&[1.0, 2.0, 3.0], &[2.9, 3.1, 6.3]);
+        let fit = affine(&plain, &prior).unwrap();
+        assert_eq!(fit.scatter, fit.residual_std);
+        // of weight 4 is what scatters half as far: the residuals' own sum says less than the prior
+        let weighted = plain.with_weights(Column::new("w", vec![4.0; 3])).unwrap();
+        let fit = affine(&weighted, &prior).unwrap();
+        assert!(near(fit.scatter.unwrap(), fit.residual_std.unwrap() / 2.0, 0.0), "{:?}", fit.scatter);
+        assert!(fit.scatter.unwrap() > 0.45);
     }
 
     #[test]

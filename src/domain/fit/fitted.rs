@@ -22,6 +22,9 @@ pub struct Fit {
     pub n: usize,
     /// The standard deviation of the residuals, in the unit of y; with weights, of the weighted ones.
     pub residual_std: Option<f64>,
+    /// The same of the residuals themselves, in the unit of y whatever the weights: how far one more
+    /// reading scatters, as the pairs did on average.
+    pub scatter: Option<f64>,
     /// Of `residual_std`.
     pub degrees_of_freedom: Option<f64>,
     /// Share of the reference's variance that is explained.

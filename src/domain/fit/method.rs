@@ -1,11 +1,12 @@
 //! The methods by their names, and what may be asked of them.
 
+use super::bayes::{self, Prior};
 use super::error::FitError;
 use super::fitted::Fit;
 use super::pairs::Pairs;
 use super::probability::isotonic::Trend;
 use super::validation::Validation;
-use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, theil_sen, york};
+use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, range, theil_sen, york};
 use crate::domain::drift::probability::bins::Binning;
 
 /// Largest degree of a polynomial.
@@ -99,6 +100,11 @@ impl Method {
         }
     }
 
+    /// Whether it looks at more than one column of sensor values.
+    pub fn takes_covariates(self) -> bool {
+        matches!(self, Method::Multilinear | Method::Temperature)
+    }
+
     /// Whether its outcome is a probability, and its reference a label of 0 or 1.
     pub fn is_probability(self) -> bool {
         matches!(
@@ -174,7 +180,7 @@ pub enum CovarianceKind {
 pub struct Options {
     /// Offset, affine and polynomial.
     pub direction: Direction,
-    /// Linear methods.
+    /// Linear methods; nonlinear ones take what is known, or errors that are independent.
     pub covariance: CovarianceKind,
     /// Multilinear: whether there is an a.
     pub intercept: bool,
@@ -182,10 +188,14 @@ pub struct Options {
     pub variance_ratio: f64,
     /// Nonlinear methods: starting values; found by itself if absent.
     pub start: Option<Vec<f64>>,
+    /// Isotonic: which way the values go.
+    pub trend: Trend,
     /// Histogram: equal mass instead of equal width.
     pub equal_mass: bool,
     /// Bins and blocks with fewer pairs are merged with their neighbours.
     pub min_count: usize,
+    /// Affine and multilinear: what is known of the parameters beforehand.
+    pub prior: Option<Prior>,
     /// How unseen pairs are set apart.
     pub validation: Validation,
     /// Of every resampling.
@@ -200,8 +210,10 @@ impl Default for Options {
             intercept: true,
             variance_ratio: 1.0,
             start: None,
+            trend: Trend::default(),
             equal_mass: false,
             min_count: 1,
+            prior: None,
             validation: Validation::default(),
             seed: 1,
         }
@@ -210,9 +222,20 @@ impl Default for Options {
 
 /// Fits one method to all pairs.
 ///
-/// An option that the method does not heed is refused rather than passed over.
+/// An option that the method does not heed is refused rather than passed over, and so are numbers
+/// beyond 1e150, which no method can square.
 pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     refuse_unheeded(method, pairs, options)?;
+    range::check(method, pairs)?;
+    range::sound(dispatch(method, pairs, options)?, pairs)
+}
+
+fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
+    match (method, &options.prior) {
+        (Method::Affine, Some(prior)) => return bayes::affine(pairs, prior),
+        (Method::Multilinear, Some(prior)) => return bayes::multilinear(pairs, prior),
+        _ => {}
+    }
     match method {
         Method::Offset => linear::offset::fit(pairs, options),
         Method::Affine => linear::affine::fit(pairs, options),
@@ -227,7 +250,7 @@ pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitE
         Method::Platt => probability::platt::fit(pairs),
         Method::Temperature => probability::temperature::multiclass(pairs),
         Method::Beta => probability::beta::fit(pairs),
-        Method::Isotonic => probability::isotonic::fit(pairs, Trend::Rising),
+        Method::Isotonic => probability::isotonic::fit(pairs, options.trend),
         Method::Histogram(bins) => {
             let binning = if options.equal_mass { Binning::EqualMass } else { Binning::EqualWidth };
             probability::histogram::fit(pairs, bins, binning, options.min_count)
@@ -243,22 +266,26 @@ pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitE
 
 fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(), FitError> {
     use Method::{Affine, Deming, Exponential, Logistic, Multilinear, Offset, Polynomial};
-    use Method::{Histogram, Power, Rational, Saturation, Temperature};
+    use Method::{Histogram, Power, Rational, Saturation};
     let given = Options::default();
     let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
     let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
+    let prior = options.prior.is_some();
+    let known = nonlinear && options.covariance == CovarianceKind::Known;
     let unheeded = [
+        (prior && !matches!(method, Affine | Multilinear), "a prior"),
+        (prior && options.direction != given.direction, "a prior and a direction"),
+        (prior && options.covariance != given.covariance, "a prior and a kind of covariance"),
+        (prior && !options.intercept, "a prior without an intercept"),
         (options.direction != given.direction && !linear, "a direction"),
-        (options.covariance != given.covariance && !linear, "a kind of covariance"),
+        (options.covariance != given.covariance && !linear && !known, "a kind of covariance"),
         (!options.intercept && method != Multilinear, "the wish for no intercept"),
         (options.variance_ratio != given.variance_ratio && method != Deming, "a variance ratio"),
         (options.start.is_some() && !nonlinear, "starting values"),
         (options.equal_mass && !matches!(method, Histogram(_)), "bins of equal mass"),
         (options.min_count != given.min_count && !matches!(method, Histogram(_)), "a minimum count"),
-        (
-            pairs.columns().len() > 1 && !matches!(method, Multilinear | Temperature),
-            "more than one column of sensor values",
-        ),
+        (pairs.columns().len() > 1 && !method.takes_covariates(), "more than one column of sensor values"),
+        (options.trend != given.trend && method != Method::Isotonic, "a trend"),
     ];
     match unheeded.iter().find(|(is, _)| *is) {
         Some((_, what)) => {

@@ -20,6 +20,8 @@ mod pairs;
 pub mod pchip;
 pub mod piecewise;
 pub mod probability;
+mod range;
+mod rank;
 pub mod select;
 pub mod slopes;
 pub mod statistics;

@@ -59,21 +59,33 @@ impl Pairs {
         }
         let pairs = Pairs { x, y, ux: None, uy: None, weights: None, times: None, lines };
         for column in pairs.x.iter().chain([&pairs.y]) {
-            pairs.check(column, |value| value.is_finite(), "expected a finite number")?;
+            pairs.check(
+                column,
+                |value| value.is_finite(),
+                "expected a finite number: correct it or leave the row out",
+            )?;
         }
         Ok(pairs)
     }
 
     /// Adds the standard uncertainties of x, in its unit.
     pub fn with_ux(mut self, ux: Column) -> Result<Pairs, FitError> {
-        self.check(&ux, positive, "expected a standard uncertainty above 0")?;
+        self.check(
+            &ux,
+            positive,
+            "expected a standard uncertainty above 0: correct it or leave the row out",
+        )?;
         self.ux = Some(ux);
         Ok(self)
     }
 
     /// Adds the standard uncertainties of y, in its unit.
     pub fn with_uy(mut self, uy: Column) -> Result<Pairs, FitError> {
-        self.check(&uy, positive, "expected a standard uncertainty above 0")?;
+        self.check(
+            &uy,
+            positive,
+            "expected a standard uncertainty above 0: correct it or leave the row out",
+        )?;
         self.uy = Some(uy);
         Ok(self)
     }
@@ -152,6 +164,11 @@ impl Pairs {
         self.uy.as_ref().map(Column::values)
     }
 
+    /// The columns of uncertainties and weights that there are.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Column> {
+        [&self.ux, &self.uy, &self.weights].into_iter().flatten()
+    }
+
     /// The weights that were given.
     pub fn given_weights(&self) -> Option<&[f64]> {
         self.weights.as_ref().map(Column::values)
@@ -179,6 +196,11 @@ impl Pairs {
     /// The values of pair `at`: the sensor's own, then the covariates'.
     pub fn row(&self, at: usize) -> impl Iterator<Item = f64> + '_ {
         self.x.iter().map(move |column| column.values[at])
+    }
+
+    /// The same pairs without covariates.
+    pub fn sensor_only(&self) -> Pairs {
+        Pairs { x: self.x[..1].to_vec(), ..self.clone() }
     }
 
     /// The pairs at these places, in this order; a place may come twice.

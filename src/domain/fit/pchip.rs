@@ -1,6 +1,6 @@
 //! Method `pchip`: monotone cubic pieces through the points.
 
-use super::distinct::{distinct, sorted, table_fit};
+use super::distinct::table_fit;
 use super::error::FitError;
 use super::fitted::{Fit, Table};
 use super::line::check;
@@ -11,33 +11,43 @@ use crate::domain::transform::table::MAX_POINTS;
 
 /// Passes a curve through the points that rises only where they rise (Fritsch, Butland 1984).
 ///
-/// Pairs of equal x become one point at the weighted mean of their y. There is no smoothing: noise
-/// of the pairs is in the curve. The points carry the uncertainties of y, if these are known. Needs 2 different x; at most [`MAX_POINTS`].
+/// There is no smoothing: noise of the pairs is in the curve. The points carry the uncertainties of y,
+/// if these are known. Needs 2 different x, at most [`MAX_POINTS`], and no x twice (0 and -0 are one).
 pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     check("pchip", pairs, 2)?;
-    let weights = pairs.weights();
-    let points = distinct(pairs, weights.as_deref(), &sorted(pairs));
-    if points.len() > MAX_POINTS {
+    if pairs.len() > MAX_POINTS {
         return Err(FitError::Unsupported(format!(
             "pchip passes through every point, and {} are more than {MAX_POINTS}: take piecewise:N, which smooths",
-            points.len()
+            pairs.len()
         )));
     }
-    let mut notes = vec!["the curve passes through every point: it does not smooth noise".to_owned()];
-    let repeated = points.iter().filter(|point| point.count > 1).count();
-    if repeated > 0 {
-        let kind = if weights.is_some() { "weighted mean" } else { "mean" };
-        notes.push(format!("{repeated} values of x occur more than once: the {kind} of their y is taken"));
-    }
-    let table = Table {
-        x: points.iter().map(|point| point.x).collect(),
-        y: points.iter().map(|point| point.y).collect(),
+    let x = pairs.x();
+    let mut places: Vec<usize> = (0..pairs.len()).collect();
+    // stable: equal x stay in the order of the file; adding 0 turns -0 into 0
+    places.sort_by(|a, b| (x[*a] + 0.0).total_cmp(&(x[*b] + 0.0)));
+    no_repeats(pairs, &places)?;
+    let notes = vec!["the curve passes through every point: it does not smooth noise".to_owned()];
+    let take = |values: &[f64]| places.iter().map(|at| values[*at] + 0.0).collect::<Vec<f64>>();
+    let table = Table { x: take(x), y: take(pairs.y()) };
+    let stage =
+        StageSpec::Pchip(PchipSpec { x: table.x.clone(), y: table.y.clone(), u: pairs.uy().map(take) });
+    table_fit("pchip".to_owned(), pairs, pairs.weights().as_deref(), stage, table, notes)
+}
+
+/// A curve has one value at each x: which of two is right, or how much each counts, is not ours to say.
+fn no_repeats(pairs: &Pairs, sorted: &[usize]) -> Result<(), FitError> {
+    let x = pairs.x();
+    let again = |tie: &[usize]| (x[tie[0]] == x[tie[1]]).then(|| (tie[0], tie[1]));
+    // the repeat that stands first in the file
+    let Some((first, at)) = sorted.windows(2).filter_map(again).min_by_key(|(_, at)| *at) else {
+        return Ok(());
     };
-    // 1/u_y^2 are weights whose sum is again one over a variance; given weights have no such scale
-    let known = pairs.uy().is_some() && pairs.given_weights().is_none();
-    let u = known.then(|| points.iter().map(|point| point.weight.sqrt().recip()).collect());
-    let stage = StageSpec::Pchip(PchipSpec { x: table.x.clone(), y: table.y.clone(), u });
-    table_fit("pchip".to_owned(), pairs, weights.as_deref(), stage, table, notes)
+    let problem = format!(
+        "{} is in line {} already, and pchip passes through every point: take piecewise:N, or average the pairs of equal values",
+        x[at],
+        pairs.lines()[first]
+    );
+    Err(pairs.fault(at, pairs.columns()[0].name(), problem))
 }
 
 #[cfg(test)]
@@ -58,25 +68,25 @@ mod tests {
     }
 
     #[test]
-    fn equal_x_are_averaged_by_weight_and_said_so() {
-        let (x, y) = ([0.0, 1.0, -0.0, 1.0], [0.0, 4.0, 2.0, 1.0]);
-        let weighted = pairs(&x, &y).with_weights(Column::new("w", vec![1.0, 1.0, 1.0, 2.0])).unwrap();
-        let fit = fit(&weighted).unwrap();
-        assert_eq!(fit.table.unwrap(), Table { x: vec![0.0, 1.0], y: vec![1.0, 2.0] });
-        assert!(fit.notes[1].starts_with("2 values of x occur more than once: the weighted mean"));
-        assert_eq!(fit.rss, Some(1.0 + 4.0 + 1.0 + 2.0));
+    fn a_repeated_x_is_refused_at_its_line() {
+        for (x, line, first) in [(&[0.0, 1.0, -0.0, 1.0][..], 3, 1), (&[2.0, 1.0, 2.0, 2.0], 3, 1)] {
+            let text = fit(&pairs(x, &[0.0, 4.0, 2.0, 1.0])).unwrap_err().to_string();
+            assert!(text.starts_with(&format!("line {line}, column `x`: ")), "{text}");
+            assert!(
+                text.contains(&format!("in line {first} already")) && text.contains("piecewise:N"),
+                "{text}"
+            );
+        }
+        let table = fit(&pairs(&[1.0, -0.0], &[-0.0, 1.0])).unwrap().table.unwrap();
+        assert!(table.x[0].is_sign_positive() && table.y[1].is_sign_positive(), "{table:?}");
     }
 
     #[test]
     fn the_points_carry_the_uncertainties_of_the_references() {
-        let uy = Column::new("uy", vec![0.3, 0.4, 0.4]);
-        let known = pairs(&[0.0, 1.0, 1.0], &[0.0, 4.0, 2.0]).with_uy(uy).unwrap();
+        let uy = Column::new("uy", vec![0.3, 0.4]);
+        let known = pairs(&[1.0, 0.0], &[4.0, 0.0]).with_uy(uy).unwrap();
         let StageSpec::Pchip(spec) = fit(&known).unwrap().stages.remove(0) else { panic!("no pchip") };
-        let u = spec.u.unwrap();
-        assert!((u[0] - 0.3).abs() < 1e-15 && (u[1] - 0.4 / 2f64.sqrt()).abs() < 1e-15, "{u:?}");
-        let weighted = known.with_weights(Column::new("w", vec![1.0; 3])).unwrap();
-        let StageSpec::Pchip(spec) = fit(&weighted).unwrap().stages.remove(0) else { panic!("no pchip") };
-        assert_eq!(spec.u, None);
+        assert_eq!(spec.u, Some(vec![0.4, 0.3]));
     }
 
     #[test]

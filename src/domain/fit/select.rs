@@ -3,7 +3,8 @@
 use super::error::FitError;
 use super::fitted::Fit;
 use super::method::{Method, Options, fit};
-use super::pairs::Pairs;
+use super::pairs::{Column, Pairs};
+use super::range;
 use super::validation::{HeldOut, held_out};
 
 /// What was chosen, and why.
@@ -87,11 +88,13 @@ fn judge(method: Method, pairs: &Pairs, options: &Options) -> Result<HeldOut, Fi
 /// Methods that fail, and curves that turn round between the pairs, are not taken, and say so.
 /// Fails, with the numbers, where none predicts better than the references' mean.
 pub fn choose(methods: &[Method], pairs: &Pairs, options: &Options) -> Result<Selection, FitError> {
+    range::refuse_extremes(pairs)?;
+    refuse_one_level(pairs)?;
     let mut tried: Vec<Tried> = methods.iter().map(|method| Tried::new(*method, pairs, options)).collect();
     tried.sort_by_key(|it| it.candidate.parameters);
     let best = tried.iter().filter_map(|it| it.held_out.as_ref());
     let Some(best) = best.min_by(|a, b| a.rmse().total_cmp(&b.rmse())).cloned() else {
-        return Err(refused("no method can be judged", &tried));
+        return Err(none_judged(tried));
     };
     let mean = held_out(pairs, options.validation, |seen| {
         let mean = seen.y().iter().sum::<f64>() / seen.len() as f64;
@@ -131,14 +134,37 @@ pub fn choose(methods: &[Method], pairs: &Pairs, options: &Options) -> Result<Se
     Ok(Selection { table, fit, cross_validation_rmse })
 }
 
+/// Where the sensor or the reference never changes, nothing can be chosen by.
+fn refuse_one_level(pairs: &Pairs) -> Result<(), FitError> {
+    let equal = |column: &Column| column.values().iter().all(|value| *value == column.values()[0]);
+    if pairs.len() < 2 {
+        return Ok(());
+    }
+    if equal(pairs.reference()) {
+        let problem = format!("all values are {}: add references at other values", pairs.y()[0]);
+        return Err(FitError::column(pairs.reference().name(), problem));
+    }
+    match pairs.columns().iter().all(equal) {
+        true => {
+            let problem =
+                format!("all values are {}: add readings at other values, or take offset", pairs.x()[0]);
+            Err(FitError::column(pairs.columns()[0].name(), problem))
+        }
+        false => Ok(()),
+    }
+}
+
 struct Tried {
     candidate: Candidate,
     fit: Option<Fit>,
     held_out: Option<HeldOut>,
+    fault: Option<FitError>,
 }
 
 impl Tried {
     fn new(method: Method, pairs: &Pairs, options: &Options) -> Tried {
+        let alone = (pairs.columns().len() > 1 && !method.takes_covariates()).then(|| pairs.sensor_only());
+        let pairs = alone.as_ref().unwrap_or(pairs);
         let judged = fit(method, pairs, options).and_then(|fitted| {
             turns(&fitted, pairs)?;
             Ok((fitted, judge(method, pairs, options)?))
@@ -157,8 +183,14 @@ impl Tried {
                 candidate: candidate(Some(held_out.rmse()), String::new()),
                 fit: Some(fit),
                 held_out: Some(held_out),
+                fault: None,
             },
-            Err(error) => Tried { candidate: candidate(None, error.to_string()), fit: None, held_out: None },
+            Err(error) => Tried {
+                candidate: candidate(None, error.to_string()),
+                fit: None,
+                held_out: None,
+                fault: Some(error),
+            },
         }
     }
 }
@@ -205,6 +237,18 @@ fn turns(fit: &Fit, pairs: &Pairs) -> Result<(), FitError> {
             at(falls.max(rises))
         ))),
         _ => Ok(()),
+    }
+}
+
+/// All of them failed: for one reason, if there is only one.
+fn none_judged(tried: Vec<Tried>) -> FitError {
+    let reason = |it: &Tried| it.candidate.reason.clone();
+    match tried.iter().all(|it| reason(it) == reason(&tried[0])) {
+        true => tried
+            .into_iter()
+            .find_map(|it| it.fault)
+            .unwrap_or_else(|| refused("no method can be judged", &[])),
+        false => refused("no method can be judged", &tried),
     }
 }
 

@@ -8,7 +8,7 @@ use super::sums;
 ///
 /// `residuals` are y - fitted, unweighted; `weights` those of the fit; `parameters` counts the
 /// fitted ones. RSS = sum w r^2, its degrees of freedom n - parameters, residual standard deviation
-/// sqrt(RSS / dof), r^2 = 1 - RSS / sum w (y - mean)^2, and AICc = -2 ln L + 2 k + 2 k (k + 1) /
+/// sqrt(RSS / dof), scatter sqrt(sum r^2 / dof), r^2 = 1 - RSS / sum w (y - mean)^2, and AICc = -2 ln L + 2 k + 2 k (k + 1) /
 /// (n - k - 1), k the parameters and the variance (Hurvich, Tsai 1989).
 pub fn describe(
     fit: Fit,
@@ -19,6 +19,7 @@ pub fn describe(
 ) -> Fit {
     let n = residuals.len();
     let rss = finite(sum_of_squares(residuals, weights));
+    let squares = finite(sum_of_squares(residuals, None));
     let freedom = (n > parameters).then(|| (n - parameters) as f64);
     let standardised: Option<Vec<f64>> =
         weights.map(|weights| residuals.iter().zip(weights).map(|(r, w)| r * w.sqrt()).collect());
@@ -28,6 +29,7 @@ pub fn describe(
         rss,
         degrees_of_freedom: freedom,
         residual_std: rss.zip(freedom).map(|(rss, freedom)| (rss / freedom).sqrt()),
+        scatter: squares.zip(freedom).map(|(squares, freedom)| (squares / freedom).sqrt()),
         r_squared: rss.and_then(|rss| explained(rss, centred_total(pairs.y(), weights))),
         aicc: rss.and_then(|rss| aicc(rss, n, weights, parameters)),
         n_effective: memory.map(|memory| memory.n_effective),
@@ -143,6 +145,9 @@ mod tests {
         );
         assert_eq!(weighted.rss, repeated.rss);
         assert_eq!(weighted.r_squared, repeated.r_squared);
+        // in the unit of y, whatever the weights: sqrt(1.5 / 2)
+        assert_eq!(weighted.scatter, Some(0.75f64.sqrt()));
+        assert_eq!(repeated.scatter, repeated.residual_std);
     }
 
     #[test]

@@ -29,6 +29,21 @@ impl Default for Validation {
 /// Most pairs of which each is left out once: every one of them costs a fit.
 const MAX_LEFT_OUT: usize = 500;
 
+impl Validation {
+    /// What suits the pairs: points of a session where x never falls or never rises and no times are
+    /// known, for folds that lie one after the other would judge each fit beyond the range it saw;
+    /// else forward.
+    pub fn suited(pairs: &Pairs) -> Validation {
+        let x = pairs.x();
+        let differ = x.iter().any(|value| *value != x[0]);
+        let sorted = x.is_sorted() || x.is_sorted_by(|a, b| a >= b);
+        match pairs.times().is_none() && pairs.len() <= MAX_LEFT_OUT && differ && sorted {
+            true => Validation::LeaveOneOut,
+            false => Validation::default(),
+        }
+    }
+}
+
 /// The squared errors of predictions of unseen pairs, fold by fold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldOut {
@@ -158,6 +173,25 @@ mod tests {
         let (mean, error) = a.worse_than(&b);
         // 1 and 3
         assert!((mean - 2.0).abs() < 1e-12 && (error - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sorted_readings_without_times_are_points_of_a_session() {
+        let of = |x: &[f64]| {
+            let x = Column::new("x", x.to_vec());
+            let y = Column::new("y", x.values().to_vec());
+            Pairs::new(vec![x], y).unwrap()
+        };
+        let suited = |x: &[f64]| Validation::suited(&of(x));
+        assert_eq!(suited(&[1.0, 2.0, 2.0, 5.0]), Validation::LeaveOneOut);
+        assert_eq!(suited(&[5.0, 2.0, 2.0, 1.0]), Validation::LeaveOneOut);
+        assert_eq!(suited(&[1.0, 3.0, 2.0]), Validation::default());
+        assert_eq!(suited(&[2.0; 20]), Validation::default(), "one level, again and again");
+        let rising: Vec<f64> = (0..501).map(f64::from).collect();
+        assert_eq!(suited(&rising[..500]), Validation::LeaveOneOut);
+        assert_eq!(suited(&rising), Validation::default());
+        let timed = of(&rising[..9]).with_times(rising[..9].to_vec()).unwrap();
+        assert_eq!(Validation::suited(&timed), Validation::default());
     }
 
     #[test]

@@ -66,7 +66,9 @@ impl Beta {
 /// ln s and ln(1 - s).
 #[inline(always)]
 pub(crate) fn logarithms(s: f64) -> (f64, f64) {
-    (s.ln(), (-s).ln_1p())
+    // from a half on the difference is exact, and its logarithm takes half as long
+    let rest = if s >= 0.5 { (1.0 - s).ln() } else { (-s).ln_1p() };
+    (s.ln(), rest)
 }
 
 /// Checks the stage that stands at `path`.

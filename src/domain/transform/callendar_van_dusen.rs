@@ -32,6 +32,9 @@ const RANGE: [f64; 2] = [-200.0, 850.0];
 /// No temperature is lower.
 const ABSOLUTE_ZERO: f64 = -273.15;
 
+/// A step that leaves less than rounding: steps shrink quadratically.
+const SMALL_STEP: f64 = 1e-9;
+
 /// The stage as it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CallendarVanDusen {
@@ -75,7 +78,23 @@ impl CallendarVanDusen {
         if rise >= 0.0 || c == 0.0 {
             return above.is_finite().then_some(above);
         }
-        root::solve_from(above, ABSOLUTE_ZERO, 0.0, |t| (self.resistance(t) - r, self.rate(t)))
+        self.newton(r, above).or_else(|| {
+            root::solve_from(above, ABSOLUTE_ZERO, 0.0, |t| (self.resistance(t) - r, self.rate(t)))
+        })
+    }
+
+    /// A few of Newton's steps from `start`, which take half as long as a search between bounds; `None`
+    /// where they do not settle between absolute zero and 0 Cel.
+    fn newton(&self, r: f64, start: f64) -> Option<f64> {
+        let mut t = start;
+        for _ in 0..5 {
+            let step = (self.resistance(t) - r) / self.rate(t);
+            t -= step;
+            if step.abs() <= SMALL_STEP * t.abs() {
+                return (ABSOLUTE_ZERO..0.0).contains(&t).then_some(t);
+            }
+        }
+        None
     }
 
     /// R at `t`; `None` where `t` is not a temperature, or not one that the stage gives.

@@ -44,7 +44,6 @@ impl Exponential {
 }
 
 /// A number that an inverse may give.
-#[allow(dead_code, reason = "called by whoever inverts a pipeline")]
 pub(super) fn finite(x: f64) -> Option<f64> {
     x.is_finite().then_some(x)
 }

@@ -8,7 +8,7 @@ pub const HISTORY: Kind = Kind {
     application_id: 0x6361_6c68, // "calh"
     page_size: 4096,
     checkpoint: 1000,
-    migrations: &[V1],
+    migrations: &[V1, V2],
 };
 
 /// Columns are in the order of the insert statement; small and often-empty ones cost no bytes.
@@ -35,8 +35,7 @@ CREATE TABLE readings(
     raw REAL,
     value REAL,
     u REAL,
-    flags INTEGER NOT NULL,  -- state + 4 * reasons
-    p0 REAL, p1 REAL         -- the probabilities that value merges; null: none
+    flags INTEGER NOT NULL   -- state + 4 * reasons
 ) STRICT;
 -- a minute of a series, or a part of one: rows of one minute and series are to be merged
 CREATE TABLE rollups(
@@ -56,3 +55,6 @@ CREATE TABLE cursors(sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOU
 -- not yet announced
 CREATE TABLE gaps(first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL, sink TEXT) STRICT;
 ";
+
+/// The probabilities that `value` merges; null where there are none.
+const V2: &str = "ALTER TABLE readings ADD COLUMN p0 REAL; ALTER TABLE readings ADD COLUMN p1 REAL;";

@@ -164,3 +164,22 @@ async fn a_second_process_is_refused() {
     let second = store::open(options(dir.path()), Clock::manual(noon()));
     assert!(matches!(second, Err(StoreError::InUse { .. })));
 }
+
+#[tokio::test]
+async fn a_history_of_the_first_schema_is_read_on() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).await;
+    let old = Connection::open(dir.path().join("history.db")).unwrap();
+    let back =
+        "ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; PRAGMA user_version = 1";
+    old.execute_batch(back).unwrap();
+    drop(old);
+    let opened = open(dir.path());
+    assert_eq!(opened.recovered.history_quarantined, None);
+    let before = opened.store.read_after(1, 1, u64::MAX).await.unwrap();
+    assert_eq!(before, [Reading { p0_p1: None, ..reading(2) }]);
+    append(&opened.store, [202]).await;
+    opened.store.close(LONG).await.unwrap();
+    let after = open(dir.path()).store.read_after(201, 1, u64::MAX).await.unwrap();
+    assert_eq!((after[0].seq, after[0].p0_p1), (202, Some([0.25, 0.75])));
+}

@@ -61,13 +61,20 @@ impl Desk {
 
     /// Runs calibctl, which must refuse with nothing on stdout and all of these words on stderr.
     pub fn refuses(&self, args: &[&str], words: &[&str]) {
+        let said = self.refusal(args);
+        for word in words {
+            assert!(said.contains(word), "{args:?}: `{word}` is not in: {said}");
+        }
+    }
+
+    /// Runs calibctl, which must refuse with nothing on stdout, and gives what it says.
+    pub fn refusal(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let said = stderr(&output);
         assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {} {said}", output.status);
         assert!(output.stdout.is_empty(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-        for word in words {
-            assert!(said.contains(word), "{args:?}: `{word}` is not in: {said}");
-        }
+        assert!(said.contains("error: "), "{args:?}: {said}");
+        said
     }
 }
 

@@ -121,7 +121,7 @@ impl Kalman {
         let [[_, b], [_, d]] = self.covariance;
         let cross = b - c * d;
         let variance = (at_zero - c * cross).max(0.0);
-        ([level - gain * c, gain], [[variance, cross], [cross, d]])
+        ([level - gain * c, gain], correlated([[variance, cross], [cross, d]]))
     }
 
     /// The covariance of (level, gain).
@@ -151,9 +151,17 @@ impl Kalman {
         if !state.iter().chain(covariance.as_flattened()).all(|value| value.abs() < LARGEST) {
             return Err(out_of_numbers());
         }
-        (self.state, self.covariance) = (state, covariance);
+        (self.state, self.covariance) = (state, correlated(covariance));
         Ok(())
     }
+}
+
+/// The same covariance with a correlation of at most 1, beyond which rounding may take it.
+fn correlated([[a, b], [_, d]]: [[f64; 2]; 2]) -> [[f64; 2]; 2] {
+    let (a, d) = (a.max(0.0), d.max(0.0));
+    let most = a.sqrt() * d.sqrt();
+    let b = b.max(-most).min(most);
+    [[a, b], [b, d]]
 }
 
 fn out_of_numbers() -> FitError {

@@ -81,6 +81,7 @@ fn describe(filter: &Kalman, noise: &Noise, pairs: &Pairs) -> Result<Fit, FitErr
         covariance: Some(covariance),
         n: pairs.len(),
         residual_std: Some(noise.scatter),
+        scatter: Some(noise.scatter),
         // two states and three kinds of noise
         degrees_of_freedom: Some(pairs.len() as f64 - 5.0).filter(|dof| *dof > 0.0),
         stages: vec![StageSpec::Affine(spec)],

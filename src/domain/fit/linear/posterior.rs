@@ -53,12 +53,18 @@ pub(in crate::domain::fit) fn posterior(
     let fit = Fit { method: method.to_owned(), names, parameters, covariance: known, ..Fit::default() };
     let mut fit = describe(fit, pairs, &residuals, weights.as_deref(), design.width());
     fit.residual_std = variance.map(f64::sqrt);
+    fit.scatter = variance.map(|variance| (variance * mean_inverse(weights.as_deref())).sqrt());
     fit.degrees_of_freedom = variance.map(|_| 2.0 * shape);
     fit.aicc = None;
     fit.notes.push("with a prior: residual_std and the covariance are those of the posterior".to_owned());
     fit.notes.extend(decile::note(pairs.y(), &residuals));
     check_finite(&fit)?;
     Ok(fit)
+}
+
+/// The variance of an observation over that of one of weight 1, on average.
+fn mean_inverse(weights: Option<&[f64]>) -> f64 {
+    weights.map_or(1.0, |weights| weights.iter().map(|w| 1.0 / w).sum::<f64>() / weights.len() as f64)
 }
 
 /// L^-1 T over the root of the weights' scale, and L^-1 (mean - T center) likewise, in the scaled

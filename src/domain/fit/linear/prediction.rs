@@ -11,7 +11,7 @@ pub struct Prediction {
     pub mean: f64,
     /// The standard uncertainty of the mean, from the parameters.
     pub u_mean: f64,
-    /// That of one more observation: with the residuals' scatter.
+    /// That of one more observation of weight 1: with the residuals' scatter.
     pub u_observation: f64,
 }
 
@@ -56,7 +56,7 @@ impl Predictor {
 pub struct Inverse {
     /// (y - a) / b.
     pub x: f64,
-    /// Its standard uncertainty by first-order propagation, the scatter of one observation included.
+    /// Its standard uncertainty by first-order propagation, the scatter of one observation of weight 1 included.
     pub u: f64,
     /// Fieller's limits.
     pub low: f64,

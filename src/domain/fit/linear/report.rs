@@ -51,7 +51,7 @@ pub(super) fn check_finite(fit: &Fit) -> Result<(), FitError> {
     if fit.parameters.iter().chain(variances).all(|value| value.is_finite()) {
         return Ok(());
     }
-    let problem = "the parameters are beyond what a number can hold: state the columns in larger units";
+    let problem = "the parameters are beyond what a number can hold: state the columns in other units";
     Err(FitError::Unsupported(problem.to_owned()))
 }
 

@@ -16,6 +16,10 @@ const MANY: usize = 1024;
 const EXACT: f64 = 1e-24;
 /// By how much the sum of squares of what has a fault must be smaller to count.
 const FAR: f64 = 4.0;
+/// First radii of the trust region, in lengths of the start.
+const REACHES: [f64; 3] = [1.0, 0.1, 0.01];
+/// A condition that only curves through single pairs have.
+const DOUBTFUL: f64 = 1e9;
 /// How many make that start.
 const SOME: usize = 256;
 
@@ -68,6 +72,12 @@ pub(super) fn check_all(
     if options.direction == Direction::SensorOnReference {
         return Err(FitError::Unsupported(format!(
             "{method} fits the reference on the sensor only: take affine or polynomial for the other direction"
+        )));
+    }
+    if matches!(options.covariance, CovarianceKind::Hac | CovarianceKind::BlockBootstrap) {
+        return Err(FitError::Unsupported(format!(
+            "{method} takes the errors as independent: take affine or polynomial for autocorrelated ones, \
+             or leave the kind of covariance out"
         )));
     }
     check(pairs, &method.to_string(), names, counts)
@@ -138,18 +148,18 @@ fn from_own(family: &impl Family, inner: &Inner) -> Result<Solution, FitError> {
 /// a fault that costs little comes of noise, one that brings much of the pairs' own shape.
 fn best_of(family: &impl Family, pairs: &Inner, starts: &[Start]) -> Option<Solution> {
     let (mut sound, mut faulty): (Option<Solution>, Option<Solution>) = (None, None);
-    for start in starts {
-        let Ok(found) = minimise(&problem(family, pairs), &start.parameters, 1.0, LIMIT) else { continue };
-        let best = match family.fault(&found.parameters, pairs) {
-            None => &mut sound,
-            Some(_) => &mut faulty,
-        };
+    let tries = REACHES.iter().flat_map(|reach| starts.iter().map(move |start| (reach, start)));
+    for (at, (reach, start)) in tries.enumerate() {
+        // shorter first steps only if longer ones lead nowhere; one exact to rounding is the best
+        let exact = sound.as_ref().is_some_and(|sound| sound.rss <= EXACT);
+        if exact || (sound.is_some() && at >= starts.len()) {
+            break;
+        }
+        let Ok(found) = minimise(&problem(family, pairs), &start.parameters, *reach, LIMIT) else { continue };
+        let whole = found.condition < DOUBTFUL && family.fault(&found.parameters, pairs).is_none();
+        let best = if whole { &mut sound } else { &mut faulty };
         if best.as_ref().is_none_or(|best| found.beats(best)) {
             *best = Some(found);
-        }
-        // exact to rounding: no other start finds more
-        if sound.as_ref().is_some_and(|sound| sound.rss <= EXACT) {
-            break;
         }
     }
     match (sound, faulty) {
@@ -197,10 +207,10 @@ fn report(
         stages: vec![family.stage(&parameters, covariance.clone())],
         parameters,
         covariance,
-        notes: notes(options),
         ..Fit::default()
     };
-    fit.curve(pairs)?;
+    // stages that cannot run, such as a gain that rounds to 0 or a covariance that is none
+    fit.curve(pairs).map_err(|_| indistinct())?;
     let count = fit.parameters.len();
     let fit = describe(fit, pairs, &residuals, weights.as_deref(), count);
     if keeps(&fit, pairs, solution, weights.as_deref()) { Ok(fit) } else { Err(indistinct()) }
@@ -235,16 +245,4 @@ fn propagated(inverse: &[Vec<f64>], derivatives: &[Vec<f64>], variance: f64) -> 
     let size = derivatives.len();
     let element = |i: usize, j: usize| variance * dot(&half[i.max(j)], &derivatives[i.min(j)]);
     (0..size).map(|i| (0..size).map(|j| element(i, j)).collect()).collect()
-}
-
-fn notes(options: &Options) -> Vec<String> {
-    match options.covariance {
-        CovarianceKind::Hac | CovarianceKind::BlockBootstrap => {
-            vec![
-                "the covariance takes the errors as independent: autocorrelated ones make it too small"
-                    .to_owned(),
-            ]
-        }
-        _ => Vec::new(),
-    }
 }

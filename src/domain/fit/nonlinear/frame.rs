@@ -128,13 +128,15 @@ pub(super) fn check(
     }
     if different.len() < needed {
         let found = different.len();
+        let other = if pairs.x().iter().all(|x| counts(*x)) { "" } else { " other than 0" };
         let problem = format!(
-            "{method} needs {needed} different values, found {found}: add readings elsewhere in the range"
+            "{method} needs {needed} different values{other}, found {found}: add readings elsewhere in the range"
         );
         return Err(FitError::column(pairs.columns()[0].name(), problem));
     }
     if pairs.y().iter().all(|y| *y == pairs.y()[0]) {
-        let problem = format!("all values are {}: {method} needs references that differ", pairs.y()[0]);
+        let level = pairs.y()[0];
+        let problem = format!("all values are {level}: {method} needs references that differ: add some");
         return Err(FitError::column(pairs.reference().name(), problem));
     }
     Ok(())

@@ -53,7 +53,7 @@ impl Family for Logistic {
     fn starts(&self, pairs: &Inner) -> Vec<Start> {
         let few = pairs.thinned(LOOKS);
         let (low, high) = extremes(&few.t);
-        let slopes = both_signs(0.5, steepest(&few.t).min(1e4));
+        let slopes = both_signs(0.5, steepest(&few.t).min(1e4)).step_by(2);
         let places = slopes.flat_map(|c| MIDDLES.map(|middle| (c, c * (low + middle * (high - low)))));
         let starts = places.filter_map(|(c, b)| {
             let (mut parameters, rss) = eliminate(&few, 1, |_, t, v, row| {

@@ -44,23 +44,38 @@ pub(super) fn best(mut starts: Vec<Start>, count: usize) -> Vec<Start> {
     starts
 }
 
+/// How much worse than the best is nearly as good.
+const NEARLY: f64 = 1.01;
+/// Most places of a scan on either side of 0.
+const MOST: usize = 100;
 /// How much worse than the best a start may be that is worth a try.
 const HOPELESS: f64 = 25.0;
 
-/// The best two of the places along a scan that are better than those beside them.
+/// The best two of the places along a scan that are better than those beside them; plains, where a
+/// curve goes through single pairs whatever its bend, are none.
 pub(super) fn valleys(scan: &[Start]) -> Vec<Start> {
     let rss = |at: Option<usize>| at.and_then(|at| scan.get(at)).map_or(f64::INFINITY, |start| start.rss);
-    let lowest = |at: &usize| rss(Some(*at)) <= rss(at.checked_sub(1)).min(rss(Some(at + 1)));
+    let below = |at: usize, other: Option<usize>| rss(Some(at)) < rss(other) * (1.0 - 1e-9);
+    let lowest = |at: &usize| below(*at, at.checked_sub(1)) && below(*at, Some(at + 1));
+    let least = scan.iter().map(|start| start.rss).fold(f64::INFINITY, f64::min);
     let mut starts = best((0..scan.len()).filter(lowest).map(|at| scan[at].clone()).collect(), 2);
-    let most = HOPELESS * starts.first().map_or(0.0, |start| start.rss);
-    starts.retain(|start| start.rss <= most);
+    starts.retain(|start| start.rss <= HOPELESS * least);
+    if starts.first().is_none_or(|start| start.rss > NEARLY * least) {
+        starts.extend(gentlest(scan, NEARLY * least));
+    }
     starts
 }
 
-/// From -`high` to `high` in factors of 2 of `low`.
+/// The place nearest to the middle of a scan among those with at most this sum.
+fn gentlest(scan: &[Start], most: f64) -> Option<Start> {
+    let good = scan.iter().enumerate().filter(|(_, start)| start.rss <= most);
+    good.min_by_key(|(at, _)| (2 * at).abs_diff(scan.len())).map(|(_, start)| start.clone())
+}
+
+/// From -`high` to `high` in factors of 3/2 of `low`.
 pub(super) fn both_signs(low: f64, high: f64) -> impl Iterator<Item = f64> {
-    let doubled = std::iter::successors(Some(low), |value| Some(2.0 * value));
-    let above: Vec<f64> = doubled.take_while(|value| *value <= high).take(64).collect();
+    let grown = std::iter::successors(Some(low), |value| Some(1.5 * value));
+    let above: Vec<f64> = grown.take_while(|value| *value <= high).take(MOST).collect();
     let below: Vec<f64> = above.iter().rev().map(|value| -value).collect();
     below.into_iter().chain(above)
 }

@@ -211,6 +211,19 @@ proptest! {
     }
 
     #[test]
+    fn own_starts_find_what_the_truth_finds(
+        case in case(), n in 8..60usize, share in 0.001..0.1f64, seed in 0..1000u64,
+    ) {
+        let (x, y) = noisy(&case, n, share, seed);
+        let pairs = pairs(&x, &y);
+        let truth = Options { start: Some(case.parameters.clone()), ..Options::default() };
+        if let Ok(expected) = fit_with(case.method, &pairs, &truth) {
+            let own = fit(case.method, &pairs).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert!(own.rss <= expected.rss.map(|rss| rss * (1.0 + 1e-9)), "{own:?} {expected:?}");
+        }
+    }
+
+    #[test]
     fn no_numbers_make_nan_or_a_panic(
         values in proptest::collection::vec((any::<f64>(), any::<f64>()), 1..12), kind in 0..6usize,
     ) {
@@ -282,6 +295,9 @@ fn bad_data_are_refused_with_place_and_remedy() {
         let inverse = Options { direction: Direction::SensorOnReference, ..Options::default() };
         let inverse = fit_with(method, &pairs(&line, &places(8)), &inverse).unwrap_err().to_string();
         assert!(inverse.contains("take affine"), "{inverse}");
+        let memory = Options { covariance: CovarianceKind::Hac, ..Options::default() };
+        let memory = fit_with(method, &pairs(&line, &places(8)), &memory).unwrap_err().to_string();
+        assert!(memory.contains("independent"), "{memory}");
     }
     let negative = refusal(Method::Power, &[1.0, -2.0, 3.0], &[1.0, 2.0, 3.0]);
     assert!(negative.starts_with("line 2, column `x`"), "{negative}");

@@ -101,15 +101,19 @@ impl Curves<'_> {
     }
 
     fn model(&self) -> Model<'_, 3> {
-        let rows = self.logarithms.iter().map(|(s, rest)| [*s, -rest, 1.0]).collect();
-        Model { rows, targets: self.labels.values, weights: &self.labels.weights }
+        let columns = [self.column(0), self.column(1), vec![1.0; self.logarithms.len()]];
+        Model { columns, targets: self.labels.values, weights: &self.labels.weights }
+    }
+
+    /// What a parameter multiplies: ln s or -ln(1 - s).
+    fn column(&self, at: usize) -> Vec<f64> {
+        self.logarithms.iter().map(|(s, rest)| if at == 0 { *s } else { -rest }).collect()
     }
 
     /// The curve where parameter `dropped` is 0.
     fn without(&self, dropped: usize) -> Result<Maximum<3>, NoMaximum> {
-        let element = |(s, rest): &(f64, f64)| if dropped == 0 { -rest } else { *s };
-        let rows = self.logarithms.iter().map(|it| [element(it), 1.0]).collect();
-        let rest = Model { rows, targets: self.labels.values, weights: &self.labels.weights }.maximum()?;
+        let columns = [self.column(1 - dropped), vec![1.0; self.logarithms.len()]];
+        let rest = Model { columns, targets: self.labels.values, weights: &self.labels.weights }.maximum()?;
         let mut out = Maximum { parameters: [0.0; 3], covariance: [[0.0; 3]; 3] };
         let places = [1 - dropped, 2];
         for (i, to) in places.into_iter().enumerate() {

@@ -54,7 +54,10 @@ fn range(pairs: &Pairs) -> Result<([f64; 2], Vec<String>), FitError> {
     }
     let name = pairs.columns()[0].name();
     if low == high {
-        return Err(FitError::column(name, "all scores are equal: they say nothing about the labels"));
+        return Err(FitError::column(
+            name,
+            "all scores are equal: they say nothing about the labels, add pairs with others",
+        ));
     }
     if !(high - low).is_finite() {
         return Err(FitError::column(name, "values are too far apart: scale them down"));

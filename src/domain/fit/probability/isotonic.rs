@@ -2,6 +2,7 @@
 
 use super::super::error::FitError;
 use super::super::fitted::{Fit, Table};
+use super::super::line::beyond;
 use super::super::pairs::Pairs;
 use super::super::statistics;
 use super::labels::Labels;
@@ -43,7 +44,8 @@ pub fn fit(pairs: &Pairs, trend: Trend) -> Result<Fit, FitError> {
         Labels::read(pairs)?;
     }
     let weights = pairs.weights();
-    let blocks = pool(&ties(pairs, weights.as_deref())?, trend);
+    let sorted = ties(pairs, weights.as_deref())?;
+    let blocks = pool(&sorted.ties, trend);
     let spec = thresholds(&blocks, labels);
     if spec.x.len() > MAX_STEPS {
         let problem = format!(
@@ -53,7 +55,7 @@ pub fn fit(pairs: &Pairs, trend: Trend) -> Result<Fit, FitError> {
         return Err(FitError::Unsupported(problem));
     }
     let notes = (blocks.len() == 1).then(|| match trend {
-        Trend::Rising => "one value for all readings: nowhere does the reference rise with them".to_owned(),
+        Trend::Rising => "one value for all readings: nowhere does the reference rise with them; where it falls, ask for a falling trend".to_owned(),
         Trend::Falling => "one value for all readings: nowhere does the reference fall with them".to_owned(),
     });
     let fit = Fit {
@@ -67,8 +69,8 @@ pub fn fit(pairs: &Pairs, trend: Trend) -> Result<Fit, FitError> {
     if labels {
         return Ok(fit);
     }
-    let fitted = fit.curve(pairs)?.values(pairs);
-    let residuals: Vec<f64> = pairs.y().iter().zip(fitted).map(|(y, fitted)| y - fitted).collect();
+    fit.curve(pairs).map_err(|_| beyond(&fit.method))?;
+    let residuals = residuals(pairs, &sorted.places, &blocks);
     Ok(statistics::describe(fit, pairs, &residuals, weights.as_deref(), blocks.len()))
 }
 
@@ -86,6 +88,20 @@ fn pool(ties: &[Tie], trend: Trend) -> Vec<Block> {
         blocks.push(block);
     }
     blocks
+}
+
+/// y - fitted: on a block the stage gives its mean exactly, so that no pair has to look for its own.
+fn residuals(pairs: &Pairs, sorted: &[usize], blocks: &[Block]) -> Vec<f64> {
+    let (x, y) = (pairs.x(), pairs.y());
+    let mut residuals = vec![0.0; y.len()];
+    let mut block = 0;
+    for at in sorted {
+        while block + 1 < blocks.len() && x[*at] > blocks[block].last {
+            block += 1;
+        }
+        residuals[*at] = y[*at] - blocks[block].mean;
+    }
+    residuals
 }
 
 fn thresholds(blocks: &[Block], labels: bool) -> IsotonicSpec {

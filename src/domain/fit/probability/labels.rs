@@ -2,6 +2,7 @@
 
 use super::super::error::FitError;
 use super::super::pairs::Pairs;
+use super::super::sums;
 
 /// Checked labels of pairs; both classes are there.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,22 +17,29 @@ pub(super) struct Labels<'a> {
     pub negative: f64,
 }
 
+/// Fails where a reference value is neither 0 nor 1.
+pub fn check(pairs: &Pairs) -> Result<(), FitError> {
+    let values = pairs.y();
+    match values.iter().position(|value| *value != 0.0 && *value != 1.0) {
+        Some(at) => {
+            let problem =
+                format!("expected a label, 0 or 1, found {}: correct it or leave the row out", values[at]);
+            Err(pairs.fault(at, pairs.reference().name(), problem))
+        }
+        None => Ok(()),
+    }
+}
+
 impl Labels<'_> {
     /// Reads the reference values of the pairs as labels.
     ///
     /// Fails where one is neither 0 nor 1, and where all are alike.
     pub(super) fn read(pairs: &Pairs) -> Result<Labels<'_>, FitError> {
         let (values, name) = (pairs.y(), pairs.reference().name());
-        if let Some(at) = values.iter().position(|value| *value != 0.0 && *value != 1.0) {
-            let problem =
-                format!("expected a label, 0 or 1, found {}: correct it or leave the row out", values[at]);
-            return Err(pairs.fault(at, name, problem));
-        }
+        check(pairs)?;
         let weights = pairs.given_weights().map_or_else(|| vec![1.0; values.len()], <[f64]>::to_vec);
-        let total = |label: f64| -> f64 {
-            values.iter().zip(&weights).filter(|(value, _)| **value == label).map(|(_, weight)| weight).sum()
-        };
-        let (positive, negative) = (total(1.0), total(0.0));
+        let others: Vec<f64> = values.iter().map(|value| 1.0 - value).collect();
+        let (positive, negative) = (sums::dot(values, &weights), sums::dot(&others, &weights));
         for (sum, label, other) in [(positive, 1, 0), (negative, 0, 1)] {
             if sum == 0.0 {
                 let problem =

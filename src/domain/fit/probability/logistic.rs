@@ -1,11 +1,12 @@
 //! Maximum likelihood of p = 1 / (1 + e^-eta) with eta linear in its parameters, by Newton's method.
 
 use super::super::error::FitError;
+use super::super::sums;
 
-/// What is fitted: eta of a row is the sum of its K elements times the K parameters. The last element
-/// of every row is 1: there is an intercept.
+/// What is fitted: eta of a row is the sum of its elements in K columns times the K parameters. The
+/// last column holds ones: there is an intercept.
 pub(super) struct Model<'a, const K: usize> {
-    pub rows: Vec<[f64; K]>,
+    pub columns: [Vec<f64>; K],
     /// Wanted probabilities, from 0 to 1.
     pub targets: &'a [f64],
     pub weights: &'a [f64],
@@ -60,19 +61,19 @@ impl<const K: usize> Model<'_, K> {
 
     /// The maximum of every sixteenth row of many: from there it is two steps to that of all.
     fn nearby(&self) -> Option<[f64; K]> {
-        if self.rows.len() < MANY {
+        if self.targets.len() < MANY {
             return None;
         }
         let some = |values: &[f64]| values.iter().step_by(16).copied().collect::<Vec<_>>();
         let (targets, weights) = (some(self.targets), some(self.weights));
-        let rows = self.rows.iter().step_by(16).copied().collect();
-        let part = Model { rows, targets: &targets, weights: &weights };
+        let columns = self.columns.each_ref().map(|column| some(column));
+        let part = Model { columns, targets: &targets, weights: &weights };
         part.climb([0.0; K]).ok().map(|(at, _)| at)
     }
 
     /// Newton's method from `at`; gives the maximum and the factor of the Hessian there.
     fn climb(&self, mut at: [f64; K]) -> Result<([f64; K], Matrix<K>), NoMaximum> {
-        let total: f64 = self.weights.iter().sum();
+        let total = sums::sum(self.weights);
         let mut here = self.look(&at);
         // where every probability is a half no direction is lost yet: what is singular there is collinear
         let singular = if at == [0.0; K] { NoMaximum::Collinear } else { NoMaximum::Separated };
@@ -90,28 +91,27 @@ impl<const K: usize> Model<'_, K> {
         Err(NoMaximum::NotConverged)
     }
 
-    /// Centres and scales all elements but the last; gives the means and scales.
+    /// Centres and scales all columns but the last; gives the means and scales.
     fn standardise(&mut self) -> Result<([f64; K], [f64; K]), NoMaximum> {
-        let total: f64 = self.weights.iter().sum();
+        let total = sums::sum(self.weights);
+        let shares: Vec<f64> = self.weights.iter().map(|weight| weight / total).collect();
         let (mut means, mut scales) = ([0.0; K], [1.0; K]);
-        for k in 0..K - 1 {
-            let weighted = self.rows.iter().zip(self.weights);
-            means[k] = weighted.map(|(row, weight)| row[k] * (weight / total)).sum();
-            let spread = |row: &[f64; K]| (row[k] - means[k]).abs();
-            let widest = self.rows.iter().map(spread).fold(0.0, f64::max);
+        for (k, column) in self.columns.iter_mut().enumerate().take(K - 1) {
+            means[k] = sums::dot(column, &shares);
+            let (low, high) = sums::extent(column);
+            let widest = (high - means[k]).max(means[k] - low);
             if !widest.is_finite() || !means[k].is_finite() {
                 return Err(NoMaximum::TooFarApart);
             }
             // relative to the largest: a square of a subnormal number would be 0
-            let square = |row: &[f64; K]| (spread(row) / widest).powi(2);
-            let weighted = self.rows.iter().zip(self.weights);
-            let variance: f64 = weighted.map(|(row, weight)| square(row) * (weight / total)).sum();
+            let square = |x: &f64| ((x - means[k]) / widest).powi(2);
+            let variance: f64 = column.iter().zip(&shares).map(|(x, share)| square(x) * share).sum();
             scales[k] = widest * variance.sqrt();
             if scales[k].is_nan() || scales[k] <= 1e-14 * means[k].abs() || scales[k] < f64::MIN_POSITIVE {
                 return Err(NoMaximum::Collinear);
             }
-            for row in &mut self.rows {
-                row[k] = (row[k] - means[k]) / scales[k];
+            for x in column {
+                *x = (*x - means[k]) / scales[k];
             }
         }
         Ok((means, scales))
@@ -120,27 +120,29 @@ impl<const K: usize> Model<'_, K> {
     /// The derivatives of the loss.
     fn look(&self, at: &[f64; K]) -> Look<K> {
         let mut look = Look { gradient: [0.0; K], hessian: [[0.0; K]; K] };
-        for ((row, target), weight) in self.rows.iter().zip(self.targets).zip(self.weights) {
-            let eta = (0..K).map(|k| row[k] * at[k]).sum::<f64>();
-            let e = (-eta.abs()).exp();
-            let d = 1.0 / (1.0 + e);
-            let p = if eta < 0.0 { e * d } else { d };
-            let (slope, curvature) = (weight * (p - target), weight * e * d * d);
-            for i in 0..K {
-                look.gradient[i] += slope * row[i];
-                for j in 0..=i {
-                    look.hessian[i][j] += curvature * row[i] * row[j];
-                }
+        let (mut eta, mut parts) = ([0.0; BLOCK], Parts::default());
+        for from in (0..self.targets.len()).step_by(BLOCK) {
+            let rows = from..(from + BLOCK).min(self.targets.len());
+            let columns = self.columns.each_ref().map(|column| &column[rows.clone()]);
+            let eta = &mut eta[..rows.len()];
+            eta.fill(at[K - 1]);
+            for (column, at) in columns.iter().zip(at).take(K - 1) {
+                sums::add_multiple(eta, *at, column);
             }
+            parts.take(eta, &self.targets[rows.clone()], &self.weights[rows]);
+            look.add(&mut parts, &columns);
         }
         look
     }
 
     /// The negative log likelihood.
     pub(super) fn loss(&self, at: &[f64; K]) -> f64 {
-        let rows = self.rows.iter().zip(self.targets).zip(self.weights);
-        rows.map(|((row, target), weight)| {
-            let eta = (0..K).map(|k| row[k] * at[k]).sum::<f64>();
+        let mut eta = vec![at[K - 1]; self.targets.len()];
+        for (column, at) in self.columns.iter().zip(at).take(K - 1) {
+            sums::add_multiple(&mut eta, *at, column);
+        }
+        let rows = eta.iter().zip(self.targets).zip(self.weights);
+        rows.map(|((eta, target), weight)| {
             weight * (eta.max(0.0) + (-eta.abs()).exp().ln_1p() - target * eta)
         })
         .sum()
@@ -169,6 +171,54 @@ struct Look<const K: usize> {
     gradient: [f64; K],
     /// The lower triangle.
     hessian: Matrix<K>,
+}
+
+/// Rows that are looked at together: each sum then runs over columns, several rows at a time.
+const BLOCK: usize = 64;
+
+/// The derivatives of the loss of a block's rows by eta.
+struct Parts {
+    slopes: [f64; BLOCK],
+    curvatures: [f64; BLOCK],
+}
+
+impl Default for Parts {
+    fn default() -> Parts {
+        Parts { slopes: [0.0; BLOCK], curvatures: [0.0; BLOCK] }
+    }
+}
+
+impl Parts {
+    fn take(&mut self, eta: &[f64], targets: &[f64], weights: &[f64]) {
+        // the calls stand alone: nothing else has to make way for them
+        for (e, eta) in self.curvatures.iter_mut().zip(eta) {
+            *e = (-eta.abs()).exp();
+        }
+        let out = self.slopes.iter_mut().zip(&mut self.curvatures);
+        for ((((slope, e), eta), target), weight) in out.zip(eta).zip(targets).zip(weights) {
+            let d = 1.0 / (1.0 + *e);
+            let p = if *eta < 0.0 { *e } else { 1.0 } * d;
+            *slope = weight * (p - target);
+            *e = weight * *e * d * d;
+        }
+    }
+}
+
+impl<const K: usize> Look<K> {
+    /// Adds a block's rows; the curvatures are used up.
+    fn add(&mut self, parts: &mut Parts, columns: &[&[f64]; K]) {
+        let mut shares = [0.0; BLOCK];
+        for i in 0..K {
+            let column = columns[i];
+            self.gradient[i] += sums::dot(&parts.slopes[..column.len()], column);
+            for ((share, curvature), x) in shares.iter_mut().zip(&parts.curvatures).zip(column) {
+                *share = curvature * x;
+            }
+            for (sum, other) in self.hessian[i][..=i].iter_mut().zip(columns) {
+                *sum += sums::dot(&shares[..column.len()], other);
+            }
+        }
+    }
 }
 
 /// The lower factor of a symmetric matrix; `None` where a pivot is below `least`.
@@ -248,44 +298,46 @@ mod tests {
     use crate::domain::resample::Seeded;
 
     /// Draws scores and targets; in every sixteenth row the two go together perfectly.
-    fn rows(count: usize) -> (Vec<[f64; 2]>, Vec<f64>) {
+    fn rows(count: usize) -> ([Vec<f64>; 2], Vec<f64>) {
         let mut draws = Seeded::new(9);
         let row = |at: usize| {
             let x = draws.normal();
             let event =
                 if at.is_multiple_of(16) { x > 0.0 } else { draws.uniform() < 1.0 / (1.0 + (-x).exp()) };
-            ([x, 1.0], f64::from(event))
+            (x, f64::from(event))
         };
-        (0..count).map(row).unzip()
+        let (x, targets): (Vec<f64>, Vec<f64>) = (0..count).map(row).unzip();
+        ([x, vec![1.0; count]], targets)
     }
 
     #[test]
     fn the_gradient_is_nothing_at_the_maximum_wherever_the_search_began() {
         for count in [100, 5000] {
-            let (rows, targets) = rows(count);
+            let (columns, targets) = rows(count);
             let weights = vec![1.0; count];
-            let model = || Model { rows: rows.clone(), targets: &targets, weights: &weights };
+            let model = || Model { columns: columns.clone(), targets: &targets, weights: &weights };
             let found = model().maximum().unwrap();
             let gradient = model().look(&found.parameters).gradient;
             assert!(gradient.iter().all(|g| g.abs() < 1e-13 * count as f64), "{gradient:?}");
             assert!(found.parameters[0] > 0.5 && model().loss(&found.parameters) < 0.69 * count as f64);
         }
         // the part that is looked at first has no maximum
-        let (rows, targets) = rows(5000);
-        assert_eq!(Model { rows, targets: &targets, weights: &[1.0; 5000] }.nearby(), None);
+        let (columns, targets) = rows(5000);
+        assert_eq!(Model { columns, targets: &targets, weights: &[1.0; 5000] }.nearby(), None);
     }
 
     #[test]
     fn faults_are_told_apart_with_many_rows_too() {
         let targets: Vec<f64> = (0..4000).map(|at| f64::from(at >= 2000)).collect();
         let fault = |x: &dyn Fn(usize) -> f64| {
-            let rows = (0..4000).map(|at| [x(at), 1.0]).collect();
-            Model { rows, targets: &targets, weights: &[1.0; 4000] }.maximum().unwrap_err()
+            let columns = [(0..4000).map(x).collect(), vec![1.0; 4000]];
+            Model { columns, targets: &targets, weights: &[1.0; 4000] }.maximum().unwrap_err()
         };
         assert_eq!(fault(&|_| 3.0), NoMaximum::Collinear);
         assert_eq!(fault(&|at| at as f64), NoMaximum::Separated);
-        let twice = (0..4000).map(|at| [at as f64, 2.0 * at as f64, 1.0]).collect();
-        let collinear = Model { rows: twice, targets: &targets, weights: &[1.0; 4000] }.maximum();
+        let x: Vec<f64> = (0..4000).map(f64::from).collect();
+        let twice = [x.clone(), x.iter().map(|x| 2.0 * x).collect(), vec![1.0; 4000]];
+        let collinear = Model { columns: twice, targets: &targets, weights: &[1.0; 4000] }.maximum();
         assert_eq!(collinear.unwrap_err(), NoMaximum::Collinear);
     }
 }

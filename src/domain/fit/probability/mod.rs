@@ -3,7 +3,7 @@
 pub mod beta;
 pub mod histogram;
 pub mod isotonic;
-mod labels;
+pub mod labels;
 mod logistic;
 pub mod platt;
 pub mod temperature;

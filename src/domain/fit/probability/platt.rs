@@ -20,16 +20,17 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     let low = 1.0 / (labels.negative + 2.0);
     let targets: Vec<f64> =
         labels.values.iter().map(|label| if *label == 1.0 { high } else { low }).collect();
-    let rows = pairs.x().iter().map(|f| [*f, 1.0]).collect();
-    let found = Model { rows, targets: &targets, weights: &labels.weights }.maximum().map_err(|problem| {
-        let too_few = "all scores are equal: they say nothing about the labels";
-        problem.of(
-            "platt",
-            pairs.columns()[0].name(),
-            too_few,
-            "the curve is too steep for the scores' digits",
-        )
-    })?;
+    let columns = [pairs.x().to_vec(), vec![1.0; pairs.len()]];
+    let found =
+        Model { columns, targets: &targets, weights: &labels.weights }.maximum().map_err(|problem| {
+            let too_few = "all scores are equal: they say nothing about the labels, add pairs with others";
+            problem.of(
+                "platt",
+                pairs.columns()[0].name(),
+                too_few,
+                "the curve is too steep for the scores' digits",
+            )
+        })?;
     let [a, b] = found.parameters.map(|it| -it);
     if a == 0.0 {
         return Err(FitError::column(pairs.columns()[0].name(), "the scores say nothing about the labels"));

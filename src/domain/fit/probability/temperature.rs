@@ -17,7 +17,14 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     let labels = Labels::read(pairs)?;
     let classes: Vec<usize> = labels.values.iter().map(|label| *label as usize).collect();
     let row = |at: usize, logits: &mut Vec<f64>| logits.extend([0.0, pairs.x()[at]]);
-    finish(pairs, Problem { classes: &classes, weights: &labels.weights, row }.solve(pairs)?, Vec::new())
+    let solution = Problem { classes: &classes, weights: &labels.weights, row }.solve(pairs)?;
+    let mut fit = finish(pairs, solution, Vec::new())?;
+    if pairs.x().iter().all(|z| (0.0..=1.0).contains(z)) {
+        let note =
+            "every value of x lies from 0 to 1: temperature takes logits, ln(p / (1 - p)), not probabilities";
+        fit.notes.push(note.to_owned());
+    }
+    Ok(fit)
 }
 
 /// Fits T for k classes: the columns of `pairs` are the logits of the classes 0, 1, ..., and the
@@ -46,7 +53,10 @@ fn classes(pairs: &Pairs, count: usize) -> Result<Vec<usize>, FitError> {
     let read = |(at, label): (usize, &f64)| match *label {
         label if label >= 0.0 && label < count as f64 && label.fract() == 0.0 => Ok(label as usize),
         label => {
-            let problem = format!("expected a class from 0 to {}, found {label}", count - 1);
+            let problem = format!(
+                "expected a class from 0 to {}, found {label}: correct it or leave the row out",
+                count - 1
+            );
             Err(pairs.fault(at, name, problem))
         }
     };
@@ -162,6 +172,9 @@ impl<R: Fn(usize, &mut Vec<f64>)> Problem<'_, R> {
 
 /// First and second derivative of the loss by beta.
 fn look(logits: &[f64], width: usize, weights: &[f64], beta: f64) -> (f64, f64) {
+    if width == 2 {
+        return look_at_two(logits, weights, beta);
+    }
     let (mut slope, mut curvature) = (0.0, 0.0);
     for (row, weight) in logits.chunks_exact(width).zip(weights) {
         let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -176,6 +189,23 @@ fn look(logits: &[f64], width: usize, weights: &[f64], beta: f64) -> (f64, f64) 
         let mean = first / sum;
         slope += weight * (top + mean);
         curvature += weight * (second / sum - mean * mean).max(0.0);
+    }
+    (slope, curvature)
+}
+
+/// [`look`] for two classes, where one term of each sum is 1 or 0.
+///
+/// Of each row one logit is 0 and the other z; with e = e^(-beta |z|) the sums above are 1 + e, -e |z|
+/// and e z^2.
+fn look_at_two(logits: &[f64], weights: &[f64], beta: f64) -> (f64, f64) {
+    let (mut slope, mut curvature) = (0.0, 0.0);
+    for (row, weight) in logits.as_chunks::<2>().0.iter().zip(weights) {
+        let z = row[0] + row[1];
+        let size = z.abs();
+        let e = (-beta * size).exp();
+        let share = 1.0 / (1.0 + e);
+        slope += weight * (z.max(0.0) - e * size * share);
+        curvature += weight * (e * size * share * (size * share));
     }
     (slope, curvature)
 }

@@ -2,6 +2,7 @@
 
 use super::super::error::FitError;
 use super::super::pairs::Pairs;
+use super::super::rank::ranked;
 
 /// The pairs of one score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,14 +15,22 @@ pub(super) struct Tie {
     pub sum: f64,
 }
 
-/// Sorts the pairs and takes together those whose x is exactly equal, x strictly increasing.
+/// Pairs in the order of their scores.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sorted {
+    /// One for each score, x strictly increasing.
+    pub ties: Vec<Tie>,
+    /// The places of all pairs, in the same order.
+    pub places: Vec<usize>,
+}
+
+/// Sorts the pairs and takes together those whose x is exactly equal.
 ///
 /// The order of the pairs does not matter to the last digit. Fails where sums overflow.
-pub(super) fn ties(pairs: &Pairs, weights: Option<&[f64]>) -> Result<Vec<Tie>, FitError> {
+pub(super) fn ties(pairs: &Pairs, weights: Option<&[f64]>) -> Result<Sorted, FitError> {
     let weight = |at: usize| weights.map_or(1.0, |weights| weights[at]);
-    let mut order: Vec<(u64, usize)> = pairs.x().iter().map(|x| rank(*x)).zip(0..).collect();
-    order.sort_unstable_by_key(|(rank, _)| *rank);
-    let mut ties: Vec<Tie> = Vec::new();
+    let mut order = ranked(pairs.x());
+    let mut ties: Vec<Tie> = Vec::with_capacity(order.len());
     for tie in order.chunk_by_mut(|a, b| a.0 == b.0) {
         // sums of numbers depend on their order in the last digits, and that of the rows must not matter
         if tie.len() > 1 {
@@ -42,14 +51,7 @@ pub(super) fn ties(pairs: &Pairs, weights: Option<&[f64]>) -> Result<Vec<Tie>, F
         let problem = "the values or weights are too large to be summed up: scale them down";
         return Err(FitError::column(pairs.reference().name(), problem));
     }
-    Ok(ties)
-}
-
-/// A whole number that orders as `x` does, one for -0 and 0: quicker to sort by.
-fn rank(x: f64) -> u64 {
-    let bits = (x + 0.0).to_bits();
-    // negative numbers have larger bits the further they are from 0
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+    Ok(Sorted { ties, places: order.into_iter().map(|(_, at)| at).collect() })
 }
 
 #[cfg(test)]
@@ -61,7 +63,8 @@ mod tests {
     fn ties_come_in_order_and_zeros_are_one() {
         let x = [1.0, -0.0, -1e-310, f64::MAX, 0.0, -7.0, 1.0];
         let found = ties(&pairs(&x, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), None).unwrap();
-        let rows: Vec<_> = found.iter().map(|tie| (tie.x, tie.weight, tie.sum)).collect();
+        assert_eq!(found.places[..2], [5, 2]);
+        let rows: Vec<_> = found.ties.iter().map(|tie| (tie.x, tie.weight, tie.sum)).collect();
         let expected =
             [(-7.0, 1.0, 6.0), (-1e-310, 1.0, 3.0), (0.0, 2.0, 7.0), (1.0, 2.0, 8.0), (f64::MAX, 1.0, 4.0)];
         assert_eq!(rows, expected);

@@ -18,7 +18,7 @@ use crate::domain::transform::venn_abers::VennAbersSpec;
 /// weighs 1. Fails where labels are not 0 and 1.
 pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
     let labels = Labels::read(pairs)?;
-    let ties = ties(pairs, Some(&labels.weights))?;
+    let ties = ties(pairs, Some(&labels.weights))?.ties;
     let spec = steps(&ties);
     if spec.x.len() > MAX_STEPS {
         let problem = format!(
@@ -39,11 +39,11 @@ pub fn fit(pairs: &Pairs) -> Result<Fit, FitError> {
 
 /// The steps of p0 and p1, without scores at which neither changes.
 fn steps(ties: &[Tie]) -> VennAbersSpec {
-    let p1 = with_an_event(ties);
+    let p1 = never_falling(with_an_event(ties));
     // a non-event is an event of the other label, seen from the other end
     let mirrored: Vec<Tie> =
         ties.iter().rev().map(|tie| Tie { x: -tie.x, sum: tie.weight - tie.sum, ..*tie }).collect();
-    let p0: Vec<f64> = with_an_event(&mirrored).iter().rev().map(|p| 1.0 - p).collect();
+    let p0 = never_falling(with_an_event(&mirrored).iter().rev().map(|p| 1.0 - p).collect());
     let mut spec = VennAbersSpec { x: Vec::new(), p0: Vec::new(), p1: Vec::new() };
     for (at, tie) in ties.iter().enumerate() {
         let before = if at == 0 { 0.0 } else { p0[at - 1] };
@@ -55,6 +55,16 @@ fn steps(ties: &[Tie]) -> VennAbersSpec {
         }
     }
     spec
+}
+
+/// The same values, which rise but for rounding, without what rounding lets fall.
+fn never_falling(mut values: Vec<f64>) -> Vec<f64> {
+    let mut highest = 0.0f64;
+    for value in &mut values {
+        highest = highest.max(*value);
+        *value = highest;
+    }
+    values
 }
 
 /// A corner of a convex minorant: weights summed up, and events.

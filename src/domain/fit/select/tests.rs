@@ -87,7 +87,9 @@ fn several_columns_are_taken_where_they_help() {
     let (x, t) = (column(&mut random), column(&mut random));
     let y = x.iter().zip(&t).map(|(x, t)| 1.0 + 0.5 * x - 0.3 * t + 0.1 * random.normal()).collect();
     let pairs = Pairs::new(vec![Column::new("x", x), Column::new("t", t)], Column::new("y", y)).unwrap();
-    assert_eq!(chosen(&pairs).fit.method, "multilinear");
+    let it = chosen(&pairs);
+    assert_eq!(it.fit.method, "multilinear");
+    assert!(it.table.iter().all(|one| one.score.is_some()), "{:#?}", it.table);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn propagation_agrees_with_a_monte_carlo() {
     for (raw, u_raw, age) in [(4.0, 0.03, 0.0), (5.5, 0.1, 30.0), (3.3, 0.02, 200.0), (7.0, 0.2, 1.0)] {
         let noise = f64::max(0.0, u_raw * u_raw - 9e-4f64).sqrt();
         let mut draws = Vec::new();
-        for _ in 0..20_000 {
+        for _ in 0..100_000 {
             let x = raw + noise * random.normal();
             let [a, b] = draw(&mut random, [-0.42, 1.034], first);
             let z = a + b * x;
