@@ -7,6 +7,7 @@
 
 pub mod activation;
 pub mod config;
+pub mod control;
 pub mod ctl;
 pub mod daemon;
 #[cfg(feature = "demo")]

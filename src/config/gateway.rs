@@ -31,6 +31,8 @@ pub struct HttpConfig {
 pub struct ControlConfig {
     /// The directory.
     pub dir: PathBuf,
+    /// Whether somebody chose it: calibd then does not start without it.
+    pub chosen: bool,
 }
 
 /// Reads `[gateway]`.
@@ -76,10 +78,7 @@ pub fn read_http(root: &mut Section<'_>) -> Option<HttpConfig> {
 
 /// Reads `[control]`.
 pub fn read_control(root: &mut Section<'_>) -> ControlConfig {
-    let mut dir = None;
-    if let Some(mut section) = root.table("control") {
-        dir = section.path_buf("dir");
-        section.no_effect_yet(&["dir"]);
-    }
-    ControlConfig { dir: dir.unwrap_or_else(|| PathBuf::from("/run/calibd")) }
+    let dir = root.table("control").and_then(|mut section| section.path_buf("dir"));
+    let chosen = dir.is_some();
+    ControlConfig { dir: dir.unwrap_or_else(|| PathBuf::from("/run/calibd")), chosen }
 }

@@ -7,6 +7,7 @@ mod evaluate;
 mod expiry;
 mod files;
 mod fit;
+mod gateway;
 mod key;
 mod output;
 mod plot;
@@ -20,10 +21,12 @@ use clap::{Parser, Subcommand};
 
 use output::Failure;
 
-/// Keeps field sensors truthful: keys, trust roots and signed calibrations.
+/// Keeps field sensors truthful: the gateway, keys, trust roots and signed calibrations.
 #[derive(Parser)]
 #[command(name = "calibctl", version, about, propagate_version = true, subcommand_required = true)]
-#[command(after_help = "exit codes: 0 done, 1 refused or not so, 2 usage, 4 not permitted")]
+#[command(
+    after_help = "exit codes: 0 done, 1 refused or not so, 2 usage, 3 calibd can't be reached, 4 not permitted"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +34,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Shows how the gateway is: what needs attention, links, store, sources.
+    Status(gateway::StatusArgs),
+    /// Lists the sensors with their last readings.
+    Sensors(gateway::SensorsArgs),
+    /// Shows one sensor.
+    Sensor(gateway::SensorArgs),
+    /// Shows readings as they are made.
+    Watch(gateway::WatchArgs),
+    /// Shows a sensor's readings from the history.
+    Readings(gateway::ReadingsArgs),
+    /// Shows what transforms are in force.
+    #[command(subcommand)]
+    Transform(gateway::TransformCommand),
+    /// Shows the audit.
+    #[command(subcommand)]
+    Audit(gateway::AuditCommand),
     /// Makes and shows signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -55,6 +74,13 @@ enum Command {
 /// Runs calibctl with the process's arguments.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Status(args) => gateway::run::status(&args),
+        Command::Sensors(args) => gateway::run::sensors(&args),
+        Command::Sensor(args) => gateway::run::sensor(&args),
+        Command::Watch(args) => gateway::run::watch(&args),
+        Command::Readings(args) => gateway::run::readings(&args),
+        Command::Transform(command) => gateway::run::transform(&command),
+        Command::Audit(command) => gateway::run::audit(&command),
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),
         Command::Apply(args) => apply::run(&args),

@@ -1,6 +1,6 @@
 //! What goes to the terminal, and the exit codes.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -23,6 +23,16 @@ impl Failure {
         Failure { code: 2, message: message.into() }
     }
 
+    /// The daemon cannot be reached: exit code 3.
+    pub fn unreachable(message: impl Into<String>) -> Failure {
+        Failure { code: 3, message: message.into() }
+    }
+
+    /// Somebody else may do it: exit code 4.
+    pub fn not_permitted(message: impl Into<String>) -> Failure {
+        Failure { code: 4, message: message.into() }
+    }
+
     /// A file or stream could not be used: exit code 4 where permission is missing, else 2.
     pub fn io(what: &str, fault: &io::Error) -> Failure {
         let code = if fault.kind() == io::ErrorKind::PermissionDenied { 4 } else { 2 };
@@ -38,6 +48,12 @@ impl Failure {
     #[cfg(test)]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The exit code.
+    #[cfg(test)]
+    pub fn code(&self) -> u8 {
+        self.code
     }
 
     /// Says it on stderr and gives the exit code.
@@ -65,6 +81,64 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
         Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => Err(Failure::io("stdout", &fault)),
         _ => Ok(()),
     }
+}
+
+/// Writes text with styles to stdout; they are left out where it is no terminal or `NO_COLOR` is set.
+pub fn print_screen(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => Err(Failure::io("stdout", &fault)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes aligned columns to stdout, each line cut where a terminal would break it.
+pub fn print_table(rows: &[Vec<String>], right: usize) -> Result<(), Failure> {
+    let text = aligned(rows, right);
+    match width() {
+        None => print(text.as_bytes()),
+        Some(width) => print(text.lines().map(|line| cut(line, width) + "\n").collect::<String>().as_bytes()),
+    }
+}
+
+/// The terminal's columns; `None` where stdout is none.
+fn width() -> Option<usize> {
+    io::stdout()
+        .is_terminal()
+        .then(terminal_size::terminal_size)
+        .flatten()
+        .map(|(columns, _)| columns.0.into())
+}
+
+fn cut(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Text with line breaks where a terminal would need them, lines after the first indented.
+pub fn wrapped(text: &str, indent: usize) -> String {
+    width().map_or_else(|| text.to_owned(), |width| wrap(text, indent, width))
+}
+
+fn wrap(text: &str, indent: usize, width: usize) -> String {
+    let mut out = String::new();
+    let mut column = indent;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > width {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if column > indent {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
 }
 
 /// Writes one JSON object and a newline to stdout.
@@ -143,6 +217,13 @@ mod tests {
     fn notes_have_plain_numbers() {
         let text = "off by +5.482e-1, u = 2.0e-9; beta e.g. 1e5 einf";
         assert_eq!(plainly(text), "off by +0.5482, u = 2e-9; beta e.g. 100000 einf");
+    }
+
+    #[test]
+    fn narrow_terminals_get_shorter_lines() {
+        assert_eq!(wrap("one two three four", 3, 11), "one two\n   three\n   four");
+        assert_eq!(wrap("unbreakable word", 2, 5), "unbreakable\n  word");
+        assert_eq!((cut("abcdef", 6), cut("abcdefg", 6)), ("abcdef".into(), "abcde…".into()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod commits;
+pub mod control;
 pub mod identity;
 pub mod run;
 pub mod service;

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::commits::Aftermath;
+use super::control::{self, Facts};
 use super::identity::{IdentityError, gateway_key, trust_root};
 use super::service::{self, Vitals};
 use super::tick::tick;
@@ -25,9 +26,11 @@ use crate::activation::reports::Reports;
 use crate::config::Config;
 use crate::config::source::SourceKind;
 use crate::config::trust::Fallback;
+use crate::control::sockets::SocketError;
 use crate::domain::id::Id;
 use crate::domain::sequence::{Block, Numbers};
 use crate::pipeline::calibrate::{Calibrator, OnExpired};
+use crate::pipeline::live::Live;
 use crate::pipeline::run::{Pipeline, Request};
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -58,6 +61,8 @@ pub enum StartError {
     Identity(#[from] IdentityError),
     #[error("http.listen {address}: {source}; choose a free address or stop what uses it")]
     Http { address: SocketAddr, source: std::io::Error },
+    #[error("{0}")]
+    Control(#[from] SocketError),
 }
 
 /// A daemon at work.
@@ -98,6 +103,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         Some(http) => Some(bind(http.listen).await?),
         None => None,
     };
+    let sockets = control::bind(&config.control).await?;
     let Opened { store, commits, recovered } = store::open(store_options(&config), clock.clone())?;
     let key = gateway_key(&config.store.dir)?;
     if let Some(path) = &recovered.history_quarantined {
@@ -219,6 +225,22 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         move || wiring::status(true, started, time.of(&clock), root_version, &incarnation)
     })));
 
+    let live = Live::new();
+    let facts = Facts {
+        started,
+        incarnation: incarnation.clone(),
+        root_version,
+        ledger_broken: recovered.ledger_broken,
+        sensors: &sensors,
+        store: &store,
+        link: uplink.as_ref(),
+        pipeline: &requests,
+        live: &live,
+        time,
+        clock: &clock,
+        metrics: &metrics,
+    };
+    background.extend(control::start(sockets, &config, facts, &shutdown));
     let pipeline = Pipeline {
         sources: channels,
         requests: request_receiver,
@@ -227,6 +249,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         numbers: Numbers::new(Block { first: recovered.next_seq, last: recovered.block_end }),
         store: store.clone(),
         links: uplink.iter().cloned().collect(),
+        live,
         time,
         clock: clock.clone(),
         metrics: metrics.clone(),

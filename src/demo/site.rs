@@ -110,6 +110,13 @@ impl Site {
             Ok(serde_json::Value::from(text).to_string())
         };
         let (store, root) = (quoted(&self.path("store"))?, quoted(&self.path("root.json"))?);
+        let control = self.path("run");
+        // A socket's address has room for 107 bytes; the demo works without.
+        let control = if control.as_os_str().len() > 80 {
+            String::new()
+        } else {
+            format!("\n[control]\ndir = {}\n", quoted(&control)?)
+        };
         let Ports { gateways, metrics, .. } = ports;
         Ok(format!(
             r#"# Written by `calibd demo`.
@@ -130,7 +137,7 @@ url = "mqtt://127.0.0.1:{gateways}"
 
 [http]
 listen = "127.0.0.1:{metrics}"
-
+{control}
 [source.line1]
 kind = "serial"
 port = "{port}"

@@ -1,6 +1,6 @@
 //! The audit chain: who did what, each row bound to the one before it by SHA-256.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::time::Timestamp;
@@ -9,7 +9,7 @@ use super::time::Timestamp;
 pub const START: Digest = Digest([0; 32]);
 
 /// One row of the audit chain. The order of the fields is the order of the canonical bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
     /// Counts the rows, from 1.
     pub seq: u64,

@@ -102,6 +102,15 @@ impl Calibrator {
         }
     }
 
+    /// What is in force, by sensor, also at sensors that are not known yet.
+    pub fn in_force(&self) -> Vec<(SensorId, Arc<Active>)> {
+        let known = self.slots.iter().filter_map(|slot| Some((slot.sensor.id.clone(), slot.active.clone()?)));
+        let waiting = self.waiting.iter().map(|(id, active)| (id.clone(), active.clone()));
+        let mut all: Vec<_> = known.chain(waiting).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
     /// Turns a sample into the reading numbered `seq`; `None` if its sensor has no place.
     pub fn reading(&mut self, sample: &Sample, seq: u64, moment: Moment) -> Option<Reading> {
         let index = *self.index.get(&sample.sensor)?;

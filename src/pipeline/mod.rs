@@ -2,5 +2,6 @@
 
 pub mod active;
 pub mod calibrate;
+pub mod live;
 pub mod run;
 pub mod time;

@@ -1,14 +1,17 @@
 //! The pipeline task: serves every source in turn, so that a flood from one blocks only itself.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::active::Change;
+use super::active::{Active, Change};
 use super::calibrate::{Calibrator, Moment};
+use super::live::Live;
 use super::time::TimeCheck;
+use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading, Sample};
 use crate::domain::sequence::Numbers;
 use crate::runtime::clock::Clock;
@@ -29,6 +32,8 @@ const RESERVE_AGAIN: Duration = Duration::from_secs(1);
 pub enum Request {
     /// Put these changes in force together.
     Activate(Vec<Change>, oneshot::Sender<()>),
+    /// Say what is in force at which sensor.
+    InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -50,6 +55,8 @@ pub struct Pipeline {
     pub store: Store,
     /// Where readings are published.
     pub links: Vec<Link>,
+    /// Whoever watches.
+    pub live: Live,
     /// Whether the clock can be believed.
     pub time: TimeCheck,
     /// The time.
@@ -117,6 +124,8 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
+            // Whoever asked may have given up waiting.
+            Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
             Request::Activate(changes, done) => {
                 for change in changes {
                     self.calibrator.set_active(&change.sensor, change.active);
@@ -145,6 +154,7 @@ impl Pipeline {
         for link in &self.links {
             link.offer(readings);
         }
+        self.live.show(readings);
         self.store.append(readings, acks).await?;
         for link in &self.links {
             link.appended();

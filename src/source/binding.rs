@@ -29,6 +29,8 @@ pub struct Sensors(Arc<Mutex<Inner>>);
 struct Inner {
     known: HashMap<SensorId, Arc<Sensor>>,
     templates: Vec<(Template, usize)>,
+    /// Which template made a sensor.
+    made_by: HashMap<SensorId, usize>,
 }
 
 /// Says why a name gave no sensor.
@@ -55,7 +57,7 @@ impl Sensors {
     pub fn new(sensors: Vec<Sensor>, templates: Vec<Template>) -> Sensors {
         let known = sensors.into_iter().map(|sensor| (sensor.id.clone(), Arc::new(sensor))).collect();
         let templates = templates.into_iter().map(|template| (template, 0)).collect();
-        Sensors(Arc::new(Mutex::new(Inner { known, templates })))
+        Sensors(Arc::new(Mutex::new(Inner { known, templates, made_by: HashMap::new() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -71,6 +73,20 @@ impl Sensors {
     /// The sensor with this id, if it is configured or has been seen.
     pub fn get(&self, id: &SensorId) -> Option<Arc<Sensor>> {
         self.lock().known.get(id).cloned()
+    }
+
+    /// All sensors that are configured or have been seen, by id.
+    pub fn all(&self) -> Vec<Arc<Sensor>> {
+        let mut all: Vec<Arc<Sensor>> = self.lock().known.values().cloned().collect();
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
+    }
+
+    /// The source and field of a sensor that a template made.
+    pub fn made_from(&self, id: &SensorId) -> Option<(Id, String)> {
+        let inner = self.lock();
+        let (template, _) = inner.templates.get(*inner.made_by.get(id)?)?;
+        Some((template.source.clone(), template.field.clone()))
     }
 
     /// The sensor with this id, or what a template would make of it if it were seen now.
@@ -89,15 +105,16 @@ impl Sensors {
         if inner.known.contains_key(&id) {
             return Ok(id);
         }
-        let Some((template, made)) = inner.templates.get_mut(template) else {
+        let Some((recipe, made)) = inner.templates.get_mut(template) else {
             return Err(BindError::TooMany);
         };
-        if *made >= template.max {
+        if *made >= recipe.max {
             return Err(BindError::TooMany);
         }
         *made += 1;
-        let sensor = Sensor { id: id.clone(), ..template.model.clone() };
+        let sensor = Sensor { id: id.clone(), ..recipe.model.clone() };
         inner.known.insert(id.clone(), Arc::new(sensor));
+        inner.made_by.insert(id.clone(), template);
         Ok(id)
     }
 }

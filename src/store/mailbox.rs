@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
-use super::types::{Activation, Health, RefusalRecord, RootInstallation};
-use crate::domain::audit::{Chain, ChainError};
+use super::types::{Activation, Health, Page, Range, RefusalRecord, RootInstallation};
+use crate::domain::audit::{AuditRow, Chain, ChainError};
+use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
@@ -39,6 +40,19 @@ pub enum Request {
         limit: usize,
         up_to: u64,
         reply: Reply<Vec<Reading>>,
+    },
+    Select {
+        range: Range,
+        reply: Reply<Page>,
+    },
+    Latest {
+        sensors: Option<Vec<SensorId>>,
+        reply: Reply<Vec<Reading>>,
+    },
+    AuditAfter {
+        seq: u64,
+        limit: usize,
+        reply: Reply<Vec<AuditRow>>,
     },
     Announced {
         gap: Gap,

@@ -28,7 +28,8 @@ use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::{Owner, State};
 pub use self::types::*;
-use crate::domain::audit::{Chain, ChainError};
+use crate::domain::audit::{AuditRow, Chain, ChainError};
+use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
@@ -169,6 +170,21 @@ impl Store {
     /// Up to `limit` committed readings with numbers above `seq` and not above `up_to`, ascending.
     pub async fn read_after(&self, seq: u64, limit: usize, up_to: u64) -> Result<Vec<Reading>, StoreError> {
         self.ask(|reply| Request::ReadAfter { seq, limit, up_to, reply }).await
+    }
+
+    /// The newest committed readings of a range, a page of them.
+    pub async fn select(&self, range: Range) -> Result<Page, StoreError> {
+        self.ask(|reply| Request::Select { range, reply }).await
+    }
+
+    /// The last committed reading of each of these sensors, or of all that the history knows.
+    pub async fn latest(&self, sensors: Option<Vec<SensorId>>) -> Result<Vec<Reading>, StoreError> {
+        self.ask(|reply| Request::Latest { sensors, reply }).await
+    }
+
+    /// Up to `limit` (at most 10,000) rows of the audit with numbers above `seq`, ascending.
+    pub async fn audit_after(&self, seq: u64, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+        self.ask(|reply| Request::AuditAfter { seq, limit, reply }).await
     }
 
     /// Says which sinks there are: size retention announces gaps to them, and cursors of others are

@@ -15,7 +15,6 @@ use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
 use super::mailbox::{Mailbox, Pending, Reply, Request};
 use super::types::{Commit, Failure, Health};
-use crate::domain::sample::Reading;
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
 
@@ -104,7 +103,14 @@ impl Owner {
             Request::Flush(reply) => drop(reply.send(self.commit())),
             Request::Reserve(reply) => drop(reply.send(self.reserve())),
             Request::ReadAfter { seq, limit, up_to, reply } => {
-                drop(reply.send(self.read_after(seq, limit, up_to)));
+                drop(reply.send(self.read(|history| history.read_after(seq, limit, up_to))));
+            }
+            Request::Select { range, reply } => drop(reply.send(self.read(|history| history.select(&range)))),
+            Request::Latest { sensors, reply } => {
+                drop(reply.send(self.read(|history| history.latest(sensors.as_deref()))));
+            }
+            Request::AuditAfter { seq, limit, reply } => {
+                drop(reply.send(self.ledger.audit_after(seq, limit)));
             }
             Request::Announced { gap, reply } => drop(reply.send(self.announced(&gap))),
             Request::InstallRoot { root, reply } => drop(reply.send(self.ledger.install_root(now, &root))),
@@ -123,8 +129,9 @@ impl Owner {
         self.ledger.reserve(self.history.last_seq())
     }
 
-    fn read_after(&mut self, seq: u64, limit: usize, up_to: u64) -> Result<Vec<Reading>, StoreError> {
-        let read = self.history.read_after(seq, limit, up_to);
+    /// Reads from the history; one that turns out to be broken is replaced.
+    fn read<T>(&mut self, what: impl FnOnce(&History) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let read = what(&self.history);
         if let Err(error) = &read
             && error.kind() == FailureKind::Corrupt
         {

@@ -10,7 +10,7 @@ use super::Store;
 use super::error::FailureKind;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
-use crate::domain::sample::AckToken;
+use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sequence::Gap;
 use crate::domain::time::Timestamp;
 
@@ -141,6 +141,31 @@ pub struct Failure {
     pub held: usize,
     /// How many readings were given up since the start.
     pub dropped: u64,
+}
+
+/// Which readings are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Range {
+    /// Of this sensor only.
+    pub sensor: Option<SensorId>,
+    /// Measured at or after this time.
+    pub since: Option<Timestamp>,
+    /// Measured before this time.
+    pub until: Option<Timestamp>,
+    /// With numbers below this one.
+    pub before: Option<u64>,
+    /// At most so many, the newest; never more than 10,000.
+    pub limit: usize,
+}
+
+/// Readings that were asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// In ascending order of their numbers.
+    pub readings: Vec<Reading>,
+    /// Where to go on for older ones; `None`: there are none in the range. A page can have no readings
+    /// and say where to go on: one request looks at a bounded part of the history.
+    pub before: Option<u64>,
 }
 
 /// How the store is doing, for metrics and the status page.

@@ -5,6 +5,7 @@
 
 mod cells;
 pub mod checksum;
+pub mod control;
 pub mod csv;
 pub mod decoder;
 pub mod fault;

@@ -11,6 +11,7 @@ mod bad_input;
 mod broker_restart;
 mod clock;
 mod config;
+mod control;
 mod crash;
 mod databases;
 mod demo;

@@ -28,7 +28,8 @@ pub struct Sensor {
     /// The number of its last committed reading; 0 if it has none.
     pub last_seq: u64,
     saved_seq: u64,
-    series: Vec<u32>,
+    /// Its series, counted from 0.
+    pub series: Vec<u32>,
     current: u32,
 }
 
@@ -130,6 +131,11 @@ impl Index {
                 transform: reading.transform.clone(),
             }),
         }
+    }
+
+    /// The sensor of this name.
+    pub fn sensor(&self, name: &SensorId) -> Option<&Sensor> {
+        self.by_name.get(name).map(|place| &self.sensors[*place])
     }
 
     /// Writes what is new; call [`Index::saved`] once it is committed.

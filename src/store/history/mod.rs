@@ -6,6 +6,7 @@ mod read;
 mod retention;
 mod rollup;
 mod schema;
+mod select;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -12,8 +12,16 @@ use crate::domain::sample::Reading;
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 
+/// The columns that [`History::reading`] takes a reading from.
+macro_rules! columns {
+    () => {
+        "SELECT seq, series, time, lag, back, raw, value, u, flags, p0, p1 FROM readings"
+    };
+}
+pub(super) use columns;
+
 /// The most readings one request may ask for.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 
 impl History {
     /// Up to `limit` readings with numbers above `seq` and not above `up_to`, ascending.
@@ -24,8 +32,7 @@ impl History {
 
     fn rows_after(&self, seq: u64, limit: usize, up_to: u64) -> rusqlite::Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(limit.min(1024));
-        let sql = "SELECT seq, series, time, lag, back, raw, value, u, flags, p0, p1 FROM readings
-                   WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?";
+        let sql = concat!(columns!(), " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?");
         let mut statement = self.db.prepare_cached(sql)?;
         let (seq, up_to) = (whole(seq), whole(up_to));
         let mut rows = statement.query(params![seq, up_to, limit])?;
@@ -39,7 +46,7 @@ impl History {
         self.index.series.get(number.wrapping_sub(1) as usize).ok_or_else(corrupt)
     }
 
-    fn reading(&self, row: &Row<'_>) -> rusqlite::Result<Reading> {
+    pub(super) fn reading(&self, row: &Row<'_>) -> rusqlite::Result<Reading> {
         let seq: u64 = row.get(0)?;
         let series = self.series(row.get(1)?)?;
         let time = Timestamp::from_micros(row.get(2)?).ok_or_else(corrupt)?;
@@ -83,6 +90,6 @@ impl History {
 }
 
 /// SQLite has signed numbers only; a caller may say "all" with `u64::MAX`.
-fn whole(number: u64) -> i64 {
+pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

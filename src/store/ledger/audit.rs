@@ -1,6 +1,6 @@
 //! The audit chain in the ledger.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::Ledger;
 use crate::domain::audit::{AuditRow, Chain, ChainError, START};
@@ -13,6 +13,8 @@ use crate::store::types::RefusalRecord;
 /// Refusals without a known key are forgotten after this many microseconds, so that the table
 /// stays small; their audit rows stay.
 const REFUSAL_MEMORY: i64 = 7 * 86_400_000_000;
+/// The most rows one request may ask for.
+const MOST: usize = 10_000;
 const HOUR: i64 = 3_600_000_000;
 
 /// Appends a row within a transaction.
@@ -84,6 +86,18 @@ impl Ledger {
         Ok(true)
     }
 
+    /// Up to `limit` rows with numbers above `after`, ascending.
+    pub fn audit_after(&self, after: u64, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+        self.whole()?;
+        let sql =
+            "SELECT seq, time, actor, action, subject, detail FROM audit WHERE seq > ? ORDER BY seq LIMIT ?";
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let rows = self.db.prepare_cached(sql).and_then(|mut statement| {
+            statement.query_map(params![after, limit.min(MOST)], row_of)?.collect()
+        });
+        self.name(rows)
+    }
+
     /// Checks the whole chain.
     pub fn verify_audit(&self) -> Result<Result<Chain, ChainError>, StoreError> {
         self.whole()?;
@@ -109,6 +123,13 @@ impl Ledger {
         }
         Ok(Ok(chain))
     }
+}
+
+fn row_of(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+    let time: String = row.get(1)?;
+    let time = Timestamp::parse(&time).map_err(|_| corrupt())?;
+    let (actor, action) = (row.get(2)?, row.get(3)?);
+    Ok(AuditRow { seq: row.get(0)?, time, actor, action, subject: row.get(4)?, detail: row.get(5)? })
 }
 
 fn detail_of(refusal: &RefusalRecord) -> String {

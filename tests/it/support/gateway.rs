@@ -55,8 +55,9 @@ impl Gateway {
         let store = dir.path().join("store");
         let text = format!(
             "[gateway]\nid = \"gw-1\"\nfleet = \"plant-7\"\nrtc_good = true\n\n[store]\ndir = \"{}\"\ncommit_interval = \"100ms\"\n\n\
-             [http]\nlisten = \"127.0.0.1:{http}\"\n",
-            store.display()
+             [http]\nlisten = \"127.0.0.1:{http}\"\n\n[control]\ndir = \"{}\"\n",
+            store.display(),
+            dir.path().join("run").display()
         );
         Gateway { dir, http, text }
     }

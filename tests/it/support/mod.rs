@@ -1,6 +1,7 @@
 //! What several behaviours' tests share.
 
 pub mod broker;
+pub mod control;
 pub mod desk;
 pub mod gateway;
 pub mod history;

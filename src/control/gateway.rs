@@ -1,0 +1,114 @@
+//! What the control interface shows of the gateway, and where it asks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::answer::Problem;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::time::Timestamp;
+use crate::pipeline::active::Active;
+use crate::pipeline::live::Live;
+use crate::pipeline::run::Request;
+use crate::pipeline::time::TimeCheck;
+use crate::runtime::clock::Clock;
+use crate::source::binding::Sensors;
+use crate::store::Store;
+use crate::sync::link::Link;
+use crate::telemetry::metrics::Metrics;
+use crate::wire::control::Transform;
+
+/// How long the pipeline or the store may take to answer before a request does without.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Requests that may be worked on at a time.
+const REQUESTS: usize = 16;
+/// Clients that may watch at a time.
+const WATCHERS: usize = 16;
+
+/// What the daemon knows at the start.
+#[derive(Debug)]
+pub struct Parts {
+    pub gateway: Id,
+    pub fleet: Id,
+    pub started: Timestamp,
+    pub incarnation: Arc<str>,
+    pub root_version: Option<u64>,
+    /// Why the ledger cannot be used.
+    pub ledger_broken: Option<String>,
+    /// Names and kinds, in the order of the configuration.
+    pub sources: Vec<(Id, &'static str)>,
+    /// Source and field of the configured sensors.
+    pub owners: HashMap<SensorId, (Id, String)>,
+    pub sensors: Sensors,
+    pub store: Store,
+    pub link: Option<Link>,
+    pub pipeline: mpsc::Sender<Request>,
+    pub live: Live,
+    pub time: TimeCheck,
+    pub clock: Clock,
+    pub metrics: Metrics,
+}
+
+/// The gateway as the control interface sees it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gateway(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    requests: Arc<Semaphore>,
+    watchers: Arc<Semaphore>,
+}
+
+impl std::ops::Deref for Gateway {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}
+
+impl Gateway {
+    /// The gateway with these parts.
+    pub fn new(parts: Parts) -> Gateway {
+        let (requests, watchers) = (Semaphore::new(REQUESTS), Semaphore::new(WATCHERS));
+        Gateway(Arc::new(Inner { parts, requests: requests.into(), watchers: watchers.into() }))
+    }
+
+    /// Room for one more request.
+    pub fn requests(&self) -> &Arc<Semaphore> {
+        &self.0.requests
+    }
+
+    /// Room for one more watcher.
+    pub fn watchers(&self) -> &Arc<Semaphore> {
+        &self.0.watchers
+    }
+
+    /// What is in force, by sensor.
+    pub async fn in_force(&self) -> Result<BTreeMap<SensorId, Transform>, Problem> {
+        let (ask, answer) = oneshot::channel();
+        let asked = async {
+            self.pipeline.send(Request::InForce(ask)).await.ok()?;
+            answer.await.ok()
+        };
+        let silent =
+            || Problem::unavailable("the pipeline does not answer; see what the log says of the store");
+        let found = tokio::time::timeout(PATIENCE, asked).await.ok().flatten().ok_or_else(silent)?;
+        Ok(found.into_iter().map(|(sensor, active)| (sensor.clone(), transform(sensor, &active))).collect())
+    }
+}
+
+fn transform(sensor: SensorId, active: &Active) -> Transform {
+    Transform {
+        sensor,
+        id: active.reference.id.clone(),
+        version: active.reference.version,
+        digest: active.reference.digest,
+        unit: active.unit.to_string(),
+        since: active.since,
+        expires: active.expires,
+    }
+}

@@ -1,0 +1,65 @@
+//! What can be asked, version 1; `openapi.json` describes it.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use hyper::body::Body as _;
+
+use super::answer::{Problem, typed};
+use super::gateway::Gateway;
+use super::{audit, readings, sensors, status, transforms, watch};
+
+/// The description of the interface, OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("openapi.json");
+/// A body may have so many bytes.
+const BODY: u64 = 64 * 1024;
+
+/// What can be read, on every socket.
+pub fn reads() -> Vec<(&'static str, MethodRouter<Gateway>)> {
+    vec![
+        ("/v1/status", get(status::show)),
+        ("/v1/sensors", get(sensors::list)),
+        ("/v1/sensors/{id}", get(sensors::one)),
+        ("/v1/readings", get(readings::list)),
+        ("/v1/transforms", get(transforms::list)),
+        ("/v1/audit", get(audit::list)),
+        ("/v1/watch", get(watch::watch)),
+        (
+            "/v1/openapi.json",
+            get(async || typed(StatusCode::OK, "application/json", Bytes::from_static(OPENAPI.as_bytes()))),
+        ),
+    ]
+}
+
+/// The interface of a gateway.
+pub fn router(gateway: Gateway) -> Router {
+    let routes = reads().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    routes
+        .fallback(async |request: Request| {
+            let path = request.uri().path();
+            Problem::unknown(format!("there is no {path}; GET /v1/openapi.json describes what there is"))
+        })
+        .method_not_allowed_fallback(async |request: Request| {
+            let text =
+                format!("{} is not possible here; GET /v1/openapi.json says what is", request.method());
+            Problem::with(StatusCode::METHOD_NOT_ALLOWED, text)
+        })
+        .layer(from_fn_with_state(gateway.clone(), bounded))
+        .with_state(gateway)
+}
+
+/// Refuses what is too large or too much at a time.
+async fn bounded(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    if request.body().size_hint().lower() > BODY {
+        let text = format!("the body is larger than {BODY} bytes; send less");
+        return Problem::with(StatusCode::PAYLOAD_TOO_LARGE, text).into_response();
+    }
+    match gateway.requests().try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => Problem::unavailable("too many requests at a time; try again").into_response(),
+    }
+}

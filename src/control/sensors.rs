@@ -1,0 +1,61 @@
+//! `GET /v1/sensors` and `GET /v1/sensors/{id}`
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::extract::{Path, State};
+
+use super::answer::{Answer, Problem, json};
+use super::gateway::Gateway;
+use crate::domain::id::SensorId;
+use crate::domain::sample::Reading;
+use crate::domain::sensor::{self, Kind};
+use crate::wire::control::{Sensor, Sensors, Transform};
+
+/// All sensors.
+pub async fn list(State(gateway): State<Gateway>) -> Answer {
+    let in_force = gateway.in_force().await?;
+    let last = gateway.store.latest(None).await?;
+    let last: HashMap<SensorId, Reading> = last.into_iter().map(|r| (r.sensor.clone(), r)).collect();
+    let all = gateway.sensors.all();
+    let sensors = all.iter().map(|sensor| show(&gateway, sensor, last.get(&sensor.id), &in_force));
+    json(&Sensors { sensors: sensors.collect() })
+}
+
+/// One sensor.
+pub async fn one(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
+    let unknown = || Problem::unknown(format!("there is no sensor `{name}`; `calibctl sensors` lists them"));
+    let id = SensorId::new(&name).map_err(|_| unknown())?;
+    let sensor = gateway.sensors.get(&id).ok_or_else(unknown)?;
+    let in_force = gateway.in_force().await?;
+    let last = gateway.store.latest(Some(vec![id])).await?;
+    json(&show(&gateway, &sensor, last.first(), &in_force))
+}
+
+fn show(
+    gateway: &Gateway,
+    sensor: &sensor::Sensor,
+    last: Option<&Reading>,
+    in_force: &BTreeMap<SensorId, Transform>,
+) -> Sensor {
+    let owner = gateway.owners.get(&sensor.id).cloned().or_else(|| gateway.sensors.made_from(&sensor.id));
+    let (source, field) = owner.unzip();
+    Sensor {
+        id: sensor.id.clone(),
+        source,
+        field,
+        quantity: sensor.quantity.clone(),
+        kind: kind(sensor.kind).to_owned(),
+        unit: sensor.unit.to_string(),
+        model: sensor.model.clone(),
+        serial: sensor.serial.clone(),
+        last: last.map(Into::into),
+        transform: in_force.get(&sensor.id).cloned(),
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Measurement => "measurement",
+        Kind::Probability => "probability",
+    }
+}

@@ -1,0 +1,71 @@
+//! `GET /v1/status`: answered whatever else does not work.
+
+use axum::extract::State;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+use super::answer::{Answer, json};
+use super::attention::{Seen, attention};
+use super::gateway::{Gateway, PATIENCE};
+use crate::domain::id::Id;
+use crate::domain::time::Timestamp;
+use crate::telemetry::metrics::Labels;
+use crate::wire::control::{LinkStatus, SensorCounts, SourceStatus, Status, StoreStatus};
+
+/// The gateway's state.
+pub async fn show(State(gateway): State<Gateway>) -> Answer {
+    let oldest = tokio::time::timeout(PATIENCE, gateway.store.read_after(0, 1, u64::MAX));
+    let (oldest, in_force) = tokio::join!(oldest, gateway.in_force());
+    let oldest = oldest.ok().and_then(Result::ok).and_then(|rows| Some(rows.first()?.time));
+    let in_force = in_force.ok();
+    let now = gateway.clock.now();
+    let mut status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        gateway: gateway.gateway.clone(),
+        fleet: gateway.fleet.clone(),
+        started: gateway.started,
+        time: now,
+        clock: gateway.time.of(&gateway.clock),
+        root_version: gateway.root_version,
+        incarnation: gateway.incarnation.to_string(),
+        link: gateway
+            .link
+            .as_ref()
+            .map(|link| LinkStatus { connected: link.is_connected(), backlog: link.measure() }),
+        store: store(&gateway, oldest),
+        sources: gateway.sources.iter().map(|(name, kind)| source(&gateway, name, kind)).collect(),
+        sensors: SensorCounts {
+            known: gateway.sensors.count() as u64,
+            calibrated: in_force.as_ref().map(|in_force| in_force.len() as u64),
+        },
+        attention: Vec::new(),
+    };
+    let seen = Seen { in_force: in_force.as_ref(), ledger_broken: gateway.ledger_broken.as_deref() };
+    status.attention = attention(&status, &seen);
+    json(&status)
+}
+
+fn store(gateway: &Gateway, oldest: Option<Timestamp>) -> StoreStatus {
+    let health = gateway.store.health();
+    StoreStatus {
+        written: health.rows,
+        waiting: health.waiting,
+        dropped: health.dropped,
+        expired: health.expired,
+        failing: health.failing.map(|kind| kind.as_str().to_owned()),
+        oldest,
+    }
+}
+
+fn source(gateway: &Gateway, name: &Id, kind: &str) -> SourceStatus {
+    let labels: Labels = vec![("source", name.to_string())];
+    let count = |of: &Family<Labels, Counter>| of.get(&labels).map_or(0, |counter| counter.get());
+    let metrics = &gateway.metrics;
+    SourceStatus {
+        name: name.clone(),
+        kind: kind.to_owned(),
+        up: metrics.source_up.get(&labels).is_some_and(|up| up.get() == 1),
+        samples: count(&metrics.readings),
+        reconnects: count(&metrics.source_reconnects),
+    }
+}

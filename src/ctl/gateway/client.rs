@@ -1,0 +1,162 @@
+//! One request to the daemon over its socket.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::Asked;
+use crate::ctl::output::Failure;
+use crate::wire::control::Problem;
+
+/// How long the daemon may take to begin an answer, and to end one that ends.
+const BEGIN: Duration = Duration::from_secs(10);
+const END: Duration = Duration::from_secs(60);
+/// An answer may have so many bytes.
+const LARGEST: usize = 64 << 20;
+
+/// Asks one thing and reads the answer.
+pub fn get<T: DeserializeOwned>(asked: &Asked, path: &str) -> Result<T, Failure> {
+    let bytes = in_time(async { whole(begin(&asked.socket, path).await?, &asked.socket).await })?;
+    let unreadable = |fault| Failure::refused(format!("the answer of calibd cannot be read: {fault}"));
+    serde_json::from_slice(&bytes).map_err(unreadable)
+}
+
+/// Asks for something that goes on, and hands over each piece of it, until `take` says that it is enough.
+pub fn follow(
+    asked: &Asked,
+    path: &str,
+    mut take: impl FnMut(&[u8]) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    block_on(async {
+        let mut answer = begin(&asked.socket, path).await?;
+        while let Some(piece) = piece(answer.body_mut(), &asked.socket).await? {
+            if !take(&piece)? {
+                return Ok(());
+            }
+        }
+        Err(Failure::unreachable("calibd has ended the connection"))
+    })
+}
+
+fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = |_| Failure::unreachable(format!("calibd did not answer within {} s", END.as_secs()));
+    block_on(async { tokio::time::timeout(END, work).await.map_err(late)? })
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|fault| Failure::io("the asynchronous runtime", &fault))?.block_on(work)
+}
+
+/// The beginning of an answer that is one; a problem is a failure.
+async fn begin(socket: &Path, path: &str) -> Result<Response<Incoming>, Failure> {
+    let late = |_| Failure::unreachable(format!("calibd did not answer within {} s", BEGIN.as_secs()));
+    let answer = tokio::time::timeout(BEGIN, ask(socket, path)).await.map_err(late)??;
+    match answer.status() {
+        StatusCode::OK => Ok(answer),
+        status => Err(refused(status, &whole(answer, socket).await?)),
+    }
+}
+
+async fn ask(socket: &Path, path: &str) -> Result<Response<Incoming>, Failure> {
+    let stream = UnixStream::connect(socket).await.map_err(|fault| unconnected(socket, &fault))?;
+    let broken = |fault: hyper::Error| Failure::unreachable(format!("{}: {fault}", socket.display()));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // Its end shows in the answer.
+    tokio::spawn(connection);
+    let request = Request::get(path).header("host", "localhost").body(String::new());
+    let request = request.map_err(|fault| Failure::usage(format!("{path}: {fault}")))?;
+    sender.send_request(request).await.map_err(broken)
+}
+
+fn unconnected(socket: &Path, fault: &io::Error) -> Failure {
+    let name = socket.display();
+    match fault.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Failure::not_permitted(format!("{name}: {fault}; join the group calibd or use sudo"))
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            Failure::unreachable(format!("{name}: calibd does not run; start it, or say --socket PATH"))
+        }
+        _ => Failure::unreachable(format!("{name}: {fault}")),
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    let problem = serde_json::from_slice::<Problem>(body);
+    let text = problem.map_or_else(|_| format!("calibd answers {status}"), |problem| problem.error);
+    match status {
+        StatusCode::BAD_REQUEST => Failure::usage(text),
+        StatusCode::FORBIDDEN => Failure::not_permitted(text),
+        _ => Failure::refused(text),
+    }
+}
+
+async fn whole(mut answer: Response<Incoming>, socket: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = piece(answer.body_mut(), socket).await? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > LARGEST {
+            return Err(Failure::refused(format!("the answer of calibd has more than {LARGEST} bytes")));
+        }
+    }
+    Ok(bytes)
+}
+
+async fn piece(body: &mut Incoming, socket: &Path) -> Result<Option<Bytes>, Failure> {
+    let mut body = Pin::new(body);
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|fault| Failure::unreachable(format!("{}: {fault}", socket.display())))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Text as a part of a path or query (RFC 3986: all but the unreserved characters are escaped).
+pub fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_whether_permission_or_the_daemon_is_missing() {
+        for (kind, code) in [
+            (io::ErrorKind::PermissionDenied, 4),
+            (io::ErrorKind::NotFound, 3),
+            (io::ErrorKind::ConnectionRefused, 3),
+            (io::ErrorKind::WouldBlock, 3),
+        ] {
+            assert_eq!(unconnected(Path::new("s"), &io::Error::from(kind)).code(), code);
+        }
+        assert_eq!(refused(StatusCode::FORBIDDEN, b"{}").code(), 4);
+        assert_eq!(refused(StatusCode::NOT_FOUND, br#"{"error":"none"}"#).message(), "none");
+    }
+
+    #[test]
+    fn what_has_a_meaning_in_a_query_is_escaped() {
+        assert_eq!(escaped("co-1_a.b~"), "co-1_a.b~");
+        assert_eq!(escaped("a&b=c+d e/ü"), "a%26b%3Dc%2Bd%20e%2F%C3%BC");
+    }
+}

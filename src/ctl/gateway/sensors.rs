@@ -1,0 +1,117 @@
+//! `calibctl sensors` and `calibctl sensor`
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::client::escaped;
+use super::show::{clean, reading, sparkline, state, time};
+use super::{Asked, client};
+use crate::ctl::output::{Failure, note, print_json, print_screen, print_table};
+use crate::wire::control::{Readings, Sensor, Sensors};
+
+/// Readings that the line of bars shows.
+const BARS: usize = 48;
+
+#[derive(Args)]
+pub struct SensorsArgs {
+    #[command(flatten)]
+    asked: Asked,
+}
+
+#[derive(Args)]
+pub struct SensorArgs {
+    /// The sensor.
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+pub fn all(args: &SensorsArgs) -> Result<ExitCode, Failure> {
+    let found: Sensors = client::get(&args.asked, "/v1/sensors")?;
+    if args.asked.json {
+        print_json(&found)?;
+    } else if found.sensors.is_empty() {
+        note("there are no sensors: none is configured, and none was seen");
+    } else {
+        let head = ["SENSOR", "READING", "STATE", "TIME", "TRANSFORM", "SOURCE"].map(str::to_owned);
+        let rows: Vec<Vec<String>> =
+            [head.to_vec()].into_iter().chain(found.sensors.iter().map(row)).collect();
+        print_table(&rows, 0)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(sensor: &Sensor) -> Vec<String> {
+    let last = sensor.last.as_ref();
+    let none = || "-".to_owned();
+    vec![
+        sensor.id.to_string(),
+        last.map_or_else(none, reading),
+        last.map_or_else(none, |last| clean(&last.state)),
+        last.map_or_else(none, |last| time(last.time)),
+        transform(sensor).unwrap_or_else(none),
+        sensor.source.as_ref().map_or_else(none, ToString::to_string),
+    ]
+}
+
+fn transform(sensor: &Sensor) -> Option<String> {
+    sensor.transform.as_ref().map(|transform| format!("{} {}", transform.id, transform.version))
+}
+
+pub fn one(args: &SensorArgs) -> Result<ExitCode, Failure> {
+    let sensor: Sensor = client::get(&args.asked, &format!("/v1/sensors/{}", escaped(&args.id)))?;
+    if args.asked.json {
+        print_json(&sensor)?;
+    } else {
+        let path = format!("/v1/readings?sensor={}&limit={BARS}", escaped(&args.id));
+        let past: Readings = client::get(&args.asked, &path)?;
+        print_screen(&text(&sensor, &past))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(sensor: &Sensor, past: &Readings) -> String {
+    let mut rows = Vec::new();
+    let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
+    let quantity = Some(&sensor.quantity).filter(|quantity| !quantity.is_empty());
+    row("quantity", quantity.map(|quantity| clean(quantity)));
+    row("unit", Some(format!("{} (raw)", clean(&sensor.unit))));
+    row("kind", Some(clean(&sensor.kind)));
+    row("model", sensor.model.as_deref().map(clean));
+    row("serial", sensor.serial.as_deref().map(clean));
+    let field = sensor.field.as_deref().map_or(String::new(), |field| format!(", field {}", clean(field)));
+    row("source", sensor.source.as_ref().map(|source| format!("{source}{field}")));
+    let last = sensor.last.as_ref();
+    row("reading", Some(last.map_or("none yet".to_owned(), reading)));
+    row(
+        "raw",
+        last.filter(|last| last.value.is_some())
+            .and_then(|last| Some(format!("{} {}", last.raw?, clean(&sensor.unit)))),
+    );
+    row("state", last.map(state));
+    row("time", last.map(|last| time(last.time)));
+    row("recent", Some(sparkline(&recent(past))).filter(|bars| !bars.is_empty()));
+    row("transform", Some(in_force(sensor)));
+    let mut out = format!("{}\n", sensor.id);
+    for (name, text) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "  {name:<10} {text}");
+    }
+    out
+}
+
+/// The last values, all calibrated or all raw.
+fn recent(past: &Readings) -> Vec<f64> {
+    let values: Vec<f64> = past.readings.iter().filter_map(|reading| reading.value).collect();
+    if values.is_empty() { past.readings.iter().filter_map(|reading| reading.raw).collect() } else { values }
+}
+
+fn in_force(sensor: &Sensor) -> String {
+    let Some(transform) = &sensor.transform else { return "none: readings go out raw".to_owned() };
+    let (since, expires) = (time(transform.since), time(transform.expires));
+    let digest: String = transform.digest.to_string().chars().take(12).collect();
+    format!("{} {} ({digest}), since {since}, expires {expires}", transform.id, transform.version)
+}

@@ -1,0 +1,292 @@
+//! The answers of the control interface, written by the daemon and read by calibctl.
+//!
+//! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
+
+use serde::{Deserialize, Serialize};
+
+use super::message::ClockState;
+use crate::domain::audit::AuditRow;
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::sample;
+use crate::domain::time::Timestamp;
+
+/// Why a request was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A sentence: what is wrong and what would be right.
+    pub error: String,
+}
+
+/// `GET /v1/status`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// The gateway's identifier.
+    pub gateway: Id,
+    /// Its fleet.
+    pub fleet: Id,
+    /// When the daemon was started.
+    pub started: Timestamp,
+    /// The gateway's time.
+    pub time: Timestamp,
+    /// How far that can be believed.
+    pub clock: ClockState,
+    /// Version of the installed trust root.
+    pub root_version: Option<u64>,
+    /// Names the stream of sequence numbers.
+    pub incarnation: String,
+    /// The connection to the broker; null: none is configured.
+    pub link: Option<LinkStatus>,
+    /// The history.
+    pub store: StoreStatus,
+    /// The sources, in the order of the configuration.
+    pub sources: Vec<SourceStatus>,
+    /// How many sensors there are.
+    pub sensors: SensorCounts,
+    /// What somebody should look at, the most urgent first.
+    pub attention: Vec<Attention>,
+}
+
+/// The connection to the broker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// Whether it stands.
+    pub connected: bool,
+    /// Readings not yet acknowledged by the slowest sink.
+    pub backlog: u64,
+}
+
+/// How the history is doing; counts are since the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Readings written.
+    pub written: u64,
+    /// Readings that wait in memory because they could not be written.
+    pub waiting: u64,
+    /// Readings given up because they could not be written.
+    pub dropped: u64,
+    /// Readings deleted by age or size.
+    pub expired: u64,
+    /// What fails, in a word; null: nothing.
+    pub failing: Option<String>,
+    /// The oldest reading in the history.
+    pub oldest: Option<Timestamp>,
+}
+
+/// How a source is doing; counts are since the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: Id,
+    /// `serial`, `mqtt` or `replay`.
+    pub kind: String,
+    /// Whether it is connected.
+    pub up: bool,
+    /// Samples taken over.
+    pub samples: u64,
+    /// Times it was opened again.
+    pub reconnects: u64,
+}
+
+/// How many sensors there are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SensorCounts {
+    /// Configured or seen.
+    pub known: u64,
+    /// With a transform in force; null: the pipeline did not say in time.
+    pub calibrated: Option<u64>,
+}
+
+/// Something that somebody should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// How urgent it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// How urgent something is; the more urgent one is the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Readings are being lost or go out wrong.
+    Page,
+    /// It can wait for a working day.
+    Ticket,
+}
+
+/// A reading, as sinks publish it in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    pub sensor: SensorId,
+    pub seq: u64,
+    pub after: Option<u64>,
+    pub time: Timestamp,
+    pub raw: Option<f64>,
+    pub value: Option<f64>,
+    pub u: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p0: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p1: Option<f64>,
+    pub unit: String,
+    pub state: String,
+    pub reasons: Vec<String>,
+    pub transform: Option<TransformName>,
+}
+
+/// The exact transform that made a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransformName {
+    pub id: Id,
+    pub version: u64,
+    pub digest: Digest,
+}
+
+impl From<&sample::Reading> for Reading {
+    fn from(reading: &sample::Reading) -> Reading {
+        let name = |transform: &sample::TransformRef| TransformName {
+            id: transform.id.clone(),
+            version: transform.version,
+            digest: transform.digest,
+        };
+        Reading {
+            sensor: reading.sensor.clone(),
+            seq: reading.seq,
+            after: reading.after,
+            time: reading.time,
+            raw: reading.raw,
+            value: reading.value,
+            u: reading.u,
+            p0: reading.p0_p1.map(|[p0, _]| p0),
+            p1: reading.p0_p1.map(|[_, p1]| p1),
+            unit: reading.unit.to_string(),
+            state: reading.state.as_str().to_owned(),
+            reasons: reading.reasons.names().map(str::to_owned).collect(),
+            transform: reading.transform.as_deref().map(name),
+        }
+    }
+}
+
+/// A transform in force at a sensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transform {
+    /// Where.
+    pub sensor: SensorId,
+    /// The transform's identifier.
+    pub id: Id,
+    /// Its version.
+    pub version: u64,
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+    /// UCUM code of the calibrated value.
+    pub unit: String,
+    /// When it came into force here.
+    pub since: Timestamp,
+    /// When it expires.
+    pub expires: Timestamp,
+}
+
+/// `GET /v1/transforms`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transforms {
+    /// By sensor.
+    pub transforms: Vec<Transform>,
+}
+
+/// A sensor, and the last of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sensor {
+    /// The position's identifier.
+    pub id: SensorId,
+    /// The source that reads it.
+    pub source: Option<Id>,
+    /// The source's field with its value.
+    pub field: Option<String>,
+    /// The measured quantity, in words.
+    pub quantity: String,
+    /// `measurement` or `probability`.
+    pub kind: String,
+    /// UCUM code of the raw value.
+    pub unit: String,
+    /// Instrument model.
+    pub model: Option<String>,
+    /// Serial number of the instrument mounted here.
+    pub serial: Option<String>,
+    /// The last reading in the history.
+    pub last: Option<Reading>,
+    /// What is in force.
+    pub transform: Option<Transform>,
+}
+
+/// `GET /v1/sensors`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sensors {
+    /// By identifier.
+    pub sensors: Vec<Sensor>,
+}
+
+/// `GET /v1/readings`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Readings {
+    /// The newest of the range, in ascending order of their numbers.
+    pub readings: Vec<Reading>,
+    /// The `before` to ask for older ones with; null: there are none in the range.
+    pub before: Option<u64>,
+}
+
+/// `GET /v1/audit`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Audit {
+    /// In ascending order of their numbers.
+    pub rows: Vec<AuditRow>,
+    /// The `after` to ask for the next ones with; null: there are no more.
+    pub after: Option<u64>,
+}
+
+/// The event `lost` of `GET /v1/watch`: the client was too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Readings that it did not get since the last event.
+    pub count: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::quality::{Reasons, State};
+    use crate::wire::reading::ReadingFormat;
+
+    #[test]
+    fn a_reading_looks_the_same_as_on_its_topic() {
+        let reading = sample::Reading {
+            sensor: Id::new("fire").unwrap(),
+            seq: 7,
+            after: Some(5),
+            time: Timestamp::EPOCH,
+            received: Timestamp::EPOCH,
+            raw: Some(0.1),
+            value: Some(0.3),
+            u: None,
+            p0_p1: Some([0.25, 0.35]),
+            unit: "1".into(),
+            state: State::Suspect,
+            reasons: Reasons::from_bits(0b101),
+            transform: Some(std::sync::Arc::new(sample::TransformRef {
+                id: Id::new("t").unwrap(),
+                version: 2,
+                digest: Digest([7; 32]),
+            })),
+        };
+        let mut published = Vec::new();
+        ReadingFormat::full().write(&reading, &mut published);
+        let ours = Reading::from(&reading);
+        assert_eq!(serde_json::to_vec(&ours).unwrap(), published);
+        assert_eq!(serde_json::from_slice::<Reading>(&published).unwrap(), ours);
+    }
+}

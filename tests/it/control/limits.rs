@@ -1,0 +1,54 @@
+//! What a client can do to the others: nothing.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use super::{gateway, socket, started};
+use crate::support::control::{connect, get, send};
+
+#[test]
+fn a_thousand_silent_clients_stop_nobody() {
+    let gateway = gateway();
+    let _daemon = started(&gateway);
+    let silent: Vec<UnixStream> = (0..1000).map(|_| connect(&socket(&gateway))).collect();
+    for _ in 0..20 {
+        assert_eq!(get(&socket(&gateway), "/v1/status").status, 200);
+    }
+    // The one that has waited longest was sent away; the newest may still ask.
+    assert_eq!((&silent[0]).read(&mut [0]).unwrap(), 0);
+    let mut newest = &silent[999];
+    newest.write_all(b"GET /v1/transforms HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    let mut text = String::new();
+    newest.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let gateway = gateway();
+    let _daemon = started(&gateway);
+    let head = format!("GET /v1/status HTTP/1.1\r\nHost: test\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    assert_eq!(send(&socket(&gateway), head.as_bytes()).status, 431);
+    let path = format!("GET /v1/{} HTTP/1.1\r\nHost: test\r\n\r\n", "x".repeat(40_000));
+    assert!([414, 431].contains(&send(&socket(&gateway), path.as_bytes()).status));
+    let body = b"GET /v1/status HTTP/1.1\r\nHost: test\r\nContent-Length: 70000\r\n\r\n";
+    assert_eq!(send(&socket(&gateway), body).status, 413);
+    assert_eq!(get(&socket(&gateway), "/v1/status").status, 200);
+}
+
+#[test]
+fn more_watchers_than_there_is_room_for_are_told_so() {
+    let gateway = gateway();
+    let _daemon = started(&gateway);
+    let watch = || {
+        let mut stream = connect(&socket(&gateway));
+        stream.write_all(b"GET /v1/watch HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).unwrap();
+        (stream, String::from_utf8(start.to_vec()).unwrap())
+    };
+    let watchers: Vec<_> = (0..16).map(|_| watch()).collect();
+    assert!(watchers.iter().all(|(_, start)| start == "HTTP/1.1 200"));
+    assert_eq!(watch().1, "HTTP/1.1 503");
+    assert_eq!(get(&socket(&gateway), "/v1/status").status, 200);
+}
