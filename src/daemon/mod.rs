@@ -11,17 +11,19 @@ pub mod wiring;
 
 use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::runtime::clock::Clock;
 use crate::runtime::notify::Notifier;
+use crate::runtime::quiet::Quiet;
 use crate::runtime::{kernel, logging};
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
-    logging::start();
+    let quiet = logging::start();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -29,10 +31,12 @@ pub fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(work(config))
+    let code = runtime.block_on(work(config, &quiet));
+    quiet.summarise(Duration::ZERO);
+    code
 }
 
-async fn work(config: Config) -> ExitCode {
+async fn work(config: Config, quiet: &Quiet) -> ExitCode {
     let notifier = Notifier::from_env();
     let (mut terminate, mut interrupt, mut hangup) = match signals() {
         Ok(signals) => signals,
@@ -51,6 +55,7 @@ async fn work(config: Config) -> ExitCode {
     };
     notifier.tell("READY=1");
     let vitals = running.vitals.clone();
+    let mut summaries = pin!(quiet.summaries());
     let mut kernel = pin!(kernel::ask(clock));
     let mut attend = pin!(service::attend(&notifier, &vitals));
     let mut healthy = true;
@@ -61,6 +66,7 @@ async fn work(config: Config) -> ExitCode {
             _ = hangup.recv() => tracing::warn!("reloading is not available in this version; restart to apply a new configuration"),
             () = &mut attend => {}
             () = &mut kernel => {}
+            () = &mut summaries => {}
             problem = running.failed() => {
                 tracing::error!("stopping: {problem}");
                 healthy = false;

@@ -88,7 +88,7 @@ impl Kit {
             index: self.config.index,
             out: self.out.clone(),
             bind: Binding::new(&self.sensors, &name, &self.config.fields(), &of),
-            events: SourceEvents::new(name.clone(), &self.metrics, self.clock.clone()),
+            events: SourceEvents::new(name.clone(), &self.metrics),
             clock: self.clock.clone(),
             shutdown: self.shutdown.clone(),
             name,

@@ -6,27 +6,35 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::clock::Clock;
+use super::quiet::Quiet;
 
 /// Starts logging. `CALIBD_LOG` chooses levels (such as `info` or `calibd::sync=debug`); `info` is the default.
 ///
-/// A second call in the same process changes nothing.
-pub fn start() {
+/// Answers with what holds lines back, to be asked for its sums. A second call in the same process changes nothing.
+pub fn start() -> Quiet {
     // The client logs its own inner affairs at these levels; ours are in the link's events.
     let default = "info,rumqttc=off,rumqttd=off";
     let chosen =
         std::env::var("CALIBD_LOG").map_or_else(|_| default.to_owned(), |l| format!("{l},rumqttc=off"));
     let filter = EnvFilter::try_new(&chosen).unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let quiet = Quiet::new(Clock::system());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::registry().with(filter).with(quiet.clone());
     // systemd sets this when standard error goes to the journal, which adds the time itself.
     let result = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.event_format(Journal).try_init()
+        subscriber.with(lines.event_format(Journal)).try_init()
     } else {
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        builder.with_ansi(colours).with_target(false).compact().try_init()
+        subscriber.with(lines.with_ansi(colours).with_target(false).compact()).try_init()
     };
     // An error means that logging has been started before.
     drop(result);
+    quiet
 }
 
 /// `<priority>span fields message`: the priority is that of syslog.

@@ -6,6 +6,7 @@ pub mod kernel;
 pub mod logging;
 pub mod notify;
 pub mod pulse;
+pub mod quiet;
 pub mod random;
 pub mod shutdown;
 pub mod supervise;

@@ -1,4 +1,4 @@
-//! What a source reports of itself: each event is one log line and one counter.
+//! What a source reports of itself: each event is one log line and one counter. `runtime::quiet` limits the lines.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,32 +8,20 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use super::metrics::Metrics;
 use crate::domain::id::Id;
-use crate::runtime::clock::Clock;
-
-/// Between two log lines of the same kind.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// Counts and logs the events of one source.
 #[derive(Debug)]
 pub struct SourceEvents {
     name: Id,
     metrics: Metrics,
-    clock: Clock,
     readings: Counter,
     up: Gauge,
-    dropped: HashMap<&'static str, Dropped>,
-}
-
-#[derive(Debug)]
-struct Dropped {
-    counter: Counter,
-    said: Option<Duration>,
-    unsaid: u64,
+    dropped: HashMap<&'static str, Counter>,
 }
 
 impl SourceEvents {
     /// Prepares the counters of source `name`.
-    pub fn new(name: Id, metrics: &Metrics, clock: Clock) -> SourceEvents {
+    pub fn new(name: Id, metrics: &Metrics) -> SourceEvents {
         let label = vec![("source", name.to_string())];
         SourceEvents {
             readings: metrics.readings.get_or_create_owned(&label),
@@ -41,7 +29,6 @@ impl SourceEvents {
             metrics: metrics.clone(),
             dropped: HashMap::new(),
             name,
-            clock,
         }
     }
 
@@ -71,25 +58,14 @@ impl SourceEvents {
         tracing::info!(source = %self.name, "finished");
     }
 
-    /// Input was dropped for `reason`; at most one line a minute is logged for each reason.
+    /// Input was dropped for `reason`.
     pub fn dropped(&mut self, reason: &'static str, detail: &str) {
-        let now = self.clock.monotonic();
-        let entry = self.dropped.entry(reason).or_insert_with(|| Dropped {
-            counter: self
-                .metrics
-                .samples_dropped
-                .get_or_create_owned(&vec![("source", self.name.to_string()), ("reason", reason.to_owned())]),
-            said: None,
-            unsaid: 0,
+        let counter = self.dropped.entry(reason).or_insert_with(|| {
+            let labels = vec![("source", self.name.to_string()), ("reason", reason.to_owned())];
+            self.metrics.samples_dropped.get_or_create_owned(&labels)
         });
-        entry.counter.inc();
-        if entry.said.is_some_and(|said| now.saturating_sub(said) < QUIET) {
-            entry.unsaid += 1;
-            return;
-        }
-        tracing::warn!(source = %self.name, reason, since_last_line = entry.unsaid, "input dropped: {detail}");
-        entry.said = Some(now);
-        entry.unsaid = 0;
+        counter.inc();
+        tracing::warn!(source = %self.name, reason, "input dropped: {detail}");
     }
 }
 
@@ -100,7 +76,7 @@ mod tests {
     #[test]
     fn drops_are_counted_by_reason() {
         let metrics = Metrics::new();
-        let mut events = SourceEvents::new(Id::new("line1").unwrap(), &metrics, Clock::system());
+        let mut events = SourceEvents::new(Id::new("line1").unwrap(), &metrics);
         events.dropped("bad_utf8", "line 3");
         events.dropped("bad_utf8", "line 4");
         let text = metrics.text();

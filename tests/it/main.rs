@@ -20,6 +20,7 @@ mod evaluate;
 mod fit;
 mod hostile;
 mod house;
+mod journal;
 mod layers;
 mod mqtt_end_to_end;
 mod no_allocation;

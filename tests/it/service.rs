@@ -10,6 +10,9 @@ use crate::support::broker::Broker;
 use crate::support::gateway::{Gateway, UPLINK};
 use crate::support::wait::PATIENCE;
 
+/// A part that is silent for longer is stuck, where the watchdog's time is this short.
+const SILENCE: Duration = Duration::from_secs(6);
+
 /// The service manager's end of the socket.
 struct Manager(UnixDatagram);
 
@@ -42,7 +45,7 @@ impl Manager {
 
 #[test]
 fn systemd_hears_of_the_start_the_life_and_the_stop() {
-    let broker = Broker::start();
+    let mut broker = Broker::start();
     let gateway = Gateway::new().linked_to(&broker).with(UPLINK);
     let path = gateway.path("notify");
     let manager = Manager::at(&SocketAddr::from_pathname(&path).unwrap());
@@ -57,6 +60,13 @@ fn systemd_hears_of_the_start_the_life_and_the_stop() {
     }
     let took = clock.monotonic();
     assert!((Duration::from_millis(1000)..Duration::from_secs(3)).contains(&took), "five in {took:?}");
+    // A broker that is gone, and longer than a part may be silent, is no reason to be started again.
+    broker.stop();
+    manager.hears_of("link down");
+    let clock = Clock::system();
+    while clock.monotonic() < SILENCE {
+        assert_eq!(manager.hears(), "STATUS=0 sensors, 0 readings/s, link down, backlog 0\nWATCHDOG=1");
+    }
     daemon.process.terminate();
     let last = manager.hears_of("STOPPING=1");
     assert!(last.ends_with("\nWATCHDOG=1"), "{last}");

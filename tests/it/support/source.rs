@@ -65,7 +65,7 @@ fn context(bind: Binding) -> (SourceContext, Bench) {
     let clock = Clock::manual(gateway_time());
     let (out, samples) = SampleSender::channel(4096);
     let (stopper, shutdown) = shutdown::channel();
-    let events = SourceEvents::new(name.clone(), &metrics, clock.clone());
+    let events = SourceEvents::new(name.clone(), &metrics);
     let context = SourceContext { name, index: 0, out, bind, events, clock, shutdown };
     (context, Bench { metrics, samples, stopper })
 }
