@@ -26,6 +26,10 @@ use crate::sync::downlink::{Arrived, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::message::{Ack, ClockState, Verdict};
 
+mod ask;
+
+pub use ask::Ask;
+
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);
 /// Artifacts that may wait for their time.
@@ -152,14 +156,21 @@ impl Desk {
         self.reports.reported(sensor, installed, floors);
     }
 
-    /// Judges what arrives until the link is gone, and again what had to wait for its time.
-    pub async fn run(mut self, mut inbox: Outbound, pipeline: mpsc::Sender<Request>) {
+    /// Judges what arrives from above, and again what had to wait for its time, and does what is asked
+    /// here, until nobody is left who could ask.
+    pub async fn run(
+        mut self,
+        mut inbox: Outbound,
+        mut asks: mpsc::Receiver<Ask>,
+        pipeline: mpsc::Sender<Request>,
+    ) {
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                arrived = inbox.next() => match arrived {
-                    Some(arrived) => self.judge(arrived, &pipeline).await,
+                arrived = inbox.next() => self.judge(arrived, &pipeline).await,
+                ask = asks.recv() => match ask {
+                    Some(ask) => self.serve(ask, &pipeline).await,
                     None => return,
                 },
                 _ = retry.tick() => self.judge_waiting(&pipeline).await,
@@ -254,15 +265,19 @@ impl Desk {
             self.installed.insert(sensor.clone(), installed);
             changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
         }
+        self.put_in_force(changes, pipeline).await;
+        let count = verified.sensors.len();
+        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensor(s)");
+        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
+        self.answer(&verified, Verdict::Accepted, sentence);
+    }
+
+    async fn put_in_force(&self, changes: Vec<Change>, pipeline: &mpsc::Sender<Request>) {
         let (done, effective) = oneshot::channel();
         if pipeline.send(Request::Activate(changes, done)).await.is_ok() {
             // An error means that the pipeline is ending: the ledger has the change for the next start.
             let _ = effective.await;
         }
-        let count = verified.sensors.len();
-        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensor(s)");
-        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
-        self.answer(&verified, Verdict::Accepted, sentence);
     }
 
     fn answer(&mut self, verified: &Verified, verdict: Verdict, message: String) {

@@ -12,6 +12,8 @@ mod answer;
 mod attention;
 mod audit;
 mod clients;
+mod given;
+mod peer;
 mod readings;
 mod sensors;
 mod status;

@@ -14,6 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::clients::{Seat, Waiting};
 use super::gateway::Gateway;
+use super::peer::Peer;
 use super::routes::router;
 use super::sockets::Role;
 use crate::runtime::shutdown::Shutdown;
@@ -27,15 +28,6 @@ const ASK: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(60);
 /// Rest after a connection could not be accepted.
 const REST: Duration = Duration::from_millis(100);
-
-/// Who is at the other end, as the kernel says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
-    /// The user's number.
-    pub uid: u32,
-    /// The socket that was used.
-    pub role: Role,
-}
 
 /// Serves all sockets until the stop is asked for.
 pub async fn serve(sockets: Vec<(Role, UnixListener)>, gateway: Gateway, shutdown: Shutdown) {
@@ -72,17 +64,11 @@ async fn accept(listener: UnixListener, role: Role, router: Router, mut shutdown
 
 /// One connection, one request: nothing is left behind that the next one could stumble over.
 async fn converse(stream: UnixStream, role: Role, router: Router, waiting: Arc<Waiting>, seat: Arc<Seat>) {
-    let peer = stream.peer_cred().ok().map(|credentials| Peer { uid: credentials.uid(), role });
+    let peer = Peer { uid: stream.peer_cred().ok().map(|credentials| credentials.uid()), role };
     let service = TowerToHyperService::new(router);
     let answer = service_fn(|mut request: Request<Incoming>| {
         waiting.forget(&seat);
-        tracing::debug!(
-            uid = peer.map(|peer| peer.uid),
-            socket = role.file_name(),
-            "{} {}",
-            request.method(),
-            request.uri()
-        );
+        tracing::debug!(uid = peer.uid, socket = role.file_name(), "{} {}", request.method(), request.uri());
         request.extensions_mut().insert(seat.clone());
         request.extensions_mut().insert(peer);
         service.call(request)
