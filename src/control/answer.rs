@@ -62,6 +62,13 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Does work to its end even if the client leaves: a change must not be left half made.
+pub async fn to_its_end(work: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    let fault =
+        |_| Problem::with(StatusCode::INTERNAL_SERVER_ERROR, "a fault of the program; please report it");
+    tokio::spawn(work).await.map_err(fault)?
+}
+
 /// An answer in JSON.
 pub fn json(value: &impl Serialize) -> Answer {
     Ok(response(StatusCode::OK, value))

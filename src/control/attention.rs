@@ -133,7 +133,7 @@ mod tests {
                 oldest: None,
             },
             sources: vec![SourceStatus { name, kind: "serial".into(), up: true, samples: 9, reconnects: 0 }],
-            sensors: SensorCounts { known: 1, calibrated: Some(1) },
+            sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0 },
             attention: vec![],
         }
     }

@@ -12,6 +12,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::pipeline::active::Active;
 use crate::pipeline::live::Live;
+use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -47,6 +48,7 @@ pub struct Parts {
     pub link: Option<Link>,
     pub pipeline: mpsc::Sender<Request>,
     pub desk: mpsc::Sender<Ask>,
+    pub maintenance: Maintenance,
     pub live: Live,
     pub time: TimeCheck,
     pub clock: Clock,

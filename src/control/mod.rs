@@ -13,6 +13,8 @@ mod attention;
 mod audit;
 mod clients;
 mod given;
+mod instruments;
+mod maintenance;
 mod peer;
 mod readings;
 mod sensors;

@@ -6,13 +6,15 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use hyper::body::Body as _;
 
 use super::answer::{Problem, typed};
 use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
-use super::{audit, readings, sensors, status, transforms, watch};
+use super::peer::only;
+use super::sockets::Role;
+use super::{audit, instruments, maintenance, readings, sensors, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -23,6 +25,9 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/status", get(status::show)),
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
+        ("/v1/sensors/{id}/instrument", only(Role::Maintenance, post(instruments::mount))),
+        ("/v1/sensors/{id}/instruments", get(instruments::history)),
+        ("/v1/sensors/{id}/maintenance", only(Role::Maintenance, post(maintenance::set))),
         ("/v1/readings", get(readings::list)),
         ("/v1/transforms", get(transforms::list)),
         ("/v1/audit", get(audit::list)),

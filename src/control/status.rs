@@ -37,6 +37,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         sensors: SensorCounts {
             known: gateway.sensors.count() as u64,
             calibrated: in_force.as_ref().map(|in_force| in_force.len() as u64),
+            in_maintenance: gateway.maintenance.all().len() as u64,
         },
         attention: Vec::new(),
     };

@@ -47,6 +47,12 @@ enum Command {
     /// Shows what transforms are in force.
     #[command(subcommand)]
     Transform(gateway::TransformCommand),
+    /// Notes which instrument is mounted where, and shows what was.
+    #[command(subcommand)]
+    Instrument(gateway::InstrumentCommand),
+    /// Flags the readings of a sensor that is being worked on.
+    #[command(subcommand)]
+    Maintenance(gateway::MaintenanceCommand),
     /// Shows the audit.
     #[command(subcommand)]
     Audit(gateway::AuditCommand),
@@ -80,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
         Command::Transform(command) => gateway::run::transform(&command),
+        Command::Instrument(command) => gateway::run::instrument(command),
+        Command::Maintenance(command) => gateway::run::maintenance(&command),
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),

@@ -15,6 +15,7 @@ use crate::control::serve::serve;
 use crate::control::sockets::{self, Role, SocketError};
 use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
+use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -47,6 +48,7 @@ pub struct Facts<'a> {
     pub link: Option<&'a Link>,
     pub pipeline: &'a mpsc::Sender<Request>,
     pub desk: &'a mpsc::Sender<Ask>,
+    pub maintenance: &'a Maintenance,
     pub live: &'a Live,
     pub time: TimeCheck,
     pub clock: &'a Clock,
@@ -80,6 +82,7 @@ pub fn start(
         link: facts.link.cloned(),
         pipeline: facts.pipeline.clone(),
         desk: facts.desk.clone(),
+        maintenance: facts.maintenance.clone(),
         live: facts.live.clone(),
         time: facts.time,
         clock: facts.clock.clone(),

@@ -31,6 +31,7 @@ use crate::domain::id::Id;
 use crate::domain::sequence::{Block, Numbers};
 use crate::pipeline::calibrate::{Calibrator, OnExpired};
 use crate::pipeline::live::Live;
+use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Pipeline, Request};
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -127,7 +128,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         );
     }
     let (stopper, shutdown) = shutdown::channel();
-    let sensors = wiring::sensors(&config);
+    let sensors = wiring::sensors(&config, &recovered.mounted);
     let incarnation: Arc<str> = recovered.incarnation.as_str().into();
     let root_version = root.as_ref().map(|root| root.version);
     let status = |online| {
@@ -180,6 +181,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (requests, request_receiver) = mpsc::channel(64);
     let mut drivers = Vec::new();
     let mut background = Vec::new();
+    let maintenance = Maintenance::new(recovered.maintenance, store.clone(), requests.clone(), clock.clone());
+    background.push(tokio::spawn(maintenance.clone().run()));
     let mut pulses = Pulses::default();
     background.push(tokio::spawn(service::ping(store.clone(), pulses.part("store"))));
     let (inbox, outbound) =
@@ -237,6 +240,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         link: uplink.as_ref(),
         pipeline: &requests,
         desk: &asks,
+        maintenance: &maintenance,
         live: &live,
         time,
         clock: &clock,

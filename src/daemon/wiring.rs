@@ -13,9 +13,10 @@ use crate::domain::sample::Sample;
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::Shutdown;
-use crate::source::binding::{Binding, Sensors, Template};
+use crate::source::binding::{Binding, Mounted, Sensors, Template};
 use crate::source::mqtt::intake::Intake;
 use crate::source::{CHANNEL_CAPACITY, SampleSender, SourceContext};
+use crate::store::Mount;
 use crate::sync::connect::{Broker, RECEIVE_MAXIMUM, TlsFiles};
 use crate::sync::sink::{Sink, SinkSpec};
 use crate::sync::stream::Delivery;
@@ -25,8 +26,8 @@ use crate::wire::decoder::Decoder;
 use crate::wire::message::{ClockState, Status, StoreStatus};
 use crate::wire::reading::ReadingFormat;
 
-/// All sensors and templates of the configuration.
-pub fn sensors(config: &Config) -> Sensors {
+/// All sensors and templates of the configuration, with the instruments that were mounted at them.
+pub fn sensors(config: &Config, mounted: &[Mount]) -> Sensors {
     let fixed = config.sensors.iter().map(|entry| entry.sensor.clone()).collect();
     let templates = config.templates.iter().map(|template| Template {
         pattern: template.pattern.as_str().to_owned(),
@@ -35,7 +36,13 @@ pub fn sensors(config: &Config) -> Sensors {
         model: template.model.sensor.clone(),
         max: template.max,
     });
-    Sensors::new(fixed, templates.collect())
+    let sensors = Sensors::new(fixed, templates.collect());
+    for Mount { sensor, instrument, configured_serial, .. } in mounted {
+        let (model, serial) = (instrument.model.clone(), instrument.serial.clone());
+        let configured_serial = configured_serial.clone();
+        sensors.mount(sensor.clone(), Mounted { model, serial, configured_serial });
+    }
+    sensors
 }
 
 /// Makes the context of one source, as often as its task has to be started.

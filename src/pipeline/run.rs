@@ -34,6 +34,8 @@ pub enum Request {
     Activate(Vec<Change>, oneshot::Sender<()>),
     /// Say what is in force at which sensor.
     InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
+    /// Flag a sensor's readings as made in maintenance, or stop doing so.
+    Maintenance(SensorId, bool),
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -124,6 +126,7 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
+            Request::Maintenance(sensor, on) => self.calibrator.maintain(sensor, on),
             // Whoever asked may have given up waiting.
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
             Request::Activate(changes, done) => {

@@ -21,6 +21,17 @@ pub struct Template {
     pub max: usize,
 }
 
+/// The instrument that was mounted at a sensor, as far as targets of transforms may name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mounted {
+    /// Its model.
+    pub model: String,
+    /// Its serial number.
+    pub serial: String,
+    /// The serial number that the configuration named then.
+    pub configured_serial: Option<String>,
+}
+
 /// All sensors of the gateway, shared between the sources, the pipeline and the trust checks.
 #[derive(Debug, Clone, Default)]
 pub struct Sensors(Arc<Mutex<Inner>>);
@@ -31,6 +42,21 @@ struct Inner {
     templates: Vec<(Template, usize)>,
     /// Which template made a sensor.
     made_by: HashMap<SensorId, usize>,
+    mounted: HashMap<SensorId, Mounted>,
+}
+
+impl Inner {
+    /// The sensor with the instrument that was mounted last. A configuration that has come to name another
+    /// serial number than it did then is the newer word and stands.
+    fn with_instrument(&self, sensor: Arc<Sensor>) -> Arc<Sensor> {
+        match self.mounted.get(&sensor.id).filter(|mounted| mounted.configured_serial == sensor.serial) {
+            None => sensor,
+            Some(mounted) => {
+                let (model, serial) = (Some(mounted.model.clone()), Some(mounted.serial.clone()));
+                Arc::new(Sensor { model, serial, ..(*sensor).clone() })
+            }
+        }
+    }
 }
 
 /// Says why a name gave no sensor.
@@ -57,7 +83,7 @@ impl Sensors {
     pub fn new(sensors: Vec<Sensor>, templates: Vec<Template>) -> Sensors {
         let known = sensors.into_iter().map(|sensor| (sensor.id.clone(), Arc::new(sensor))).collect();
         let templates = templates.into_iter().map(|template| (template, 0)).collect();
-        Sensors(Arc::new(Mutex::new(Inner { known, templates, made_by: HashMap::new() })))
+        Sensors(Arc::new(Mutex::new(Inner { known, templates, ..Inner::default() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -72,12 +98,26 @@ impl Sensors {
 
     /// The sensor with this id, if it is configured or has been seen.
     pub fn get(&self, id: &SensorId) -> Option<Arc<Sensor>> {
-        self.lock().known.get(id).cloned()
+        let inner = self.lock();
+        Some(inner.with_instrument(inner.known.get(id)?.clone()))
+    }
+
+    /// The serial number that the configuration names for the instrument at a sensor.
+    pub fn configured_serial(&self, id: &SensorId) -> Option<String> {
+        self.lock().known.get(id)?.serial.clone()
+    }
+
+    /// Notes which instrument was mounted at a sensor, which may be one that has not been seen yet.
+    pub fn mount(&self, id: SensorId, mounted: Mounted) {
+        self.lock().mounted.insert(id, mounted);
     }
 
     /// All sensors that are configured or have been seen, by id.
     pub fn all(&self) -> Vec<Arc<Sensor>> {
-        let mut all: Vec<Arc<Sensor>> = self.lock().known.values().cloned().collect();
+        let inner = self.lock();
+        let known = inner.known.values().cloned();
+        let mut all: Vec<Arc<Sensor>> = known.map(|sensor| inner.with_instrument(sensor)).collect();
+        drop(inner);
         all.sort_by(|one, other| one.id.cmp(&other.id));
         all
     }
@@ -93,11 +133,11 @@ impl Sensors {
     pub fn known_or_possible(&self, id: &SensorId) -> Option<Arc<Sensor>> {
         let inner = self.lock();
         if let Some(sensor) = inner.known.get(id) {
-            return Some(sensor.clone());
+            return Some(inner.with_instrument(sensor.clone()));
         }
         let (template, _) =
             inner.templates.iter().find(|(t, made)| *made < t.max && could_make(&t.pattern, id))?;
-        Some(Arc::new(Sensor { id: id.clone(), ..template.model.clone() }))
+        Some(inner.with_instrument(Arc::new(Sensor { id: id.clone(), ..template.model.clone() })))
     }
 
     fn make(&self, template: usize, id: SensorId) -> Result<SensorId, BindError> {
@@ -272,6 +312,32 @@ mod tests {
         let sensors = Sensors::new(vec![sensor("b"), sensor("a")], vec![]);
         let found: Vec<_> = binding(&sensors).sensors(0, &[]).0.iter().map(|id| id.to_string()).collect();
         assert_eq!(found, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_mounted_instrument_counts_until_the_configuration_names_another() {
+        let of = |serial: &str| Sensor { serial: Some(serial.into()), ..sensor("a") };
+        let mounted = Mounted { model: "m2".into(), serial: "2".into(), configured_serial: Some("1".into()) };
+        for (configured, counts) in [("1", "2"), ("3", "3"), ("2", "2")] {
+            let sensors = Sensors::new(vec![of(configured)], vec![]);
+            sensors.mount(Id::new("a").unwrap(), mounted.clone());
+            let seen = sensors.get(&Id::new("a").unwrap()).unwrap();
+            assert_eq!(seen.serial.as_deref(), Some(counts), "{configured}");
+            assert_eq!(sensors.all(), [sensors.known_or_possible(&seen.id).unwrap()]);
+            assert_eq!(sensors.configured_serial(&seen.id).as_deref(), Some(configured));
+        }
+    }
+
+    #[test]
+    fn an_instrument_is_remembered_for_a_sensor_that_is_not_seen_yet() {
+        let sensors = Sensors::new(vec![], vec![template("t-{name}", 2)]);
+        let id = Id::new("t-a").unwrap();
+        let mounted = Mounted { model: "m".into(), serial: "2".into(), configured_serial: None };
+        sensors.mount(id.clone(), mounted);
+        let serial = || sensors.known_or_possible(&id).unwrap().serial.clone();
+        assert_eq!(serial().as_deref(), Some("2"));
+        binding(&sensors).sensors(0, &[("name", "a")]);
+        assert_eq!((sensors.count(), serial().as_deref()), (1, Some("2")));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
+use super::ledger::Ledger;
 use super::types::{Activation, ActiveTransform, Health, Page, Range, RefusalRecord, RootInstallation};
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
@@ -80,6 +81,8 @@ pub enum Request {
         time: Timestamp,
         reply: Reply<()>,
     },
+    /// Does something with the ledger and answers by itself.
+    Ledger(Box<dyn FnOnce(&mut Ledger, Timestamp) + Send>),
     Close(Reply<()>),
 }
 

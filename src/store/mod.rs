@@ -14,6 +14,7 @@ mod history;
 mod ledger;
 mod mailbox;
 mod owner;
+mod positions;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -94,6 +95,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         root: ledger.root()?,
         time_floor: ledger.time_floor()?,
+        mounted: ledger.mounted()?,
+        maintenance: ledger.maintenance()?,
         history_quarantined: quarantined.map(|(moved, _)| moved),
         ledger_broken: ledger.broken().map(str::to_owned),
     };

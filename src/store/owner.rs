@@ -121,6 +121,7 @@ impl Owner {
             }
             Request::Audit { texts, reply } => drop(reply.send(self.ledger.audit(now, &texts))),
             Request::VerifyAudit(reply) => drop(reply.send(self.ledger.verify_audit())),
+            Request::Ledger(work) => work(&mut self.ledger, now),
             Request::TimeFloor { time, reply } => drop(reply.send(self.ledger.raise_time_floor(time))),
         }
         None

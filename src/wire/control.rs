@@ -4,6 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod positions;
+
+pub use positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
+
 use super::message::ClockState;
 use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
@@ -97,6 +101,9 @@ pub struct SensorCounts {
     pub known: u64,
     /// With a transform in force; null: the pipeline did not say in time.
     pub calibrated: Option<u64>,
+    /// In maintenance.
+    #[serde(default)]
+    pub in_maintenance: u64,
 }
 
 /// Something that somebody should look at.
@@ -222,6 +229,9 @@ pub struct Sensor {
     pub last: Option<Reading>,
     /// What is in force.
     pub transform: Option<Transform>,
+    /// Set while it is in maintenance.
+    #[serde(default)]
+    pub maintenance: Option<Upkeep>,
 }
 
 /// `GET /v1/sensors`

@@ -2,6 +2,7 @@
 
 mod audit;
 mod blocks;
+mod positions;
 mod schema;
 mod trust;
 

@@ -87,7 +87,7 @@ impl Ledger {
     }
 }
 
-fn id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id> {
+pub(super) fn id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id> {
     Id::new(&row.get::<_, String>(column)?).map_err(|_| corrupt())
 }
 

@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::{gateway, socket, started};
 use crate::house::files::repository;
 
-fn calibctl(words: &[&str], socket: &Path) -> Output {
+pub fn calibctl(words: &[&str], socket: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_calibctl"));
     command.args(words).arg("--socket").arg(socket).output().unwrap()
 }
 
 /// What it prints; it has to succeed.
-fn prints(words: &[&str], socket: &Path) -> String {
+pub fn prints(words: &[&str], socket: &Path) -> String {
     let output = calibctl(words, socket);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words:?}: {} {errors}", output.status);
@@ -33,6 +33,9 @@ fn recorded(target: &str) -> (&'static str, &'static str) {
         "/v1/sensors/co-1" => ("200 OK", "sensor.json"),
         "/v1/readings" if query.contains("before=1840") => ("200 OK", "readings-before.json"),
         "/v1/readings" => ("200 OK", "readings.json"),
+        "/v1/sensors/co-1/instrument" => ("200 OK", "mounted.json"),
+        "/v1/sensors/co-1/instruments" => ("200 OK", "instruments.json"),
+        "/v1/sensors/co-1/maintenance" => ("200 OK", "maintained.json"),
         "/v1/transforms" => ("200 OK", "transforms.json"),
         "/v1/audit" => ("200 OK", "audit.json"),
         "/v1/watch" => ("200 OK", "watch.events"),
@@ -50,7 +53,9 @@ fn play(mut stream: UnixStream) {
         }
         head.push(byte[0]);
     }
-    let head = String::from_utf8(head).unwrap();
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    stream.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
     let (status, file) = recorded(head.split(' ').nth(1).unwrap());
     let body = std::fs::read(repository().join("tests/data/control").join(file)).unwrap();
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{gateway, socket, started};
-use crate::support::control::get;
+use crate::support::control::{Answer, get, post};
 
 /// The faults of `value` against the part of JSON Schema that the document uses.
 fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
@@ -24,6 +24,9 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut
             "description",
             "maximum",
             "default",
+            "additionalProperties",
+            "minLength",
+            "maxLength",
         ];
         assert!(known.contains(&key.as_str()), "{at}: this test does not know `{key}`");
     }
@@ -98,6 +101,8 @@ fn every_answer_is_as_described() {
         ("/v1/sensors", "/v1/sensors"),
         ("/v1/sensors/{id}", "/v1/sensors/past"),
         ("/v1/sensors/{id}", "/v1/sensors/nobody"),
+        ("/v1/sensors/{id}/instruments", "/v1/sensors/past/instruments"),
+        ("/v1/sensors/{id}/instruments", "/v1/sensors/nobody/instruments"),
         ("/v1/readings", "/v1/readings?limit=30"),
         ("/v1/readings", "/v1/readings?limit=none"),
         ("/v1/readings", "/v1/readings?sensor=nobody"),
@@ -108,13 +113,50 @@ fn every_answer_is_as_described() {
         ("/v1/openapi.json", "/v1/openapi.json"),
     ] {
         let answer = get(&socket(&gateway), request);
-        let described = &document["paths"][path]["get"]["responses"][answer.status.to_string()];
-        let schema = &described["content"]["application/json"]["schema"];
-        assert!(schema.is_object(), "{request}: {} is not described", answer.status);
-        assert!(answer.head.to_lowercase().contains("content-type: application/json"), "{}", answer.head);
-        let mut found = Vec::new();
-        faults(&document, schema, &answer.json(), path, &mut found);
-        assert!(found.is_empty(), "{found:#?}");
+        as_described(&document, (path, "get"), request, &answer);
+    }
+}
+
+fn as_described(document: &Value, (path, method): (&str, &str), request: &str, answer: &Answer) {
+    let described = &document["paths"][path][method]["responses"][answer.status.to_string()];
+    let schema = &described["content"]["application/json"]["schema"];
+    assert!(schema.is_object(), "{request}: {} is not described", answer.status);
+    assert!(answer.head.to_lowercase().contains("content-type: application/json"), "{}", answer.head);
+    let mut found = Vec::new();
+    faults(document, schema, &answer.json(), path, &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn every_change_is_answered_as_described() {
+    let gateway = gateway();
+    let _daemon = started(&gateway);
+    let document = get(&socket(&gateway), "/v1/openapi.json").json();
+    let (instrument, maintenance) = ("/v1/sensors/{id}/instrument", "/v1/sensors/{id}/maintenance");
+    for (path, request, body, status) in [
+        (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": "8"}), 200),
+        (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": ""}), 400),
+        (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": "8", "x": 1}), 400),
+        (instrument, "/v1/sensors/nobody/instrument", json!({"model": "m", "serial": "8"}), 404),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": true}), 200),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": true, "for_seconds": 0}), 400),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": true, "for_seconds": 2_592_001}), 400),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": false, "reason": "x"}), 400),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": false}), 200),
+        (maintenance, "/v1/sensors/nobody/maintenance", json!({"on": false}), 404),
+    ] {
+        let answer = post(&gateway.path("run/maintenance.sock"), request, &body);
+        assert_eq!(answer.status, status, "{request} {body}: {}", answer.text());
+        as_described(&document, (path, "post"), request, &answer);
+        let answer = post(&socket(&gateway), request, &body);
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        as_described(&document, (path, "post"), request, &answer);
+    }
+    for (path, request) in [
+        ("/v1/sensors/{id}", "/v1/sensors/past"),
+        ("/v1/sensors/{id}/instruments", "/v1/sensors/past/instruments"),
+    ] {
+        as_described(&document, (path, "get"), request, &get(&socket(&gateway), request));
     }
 }
 
