@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::domain::id::SensorId;
+use crate::domain::time::Timestamp;
 use crate::wire::control::{Attention, Severity, SourceStatus, Status, Transform};
 use crate::wire::message::ClockState;
 
 const DAY: i64 = 86_400_000_000;
 /// A transform that expires within this time is mentioned.
 const SOON: i64 = 14 * DAY;
+
+/// A restored ledger is mentioned for so long.
+const RESTORED: i64 = 7 * DAY;
 
 /// What the judgement needs beyond the status.
 #[derive(Debug)]
@@ -17,6 +21,10 @@ pub struct Seen<'a> {
     pub in_force: Option<&'a BTreeMap<SensorId, Transform>>,
     /// Why the ledger cannot be used.
     pub ledger_broken: Option<&'a str>,
+    /// When it was restored from a backup.
+    pub restored: Option<Timestamp>,
+    /// Whether a backup waits for the next start.
+    pub restore_waits: bool,
 }
 
 /// What somebody should look at, the most urgent first.
@@ -46,7 +54,17 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
 fn store(status: &Status, seen: &Seen<'_>, found: &mut Vec<Attention>) {
     let store = &status.store;
     if let Some(fault) = seen.ledger_broken {
-        found.push(page(fault, "restore the ledger from a backup; until then readings go out raw"));
+        found.push(page(fault, "restore a backup with `calibctl restore`; until then readings go out raw"));
+    }
+    if seen.restore_waits {
+        found.push(ticket("a backup of the ledger waits to be restored", "restart calibd to apply it"));
+    }
+    if let Some(at) = seen.restored.filter(|at| status.time.micros_since(*at).abs() < RESTORED) {
+        let text = format!(
+            "the ledger was restored from a backup at {at}; what was done after that backup is not in it"
+        );
+        found
+            .push(ticket(text, "see `calibctl audit list`; mount instruments again that were swapped since"));
     }
     if let Some(failing) = &store.failing {
         let text = format!("readings cannot be written ({failing}); {} wait in memory", store.waiting);
@@ -105,8 +123,10 @@ mod tests {
     use super::*;
     use crate::domain::digest::Digest;
     use crate::domain::id::Id;
-    use crate::domain::time::Timestamp;
     use crate::wire::control::{LinkStatus, SensorCounts, StoreStatus};
+
+    const SEEN: Seen<'static> =
+        Seen { in_force: None, ledger_broken: None, restored: None, restore_waits: false };
 
     fn at(days: i64) -> Timestamp {
         Timestamp::parse("2026-11-24T00:00:00Z").unwrap().saturating_add_micros(days * DAY)
@@ -151,7 +171,7 @@ mod tests {
 
     fn found(status: &Status, days: &[i64]) -> Vec<(Severity, String)> {
         let in_force = in_force(days);
-        let seen = Seen { in_force: Some(&in_force), ledger_broken: None };
+        let seen = Seen { in_force: Some(&in_force), ..SEEN };
         attention(status, &seen).into_iter().map(|entry| (entry.severity, entry.message)).collect()
     }
 
@@ -190,8 +210,23 @@ mod tests {
 
     #[test]
     fn a_silent_pipeline_and_a_broken_ledger_are_urgent() {
-        let seen = Seen { in_force: None, ledger_broken: Some("ledger.db: broken") };
+        let seen = Seen { ledger_broken: Some("ledger.db: broken"), ..SEEN };
         let found = attention(&fine(), &seen);
         assert!(found.len() == 2 && found.iter().all(|entry| entry.severity == Severity::Page), "{found:?}");
+    }
+
+    #[test]
+    fn a_restored_ledger_is_mentioned_for_a_week_and_one_that_waits_until_it_is() {
+        let texts = |seen: &Seen<'_>| -> Vec<String> {
+            attention(&fine(), seen).into_iter().map(|entry| entry.message).collect()
+        };
+        let known = in_force(&[]);
+        let seen = |restored, restore_waits| Seen { in_force: Some(&known), restored, restore_waits, ..SEEN };
+        let recent = texts(&seen(Some(at(-6)), true));
+        assert!(
+            recent[0].contains("waits to be restored") && recent[1].contains("was restored"),
+            "{recent:?}"
+        );
+        assert!(texts(&seen(Some(at(-8)), false)).is_empty());
     }
 }

@@ -14,7 +14,10 @@ use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
-use super::{audit, instruments, maintenance, readings, sensors, status, transforms, watch};
+use super::{
+    audit, backup, instruments, maintenance, metrics, readings, restore, sensors, status, transforms, verify,
+    watch,
+};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -31,6 +34,10 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/readings", get(readings::list)),
         ("/v1/transforms", get(transforms::list)),
         ("/v1/audit", get(audit::list)),
+        ("/v1/audit/verify", get(verify::verify)),
+        ("/v1/backup", only(Role::Admin, get(backup::backup))),
+        (restore::PATH, only(Role::Admin, post(restore::restore))),
+        ("/v1/metrics", get(metrics::show)),
         ("/v1/watch", get(watch::watch)),
         (
             "/v1/openapi.json",
@@ -59,7 +66,7 @@ pub fn router(gateway: Gateway) -> Router {
 
 /// Refuses what is too large or too much at a time.
 async fn bounded(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    if request.body().size_hint().lower() > LARGEST as u64 {
+    if request.body().size_hint().lower() > LARGEST as u64 && request.uri().path() != restore::PATH {
         return too_large().into_response();
     }
     match gateway.requests().try_acquire() {

@@ -41,7 +41,12 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         },
         attention: Vec::new(),
     };
-    let seen = Seen { in_force: in_force.as_ref(), ledger_broken: gateway.ledger_broken.as_deref() };
+    let seen = Seen {
+        in_force: in_force.as_ref(),
+        ledger_broken: gateway.ledger_broken.as_deref(),
+        restored: gateway.restored,
+        restore_waits: gateway.store.restore_waits(),
+    };
     status.attention = attention(&status, &seen);
     json(&status)
 }

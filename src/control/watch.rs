@@ -4,28 +4,22 @@
 //! slow. A comment now and then shows that the connection stands.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
-use hyper::body::Frame;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Problem};
 use super::clients::Seat;
 use super::gateway::Gateway;
 use super::readings::known;
+use super::stream::{EVENTS, event as named_event, streamed};
 use crate::domain::id::SensorId;
 use crate::domain::sample::Reading;
 use crate::wire::control::{self, Lost};
@@ -64,11 +58,7 @@ pub async fn watch(
     let (sender, events) = mpsc::channel(BEHIND);
     let watcher = Watcher { sensors, events: sender, lost: 0, stuck_since: None, seat };
     tokio::spawn(watcher.run(gateway.live.watch()));
-    let mut response = Response::new(Body::new(Events { events, _permit: permit }));
-    *response.status_mut() = StatusCode::OK;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(streamed(EVENTS, events, Some(permit)))
 }
 
 async fn named(gateway: &Gateway, names: &str) -> Result<HashSet<SensorId>, Problem> {
@@ -132,8 +122,7 @@ impl Watcher {
     /// Tells what was lost; says whether the client knows all of it.
     fn tell_lost(&mut self) -> bool {
         if self.lost > 0 {
-            let text = serde_json::to_string(&Lost { count: self.lost }).unwrap_or_default();
-            if !self.send(format!("event: lost\ndata: {text}\n\n").into()) {
+            if !self.send(named_event("lost", &Lost { count: self.lost })) {
                 return false;
             }
             self.lost = 0;
@@ -152,24 +141,6 @@ fn event(reading: &Reading) -> Bytes {
     // Texts, numbers and structs of them always serialise.
     let text = serde_json::to_string(&control::Reading::from(reading)).unwrap_or_default();
     format!("id: {}\nevent: reading\ndata: {text}\n\n", reading.seq).into()
-}
-
-/// The events of one client as the body of its answer.
-struct Events {
-    events: mpsc::Receiver<Bytes>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl hyper::body::Body for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.events.poll_recv(context).map(|event| event.map(|bytes| Ok(Frame::data(bytes))))
-    }
 }
 
 #[cfg(test)]

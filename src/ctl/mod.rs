@@ -53,9 +53,13 @@ enum Command {
     /// Flags the readings of a sensor that is being worked on.
     #[command(subcommand)]
     Maintenance(gateway::MaintenanceCommand),
-    /// Shows the audit.
+    /// Shows the audit, or verifies it with the whole ledger.
     #[command(subcommand)]
     Audit(gateway::AuditCommand),
+    /// Copies the gateway's ledger to a file while calibd runs.
+    Backup(gateway::BackupArgs),
+    /// Has calibd go on with a backup of its ledger.
+    Restore(gateway::RestoreArgs),
     /// Makes and shows signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -89,6 +93,8 @@ pub fn main() -> ExitCode {
         Command::Instrument(command) => gateway::run::instrument(command),
         Command::Maintenance(command) => gateway::run::maintenance(&command),
         Command::Audit(command) => gateway::run::audit(&command),
+        Command::Backup(args) => gateway::run::backup(&args),
+        Command::Restore(args) => gateway::run::restore(&args),
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),
         Command::Apply(args) => apply::run(&args),

@@ -235,6 +235,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         incarnation: incarnation.clone(),
         root_version,
         ledger_broken: recovered.ledger_broken,
+        restored: recovered.restored,
         sensors: &sensors,
         store: &store,
         link: uplink.as_ref(),

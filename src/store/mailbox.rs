@@ -30,6 +30,9 @@ const REQUESTS: usize = 1024;
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// Something done with the ledger at a time of the gateway's clock.
+pub type LedgerWork = Box<dyn FnOnce(&mut Ledger, Timestamp) + Send>;
+
 /// Something asked of the store's thread.
 pub enum Request {
     /// Asks for a sign of life.
@@ -82,7 +85,7 @@ pub enum Request {
         reply: Reply<()>,
     },
     /// Does something with the ledger and answers by itself.
-    Ledger(Box<dyn FnOnce(&mut Ledger, Timestamp) + Send>),
+    Ledger(LedgerWork),
     Close(Reply<()>),
 }
 

@@ -9,6 +9,7 @@
 pub mod error;
 pub mod types;
 
+mod copies;
 mod file;
 mod history;
 mod ledger;
@@ -23,8 +24,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::copies::{LedgerCopy, Staging, Upload};
 pub use self::error::{FailureKind, StoreError};
 use self::history::{Limits, OpenedHistory};
+pub use self::ledger::examine::Examined;
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::{Owner, State};
@@ -40,6 +43,7 @@ use crate::runtime::clock::Clock;
 #[derive(Clone, Debug)]
 pub struct Store {
     mailbox: Arc<Mailbox>,
+    dir: Arc<Path>,
     _handles: Arc<Handles>,
 }
 
@@ -63,6 +67,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     let lock = file::lock(&dir)?;
     let limits =
         Limits { max_age: options.max_age, max_size: options.max_size, max_pages: options.max_pages };
+    ledger::restore::apply(&dir, clock.now())?;
     let mut ledger = Ledger::open(&dir)?;
     let check = !ledger.ended_clean()?;
     let OpenedHistory { history, quarantined } = history::open(&dir, limits, check, clock.now())?;
@@ -76,6 +81,11 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     {
         let texts = ["calibd", "history.quarantined", &moved.display().to_string(), fault];
         ledger.audit(clock.now(), &texts.map(str::to_owned))?;
+    }
+    if ledger.broken().is_none() {
+        let (floors, time) = history.floors()?;
+        ledger.catch_up(clock.now(), &floors, time)?;
+        history.mirror(&ledger.floors()?, ledger.time_floor()?)?;
     }
     let mut gaps = settled.gaps.clone();
     gaps.extend(history.gaps()?);
@@ -97,6 +107,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,
+        restored: ledger.restored()?,
         history_quarantined: quarantined.map(|(moved, _)| moved),
         ledger_broken: ledger.broken().map(str::to_owned),
     };
@@ -125,7 +136,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     };
     start(owner, &dir)?;
     let handles = Arc::new(Handles(Arc::clone(&mailbox)));
-    Ok(Opened { store: Store { mailbox, _handles: handles }, commits, recovered })
+    let store = Store { mailbox, dir: dir.into(), _handles: handles };
+    Ok(Opened { store, commits, recovered })
 }
 
 fn start(owner: Owner, dir: &Path) -> Result<(), StoreError> {

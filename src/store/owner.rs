@@ -14,7 +14,7 @@ use super::file;
 use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
 use super::mailbox::{Mailbox, Pending, Reply, Request};
-use super::types::{Commit, Failure, Health};
+use super::types::{Activation, Commit, Failure, Health};
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
 
@@ -115,7 +115,7 @@ impl Owner {
             Request::Announced { gap, reply } => drop(reply.send(self.announced(&gap))),
             Request::InstallRoot { root, reply } => drop(reply.send(self.ledger.install_root(now, &root))),
             Request::Active(reply) => drop(reply.send(self.ledger.active())),
-            Request::Activate { activation, reply } => drop(reply.send(self.ledger.activate(&activation))),
+            Request::Activate { activation, reply } => drop(reply.send(self.activate(&activation))),
             Request::Refusal { refusal, reply } => {
                 drop(reply.send(self.ledger.record_refusal(now, &refusal)));
             }
@@ -125,6 +125,15 @@ impl Owner {
             Request::TimeFloor { time, reply } => drop(reply.send(self.ledger.raise_time_floor(time))),
         }
         None
+    }
+
+    fn activate(&mut self, activation: &Activation) -> Result<(), StoreError> {
+        self.ledger.activate(activation)?;
+        if let Err(error) = self.history.mirror(&[activation.floor()], None) {
+            // The next start mirrors it.
+            tracing::warn!(%error, "the floor is in the ledger, but not mirrored in the history");
+        }
+        Ok(())
     }
 
     fn reserve(&mut self) -> Result<Block, StoreError> {
@@ -272,6 +281,7 @@ impl Owner {
         let moved = file::quarantine(self.history.path(), now)?;
         self.history = history::open(&self.dir, self.limits, false, now)?.history;
         self.history.set_incarnation(&self.incarnation)?;
+        self.history.mirror(&self.ledger.floors()?, self.ledger.time_floor()?)?;
         tracing::error!(moved = %moved.display(), "the history was broken: a new one is started");
         let gap = self.ledger.history_lost(last)?;
         self.state.gaps.push(gap);

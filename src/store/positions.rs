@@ -9,7 +9,7 @@ use crate::domain::id::SensorId;
 
 impl Store {
     /// Has the store's thread do something with the ledger.
-    async fn with_ledger<T: Send + 'static>(
+    pub(super) async fn with_ledger<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Ledger, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -75,6 +75,8 @@ pub struct Recovered {
     pub mounted: Vec<Mount>,
     /// The sensors in maintenance.
     pub maintenance: Vec<Upkeep>,
+    /// When this ledger was restored from a backup, if it was.
+    pub restored: Option<Timestamp>,
     /// Where a broken history was moved.
     pub history_quarantined: Option<PathBuf>,
     /// Why the ledger cannot be used: go on raw-only.
@@ -213,6 +215,14 @@ pub struct Activation {
     pub at: Timestamp,
     /// Where it came from, for the audit chain.
     pub actor: String,
+}
+
+impl Activation {
+    /// The floor that it sets.
+    pub fn floor(&self) -> StoredFloor {
+        let Activation { id, epoch, version, digest, .. } = self;
+        StoredFloor { id: id.clone(), epoch: *epoch, version: *version, digest: *digest }
+    }
 }
 
 /// A verified trust root to be installed.

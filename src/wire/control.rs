@@ -4,8 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+mod ledger;
 mod positions;
 
+pub use ledger::backup;
+pub use ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
 pub use positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
 
 use super::message::ClockState;

@@ -2,6 +2,7 @@
 
 mod ctl;
 mod described;
+mod ledger;
 mod limits;
 mod positions;
 

@@ -63,8 +63,16 @@ impl Site {
     /// Stops, and gives the directory's lock back.
     async fn stop(self) {
         self.task.abort();
+        // Paused time would be over before the store's thread has answered.
+        tokio::time::resume();
         self.store.close(HOUR).await.unwrap();
+        tokio::time::pause();
     }
+}
+
+/// Paused time goes on while the store's thread is waited for, so begins and ends are known to some looks.
+fn about(time: Duration, wanted: Duration) -> bool {
+    time >= wanted && time < wanted + 10 * LOOK
 }
 
 fn pair(one: &str, other: &str) -> (String, String) {
@@ -75,11 +83,11 @@ fn pair(one: &str, other: &str) -> (String, String) {
 async fn it_ends_by_itself_and_all_is_audited() {
     let dir = tempfile::tempdir().unwrap();
     let mut site = Site::start(dir.path(), noon());
+    let start = Instant::now();
     site.begin(HOUR).await;
     assert_eq!(site.told().await, ("co-1".to_owned(), true));
-    let start = Instant::now();
     assert_eq!(site.told().await, ("co-1".to_owned(), false));
-    assert!(start.elapsed() >= HOUR && start.elapsed() < HOUR + LOOK, "{:?}", start.elapsed());
+    assert!(about(start.elapsed(), HOUR), "{:?}", start.elapsed());
     assert!(site.maintenance.all().is_empty());
     site.begin(HOUR).await;
     let sensor = SensorId::new("co-1").unwrap();
@@ -96,12 +104,12 @@ async fn a_clock_that_is_set_ends_nothing_early_or_late() {
     for step in [-1000, 1000] {
         let dir = tempfile::tempdir().unwrap();
         let mut site = Site::start(dir.path(), noon());
+        let start = Instant::now();
         site.begin(HOUR).await;
         site.told().await;
         site.clock.set(hours(step));
-        let start = Instant::now();
         site.told().await;
-        assert!(start.elapsed() >= HOUR && start.elapsed() < HOUR + LOOK, "{:?}", start.elapsed());
+        assert!(about(start.elapsed(), HOUR), "{:?}", start.elapsed());
         site.stop().await;
     }
 }
@@ -121,7 +129,7 @@ async fn what_is_left_survives_a_restart_even_after_the_clock_was_set() {
     assert_eq!(site.told().await, ("co-1".to_owned(), true));
     let all = site.maintenance.all();
     let left = all["co-1"].until.micros_since(hours(11));
-    assert!((left - 7_200_000_000).abs() < 2 * 60_000_000, "{left}");
+    assert!((left - 7_200_000_000).abs() < 10 * 60_000_000, "{left}");
     site.stop().await;
 
     // A clock at 1970 gives the whole time again and no more.
@@ -140,11 +148,11 @@ async fn a_second_word_changes_the_end_and_not_the_begin() {
     site.begin(HOUR).await;
     site.told().await;
     site.clock.set(hours(1));
+    let start = Instant::now();
     let upkeep = site.begin(3 * HOUR).await;
     assert_eq!((upkeep.since, upkeep.until), (noon(), hours(4)));
     assert_eq!(site.told().await, ("co-1".to_owned(), true));
-    let start = Instant::now();
     site.told().await;
-    assert!(start.elapsed() >= 3 * HOUR);
+    assert!(about(start.elapsed(), 3 * HOUR), "{:?}", start.elapsed());
     site.stop().await;
 }

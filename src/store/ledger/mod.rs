@@ -2,7 +2,11 @@
 
 mod audit;
 mod blocks;
+pub mod copy;
+pub mod examine;
+pub mod floors;
 mod positions;
+pub mod restore;
 mod schema;
 mod trust;
 
@@ -18,6 +22,9 @@ use super::history::forget_gap;
 use crate::domain::sequence::Gap;
 use crate::domain::time::Timestamp;
 
+/// The ledger's file in the store's directory.
+const FILE: &str = "ledger.db";
+
 /// The open ledger or, while the file is broken, its stand-in.
 pub struct Ledger {
     path: PathBuf,
@@ -31,7 +38,7 @@ impl Ledger {
     /// A broken file is left where it is, for `calibctl restore`; an empty stand-in in memory then
     /// gives sequence numbers under an incarnation of its own, and refuses everything else.
     pub fn open(dir: &Path) -> Result<Ledger, StoreError> {
-        let path = dir.join("ledger.db");
+        let path = dir.join(FILE);
         match file::open(&path, &LEDGER, true) {
             Ok(db) => Ok(Ledger { path, db, broken: None }),
             Err(OpenError::Broken(fault)) => {
@@ -40,6 +47,11 @@ impl Ledger {
             }
             Err(OpenError::Fatal(error)) => Err(error),
         }
+    }
+
+    /// The file, if it can be used.
+    pub fn path(&self) -> Result<PathBuf, StoreError> {
+        self.whole().map(|()| self.path.clone())
     }
 
     /// Why the file cannot be used, if it cannot.

@@ -38,6 +38,8 @@ fn recorded(target: &str) -> (&'static str, &'static str) {
         "/v1/sensors/co-1/maintenance" => ("200 OK", "maintained.json"),
         "/v1/transforms" => ("200 OK", "transforms.json"),
         "/v1/audit" => ("200 OK", "audit.json"),
+        "/v1/audit/verify" => ("200 OK", "verify.events"),
+        "/v1/restore" => ("200 OK", "restoring.json"),
         "/v1/watch" => ("200 OK", "watch.events"),
         _ => ("404 Not Found", "problem.json"),
     }
