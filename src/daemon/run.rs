@@ -19,7 +19,7 @@ use super::commits::Aftermath;
 use super::control::{self, Facts};
 use super::identity::{IdentityError, gateway_key, trust_root};
 use super::service::{self, Vitals};
-use super::tick::tick;
+use super::tick::{Uptime, tick};
 use super::wiring::{self, Kit};
 use crate::activation::desk::{Ask, Desk, Parts};
 use crate::activation::reports::Reports;
@@ -221,10 +221,18 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     }
     let aftermath = Arc::new(aftermath);
     background.push(tokio::spawn(aftermath.clone().run(commits)));
-    background.push(tokio::spawn(tick(aftermath, store.clone(), uplink.clone(), status_topic.clone(), {
-        let (clock, incarnation) = (clock.clone(), incarnation.clone());
-        move || wiring::status(true, started, time.of(&clock), root_version, &incarnation)
-    })));
+    let uptime = Uptime::new(time, store.clone(), clock.clone());
+    background.push(tokio::spawn(tick(
+        aftermath,
+        store.clone(),
+        uptime,
+        uplink.clone(),
+        status_topic.clone(),
+        {
+            let (clock, incarnation) = (clock.clone(), incarnation.clone());
+            move || wiring::status(true, started, time.of(&clock), root_version, &incarnation)
+        },
+    )));
 
     let live = Live::new();
     let facts = Facts {

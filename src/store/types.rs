@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Store;
+use super::disk::Disk;
 use super::error::FailureKind;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -185,6 +186,41 @@ pub struct Health {
     pub waiting: u64,
     /// The last thing that failed, until a commit works again.
     pub failing: Option<FailureKind>,
+    /// The disk as last measured; `None`: it cannot be.
+    pub disk: Option<Disk>,
+    /// When both databases were last read page by page, and what that found.
+    pub checked: Option<Checked>,
+}
+
+/// A check of both databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// When it ended, by the gateway's clock.
+    pub at: Timestamp,
+    /// What it found.
+    pub result: CheckResult,
+}
+
+/// What a check of both databases found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CheckResult {
+    /// Both are whole.
+    Ok,
+    /// The history was damaged and has been replaced.
+    HistoryReplaced,
+    /// The ledger is damaged: it has to be restored.
+    LedgerBroken,
+}
+
+impl CheckResult {
+    /// The result's name, for JSON and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CheckResult::Ok => "ok",
+            CheckResult::HistoryReplaced => "history_replaced",
+            CheckResult::LedgerBroken => "ledger_broken",
+        }
+    }
 }
 
 /// A verified transform to be put in force.

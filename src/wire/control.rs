@@ -69,10 +69,34 @@ pub struct StoreStatus {
     pub dropped: u64,
     /// Readings deleted by age or size.
     pub expired: u64,
-    /// What fails, in a word; null: nothing.
+    /// What fails, in a word: `disk_full`, `busy`, `corrupt`, `read_only` or `io`; null: nothing.
     pub failing: Option<String>,
     /// The oldest reading in the history.
     pub oldest: Option<Timestamp>,
+    /// The disk; null: it cannot be measured.
+    pub disk: Option<DiskStatus>,
+    /// The last check of both databases, page by page; null: none is known.
+    pub checked: Option<CheckStatus>,
+}
+
+/// The file system of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskStatus {
+    /// `ok`, `low`, `retention` or `raw_only`.
+    pub stage: String,
+    /// Bytes free for the daemon.
+    pub free: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// A check of both databases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// When it ended.
+    pub time: Timestamp,
+    /// `ok`, `history_replaced` or `ledger_broken`.
+    pub result: String,
 }
 
 /// How a source is doing; counts are since the start.

@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod control;
 pub mod desk;
+pub mod disk;
 pub mod gateway;
 pub mod history;
 pub mod mqtt;
