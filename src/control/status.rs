@@ -10,6 +10,7 @@ use super::gateway::{Gateway, PATIENCE};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
 use crate::store::Health;
+use crate::sync::link::Link;
 use crate::telemetry::metrics::Labels;
 use crate::wire::control::{
     CheckStatus, DiskStatus, LinkStatus, SensorCounts, SourceStatus, Status, StoreStatus,
@@ -32,12 +33,9 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         clock: gateway.time.of(&gateway.clock),
         root_version: gateway.root_version,
         incarnation: gateway.incarnation.to_string(),
-        link: gateway
-            .link
-            .as_ref()
-            .map(|link| LinkStatus { connected: link.is_connected(), backlog: link.measure() }),
+        link: link(&gateway.link),
         store: store(&health, oldest),
-        sources: gateway.sources.iter().map(|(name, kind)| source(&gateway, name, kind)).collect(),
+        sources: gateway.sources.borrow().iter().map(|(name, kind)| source(&gateway, name, kind)).collect(),
         sensors: SensorCounts {
             known: gateway.sensors.count() as u64,
             calibrated: in_force.as_ref().map(|in_force| in_force.len() as u64),
@@ -48,6 +46,10 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let seen = Seen { in_force: in_force.as_ref(), ledger_broken, health: &health };
     status.attention = attention(&status, &seen);
     json(&status)
+}
+
+fn link(link: &Link) -> Option<LinkStatus> {
+    link.is_configured().then(|| LinkStatus { connected: link.is_connected(), backlog: link.measure() })
 }
 
 fn store(health: &Health, oldest: Option<Timestamp>) -> StoreStatus {

@@ -23,6 +23,7 @@ use calibd::runtime::clock::Clock;
 use calibd::runtime::pulse::Pulse;
 use calibd::source::binding::Sensors;
 use calibd::store::{self, Commit, Opened, Options, Recovered, Store, StoreError};
+use calibd::sync::link::Link;
 use calibd::telemetry::metrics::Metrics;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc};
@@ -111,7 +112,7 @@ impl Run {
         let (samples, source) = mpsc::channel(PER_STEP);
         let (requests, asked) = mpsc::channel(1);
         let live = Live::new();
-        let seen = live.watch();
+        let (seen, metrics) = (live.watch(), Metrics::new());
         let pipeline = Pipeline {
             sources: vec![source],
             requests: asked,
@@ -119,11 +120,11 @@ impl Run {
             calibrator,
             numbers: Numbers::new(Block { first: recovered.next_seq, last: recovered.block_end }),
             store: store.clone(),
-            links: Vec::new(),
+            uplink: Link::new(false, clock.clone(), metrics.clone()),
             live,
             time: TimeCheck::new(None, true),
             clock: clock.clone(),
-            metrics: Metrics::new(),
+            metrics,
             pulse: Pulse::new(),
         };
         let pipeline = tokio::spawn(pipeline.run());

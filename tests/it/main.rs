@@ -27,6 +27,7 @@ mod long_run;
 mod mqtt_end_to_end;
 mod no_allocation;
 mod plot;
+mod reload;
 mod replay;
 mod serial;
 mod serial_end_to_end;
