@@ -141,10 +141,11 @@ impl Desk {
         );
     }
 
-    /// Publishes the state of every sensor that has a transform.
-    pub fn report_all(&self) {
+    /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
+    async fn report_all(&self) {
         for sensor in self.installed.keys() {
             self.report(sensor);
+            tokio::task::yield_now().await;
         }
     }
 
@@ -164,6 +165,7 @@ impl Desk {
         mut asks: mpsc::Receiver<Ask>,
         pipeline: mpsc::Sender<Request>,
     ) {
+        self.report_all().await;
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::answer::{Answer, Problem, json};
 use super::gateway::{Gateway, PATIENCE};
+use super::given::number;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 use crate::store::{Page, Range};
@@ -34,7 +35,8 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
         Some(name) => Some(known(&gateway, name).await?),
         None => None,
     };
-    let Wanted { since, until, before, .. } = wanted;
+    let Wanted { since, until, .. } = wanted;
+    let before = number("before", wanted.before)?;
     let page = select(&gateway, Range { sensor, since, until, before, limit }).await?;
     let readings = page.readings.iter().map(Into::into).collect();
     json(&Readings { readings, before: page.before })

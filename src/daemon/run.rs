@@ -142,7 +142,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
-    desk.report_all();
     let mut background = vec![
         tokio::spawn(service::ping(store.clone(), pulses.part("store"))),
         tokio::spawn(feed(uplink.clone(), store.clone())),

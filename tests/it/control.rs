@@ -2,6 +2,7 @@
 
 mod ctl;
 mod described;
+mod fuzzed;
 mod limits;
 mod recorded;
 

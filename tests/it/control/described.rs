@@ -65,7 +65,7 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut
         if schema["format"] == "date-time" && calibd::domain::time::Timestamp::parse(text).is_err() {
             found.push(format!("{at}: {text} is no time"));
         }
-        let pattern = schema["pattern"].as_str().map(|pattern| regex::Regex::new(pattern).unwrap());
+        let pattern = schema["pattern"].as_str().map(|pattern| regex_lite::Regex::new(pattern).unwrap());
         if pattern.is_some_and(|pattern| !pattern.is_match(text)) {
             found.push(format!("{at}: {text} does not fit its pattern"));
         }

@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod history;
 pub mod mqtt;
 pub mod process;
+pub mod python;
 pub mod source;
 pub mod trust;
 pub mod tty;
