@@ -21,7 +21,7 @@ use calibd::pipeline::run::{Pipeline, Request};
 use calibd::pipeline::time::TimeCheck;
 use calibd::runtime::clock::Clock;
 use calibd::runtime::pulse::Pulse;
-use calibd::source::binding::Sensors;
+use calibd::source::binding::{Owner, Sensors};
 use calibd::store::{self, Commit, Opened, Options, Recovered, Store, StoreError};
 use calibd::sync::link::Link;
 use calibd::telemetry::metrics::Metrics;
@@ -60,7 +60,8 @@ fn sensors() -> Sensors {
         uncertainty: Some(0.5),
         covariates: BTreeMap::new(),
     };
-    Sensors::new(NAMES.iter().map(sensor).collect(), Vec::new())
+    let owned = |name| (sensor(name), Owner { source: Id::new("source").unwrap(), field: "v".to_owned() });
+    Sensors::new(NAMES.iter().map(owned).collect(), Vec::new())
 }
 
 fn active() -> Arc<Active> {
