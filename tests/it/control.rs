@@ -4,6 +4,8 @@ mod ctl;
 mod described;
 mod limits;
 mod recorded;
+mod reprocess;
+mod transforms;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
