@@ -10,7 +10,7 @@ use super::given::number;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 use crate::store::{Page, Range};
-use crate::wire::control::Readings;
+use crate::wire::control::{Reading, Readings};
 
 /// Answers hold so many readings or rows unless asked otherwise, and never more than `MOST`.
 const USUAL: usize = 1000;
@@ -38,7 +38,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let Wanted { since, until, .. } = wanted;
     let before = number("before", wanted.before)?;
     let page = select(&gateway, Range { sensor, since, until, before, limit }).await?;
-    let readings = page.readings.iter().map(Into::into).collect();
+    let readings = page.readings.iter().map(Reading::stored).collect();
     json(&Readings { readings, before: page.before })
 }
 

@@ -11,7 +11,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
-use super::types::{Activation, ActiveTransform, Health, Page, Range, RefusalRecord, RootInstallation};
+use super::types::{
+    Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RootInstallation,
+    StoredTransform,
+};
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading};
@@ -63,6 +66,14 @@ pub enum Request {
         reply: Reply<()>,
     },
     Active(Reply<Vec<ActiveTransform>>),
+    TransformsNamed {
+        name: String,
+        reply: Reply<Vec<StoredTransform>>,
+    },
+    Activations {
+        sensor: SensorId,
+        reply: Reply<Vec<PastActivation>>,
+    },
     Activate {
         activation: Activation,
         reply: Reply<()>,

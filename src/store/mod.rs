@@ -244,6 +244,18 @@ impl Store {
         self.ask(Request::Active).await
     }
 
+    /// The accepted transforms of this name: a digest, an id (then the newest of it), or at least eight digits
+    /// that a digest begins with; several only of the last.
+    pub async fn transforms_named(&self, name: &str) -> Result<Vec<StoredTransform>, StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Request::TransformsNamed { name, reply }).await
+    }
+
+    /// What came into force at a sensor, from the oldest; of very many the newest thousand.
+    pub async fn activations(&self, sensor: SensorId) -> Result<Vec<PastActivation>, StoreError> {
+        self.ask(|reply| Request::Activations { sensor, reply }).await
+    }
+
     /// Puts a verified transform in force: accepted, floor, active per sensor and audit rows in one
     /// durable transaction. It is in effect for readings only after this returned `Ok`.
     pub async fn activate(&self, activation: Activation) -> Result<(), StoreError> {

@@ -88,6 +88,44 @@ pub struct ActiveTransform {
     pub digest: Digest,
     /// Since when, by the gateway's clock.
     pub since: Timestamp,
+    /// Whether a local order went back to it: then nothing that was accepted before takes its place.
+    pub rolled_back: bool,
+}
+
+/// A transform that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTransform {
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+    /// Its id.
+    pub id: Id,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its version.
+    pub version: u64,
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// The keys that signed it.
+    pub keyids: Vec<String>,
+    /// When it was accepted, by the gateway's clock.
+    pub accepted: Timestamp,
+}
+
+/// Something that came into force at a sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastActivation {
+    /// The transform's digest.
+    pub digest: Digest,
+    /// Its id.
+    pub id: Id,
+    /// Its version.
+    pub version: u64,
+    /// From when on, by the gateway's clock.
+    pub since: Timestamp,
+    /// By whose word, where the audit says it.
+    pub actor: Option<String>,
+    /// Whether by going back to it.
+    pub rolled_back: bool,
 }
 
 /// The newest version of a transform id that was ever accepted.
@@ -244,6 +282,8 @@ pub struct Activation {
     pub at: Timestamp,
     /// Where it came from, for the audit chain.
     pub actor: String,
+    /// Whether a local order goes back to it.
+    pub rolled_back: bool,
 }
 
 /// A verified trust root to be installed.

@@ -2,8 +2,13 @@
 //!
 //! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
 
+mod transform;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
@@ -162,6 +167,9 @@ pub struct Reading {
     pub state: String,
     pub reasons: Vec<String>,
     pub transform: Option<TransformName>,
+    /// When the gateway got it: told of stored readings, where it is not `time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Timestamp>,
 }
 
 /// The exact transform that made a value.
@@ -193,7 +201,16 @@ impl From<&sample::Reading> for Reading {
             state: reading.state.as_str().to_owned(),
             reasons: reading.reasons.names().map(str::to_owned).collect(),
             transform: reading.transform.as_deref().map(name),
+            received: None,
         }
+    }
+}
+
+impl Reading {
+    /// The same with what only a stored reading tells.
+    pub fn stored(reading: &sample::Reading) -> Reading {
+        let received = Some(reading.received).filter(|received| *received != reading.time);
+        Reading { received, ..Reading::from(reading) }
     }
 }
 
@@ -242,6 +259,12 @@ pub struct Sensor {
     pub model: Option<String>,
     /// Serial number of the instrument mounted here.
     pub serial: Option<String>,
+    /// Standard uncertainty of a raw value, in `unit`, if it is configured.
+    #[serde(default)]
+    pub uncertainty: Option<f64>,
+    /// Roles such as `temperature` and the sensors that play them.
+    #[serde(default)]
+    pub covariates: BTreeMap<String, SensorId>,
     /// The last reading in the history.
     pub last: Option<Reading>,
     /// What is in force.

@@ -5,6 +5,8 @@ mod described;
 mod fuzzed;
 mod limits;
 mod recorded;
+mod reprocess;
+mod transforms;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

@@ -3,6 +3,7 @@
 mod audit;
 mod blocks;
 mod schema;
+mod transforms;
 mod trust;
 
 use std::path::{Path, PathBuf};
