@@ -12,7 +12,7 @@ use hyper::body::Body as _;
 use super::answer::{Problem, typed};
 use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
-use super::{audit, readings, sensors, status, transforms, watch};
+use super::{audit, readings, rollups, sensors, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -24,6 +24,7 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
         ("/v1/readings", get(readings::list)),
+        ("/v1/rollups", get(rollups::list)),
         ("/v1/transforms", get(transforms::list)),
         ("/v1/audit", get(audit::list)),
         ("/v1/watch", get(watch::watch)),

@@ -11,7 +11,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
-use super::types::{Activation, ActiveTransform, Health, Page, Range, RefusalRecord, RootInstallation};
+use super::types::{
+    Activation, ActiveTransform, Health, Page, Range, RefusalRecord, RollupPage, RollupRange,
+    RootInstallation,
+};
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading};
@@ -44,6 +47,10 @@ pub enum Request {
     Select {
         range: Range,
         reply: Reply<Page>,
+    },
+    Rollups {
+        range: RollupRange,
+        reply: Reply<RollupPage>,
     },
     Latest {
         sensors: Option<Vec<SensorId>>,

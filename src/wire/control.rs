@@ -9,6 +9,7 @@ use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample;
+use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
 
 /// Why a request was not answered.
@@ -238,6 +239,59 @@ pub struct Readings {
     pub readings: Vec<Reading>,
     /// The `before` to ask for older ones with; null: there are none in the range.
     pub before: Option<u64>,
+}
+
+/// `GET /v1/rollups`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollups {
+    /// By time, then by unit. An interval whose readings are on two pages is on both.
+    pub rollups: Vec<Rollup>,
+    /// The `after` to ask for the next ones with; null: there are no more in the range.
+    pub after: Option<u64>,
+}
+
+/// Statistics of the readings of an interval that have one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollup {
+    /// When the interval begins.
+    pub start: Timestamp,
+    /// UCUM code of the readings: of the calibrated values, or of the raw ones where there are no others.
+    pub unit: String,
+    /// Readings.
+    pub n: u64,
+    /// Of the raw values; null: there are none.
+    pub raw: Option<Summary>,
+    /// Of the calibrated values; null: there are none.
+    pub value: Option<Summary>,
+}
+
+/// Statistics of values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Values.
+    pub n: u64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// Standard deviation of the sample (n - 1); null for one value.
+    pub std: Option<f64>,
+}
+
+impl Summary {
+    /// What there is to tell of the values; `None` if there are none.
+    pub fn of(stats: &Stats) -> Option<Summary> {
+        let Stats { n, min, max, mean, .. } = *stats;
+        (n > 0).then(|| Summary { n, min, max, mean, std: stats.std() })
+    }
+
+    /// The statistics, to be merged with others.
+    pub fn stats(&self) -> Stats {
+        let Summary { n, min, max, mean, std } = *self;
+        Stats { n, min, max, mean, m2: std.unwrap_or(0.0).powi(2) * n.saturating_sub(1) as f64 }
+    }
 }
 
 /// `GET /v1/audit`
