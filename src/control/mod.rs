@@ -17,6 +17,8 @@ mod peer;
 mod readings;
 mod rollups;
 mod sensors;
+mod sources;
 mod status;
+mod stream;
 mod transforms;
 mod watch;

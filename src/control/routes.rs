@@ -12,7 +12,7 @@ use hyper::body::Body as _;
 use super::answer::{Problem, typed};
 use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
-use super::{audit, readings, rollups, sensors, status, transforms, watch};
+use super::{audit, readings, rollups, sensors, sources, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -28,6 +28,7 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/transforms", get(transforms::list)),
         ("/v1/audit", get(audit::list)),
         ("/v1/watch", get(watch::watch)),
+        ("/v1/sources/{name}/test", get(sources::test)),
         (
             "/v1/openapi.json",
             get(async || typed(StatusCode::OK, "application/json", Bytes::from_static(OPENAPI.as_bytes()))),

@@ -44,6 +44,9 @@ enum Command {
     Watch(gateway::WatchArgs),
     /// Shows a sensor's readings from the history.
     Readings(gateway::ReadingsArgs),
+    /// Tests a source.
+    #[command(subcommand)]
+    Source(gateway::SourceCommand),
     /// Shows what transforms are in force.
     #[command(subcommand)]
     Transform(gateway::TransformCommand),
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Sensor(args) => gateway::run::sensor(&args),
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
+        Command::Source(command) => gateway::run::source(&command),
         Command::Transform(command) => gateway::run::transform(&command),
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Key(command) => key::run(command),

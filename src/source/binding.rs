@@ -151,6 +151,7 @@ pub struct Binding {
     sensors: Sensors,
     fixed: Vec<Vec<SensorId>>,
     templates: Vec<Vec<(usize, String)>>,
+    fields: Vec<String>,
     found: Vec<SensorId>,
 }
 
@@ -188,7 +189,12 @@ impl Binding {
             })
             .collect();
         drop(inner);
-        Binding { sensors: sensors.clone(), fixed, templates, found: Vec::new() }
+        Binding { sensors: sensors.clone(), fixed, templates, fields: fields.to_vec(), found: Vec::new() }
+    }
+
+    /// The name of a field.
+    pub fn field(&self, field: usize) -> Option<&str> {
+        self.fields.get(field).map(String::as_str)
     }
 
     /// The sensors that `field` feeds; `captures` name the parts of the topic that templates use.

@@ -303,6 +303,39 @@ pub struct Audit {
     pub after: Option<u64>,
 }
 
+/// The event `test` of `GET /v1/sources/{name}/test`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Tested {
+    /// The first event: which source this is.
+    Source { time: Timestamp, name: String, kind: String },
+    /// It is connected to this.
+    Connected { time: Timestamp, message: String },
+    /// It is not connected, and why.
+    Disconnected { time: Timestamp, message: String },
+    /// A line, frame, message or row. `input` is its bytes, escaped and cut; null where they are no longer
+    /// at hand.
+    Record { time: Timestamp, topic: Option<String>, input: Option<String>, values: Vec<FieldValue> },
+    /// Input, or one field of it, that gave nothing.
+    Fault { time: Timestamp, reason: String, message: String },
+    /// Nothing came for so long, and what may be the cause.
+    Silence { seconds: u64, hints: Vec<String> },
+    /// A newer calibd has more to say.
+    #[serde(other)]
+    Other,
+}
+
+/// What was read for one field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldValue {
+    /// The field; null where it is no longer known.
+    pub field: Option<String>,
+    /// Its value; null: the input says that there is none.
+    pub raw: Option<f64>,
+    /// The sensors that it feeds.
+    pub sensors: Vec<SensorId>,
+}
+
 /// The event `lost` of `GET /v1/watch`: the client was too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {

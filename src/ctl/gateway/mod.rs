@@ -2,9 +2,11 @@
 
 mod audit;
 mod client;
+mod events;
 mod readings;
 mod sensors;
 mod show;
+mod sources;
 mod status;
 mod transforms;
 mod watch;
@@ -12,6 +14,7 @@ mod watch;
 pub use audit::AuditCommand;
 pub use readings::ReadingsArgs;
 pub use sensors::{SensorArgs, SensorsArgs};
+pub use sources::SourceCommand;
 pub use status::StatusArgs;
 pub use transforms::TransformCommand;
 pub use watch::WatchArgs;
@@ -76,6 +79,7 @@ pub mod run {
     pub use super::audit::run as audit;
     pub use super::readings::run as readings;
     pub use super::sensors::{all as sensors, one as sensor};
+    pub use super::sources::run as source;
     pub use super::status::run as status;
     pub use super::transforms::run as transform;
     pub use super::watch::run as watch;
