@@ -15,6 +15,7 @@ mod clients;
 mod given;
 mod peer;
 mod readings;
+mod reload;
 mod rollups;
 mod sensors;
 mod sources;

@@ -24,15 +24,10 @@ pub async fn test(
     Extension(seat): Extension<Arc<Seat>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let found = name.ok().and_then(|Path(name)| {
-        gateway
-            .sources
-            .iter()
-            .find(|(source, _)| source.as_str() == name)
-            .map(|(id, kind)| (id.clone(), *kind))
-    });
-    let Some((source, kind)) = found else {
-        let names: Vec<&str> = gateway.sources.iter().map(|(source, _)| source.as_str()).collect();
+    let known = gateway.sources.borrow().clone();
+    let found = name.ok().and_then(|Path(name)| known.iter().find(|(source, _)| source.as_str() == name));
+    let Some((source, kind)) = found.cloned() else {
+        let names: Vec<&str> = known.iter().map(|(source, _)| source.as_str()).collect();
         return Err(Problem::unknown(format!("there is no such source; there are: {}", names.join(", "))));
     };
     let (connection, seen) = gateway.metrics.taps.of(&source).watch();

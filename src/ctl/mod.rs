@@ -47,6 +47,8 @@ enum Command {
     /// Tests a source.
     #[command(subcommand)]
     Source(gateway::SourceCommand),
+    /// Has calibd take over its configuration files as they are now.
+    Reload(gateway::ReloadArgs),
     /// Shows what transforms are in force.
     #[command(subcommand)]
     Transform(gateway::TransformCommand),
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
         Command::Source(command) => gateway::run::source(&command),
+        Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Key(command) => key::run(command),

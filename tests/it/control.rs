@@ -4,6 +4,7 @@ mod ctl;
 mod described;
 mod limits;
 mod recorded;
+mod tested;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

@@ -25,6 +25,7 @@ mod layers;
 mod mqtt_end_to_end;
 mod no_allocation;
 mod plot;
+mod reload;
 mod replay;
 mod serial;
 mod serial_end_to_end;

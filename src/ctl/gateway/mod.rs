@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod events;
 mod readings;
+mod reload;
 mod sensors;
 mod show;
 mod sources;
@@ -13,6 +14,7 @@ mod watch;
 
 pub use audit::AuditCommand;
 pub use readings::ReadingsArgs;
+pub use reload::ReloadArgs;
 pub use sensors::{SensorArgs, SensorsArgs};
 pub use sources::SourceCommand;
 pub use status::StatusArgs;
@@ -32,7 +34,6 @@ enum Door {
     #[expect(dead_code, reason = "the first command that needs it takes this line away")]
     Maintenance,
     /// Change the gateway.
-    #[expect(dead_code, reason = "the first command that needs it takes this line away")]
     Admin,
 }
 
@@ -78,6 +79,7 @@ pub mod run {
 
     pub use super::audit::run as audit;
     pub use super::readings::run as readings;
+    pub use super::reload::run as reload;
     pub use super::sensors::{all as sensors, one as sensor};
     pub use super::sources::run as source;
     pub use super::status::run as status;

@@ -45,6 +45,7 @@ fn every_command_works_against_a_running_calibd() {
     assert_eq!(hours["rollups"][0]["raw"]["n"], 50, "{hours}");
     assert_eq!(hours["rollups"][1]["raw"]["mean"], 89.5, "{hours}");
     assert!(prints(&[&range[..], &["--format", "senml"]].concat(), &socket).contains(r#""bn":"past""#));
+    assert!(prints(&["source", "test", "live", "--for", "1s"], &socket).contains("-> now"));
     assert_eq!(json(&["transform", "list", "--json"])["transforms"], Value::Array(vec![]));
     assert_eq!(json(&["audit", "list", "--json"])["after"], Value::Null);
     let lines = prints(&["watch", "now", "--json", "--limit", "3"], &socket);

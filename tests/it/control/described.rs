@@ -108,6 +108,7 @@ fn every_answer_is_as_described() {
         ("/v1/audit", "/v1/audit?limit=2"),
         ("/v1/audit", "/v1/audit?limit=none"),
         ("/v1/watch", "/v1/watch?sensors=nobody"),
+        ("/v1/sources/{name}/test", "/v1/sources/nothing/test"),
         ("/v1/openapi.json", "/v1/openapi.json"),
     ] {
         let answer = get(&socket(&gateway), request);
