@@ -14,7 +14,7 @@ use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
-use super::{audit, readings, reload, sensors, status, transforms, watch};
+use super::{audit, readings, reload, rollups, sensors, sources, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -26,12 +26,14 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
         ("/v1/readings", get(readings::list)),
+        ("/v1/rollups", get(rollups::list)),
         ("/v1/transforms", get(transforms::list).merge(only(Role::Admin, post(transforms::install)))),
         ("/v1/transforms/{name}", get(transforms::one)),
         ("/v1/sensors/{id}/transforms", get(transforms::of_sensor)),
         ("/v1/sensors/{id}/rollback", only(Role::Admin, post(transforms::roll_back))),
         ("/v1/audit", get(audit::list)),
         ("/v1/watch", get(watch::watch)),
+        ("/v1/sources/{name}/test", get(sources::test)),
         ("/v1/reload", only(Role::Admin, post(reload::reload))),
         (
             "/v1/openapi.json",

@@ -45,6 +45,9 @@ enum Command {
     Watch(gateway::WatchArgs),
     /// Shows a sensor's readings from the history.
     Readings(gateway::ReadingsArgs),
+    /// Tests a source.
+    #[command(subcommand)]
+    Source(gateway::SourceCommand),
     /// Has calibd take over its configuration files as they are now.
     Reload(gateway::ReloadArgs),
     /// Shows transforms, and puts them in force.
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Sensor(args) => gateway::run::sensor(&args),
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
+        Command::Source(command) => gateway::run::source(&command),
         Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),
         Command::Reprocess(args) => gateway::run::reprocess(&args),

@@ -13,6 +13,7 @@ pub mod resample;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;
+pub mod stats;
 pub mod strict_json;
 pub mod time;
 pub mod transform;

@@ -251,6 +251,11 @@ impl Binding {
         }
     }
 
+    /// The name of a field.
+    pub fn field(&self, field: usize) -> Option<&str> {
+        self.fields.get(field).map(String::as_str)
+    }
+
     /// The sensors that `field` feeds; `captures` name the parts of the topic that templates use.
     ///
     /// Makes template sensors on first sight. The first error is returned beside what was found.

@@ -4,6 +4,7 @@ use super::layout::OnFull;
 use super::{PipelineGone, SourceContext};
 use crate::domain::sample::Sample;
 use crate::domain::time::Timestamp;
+use crate::telemetry::tap::{Seen, Value, excerpt};
 use crate::wire::decoder::Record;
 use crate::wire::fault::DecodeError;
 
@@ -46,6 +47,21 @@ impl SourceContext {
                 self.events.dropped(problem.as_str(), &format!("`{names}`"));
             }
         }
+    }
+
+    /// Shows a record to whoever tests this source; `captures` name the sensors of templates.
+    pub fn show(&mut self, record: &Record<'_>, topic: Option<&str>, captures: &[(&str, &str)]) {
+        if !self.events.tap().watched() {
+            return;
+        }
+        let value = |(field, raw)| Value {
+            field: self.bind.field(field).map(str::to_owned),
+            raw,
+            sensors: self.bind.sensors(field, captures).0.to_vec(),
+        };
+        let values = record.readings().map(value).collect();
+        let (topic, input) = (topic.map(str::to_owned), Some(excerpt(record.input)));
+        self.events.tap().show(|| Seen::Record { topic, input, values });
     }
 
     /// Hands the samples over and empties the list.

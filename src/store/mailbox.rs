@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
 use super::types::{
-    Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RootInstallation,
-    StoredTransform,
+    Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
+    RootInstallation, StoredTransform,
 };
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
@@ -47,6 +47,10 @@ pub enum Request {
     Select {
         range: Range,
         reply: Reply<Page>,
+    },
+    Rollups {
+        range: RollupRange,
+        reply: Reply<RollupPage>,
     },
     Latest {
         sensors: Option<Vec<SensorId>>,

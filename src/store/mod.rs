@@ -207,6 +207,11 @@ impl Store {
         self.ask(|reply| Request::Select { range, reply }).await
     }
 
+    /// Statistics of a sensor's readings by interval, a page of them.
+    pub async fn rollups(&self, range: RollupRange) -> Result<RollupPage, StoreError> {
+        self.ask(|reply| Request::Rollups { range, reply }).await
+    }
+
     /// The last committed reading of each of these sensors, or of all that the history knows.
     pub async fn latest(&self, sensors: Option<Vec<SensorId>>) -> Result<Vec<Reading>, StoreError> {
         self.ask(|reply| Request::Latest { sensors, reply }).await

@@ -118,6 +118,9 @@ impl Owner {
                 drop(reply.send(self.read(|history| history.read_after(seq, limit, up_to))));
             }
             Request::Select { range, reply } => drop(reply.send(self.read(|history| history.select(&range)))),
+            Request::Rollups { range, reply } => {
+                drop(reply.send(self.read(|history| history.summaries(&range))));
+            }
             Request::Latest { sensors, reply } => {
                 drop(reply.send(self.read(|history| history.latest(sensors.as_deref()))));
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -13,6 +14,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sequence::Gap;
+use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
 
 /// How the store is to work.
@@ -205,6 +207,55 @@ pub struct Page {
     /// Where to go on for older ones; `None`: there are none in the range. A page can have no readings
     /// and say where to go on: one request looks at a bounded part of the history.
     pub before: Option<u64>,
+}
+
+/// Whose statistics are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollupRange {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The first minute since 1970.
+    pub from: i64,
+    /// The minute after the last.
+    pub to: i64,
+    /// Minutes of an interval, at least 1; intervals are counted from 1970.
+    pub every: i64,
+    /// With numbers above this one.
+    pub after: u64,
+}
+
+/// Statistics that were asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RollupPage {
+    /// By interval and unit. An interval whose readings are on two pages is on both.
+    pub rollups: BTreeMap<RollupKey, Summary>,
+    /// Where to go on; `None`: that was all. A page can be empty and say where to go on.
+    pub after: Option<u64>,
+}
+
+/// The first minute of an interval since 1970, and the unit of the readings in it.
+pub type RollupKey = (i64, Arc<str>);
+
+/// Statistics of readings that have one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Summary {
+    /// Readings, those without any value included.
+    pub n: u64,
+    /// Their raw values.
+    pub raw: Stats,
+    /// Their calibrated values.
+    pub value: Stats,
+}
+
+impl Summary {
+    /// Both together.
+    pub fn merged(self, other: Summary) -> Summary {
+        Summary {
+            n: self.n + other.n,
+            raw: self.raw.merged(other.raw),
+            value: self.value.merged(other.value),
+        }
+    }
 }
 
 /// How the store is doing, for metrics and the status page.

@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::tap::Taps;
+
 /// Label pairs of one series.
 pub type Labels = Vec<(&'static str, String)>;
 
@@ -16,6 +18,8 @@ pub type Labels = Vec<(&'static str, String)>;
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    /// What the sources see, for whoever tests them.
+    pub taps: Taps,
     /// `calibd_readings_total{source}`
     pub readings: Family<Labels, Counter>,
     /// `calibd_samples_dropped_total{source,reason}`
@@ -71,6 +75,7 @@ impl Metrics {
     fn unregistered() -> Metrics {
         Metrics {
             registry: Arc::default(),
+            taps: Taps::default(),
             readings: Family::default(),
             samples_dropped: Family::default(),
             source_up: Family::default(),

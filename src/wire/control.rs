@@ -14,6 +14,7 @@ use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample;
+use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
 
 /// Why a request was not answered.
@@ -287,6 +288,59 @@ pub struct Readings {
     pub before: Option<u64>,
 }
 
+/// `GET /v1/rollups`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollups {
+    /// By time, then by unit. An interval whose readings are on two pages is on both.
+    pub rollups: Vec<Rollup>,
+    /// The `after` to ask for the next ones with; null: there are no more in the range.
+    pub after: Option<u64>,
+}
+
+/// Statistics of the readings of an interval that have one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollup {
+    /// When the interval begins.
+    pub start: Timestamp,
+    /// UCUM code of the readings: of the calibrated values, or of the raw ones where there are no others.
+    pub unit: String,
+    /// Readings.
+    pub n: u64,
+    /// Of the raw values; null: there are none.
+    pub raw: Option<Summary>,
+    /// Of the calibrated values; null: there are none.
+    pub value: Option<Summary>,
+}
+
+/// Statistics of values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Values.
+    pub n: u64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// Standard deviation of the sample (n - 1); null for one value.
+    pub std: Option<f64>,
+}
+
+impl Summary {
+    /// What there is to tell of the values; `None` if there are none.
+    pub fn of(stats: &Stats) -> Option<Summary> {
+        let Stats { n, min, max, mean, .. } = *stats;
+        (n > 0).then(|| Summary { n, min, max, mean, std: stats.std() })
+    }
+
+    /// The statistics, to be merged with others.
+    pub fn stats(&self) -> Stats {
+        let Summary { n, min, max, mean, std } = *self;
+        Stats { n, min, max, mean, m2: std.unwrap_or(0.0).powi(2) * n.saturating_sub(1) as f64 }
+    }
+}
+
 /// `GET /v1/audit`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
@@ -294,6 +348,39 @@ pub struct Audit {
     pub rows: Vec<AuditRow>,
     /// The `after` to ask for the next ones with; null: there are no more.
     pub after: Option<u64>,
+}
+
+/// The event `test` of `GET /v1/sources/{name}/test`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Tested {
+    /// The first event: which source this is.
+    Source { time: Timestamp, name: String, kind: String },
+    /// It is connected to this.
+    Connected { time: Timestamp, message: String },
+    /// It is not connected, and why.
+    Disconnected { time: Timestamp, message: String },
+    /// A line, frame, message or row. `input` is its bytes, escaped and cut; null where they are no longer
+    /// at hand.
+    Record { time: Timestamp, topic: Option<String>, input: Option<String>, values: Vec<FieldValue> },
+    /// Input, or one field of it, that gave nothing.
+    Fault { time: Timestamp, reason: String, message: String },
+    /// Nothing came for so long, and what may be the cause.
+    Silence { seconds: u64, hints: Vec<String> },
+    /// A newer calibd has more to say.
+    #[serde(other)]
+    Other,
+}
+
+/// What was read for one field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldValue {
+    /// The field; null where it is no longer known.
+    pub field: Option<String>,
+    /// Its value; null: the input says that there is none.
+    pub raw: Option<f64>,
+    /// The sensors that it feeds.
+    pub sensors: Vec<SensorId>,
 }
 
 /// The body of a request that needs none.

@@ -6,6 +6,7 @@ mod fuzzed;
 mod limits;
 mod recorded;
 mod reprocess;
+mod tested;
 mod transforms;
 
 use std::io::{BufRead, BufReader, Write};

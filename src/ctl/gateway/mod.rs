@@ -2,11 +2,13 @@
 
 mod audit;
 mod client;
+mod events;
 mod readings;
 mod reload;
 mod reprocess;
 mod sensors;
 mod show;
+mod sources;
 mod status;
 mod transforms;
 mod watch;
@@ -16,6 +18,7 @@ pub use readings::ReadingsArgs;
 pub use reload::ReloadArgs;
 pub use reprocess::ReprocessArgs;
 pub use sensors::{SensorArgs, SensorsArgs};
+pub use sources::SourceCommand;
 pub use status::StatusArgs;
 pub use transforms::TransformCommand;
 pub use watch::WatchArgs;
@@ -81,6 +84,7 @@ pub mod run {
     pub use super::reload::run as reload;
     pub use super::reprocess::run as reprocess;
     pub use super::sensors::{all as sensors, one as sensor};
+    pub use super::sources::run as source;
     pub use super::status::run as status;
     pub use super::transforms::run as transform;
     pub use super::watch::run as watch;

@@ -124,6 +124,13 @@ impl Intake {
                 return false;
             }
         };
+        if context.events.tap().watched() {
+            let topic = String::from_utf8_lossy(topic);
+            let found = pattern.matches(&topic);
+            let mut names = found.as_ref().map_or(Vec::new(), |found| found.as_slice().to_vec());
+            names.extend(record.captures.iter().copied());
+            context.show(&record, Some(&topic), &names);
+        }
         for fault in record.faults {
             context.events.dropped(fault.kind.as_str(), &fault.to_string());
         }

@@ -8,6 +8,7 @@ mod retention;
 mod rollup;
 mod schema;
 mod select;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::rollup::Stats;
 use super::*;
 use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::quality::{Reasons, State};
 use crate::domain::sample::{Reading, TransformRef};
+use crate::domain::stats::Stats;
 
 const LIMITS: Limits = Limits { max_age: Duration::from_secs(86_400), max_size: 1 << 30, max_pages: None };
 const CLOSING: Extra<'_> = Extra { cursors: None, gaps: &[], closing: true };

@@ -7,11 +7,12 @@ use rusqlite::types::Null;
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
 use super::index::{Index, corrupt};
-use super::rollup::{Point, Rollups, Stats};
+use super::rollup::{Point, Rollups};
 use super::{History, add_gap};
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::Reading;
 use crate::domain::sequence::Gap;
+use crate::domain::stats::Stats;
 use crate::store::error::StoreError;
 
 /// Rollups are written when this much time has passed, ...

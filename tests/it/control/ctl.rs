@@ -40,6 +40,12 @@ fn every_command_works_against_a_running_calibd() {
         |at: usize| csv.lines().skip(1).map(|line| line.split(',').nth(at).unwrap()).collect::<Vec<_>>();
     assert_eq!(column(3), (10..20).map(|minute| minute.to_string()).collect::<Vec<_>>());
     assert_eq!(json(&["readings", "past", "--limit", "7", "--json"])["readings"][0]["raw"], 113.0);
+    let hours =
+        json(&[&range[..4], &["--until", "2026-03-10T10:00:00Z", "--every", "1h", "--json"]].concat());
+    assert_eq!(hours["rollups"][0]["raw"]["n"], 50, "{hours}");
+    assert_eq!(hours["rollups"][1]["raw"]["mean"], 89.5, "{hours}");
+    assert!(prints(&[&range[..], &["--format", "senml"]].concat(), &socket).contains(r#""bn":"past""#));
+    assert!(prints(&["source", "test", "live", "--for", "1s"], &socket).contains("-> now"));
     assert_eq!(json(&["transform", "list", "--json"])["transforms"], Value::Array(vec![]));
     assert_eq!(json(&["audit", "list", "--json"])["after"], Value::Null);
     let lines = prints(&["watch", "now", "--json", "--limit", "3"], &socket);

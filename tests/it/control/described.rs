@@ -105,10 +105,14 @@ fn every_answer_is_as_described() {
         ("/v1/readings", "/v1/readings?limit=30"),
         ("/v1/readings", "/v1/readings?limit=none"),
         ("/v1/readings", "/v1/readings?sensor=nobody"),
+        ("/v1/rollups", "/v1/rollups?sensor=past&every=60"),
+        ("/v1/rollups", "/v1/rollups?sensor=past&every=0"),
+        ("/v1/rollups", "/v1/rollups?sensor=nobody"),
         ("/v1/transforms", "/v1/transforms"),
         ("/v1/audit", "/v1/audit?limit=2"),
         ("/v1/audit", "/v1/audit?limit=none"),
         ("/v1/watch", "/v1/watch?sensors=nobody"),
+        ("/v1/sources/{name}/test", "/v1/sources/nothing/test"),
         ("/v1/openapi.json", "/v1/openapi.json"),
     ] {
         is_described(&document, path, "get", &get(&socket(&gateway), request));
