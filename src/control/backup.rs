@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::answer::{Answer, Problem};
 use super::clients::Seat;
 use super::gateway::Gateway;
-use super::stream::streamed;
+use super::pieces::streamed;
 use super::verify::head;
 use crate::wire::control::backup::{AUDIT_HEAD, AUDIT_ROWS, SHA256};
 

@@ -50,7 +50,7 @@ async fn swap(gateway: &Gateway, sensor: SensorId, instrument: Instrument, actor
     gateway.sensors.mount(sensor.clone(), binding::Mounted { model, serial, configured_serial });
     let (done, judged) = oneshot::channel();
     let gone = || Problem::unavailable("noted, but calibd is ending: it counts from the next start");
-    gateway.desk.send(Ask::Reconfigured(done)).await.map_err(|_| gone())?;
+    gateway.desk.send(Ask::Mounted(done)).await.map_err(|_| gone())?;
     judged.await.map_err(|_| gone())?;
     let transform = gateway.in_force().await?.remove(&sensor);
     tracing::info!(%sensor, serial = mount.instrument.serial, "another instrument is mounted");

@@ -15,8 +15,8 @@ use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    audit, backup, instruments, maintenance, metrics, readings, restore, sensors, status, transforms, verify,
-    watch,
+    audit, backup, instruments, maintenance, metrics, readings, reload, restore, rollups, sensors, sources,
+    status, transforms, verify, watch,
 };
 
 /// The description of the interface, OpenAPI 3.1.
@@ -32,13 +32,19 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors/{id}/instruments", get(instruments::history)),
         ("/v1/sensors/{id}/maintenance", only(Role::Maintenance, post(maintenance::set))),
         ("/v1/readings", get(readings::list)),
-        ("/v1/transforms", get(transforms::list)),
+        ("/v1/rollups", get(rollups::list)),
+        ("/v1/transforms", get(transforms::list).merge(only(Role::Admin, post(transforms::install)))),
+        ("/v1/transforms/{name}", get(transforms::one)),
+        ("/v1/sensors/{id}/transforms", get(transforms::of_sensor)),
+        ("/v1/sensors/{id}/rollback", only(Role::Admin, post(transforms::roll_back))),
         ("/v1/audit", get(audit::list)),
         ("/v1/audit/verify", get(verify::verify)),
         ("/v1/backup", only(Role::Admin, get(backup::backup))),
         (restore::PATH, only(Role::Admin, post(restore::restore))),
         ("/v1/metrics", get(metrics::show)),
         ("/v1/watch", get(watch::watch)),
+        ("/v1/sources/{name}/test", get(sources::test)),
+        ("/v1/reload", only(Role::Admin, post(reload::reload))),
         (
             "/v1/openapi.json",
             get(async || typed(StatusCode::OK, "application/json", Bytes::from_static(OPENAPI.as_bytes()))),

@@ -43,7 +43,7 @@ fn show(
     in_force: &BTreeMap<SensorId, Transform>,
     upkeep: Option<Upkeep>,
 ) -> Sensor {
-    let owner = gateway.owners.get(&sensor.id).cloned().or_else(|| gateway.sensors.made_from(&sensor.id));
+    let owner = gateway.sensors.owner(&sensor.id).map(|owner| (owner.source, owner.field));
     let (source, field) = owner.unzip();
     Sensor {
         id: sensor.id.clone(),
@@ -54,6 +54,8 @@ fn show(
         unit: sensor.unit.to_string(),
         model: sensor.model.clone(),
         serial: sensor.serial.clone(),
+        uncertainty: sensor.uncertainty,
+        covariates: sensor.covariates.clone(),
         last: last.map(Into::into),
         transform: in_force.get(&sensor.id).cloned(),
         maintenance: upkeep.map(maintenance::shown),

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::answer::Answer;
 use super::clients::Seat;
 use super::gateway::Gateway;
-use super::stream::{EVENTS, event, streamed};
+use super::pieces::{EVENTS, event, streamed};
 use crate::store::{Examined, StoreError};
 use crate::wire::control::{AuditHead, Progress, Verified};
 

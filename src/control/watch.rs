@@ -1,35 +1,24 @@
 //! `GET /v1/watch`: readings as they are made, as server-sent events.
 //!
-//! Events: `reading` with a reading, its number as `id`; `lost` with a count, where the client was too
-//! slow. A comment now and then shows that the connection stands.
+//! Events: `reading` with a reading, its number as `id`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use serde::Deserialize;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
-use tokio::time::Instant;
 
 use super::answer::{Answer, Problem};
 use super::clients::Seat;
 use super::gateway::Gateway;
 use super::readings::known;
-use super::stream::{EVENTS, event as named_event, streamed};
+use super::stream::{self, Shown};
 use crate::domain::id::SensorId;
 use crate::domain::sample::Reading;
-use crate::wire::control::{self, Lost};
+use crate::wire::control;
 
-/// Events that may wait for a client.
-const BEHIND: usize = 256;
-/// Between two signs of life.
-const ALIVE: Duration = Duration::from_secs(15);
-/// A client that takes nothing for so long is sent away.
-const STUCK: Duration = Duration::from_secs(60);
 /// Sensors that a client may name.
 const NAMED: usize = 1000;
 
@@ -52,13 +41,12 @@ pub async fn watch(
         Some(names) => Some(named(&gateway, names).await?),
         None => None,
     };
-    let full = |_| Problem::unavailable("too many clients watch already; close one and try again");
-    let permit = gateway.watchers().clone().try_acquire_owned().map_err(full)?;
-    seat.stay();
-    let (sender, events) = mpsc::channel(BEHIND);
-    let watcher = Watcher { sensors, events: sender, lost: 0, stuck_since: None, seat };
-    tokio::spawn(watcher.run(gateway.live.watch()));
-    Ok(streamed(EVENTS, events, Some(permit)))
+    stream::answer(&gateway, seat, gateway.live.watch(), None, move |outlet, shown| {
+        let Shown::New(readings) = shown else { return };
+        for reading in wanted_of(&readings, sensors.as_ref()) {
+            outlet.offer(|| event(reading));
+        }
+    })
 }
 
 async fn named(gateway: &Gateway, names: &str) -> Result<HashSet<SensorId>, Problem> {
@@ -72,69 +60,11 @@ async fn named(gateway: &Gateway, names: &str) -> Result<HashSet<SensorId>, Prob
     Ok(sensors)
 }
 
-/// Turns readings into events for one client, and never waits for it.
-struct Watcher {
-    sensors: Option<HashSet<SensorId>>,
-    events: mpsc::Sender<Bytes>,
-    lost: u64,
-    stuck_since: Option<Instant>,
-    seat: Arc<Seat>,
-}
-
-impl Watcher {
-    async fn run(mut self, mut live: broadcast::Receiver<Arc<[Reading]>>) {
-        let mut alive = tokio::time::interval(ALIVE);
-        loop {
-            tokio::select! {
-                () = self.events.closed() => return,
-                _ = alive.tick() => self.tick(),
-                batch = live.recv() => match batch {
-                    Ok(readings) => self.show(&readings),
-                    // How many readings the batches held is not known: at least one each.
-                    Err(RecvError::Lagged(batches)) => self.lost += batches,
-                    Err(RecvError::Closed) => return,
-                },
-            }
-            if self.stuck_since.is_some_and(|since| since.elapsed() > STUCK) {
-                self.seat.leave();
-                return;
-            }
-        }
-    }
-
-    fn show(&mut self, readings: &[Reading]) {
-        for reading in readings {
-            if self.sensors.as_ref().is_some_and(|sensors| !sensors.contains(&reading.sensor)) {
-                continue;
-            }
-            if !self.tell_lost() || !self.send(event(reading)) {
-                self.lost += 1;
-            }
-        }
-    }
-
-    fn tick(&mut self) {
-        if self.tell_lost() {
-            self.send(Bytes::from_static(b": alive\n\n"));
-        }
-    }
-
-    /// Tells what was lost; says whether the client knows all of it.
-    fn tell_lost(&mut self) -> bool {
-        if self.lost > 0 {
-            if !self.send(named_event("lost", &Lost { count: self.lost })) {
-                return false;
-            }
-            self.lost = 0;
-        }
-        true
-    }
-
-    fn send(&mut self, event: Bytes) -> bool {
-        let sent = self.events.try_send(event).is_ok();
-        self.stuck_since = if sent { None } else { Some(self.stuck_since.unwrap_or_else(Instant::now)) };
-        sent
-    }
+fn wanted_of<'a>(
+    readings: &'a [Reading],
+    sensors: Option<&'a HashSet<SensorId>>,
+) -> impl Iterator<Item = &'a Reading> {
+    readings.iter().filter(move |reading| sensors.is_none_or(|sensors| sensors.contains(&reading.sensor)))
 }
 
 fn event(reading: &Reading) -> Bytes {
@@ -148,7 +78,6 @@ mod tests {
     use super::*;
     use crate::domain::quality::{Reasons, State};
     use crate::domain::time::Timestamp;
-    use crate::pipeline::live::Live;
 
     fn reading(seq: u64, sensor: &str) -> Reading {
         Reading {
@@ -168,65 +97,18 @@ mod tests {
         }
     }
 
-    fn watcher(room: usize, sensors: &[&str]) -> (Watcher, mpsc::Receiver<Bytes>) {
-        let (sender, events) = mpsc::channel(room);
-        let sensors = sensors.iter().map(|name| SensorId::new(name).unwrap()).collect();
-        let watcher = Watcher {
-            sensors: Some(sensors),
-            events: sender,
-            lost: 0,
-            stuck_since: None,
-            seat: Arc::default(),
-        };
-        (watcher, events)
+    #[test]
+    fn sensors_that_were_not_asked_for_are_left_out() {
+        let readings = [reading(1, "a"), reading(2, "b")];
+        let asked = HashSet::from([SensorId::new("b").unwrap()]);
+        let seqs = |asked| wanted_of(&readings, asked).map(|reading| reading.seq).collect::<Vec<_>>();
+        assert_eq!((seqs(Some(&asked)), seqs(None)), (vec![2], vec![1, 2]));
     }
 
-    fn text(events: &mut mpsc::Receiver<Bytes>) -> String {
-        String::from_utf8(events.try_recv().unwrap().to_vec()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_slow_client_loses_readings_and_is_told_how_many() {
-        let (mut watcher, mut events) = watcher(2, &["a"]);
-        let readings: Vec<Reading> = (1..=5).map(|seq| reading(seq, "a")).collect();
-        watcher.show(&readings);
-        assert!(text(&mut events).starts_with("id: 1\nevent: reading\ndata: {\"sensor\":\"a\",\"seq\":1,"));
-        assert!(text(&mut events).starts_with("id: 2\n"));
-        watcher.show(&[reading(6, "a")]);
-        assert_eq!(text(&mut events), "event: lost\ndata: {\"count\":3}\n\n");
-        assert!(text(&mut events).starts_with("id: 6\n"));
-    }
-
-    #[tokio::test]
-    async fn sensors_that_were_not_asked_for_are_left_out() {
-        let (mut watcher, mut events) = watcher(9, &["b"]);
-        watcher.show(&[reading(1, "a"), reading(2, "b")]);
-        assert!(text(&mut events).starts_with("id: 2\n"));
-        assert!(events.try_recv().is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_nothing_is_sent_away() {
-        let (watcher, _events) = watcher(1, &["a"]);
-        let (live, seat) = (Live::new(), watcher.seat.clone());
-        let run = tokio::spawn(watcher.run(live.watch()));
-        tokio::task::yield_now().await;
-        let start = Instant::now();
-        tokio::select! {
-            () = seat.taken() => {}
-            () = async { loop { live.show(&[reading(1, "a")]); tokio::time::sleep(Duration::from_secs(1)).await; } } => {}
-        }
-        let waited = start.elapsed();
-        assert!(waited > STUCK && waited < STUCK + ALIVE * 2, "{waited:?}");
-        run.await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_watcher_ends_with_its_client() {
-        let (watcher, events) = watcher(1, &["a"]);
-        let live = Live::new();
-        let run = tokio::spawn(watcher.run(live.watch()));
-        drop(events);
-        run.await.unwrap();
+    #[test]
+    fn an_event_has_the_number_of_its_reading() {
+        let event = String::from_utf8(event(&reading(7, "a")).to_vec()).unwrap();
+        assert!(event.starts_with("id: 7\nevent: reading\ndata: {\"sensor\":\"a\",\"seq\":7,"), "{event}");
+        assert!(event.ends_with("}\n\n"), "{event}");
     }
 }

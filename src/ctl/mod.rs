@@ -11,6 +11,7 @@ mod gateway;
 mod key;
 mod output;
 mod plot;
+mod progress;
 mod root;
 mod sign;
 mod verify;
@@ -44,7 +45,12 @@ enum Command {
     Watch(gateway::WatchArgs),
     /// Shows a sensor's readings from the history.
     Readings(gateway::ReadingsArgs),
-    /// Shows what transforms are in force.
+    /// Tests a source.
+    #[command(subcommand)]
+    Source(gateway::SourceCommand),
+    /// Has calibd take over its configuration files as they are now.
+    Reload(gateway::ReloadArgs),
+    /// Shows transforms, and puts them in force.
     #[command(subcommand)]
     Transform(gateway::TransformCommand),
     /// Notes which instrument is mounted where, and shows what was.
@@ -53,6 +59,8 @@ enum Command {
     /// Flags the readings of a sensor that is being worked on.
     #[command(subcommand)]
     Maintenance(gateway::MaintenanceCommand),
+    /// Computes stored readings again with another transform, and leaves them as they are.
+    Reprocess(gateway::ReprocessArgs),
     /// Shows the audit, or verifies it with the whole ledger.
     #[command(subcommand)]
     Audit(gateway::AuditCommand),
@@ -89,9 +97,12 @@ pub fn main() -> ExitCode {
         Command::Sensor(args) => gateway::run::sensor(&args),
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
+        Command::Source(command) => gateway::run::source(&command),
+        Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),
         Command::Instrument(command) => gateway::run::instrument(command),
         Command::Maintenance(command) => gateway::run::maintenance(&command),
+        Command::Reprocess(args) => gateway::run::reprocess(&args),
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Backup(args) => gateway::run::backup(&args),
         Command::Restore(args) => gateway::run::restore(&args),

@@ -24,8 +24,8 @@ pub struct Vitals {
     pub pulses: Pulses,
     /// The store.
     pub store: Store,
-    /// The uplink, if there is one.
-    pub uplink: Option<Link>,
+    /// The uplink.
+    pub uplink: Link,
     /// All sensors.
     pub sensors: Sensors,
 }
@@ -68,7 +68,10 @@ pub async fn attend(notifier: &Notifier, vitals: &Vitals) {
         let line = Line {
             sensors: vitals.sensors.count(),
             rate: health.rows.saturating_sub(rows) as f64 / seconds,
-            link: vitals.uplink.as_ref().map(|link| (link.is_connected(), link.measure())),
+            link: vitals
+                .uplink
+                .is_configured()
+                .then(|| (vitals.uplink.is_connected(), vitals.uplink.measure())),
             failing: health.failing,
         };
         (rows, since) = (health.rows, Instant::now());
@@ -84,18 +87,18 @@ struct Watch {
 
 impl Watch {
     /// What to tell: the status, and a sign of life only where no part is stuck.
-    fn look(&mut self, stuck: &[&str], line: &str) -> String {
-        for part in stuck.iter().filter(|part| !self.stuck.iter().any(|known| known == *part)) {
+    fn look(&mut self, stuck: &[String], line: &str) -> String {
+        for part in stuck.iter().filter(|part| !self.stuck.contains(part)) {
             tracing::error!(
                 part,
                 "stuck: the watchdog is not fed any more, and systemd will start calibd again; look at the disk, \
                  and report it if that is well"
             );
         }
-        for part in self.stuck.iter().filter(|part| !stuck.contains(&part.as_str())) {
+        for part in self.stuck.iter().filter(|part| !stuck.contains(part)) {
             tracing::info!(part, "goes on");
         }
-        self.stuck = stuck.iter().map(|part| (*part).to_owned()).collect();
+        stuck.clone_into(&mut self.stuck);
         match stuck {
             [] => format!("STATUS={line}\nWATCHDOG=1"),
             _ => format!("STATUS={line}, stuck: {}", stuck.join(", ")),
@@ -130,7 +133,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stuck_part_stops_the_feeding_and_is_named_until_it_goes_on() {
         let limit = Duration::from_secs(30);
-        let mut pulses = Pulses::default();
+        let pulses = Pulses::default();
         let mut pipeline = pulses.part("pipeline").waits();
         let store = pulses.part("store");
         tokio::spawn(async move { pipeline.on(pending::<()>()).await });

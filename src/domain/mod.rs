@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, a socket or a random number; all of these are arguments.
 
 pub mod audit;
+pub mod calibration;
 pub mod digest;
 pub mod drift;
 pub mod fit;
@@ -12,6 +13,7 @@ pub mod resample;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;
+pub mod stats;
 pub mod strict_json;
 pub mod time;
 pub mod transform;

@@ -4,6 +4,7 @@ use super::layout::OnFull;
 use super::{PipelineGone, SourceContext};
 use crate::domain::sample::Sample;
 use crate::domain::time::Timestamp;
+use crate::telemetry::tap::{Seen, Value, excerpt};
 use crate::wire::decoder::Record;
 use crate::wire::fault::DecodeError;
 
@@ -48,16 +49,28 @@ impl SourceContext {
         }
     }
 
+    /// Shows a record to whoever tests this source; `captures` name the sensors of templates.
+    pub fn show(&mut self, record: &Record<'_>, topic: Option<&str>, captures: &[(&str, &str)]) {
+        if !self.events.tap().watched() {
+            return;
+        }
+        let value = |(field, raw)| Value {
+            field: self.bind.field(field).map(str::to_owned),
+            raw,
+            sensors: self.bind.sensors(field, captures).0.to_vec(),
+        };
+        let values = record.readings().map(value).collect();
+        let (topic, input) = (topic.map(str::to_owned), Some(excerpt(record.input)));
+        self.events.tap().show(|| Seen::Record { topic, input, values });
+    }
+
     /// Hands the samples over and empties the list.
     pub async fn deliver(&mut self, samples: &mut Vec<Sample>, on_full: OnFull) -> Going {
         for sample in samples.drain(..) {
             let delivered = match on_full {
-                OnFull::Block => {
-                    tokio::select! {
-                        delivered = self.out.send(sample) => delivered.map(|()| true),
-                        () = self.shutdown.requested() => return Going::Stop,
-                    }
-                }
+                // Also while it is time to stop: what was read is not lost, and whoever stops the source
+                // waits for it only so long.
+                OnFull::Block => self.out.send(sample).await.map(|()| true),
                 OnFull::Drop => self.try_deliver(sample),
             };
             match delivered {

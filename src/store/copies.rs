@@ -40,7 +40,7 @@ impl Store {
     }
 
     async fn ledger_path(&self) -> Result<PathBuf, StoreError> {
-        self.with_ledger(|ledger, _| ledger.path()).await
+        self.with_ledger(|ledger, _| ledger.usable()).await
     }
 
     /// An empty file for a backup to be restored. One at a time.

@@ -6,9 +6,11 @@
 //! - no sequence number is used twice: numbers come from blocks reserved in the ledger;
 //! - whatever happens to the history, the daemon goes on with another one.
 
+pub mod disk;
 pub mod error;
 pub mod types;
 
+mod check;
 mod copies;
 mod file;
 mod history;
@@ -30,6 +32,7 @@ use self::history::{Limits, OpenedHistory};
 pub use self::ledger::examine::Examined;
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
+use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
@@ -70,7 +73,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     ledger::restore::apply(&dir, clock.now())?;
     let mut ledger = Ledger::open(&dir)?;
     let check = !ledger.ended_clean()?;
-    let OpenedHistory { history, quarantined } = history::open(&dir, limits, check, clock.now())?;
+    let OpenedHistory { history, quarantined, checked } = history::open(&dir, limits, check, clock.now())?;
     let facts = HistoryFacts { last_seq: history.last_seq(), incarnation: history.incarnation()? };
     let settled = ledger.settle(&facts, random_name()?, clock.now())?;
     if facts.incarnation.as_ref() != Some(&settled.incarnation) {
@@ -87,6 +90,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         ledger.catch_up(clock.now(), &floors, time)?;
         history.mirror(&ledger.floors()?, ledger.time_floor()?)?;
     }
+    let last_check = last_check(&mut ledger, checked, quarantined.is_some(), &clock)?;
     let mut gaps = settled.gaps.clone();
     gaps.extend(history.gaps()?);
     gaps.sort();
@@ -115,11 +119,14 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     for (sink, seq) in &recovered.cursors {
         mailbox.set_cursor(sink, *seq);
     }
+    let health = Health { checked: last_check, ..Health::default() };
+    mailbox.set_health(health);
     #[expect(
         clippy::disallowed_methods,
         reason = "the store must never wait for its reader; see `Opened::commits` for the bound"
     )]
     let (sender, commits) = mpsc::unbounded_channel();
+    let care = Care::new(clock.monotonic(), checked);
     let owner = Owner {
         dir: dir.clone(),
         limits,
@@ -132,7 +139,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         incarnation: settled.incarnation,
         next_unused: settled.block.first,
         lock,
-        state: State::default(),
+        state: State::new(health),
+        care,
     };
     start(owner, &dir)?;
     let handles = Arc::new(Handles(Arc::clone(&mailbox)));
@@ -143,6 +151,28 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
 fn start(owner: Owner, dir: &Path) -> Result<(), StoreError> {
     let thread = std::thread::Builder::new().name("store".to_owned());
     thread.spawn(move || owner.run()).map(|_| ()).map_err(|error| StoreError::file(dir, error))
+}
+
+/// When both databases were last checked, which may be just now, and what that found.
+fn last_check(
+    ledger: &mut Ledger,
+    now: bool,
+    replaced: bool,
+    clock: &Clock,
+) -> Result<Option<Checked>, StoreError> {
+    let at = clock.now();
+    let result = match (ledger.broken(), replaced) {
+        (Some(_), _) => return Ok(Some(Checked { at, result: CheckResult::LedgerBroken })),
+        (None, true) => CheckResult::HistoryReplaced,
+        (None, false) => CheckResult::Ok,
+    };
+    if now {
+        if let Err(error) = ledger.note_checked(at) {
+            tracing::warn!(%error, "the check of the databases is not noted");
+        }
+        return Ok(Some(Checked { at, result }));
+    }
+    Ok(ledger.checked()?.map(|at| Checked { at, result }))
 }
 
 /// 64 random bits as text: two incarnations never have the same name.
@@ -192,6 +222,11 @@ impl Store {
         self.ask(|reply| Request::Select { range, reply }).await
     }
 
+    /// Statistics of a sensor's readings by interval, a page of them.
+    pub async fn rollups(&self, range: RollupRange) -> Result<RollupPage, StoreError> {
+        self.ask(|reply| Request::Rollups { range, reply }).await
+    }
+
     /// The last committed reading of each of these sensors, or of all that the history knows.
     pub async fn latest(&self, sensors: Option<Vec<SensorId>>) -> Result<Vec<Reading>, StoreError> {
         self.ask(|reply| Request::Latest { sensors, reply }).await
@@ -227,6 +262,18 @@ impl Store {
     /// The transforms in force, as the ledger has them.
     pub async fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
         self.ask(Request::Active).await
+    }
+
+    /// The accepted transforms of this name: a digest, an id (then the newest of it), or at least eight digits
+    /// that a digest begins with; several only of the last.
+    pub async fn transforms_named(&self, name: &str) -> Result<Vec<StoredTransform>, StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Request::TransformsNamed { name, reply }).await
+    }
+
+    /// What came into force at a sensor, from the oldest; of very many the newest thousand.
+    pub async fn activations(&self, sensor: SensorId) -> Result<Vec<PastActivation>, StoreError> {
+        self.ask(|reply| Request::Activations { sensor, reply }).await
     }
 
     /// Puts a verified transform in force: accepted, floor, active per sensor and audit rows in one

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Store;
+use super::disk::Disk;
 use super::error::FailureKind;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sensor::Instrument;
 use crate::domain::sequence::Gap;
+use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
 
 /// How the store is to work.
@@ -94,6 +97,44 @@ pub struct ActiveTransform {
     pub digest: Digest,
     /// Since when, by the gateway's clock.
     pub since: Timestamp,
+    /// Whether a local order went back to it: then nothing that was accepted before takes its place.
+    pub rolled_back: bool,
+}
+
+/// A transform that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTransform {
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+    /// Its id.
+    pub id: Id,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its version.
+    pub version: u64,
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// The keys that signed it.
+    pub keyids: Vec<String>,
+    /// When it was accepted, by the gateway's clock.
+    pub accepted: Timestamp,
+}
+
+/// Something that came into force at a sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastActivation {
+    /// The transform's digest.
+    pub digest: Digest,
+    /// Its id.
+    pub id: Id,
+    /// Its version.
+    pub version: u64,
+    /// From when on, by the gateway's clock.
+    pub since: Timestamp,
+    /// By whose word, where the audit says it.
+    pub actor: Option<String>,
+    /// Whether by going back to it.
+    pub rolled_back: bool,
 }
 
 /// The newest version of a transform id that was ever accepted.
@@ -175,6 +216,55 @@ pub struct Page {
     pub before: Option<u64>,
 }
 
+/// Whose statistics are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollupRange {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The first minute since 1970.
+    pub from: i64,
+    /// The minute after the last.
+    pub to: i64,
+    /// Minutes of an interval, at least 1; intervals are counted from 1970.
+    pub every: i64,
+    /// With numbers above this one.
+    pub after: u64,
+}
+
+/// Statistics that were asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RollupPage {
+    /// By interval and unit. An interval whose readings are on two pages is on both.
+    pub rollups: BTreeMap<RollupKey, Summary>,
+    /// Where to go on; `None`: that was all. A page can be empty and say where to go on.
+    pub after: Option<u64>,
+}
+
+/// The first minute of an interval since 1970, and the unit of the readings in it.
+pub type RollupKey = (i64, Arc<str>);
+
+/// Statistics of readings that have one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Summary {
+    /// Readings, those without any value included.
+    pub n: u64,
+    /// Their raw values.
+    pub raw: Stats,
+    /// Their calibrated values.
+    pub value: Stats,
+}
+
+impl Summary {
+    /// Both together.
+    pub fn merged(self, other: Summary) -> Summary {
+        Summary {
+            n: self.n + other.n,
+            raw: self.raw.merged(other.raw),
+            value: self.value.merged(other.value),
+        }
+    }
+}
+
 /// How the store is doing, for metrics and the status page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Health {
@@ -192,6 +282,41 @@ pub struct Health {
     pub waiting: u64,
     /// The last thing that failed, until a commit works again.
     pub failing: Option<FailureKind>,
+    /// The disk as last measured; `None`: it cannot be.
+    pub disk: Option<Disk>,
+    /// When both databases were last read page by page, and what that found.
+    pub checked: Option<Checked>,
+}
+
+/// A check of both databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// When it ended, by the gateway's clock.
+    pub at: Timestamp,
+    /// What it found.
+    pub result: CheckResult,
+}
+
+/// What a check of both databases found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CheckResult {
+    /// Both are whole.
+    Ok,
+    /// The history was damaged and has been replaced.
+    HistoryReplaced,
+    /// The ledger is damaged: it has to be restored.
+    LedgerBroken,
+}
+
+impl CheckResult {
+    /// The result's name, for JSON and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CheckResult::Ok => "ok",
+            CheckResult::HistoryReplaced => "history_replaced",
+            CheckResult::LedgerBroken => "ledger_broken",
+        }
+    }
 }
 
 /// A verified transform to be put in force.
@@ -215,6 +340,8 @@ pub struct Activation {
     pub at: Timestamp,
     /// Where it came from, for the audit chain.
     pub actor: String,
+    /// Whether a local order goes back to it.
+    pub rolled_back: bool,
 }
 
 impl Activation {

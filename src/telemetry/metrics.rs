@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::tap::Taps;
+
 /// Label pairs of one series.
 pub type Labels = Vec<(&'static str, String)>;
 
@@ -16,6 +18,8 @@ pub type Labels = Vec<(&'static str, String)>;
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    /// What the sources see, for whoever tests them.
+    pub taps: Taps,
     /// `calibd_readings_total{source}`
     pub readings: Family<Labels, Counter>,
     /// `calibd_samples_dropped_total{source,reason}`
@@ -32,6 +36,14 @@ pub struct Metrics {
     pub commits: Counter,
     /// `calibd_commit_failures_total{reason}`
     pub commit_failures: Family<Labels, Counter>,
+    /// `calibd_store_free_bytes`
+    pub store_free: Gauge,
+    /// `calibd_store_stage{stage}`: 1 at the stage that the free space calls for
+    pub store_stage: Family<Labels, Gauge>,
+    /// `calibd_store_check_timestamp_seconds`: the last check of both databases; 0: none is known
+    pub store_check_time: Gauge,
+    /// `calibd_store_check_ok`: 1 if that found both whole
+    pub store_check_ok: Gauge,
     /// `calibd_publishes_total{sink}`
     pub publishes: Family<Labels, Counter>,
     /// `calibd_publishes_dropped_total{sink,reason}`
@@ -63,6 +75,7 @@ impl Metrics {
     fn unregistered() -> Metrics {
         Metrics {
             registry: Arc::default(),
+            taps: Taps::default(),
             readings: Family::default(),
             samples_dropped: Family::default(),
             source_up: Family::default(),
@@ -71,6 +84,10 @@ impl Metrics {
             downlink_ignored: Family::default(),
             commits: Counter::default(),
             commit_failures: Family::default(),
+            store_free: Gauge::default(),
+            store_stage: Family::default(),
+            store_check_time: Gauge::default(),
+            store_check_ok: Gauge::default(),
             publishes: Family::default(),
             publishes_dropped: Family::default(),
             sink_backlog: Family::default(),
@@ -99,6 +116,14 @@ impl Metrics {
             "commits that failed and are tried again",
             self.commit_failures.clone(),
         );
+        to.register("store_free_bytes", "free on the disk of the store", self.store_free.clone());
+        to.register("store_stage", "1 at the stage of the disk of the store", self.store_stage.clone());
+        to.register(
+            "store_check_timestamp_seconds",
+            "when both databases were last checked",
+            self.store_check_time.clone(),
+        );
+        to.register("store_check_ok", "1 if the last check found both whole", self.store_check_ok.clone());
         to.register("publishes", "readings published by a sink", self.publishes.clone());
         to.register("publishes_dropped", "readings a sink could not publish", self.publishes_dropped.clone());
         to.register("sink_backlog_readings", "readings not yet acknowledged", self.sink_backlog.clone());

@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::metrics::Metrics;
+use super::tap::{Seen, Tap};
 use crate::domain::id::Id;
 
 /// Counts and logs the events of one source.
@@ -17,6 +18,7 @@ pub struct SourceEvents {
     readings: Counter,
     up: Gauge,
     dropped: HashMap<&'static str, Counter>,
+    tap: Tap,
 }
 
 impl SourceEvents {
@@ -28,6 +30,7 @@ impl SourceEvents {
             up: metrics.source_up.get_or_create_owned(&label),
             metrics: metrics.clone(),
             dropped: HashMap::new(),
+            tap: metrics.taps.of(&name),
             name,
         }
     }
@@ -40,12 +43,14 @@ impl SourceEvents {
     /// The source is connected.
     pub fn connected(&self, what: &str) {
         self.up.set(1);
+        self.tap.connection(Seen::Connected(what.to_owned()));
         tracing::info!(source = %self.name, "connected to {what}");
     }
 
     /// The connection was lost or could not be made; it is tried again after `retry`.
     pub fn disconnected(&self, problem: &str, retry: Duration) {
         self.up.set(0);
+        self.tap.connection(Seen::Disconnected(problem.to_owned()));
         let label = vec![("source", self.name.to_string())];
         self.metrics.source_reconnects.get_or_create(&label).inc();
         let seconds = retry.as_secs_f64();
@@ -55,7 +60,13 @@ impl SourceEvents {
     /// The source has delivered all it has.
     pub fn finished(&self) {
         self.up.set(0);
+        self.tap.connection(Seen::Disconnected("it has delivered all it has".to_owned()));
         tracing::info!(source = %self.name, "finished");
+    }
+
+    /// Where the source shows what it sees.
+    pub fn tap(&self) -> &Tap {
+        &self.tap
     }
 
     /// Input was dropped for `reason`.
@@ -65,6 +76,7 @@ impl SourceEvents {
             self.metrics.samples_dropped.get_or_create_owned(&labels)
         });
         counter.inc();
+        self.tap.show(|| Seen::Fault { reason, detail: detail.to_owned() });
         tracing::warn!(source = %self.name, reason, "input dropped: {detail}");
     }
 }

@@ -2,20 +2,24 @@
 //!
 //! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
 
-use serde::{Deserialize, Serialize};
-
 mod ledger;
 mod positions;
+mod transform;
 
-pub use ledger::backup;
-pub use ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
-pub use positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
+use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+pub use self::ledger::backup;
+pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
+pub use self::positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
+pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample;
+use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
 
 /// Why a request was not answered.
@@ -76,10 +80,34 @@ pub struct StoreStatus {
     pub dropped: u64,
     /// Readings deleted by age or size.
     pub expired: u64,
-    /// What fails, in a word; null: nothing.
+    /// What fails, in a word: `disk_full`, `busy`, `corrupt`, `read_only` or `io`; null: nothing.
     pub failing: Option<String>,
     /// The oldest reading in the history.
     pub oldest: Option<Timestamp>,
+    /// The disk; null: it cannot be measured.
+    pub disk: Option<DiskStatus>,
+    /// The last check of both databases, page by page; null: none is known.
+    pub checked: Option<CheckStatus>,
+}
+
+/// The file system of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskStatus {
+    /// `ok`, `low`, `retention` or `raw_only`.
+    pub stage: String,
+    /// Bytes free for the daemon.
+    pub free: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// A check of both databases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// When it ended.
+    pub time: Timestamp,
+    /// `ok`, `history_replaced` or `ledger_broken`.
+    pub result: String,
 }
 
 /// How a source is doing; counts are since the start.
@@ -148,6 +176,9 @@ pub struct Reading {
     pub state: String,
     pub reasons: Vec<String>,
     pub transform: Option<TransformName>,
+    /// When the gateway got it: told of stored readings, where it is not `time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Timestamp>,
 }
 
 /// The exact transform that made a value.
@@ -179,7 +210,16 @@ impl From<&sample::Reading> for Reading {
             state: reading.state.as_str().to_owned(),
             reasons: reading.reasons.names().map(str::to_owned).collect(),
             transform: reading.transform.as_deref().map(name),
+            received: None,
         }
+    }
+}
+
+impl Reading {
+    /// The same with what only a stored reading tells.
+    pub fn stored(reading: &sample::Reading) -> Reading {
+        let received = Some(reading.received).filter(|received| *received != reading.time);
+        Reading { received, ..Reading::from(reading) }
     }
 }
 
@@ -228,6 +268,12 @@ pub struct Sensor {
     pub model: Option<String>,
     /// Serial number of the instrument mounted here.
     pub serial: Option<String>,
+    /// Standard uncertainty of a raw value, in `unit`, if it is configured.
+    #[serde(default)]
+    pub uncertainty: Option<f64>,
+    /// Roles such as `temperature` and the sensors that play them.
+    #[serde(default)]
+    pub covariates: BTreeMap<String, SensorId>,
     /// The last reading in the history.
     pub last: Option<Reading>,
     /// What is in force.
@@ -253,6 +299,59 @@ pub struct Readings {
     pub before: Option<u64>,
 }
 
+/// `GET /v1/rollups`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollups {
+    /// By time, then by unit. An interval whose readings are on two pages is on both.
+    pub rollups: Vec<Rollup>,
+    /// The `after` to ask for the next ones with; null: there are no more in the range.
+    pub after: Option<u64>,
+}
+
+/// Statistics of the readings of an interval that have one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollup {
+    /// When the interval begins.
+    pub start: Timestamp,
+    /// UCUM code of the readings: of the calibrated values, or of the raw ones where there are no others.
+    pub unit: String,
+    /// Readings.
+    pub n: u64,
+    /// Of the raw values; null: there are none.
+    pub raw: Option<Summary>,
+    /// Of the calibrated values; null: there are none.
+    pub value: Option<Summary>,
+}
+
+/// Statistics of values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Values.
+    pub n: u64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// Standard deviation of the sample (n - 1); null for one value.
+    pub std: Option<f64>,
+}
+
+impl Summary {
+    /// What there is to tell of the values; `None` if there are none.
+    pub fn of(stats: &Stats) -> Option<Summary> {
+        let Stats { n, min, max, mean, .. } = *stats;
+        (n > 0).then(|| Summary { n, min, max, mean, std: stats.std() })
+    }
+
+    /// The statistics, to be merged with others.
+    pub fn stats(&self) -> Stats {
+        let Summary { n, min, max, mean, std } = *self;
+        Stats { n, min, max, mean, m2: std.unwrap_or(0.0).powi(2) * n.saturating_sub(1) as f64 }
+    }
+}
+
 /// `GET /v1/audit`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
@@ -260,6 +359,57 @@ pub struct Audit {
     pub rows: Vec<AuditRow>,
     /// The `after` to ask for the next ones with; null: there are no more.
     pub after: Option<u64>,
+}
+
+/// The event `test` of `GET /v1/sources/{name}/test`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Tested {
+    /// The first event: which source this is.
+    Source { time: Timestamp, name: String, kind: String },
+    /// It is connected to this.
+    Connected { time: Timestamp, message: String },
+    /// It is not connected, and why.
+    Disconnected { time: Timestamp, message: String },
+    /// A line, frame, message or row. `input` is its bytes, escaped and cut; null where they are no longer
+    /// at hand.
+    Record { time: Timestamp, topic: Option<String>, input: Option<String>, values: Vec<FieldValue> },
+    /// Input, or one field of it, that gave nothing.
+    Fault { time: Timestamp, reason: String, message: String },
+    /// Nothing came for so long, and what may be the cause.
+    Silence { seconds: u64, hints: Vec<String> },
+    /// A newer calibd has more to say.
+    #[serde(other)]
+    Other,
+}
+
+/// What was read for one field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldValue {
+    /// The field; null where it is no longer known.
+    pub field: Option<String>,
+    /// Its value; null: the input says that there is none.
+    pub raw: Option<f64>,
+    /// The sensors that it feeds.
+    pub sensors: Vec<SensorId>,
+}
+
+/// The body of a request that needs none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// `POST /v1/reload`: what became of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Whether the configuration in the files is now in force.
+    pub applied: bool,
+    /// What is different in the files, key by key.
+    pub changes: Vec<String>,
+    /// Why it is not in force.
+    pub faults: Vec<String>,
+    /// What is accepted but probably not meant.
+    pub warnings: Vec<String>,
 }
 
 /// The event `lost` of `GET /v1/watch`: the client was too slow.

@@ -14,6 +14,8 @@ use crate::domain::time::Timestamp;
 /// The values of one line, frame or message.
 #[derive(Debug)]
 pub struct Record<'a> {
+    /// The line, frame or message.
+    pub input: &'a [u8],
     /// One for each field of the layout, in its order.
     pub values: &'a [Value],
     /// When the device says it measured.
@@ -195,7 +197,13 @@ fn read<'a>(
         }
     };
     cells.finish(bytes)?;
-    Ok(Record { values: &cells.values, device_time: cells.time, captures, faults: &cells.faults })
+    Ok(Record {
+        input: bytes,
+        values: &cells.values,
+        device_time: cells.time,
+        captures,
+        faults: &cells.faults,
+    })
 }
 
 fn text(bytes: &[u8]) -> Result<&str, DecodeError> {

@@ -19,6 +19,7 @@ pub mod preset;
 pub mod reading;
 pub mod reading_field;
 pub mod regex;
+pub mod senml;
 pub mod table;
 pub mod time;
 pub mod topic;

@@ -2,9 +2,14 @@
 
 mod ctl;
 mod described;
+mod fuzzed;
 mod ledger;
 mod limits;
 mod positions;
+mod recorded;
+mod reprocess;
+mod tested;
+mod transforms;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

@@ -1,46 +1,91 @@
 //! What is asked of the desk on the gateway itself.
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
+use super::local::{Declined, RollBack};
 use crate::pipeline::active::Change;
+use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
+use crate::wire::message::Ack;
+
+/// Where the answer goes.
+pub type Answered = oneshot::Sender<Result<Ack, Declined>>;
 
 /// Something asked of the desk, between two artifacts.
 #[derive(Debug)]
 pub enum Ask {
-    /// The configuration has changed: judge again what is in force at which sensor.
-    Reconfigured(oneshot::Sender<()>),
+    /// The configuration has changed: judge again what is in force at which sensor, and have the pipeline
+    /// take over the sensors' facts in the same step.
+    Reconfigured(OnExpired, oneshot::Sender<()>),
+    /// Another instrument is mounted: judge again what is in force at which sensor.
+    Mounted(oneshot::Sender<()>),
+    /// Judge an artifact that somebody brought: its bytes, and who it was.
+    Install(Bytes, String, Answered),
+    /// Go back to an earlier transform.
+    RollBack(RollBack, Answered),
 }
 
 impl Desk {
     pub(super) async fn serve(&mut self, ask: Ask, pipeline: &mpsc::Sender<Request>) {
+        // Whoever asked may have given up waiting.
         match ask {
-            Ask::Reconfigured(done) => {
-                self.restore_again(pipeline).await;
-                // Whoever asked may have given up waiting.
+            Ask::Reconfigured(on_expired, done) => {
+                self.reconfigured(on_expired, pipeline).await;
                 let _ = done.send(());
+            }
+            Ask::Mounted(done) => {
+                let changes = self.restore_again().await;
+                self.effect(changes, pipeline, Request::Activate).await;
+                let _ = done.send(());
+            }
+            Ask::Install(envelope, user, answer) => {
+                let _ = answer.send(self.install(envelope, user, pipeline).await);
+            }
+            Ask::RollBack(order, answer) => {
+                let _ = answer.send(self.roll_back(&order, pipeline).await);
             }
         }
     }
 
+    async fn reconfigured(&mut self, on_expired: OnExpired, pipeline: &mpsc::Sender<Request>) {
+        let changes = self.restore_again().await;
+        let request = |changes, done| Request::Reconfigure(changes, on_expired, done);
+        self.effect(changes, pipeline, request).await;
+    }
+
+    /// Has the pipeline take over changes, and reports them.
+    async fn effect(
+        &self,
+        changes: Vec<Change>,
+        pipeline: &mpsc::Sender<Request>,
+        request: impl FnOnce(Vec<Change>, oneshot::Sender<()>) -> Request,
+    ) {
+        let sensors: Vec<_> = changes.iter().map(|change| change.sensor.clone()).collect();
+        let (done, effective) = oneshot::channel();
+        if pipeline.send(request(changes, done)).await.is_ok() {
+            // An error means that the pipeline is ending.
+            let _ = effective.await;
+        }
+        for sensor in &sensors {
+            self.report(sensor);
+        }
+    }
+
     /// Does what a start does with the transforms that the ledger says are in force.
-    async fn restore_again(&mut self, pipeline: &mpsc::Sender<Request>) {
+    async fn restore_again(&mut self) -> Vec<Change> {
         let stored = match self.store.active().await {
             Ok(stored) => stored,
             Err(error) => {
                 tracing::warn!("what is in force stays as it is: {error}");
-                return;
+                return Vec::new();
             }
         };
         let before: Vec<_> = std::mem::take(&mut self.installed).into_keys().collect();
         let mut changes = self.restore(stored);
         let gone = before.into_iter().filter(|sensor| !self.installed.contains_key(sensor));
         changes.extend(gone.map(|sensor| Change { sensor, active: None }));
-        let sensors: Vec<_> = changes.iter().map(|change| change.sensor.clone()).collect();
-        self.put_in_force(changes, pipeline).await;
-        for sensor in &sensors {
-            self.report(sensor);
-        }
+        changes
     }
 }

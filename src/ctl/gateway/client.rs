@@ -74,19 +74,34 @@ fn answer<T: DeserializeOwned>(question: Question<'_>) -> Result<T, Failure> {
 pub fn follow(
     asked: &Asked,
     path: &str,
+    take: impl FnMut(&[u8]) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    block_on(following(Question::reads(asked, path), take))
+}
+
+/// The same for a time at most.
+pub fn follow_for(
+    time: Duration,
+    asked: &Asked,
+    path: &str,
+    take: impl FnMut(&[u8]) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let work = following(Question::reads(asked, path), take);
+    block_on(async { tokio::time::timeout(time, work).await.unwrap_or(Ok(())) })
+}
+
+async fn following(
+    question: Question<'_>,
     mut take: impl FnMut(&[u8]) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
-    let question = Question::reads(asked, path);
     let socket = question.socket;
-    block_on(async {
-        let mut answer = begin(question).await?;
-        while let Some(piece) = piece(answer.body_mut(), socket).await? {
-            if !take(&piece)? {
-                return Ok(());
-            }
+    let mut answer = begin(question).await?;
+    while let Some(piece) = piece(answer.body_mut(), socket).await? {
+        if !take(&piece)? {
+            return Ok(());
         }
-        Err(Failure::unreachable("calibd has ended the connection"))
-    })
+    }
+    Err(Failure::unreachable("calibd has ended the connection"))
 }
 
 fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

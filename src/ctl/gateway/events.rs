@@ -8,7 +8,9 @@ const LONGEST: usize = 1 << 20;
 /// A server-sent event.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Event {
+    /// What sort of event.
     pub name: String,
+    /// Its content.
     pub data: String,
 }
 

@@ -1,11 +1,13 @@
 //! `calibctl readings`
 
+mod every;
+mod formats;
+
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
 use super::client::escaped;
-use super::show::{clean, reading, state, time};
 use super::{Asked, client};
 use crate::config::scalar::parse_duration;
 use crate::ctl::output::{Failure, note, print, print_json, print_table};
@@ -16,8 +18,11 @@ use crate::wire::control::{Reading, Readings};
 const EXAMPLES: &str = "examples:
   calibctl readings co-1 --since 2h
   calibctl readings co-1 --since 2026-11-22T10:00:00Z --until 2026-11-22T11:00:00Z --format csv > co-1.csv
+  calibctl readings co-1 --since 90d --every 1d
   calibctl readings co-1 --limit 5
 
+--every gives a row an interval (UTC): how many readings, and least, greatest, mean and standard deviation of
+their values, raw ones and calibrated ones, from the statistics that calibd keeps of every minute.
 Of more readings than --limit, the newest are shown; without --since and --limit the newest 1,000.";
 
 /// Shown without `--since` and `--limit`.
@@ -25,7 +30,7 @@ const USUAL: usize = 1000;
 /// Held in memory at most.
 const MOST: usize = 1_000_000;
 /// Asked for at a time.
-const PAGE: usize = 10_000;
+pub(super) const PAGE: usize = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -35,6 +40,8 @@ enum Format {
     Csv,
     /// One object.
     Json,
+    /// Sensor Measurement Lists (RFC 8428), one array.
+    Senml,
 }
 
 #[derive(Args)]
@@ -49,6 +56,9 @@ pub struct ReadingsArgs {
     /// Measured before this time, or so long ago.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// Statistics by interval in place of readings: whole minutes, at most a day (like 1m, 1h, 1d).
+    #[arg(long, value_name = "INTERVAL", conflicts_with = "limit")]
+    every: Option<String>,
     /// At most so many, the newest.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -63,19 +73,41 @@ pub fn run(args: &ReadingsArgs) -> Result<ExitCode, Failure> {
     let now = system_now();
     let since = args.since.as_deref().map(|text| moment("--since", text, now)).transpose()?;
     let until = args.until.as_deref().map(|text| moment("--until", text, now)).transpose()?;
-    let readings = gather(args, since, until)?;
-    match args.format {
-        _ if args.asked.json => print_json(&readings)?,
-        Format::Json => print_json(&readings)?,
-        Format::Csv => print(csv(&readings.readings).as_bytes())?,
-        Format::Text if readings.readings.is_empty() => note("no readings in this range"),
-        Format::Text => print_table(&table(&readings.readings), 0)?,
+    let range = range(&args.id, since, until);
+    let format = if args.asked.json { Format::Json } else { args.format };
+    match &args.every {
+        Some(every) => every::show(args, &range, every, format)?,
+        None => show(&gather(args, &range)?, format)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn show(readings: &Readings, format: Format) -> Result<(), Failure> {
+    match format {
+        Format::Json => print_json(readings),
+        Format::Csv => print(formats::csv(&readings.readings).as_bytes()),
+        Format::Senml => print(&formats::senml(&readings.readings)),
+        Format::Text if readings.readings.is_empty() => {
+            note("no readings in this range");
+            Ok(())
+        }
+        Format::Text => print_table(&formats::table(&readings.readings), 0),
+    }
+}
+
+/// The sensor and the time range as a query.
+fn range(id: &str, since: Option<Timestamp>, until: Option<Timestamp>) -> String {
+    let mut range = format!("sensor={}", escaped(id));
+    for (name, time) in [("since", since), ("until", until)] {
+        if let Some(time) = time {
+            range.push_str(&format!("&{name}={time}"));
+        }
+    }
+    range
+}
+
 /// A time, or a time so long before `now`.
-fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+pub(super) fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     if let Some(ago) = parse_duration(text) {
         let micros = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
         return Ok(now.saturating_add_micros(-micros));
@@ -85,18 +117,8 @@ fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure
 }
 
 /// All pages of the range as one: they come from the newest on.
-fn gather(
-    args: &ReadingsArgs,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-) -> Result<Readings, Failure> {
-    let wanted = args.limit.unwrap_or(if since.is_some() { MOST } else { USUAL });
-    let mut range = format!("sensor={}", escaped(&args.id));
-    for (name, time) in [("since", since), ("until", until)] {
-        if let Some(time) = time {
-            range.push_str(&format!("&{name}={time}"));
-        }
-    }
+fn gather(args: &ReadingsArgs, range: &str) -> Result<Readings, Failure> {
+    let wanted = args.limit.unwrap_or(if args.since.is_some() { MOST } else { USUAL });
     let mut newest_first: Vec<Reading> = Vec::new();
     let mut before = String::new();
     loop {
@@ -123,58 +145,6 @@ fn gather(
     Ok(Readings { readings: newest_first, before })
 }
 
-fn table(readings: &[Reading]) -> Vec<Vec<String>> {
-    let head = ["TIME", "READING", "RAW", "STATE", "TRANSFORM"].map(str::to_owned).to_vec();
-    let row = |shown: &Reading| {
-        vec![
-            time(shown.time),
-            reading(shown),
-            shown.raw.map_or("-".to_owned(), |raw| raw.to_string()),
-            state(shown),
-            shown.transform.as_ref().map_or("-".to_owned(), |t| format!("{} {}", t.id, t.version)),
-        ]
-    };
-    [head].into_iter().chain(readings.iter().map(row)).collect()
-}
-
-fn csv(readings: &[Reading]) -> String {
-    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-    let mut out = "time,sensor,seq,raw,value,u,unit,state,reasons,transform,version,p0,p1\n".to_owned();
-    for reading in readings {
-        let (id, version) = reading
-            .transform
-            .as_ref()
-            .map_or((String::new(), String::new()), |t| (t.id.to_string(), t.version.to_string()));
-        let cells = [
-            reading.time.to_string(),
-            reading.sensor.to_string(),
-            reading.seq.to_string(),
-            number(reading.raw),
-            number(reading.value),
-            number(reading.u),
-            quoted(&reading.unit),
-            clean(&reading.state),
-            quoted(&reading.reasons.join(" ")),
-            id,
-            version,
-            number(reading.p0),
-            number(reading.p1),
-        ];
-        out.push_str(&cells.join(","));
-        out.push('\n');
-    }
-    out
-}
-
-/// A cell, in quotes where CSV needs them (RFC 4180).
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,10 +157,5 @@ mod tests {
         assert_eq!(at("1d12h").unwrap(), "2026-11-23T00:00:00.000000Z");
         assert_eq!(at("2026-11-24T01:00:00+01:00").unwrap(), "2026-11-24T00:00:00.000000Z");
         assert!(at("yesterday").unwrap_err().message().contains("how long ago"));
-    }
-
-    #[test]
-    fn cells_with_separators_are_quoted() {
-        assert_eq!((quoted("mg/m3"), quoted("a,\"b\"")), ("mg/m3".into(), "\"a,\"\"b\"\"\"".into()));
     }
 }

@@ -43,6 +43,12 @@ pub fn time(time: Timestamp) -> String {
     format!("{}Z", text.get(..19).unwrap_or(&text).replace('T', " "))
 }
 
+/// The time of day, to the millisecond.
+pub fn clock(time: Timestamp) -> String {
+    let text = time.to_string();
+    format!("{}Z", text.get(11..23).unwrap_or(&text))
+}
+
 /// A span of time in its two largest units.
 pub fn span(micros: i64) -> String {
     let seconds = micros.max(0) / 1_000_000;

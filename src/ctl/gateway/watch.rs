@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::client::escaped;
 use super::events::{Event, Events};
-use super::show::{reading, state};
+use super::show::{clock, reading, state};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, note, print};
 use crate::wire::control::{Lost, Reading};
@@ -64,7 +64,11 @@ fn show(event: &Event, json: bool) -> Result<bool, Failure> {
 }
 
 fn line(shown: &Reading) -> String {
-    let time = shown.time.to_string();
-    let clock = time.get(11..23).unwrap_or(&time);
-    format!("{clock}Z  {:<12}  {:<24}  {}\n", shown.sensor.as_str(), reading(shown), state(shown))
+    format!(
+        "{}  {:<12}  {:<24}  {}\n",
+        clock(shown.time),
+        shown.sensor.as_str(),
+        reading(shown),
+        state(shown)
+    )
 }

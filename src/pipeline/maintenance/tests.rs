@@ -122,9 +122,8 @@ async fn what_is_left_survives_a_restart_even_after_the_clock_was_set() {
     site.told().await;
     // Set by ten hours; an hour passes, of which this clock shows nothing.
     site.clock.set(hours(10));
-    for _ in 0..60 {
-        sleep(LOOK).await;
-    }
+    tokio::time::advance(HOUR).await;
+    site.maintenance.look().await.unwrap();
     site.stop().await;
 
     let mut site = Site::start(dir.path(), hours(11));

@@ -58,7 +58,7 @@ impl Intake {
         self.qos
     }
 
-    /// The source's place in the configuration.
+    /// The source's number.
     pub fn index(&self) -> u16 {
         self.context.index
     }
@@ -113,6 +113,9 @@ impl Intake {
     fn decode(&mut self, topic: &[u8], payload: &[u8]) -> bool {
         let Intake { context, pattern, decoder, remembered, found, .. } = self;
         found.clear();
+        if context.bind.refresh() {
+            remembered.clear();
+        }
         let record = match decoder.message(payload) {
             Ok(record) => record,
             Err(error) => {
@@ -121,6 +124,13 @@ impl Intake {
                 return false;
             }
         };
+        if context.events.tap().watched() {
+            let topic = String::from_utf8_lossy(topic);
+            let found = pattern.matches(&topic);
+            let mut names = found.as_ref().map_or(Vec::new(), |found| found.as_slice().to_vec());
+            names.extend(record.captures.iter().copied());
+            context.show(&record, Some(&topic), &names);
+        }
         for fault in record.faults {
             context.events.dropped(fault.kind.as_str(), &fault.to_string());
         }

@@ -15,6 +15,7 @@ use crate::runtime::backoff::full_jitter;
 use crate::runtime::random;
 use crate::source::SourceContext;
 use crate::source::deliver::Going;
+use crate::telemetry::tap::{Seen, Value};
 
 /// Bytes read at once; their rows are kept until they are due.
 const BUFFER: usize = 16 * 1024;
@@ -104,6 +105,7 @@ async fn pass(
             }
             let now = context.clock.now();
             row.samples.iter_mut().for_each(|sample| sample.gateway_time = now);
+            context.events.tap().show(|| seen(&row.samples));
             if context.deliver(&mut row.samples, config.on_full).await == Going::Stop {
                 return Err(End::Stop);
             }
@@ -112,6 +114,13 @@ async fn pass(
             return Ok(rows);
         }
     }
+}
+
+/// A row as it is when it is due: its text has gone by then.
+fn seen(samples: &[Sample]) -> Seen {
+    let value =
+        |sample: &Sample| Value { field: None, raw: sample.raw, sensors: vec![sample.sensor.clone()] };
+    Seen::Record { topic: None, input: None, values: samples.iter().map(value).collect() }
 }
 
 async fn until(started: Instant, after: Duration) {

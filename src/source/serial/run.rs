@@ -86,7 +86,10 @@ async fn listen(
 fn decode(bytes: &[u8], decoder: &mut Decoder, context: &mut SourceContext, samples: &mut Vec<Sample>) {
     let now = context.clock.now();
     decoder.push(bytes, &mut |record| match record {
-        Ok(record) => context.samples_of(&record, now, samples),
+        Ok(record) => {
+            context.show(&record, None, &record.captures);
+            context.samples_of(&record, now, samples);
+        }
         Err(fault) => context.fault(&fault),
     });
 }

@@ -15,6 +15,9 @@ use crate::domain::trust::verify::verify_kept;
 /// Steps between two reports of the progress.
 const STEP: u64 = 64;
 
+/// The actions whose rows name a transform.
+const NAMING: [&str; 3] = ["transform.accepted", "transform.activated", "transform.rolled_back"];
+
 /// What a whole ledger holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examined {
@@ -158,7 +161,7 @@ fn rows(
         let broken = |error: crate::domain::audit::ChainError| Fault::Found(error.to_string());
         let stored = stored_row(row)?.map_err(broken)?;
         chain.push(&stored, &digest(row, 6)?, &digest(row, 7)?).map_err(broken)?;
-        if ["transform.accepted", "transform.activated"].contains(&stored.action.as_str()) {
+        if NAMING.contains(&stored.action.as_str()) {
             let detail: Option<Value> = serde_json::from_str(&stored.detail).ok();
             let named = detail.and_then(|detail| Digest::parse(detail["digest"].as_str()?).ok());
             let known = named.and_then(|named| audited.get_mut(&named));

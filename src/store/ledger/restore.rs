@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
-use super::{FILE, Ledger, audit, copy, floors, raise_floor, set_meta};
+use super::{FILE, Ledger, Reserve, audit, copy, floors, raise_floor, set_meta};
 use crate::domain::audit::START;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -183,7 +183,8 @@ impl Ledger {
     /// Opens a ledger that has to be there already.
     fn at(path: &Path) -> Result<Ledger, OpenError> {
         let db = file::open(path, &LEDGER, true)?;
-        Ok(Ledger { path: path.to_path_buf(), db, broken: None })
+        let reserve = Reserve::of(path.parent().unwrap_or(Path::new(".")));
+        Ok(Ledger { path: path.to_path_buf(), db, broken: None, reserve })
     }
 
     /// Closes the file as one that can be moved: nothing is left beside it.
@@ -221,8 +222,9 @@ impl Ledger {
                 present.time.map_or(Ok(()), |time| raise_floor(tx, time))?;
             }
             audit::append(tx, now, &actor, "ledger.restored", FILE, &detail.to_string())?;
-            let newer = present.and_then(|present| present.root).filter(|root| root.version > version);
-            newer.map_or(Ok(()), |root| keep_root(tx, now, &root))?;
+            let root = present.as_ref().and_then(|present| present.root.as_ref());
+            let newer = root.filter(|root| root.version > version);
+            newer.map_or(Ok(()), |root| keep_root(tx, now, root))?;
             tx.execute("DELETE FROM blocks", [])?;
             super::blocks::add_block(tx, Block { first: end, last: end })?;
             tx.execute(

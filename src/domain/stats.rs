@@ -1,0 +1,86 @@
+//! Statistics that are gathered value by value and merged.
+
+/// Count, extremes, mean and sum of squared deviations of finite values.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stats {
+    /// Values.
+    pub n: u64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// Squared deviations from the mean, together.
+    pub m2: f64,
+}
+
+impl Stats {
+    /// Adds a value, by Welford's method (Technometrics 4:419, 1962).
+    pub fn push(&mut self, value: f64) {
+        if self.n == 0 {
+            *self = Stats { n: 1, min: value, max: value, mean: value, m2: 0.0 };
+            return;
+        }
+        self.n += 1;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        let before = value - self.mean;
+        self.mean += before / self.n as f64;
+        self.m2 += before * (value - self.mean);
+    }
+
+    /// Both together, by Chan, Golub and LeVeque (1979).
+    pub fn merged(self, other: Stats) -> Stats {
+        if self.n == 0 || other.n == 0 {
+            return if self.n == 0 { other } else { self };
+        }
+        let n = self.n + other.n;
+        let share = other.n as f64 / n as f64;
+        let apart = other.mean - self.mean;
+        Stats {
+            n,
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            mean: self.mean + apart * share,
+            m2: self.m2 + other.m2 + apart * apart * self.n as f64 * share,
+        }
+    }
+
+    /// The standard deviation of the sample (n - 1); `None` for fewer than two values.
+    pub fn std(&self) -> Option<f64> {
+        (self.n > 1).then(|| (self.m2 / (self.n - 1) as f64).sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(a: f64, b: f64, scale: f64) -> bool {
+        (a - b).abs() <= 1e-9 * scale.max(1.0)
+    }
+
+    proptest! {
+        #[test]
+        fn statistics_equal_those_of_two_passes(values in prop::collection::vec(-1e6..1e6f64, 1..200), cut in 0usize..200) {
+            let cut = cut.min(values.len());
+            let gather = |values: &[f64]| values.iter().fold(Stats::default(), |mut stats, value| {
+                stats.push(*value);
+                stats
+            });
+            let merged = gather(&values[..cut]).merged(gather(&values[cut..]));
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let m2 = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+            for stats in [gather(&values), merged] {
+                prop_assert_eq!(stats.n, values.len() as u64);
+                prop_assert!(close(stats.mean, mean, 1e6));
+                prop_assert!(close(stats.m2, m2, m2));
+                prop_assert_eq!(stats.min, values.iter().copied().fold(f64::INFINITY, f64::min));
+                prop_assert_eq!(stats.max, values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            }
+        }
+    }
+}
