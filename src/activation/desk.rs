@@ -24,6 +24,7 @@ use crate::source::binding::Sensors;
 use crate::store::{Activation, ActiveTransform, RefusalRecord, Store, StoredFloor};
 use crate::sync::downlink::{Arrived, Outbound};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trust::TransformEvents;
 use crate::wire::message::{Ack, ClockState, Verdict};
 
 /// Between two looks at artifacts that wait for their time.
@@ -57,8 +58,8 @@ pub struct Desk {
     pub clock: Clock,
     /// The ledger.
     pub store: Store,
-    /// Counters.
-    pub metrics: Metrics,
+    /// Counters and log lines.
+    events: TransformEvents,
     /// Signed answers.
     pub reports: Reports,
     installed: HashMap<SensorId, Installed>,
@@ -93,7 +94,7 @@ impl Desk {
             time: parts.time,
             clock: parts.clock,
             store: parts.store,
-            metrics: parts.metrics,
+            events: TransformEvents::new(&parts.metrics),
             reports: parts.reports,
             installed: HashMap::new(),
             floors: floors.into_iter().map(floor).collect(),
@@ -104,15 +105,20 @@ impl Desk {
     /// Verifies again what the ledger says is in force. Answers what may run.
     pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut by_digest: HashMap<Digest, Option<Arc<Verified>>> = HashMap::new();
+        let mut by_digest: HashMap<Digest, Result<Arc<Verified>, Refused>> = HashMap::new();
         for entry in stored {
             let verified = by_digest.entry(entry.digest).or_insert_with(|| {
                 verify_stored(&entry.envelope, &self.context(&Reach::of(self)))
-                    .map_err(|refused| self.not_restored(&entry, &refused))
-                    .ok()
+                    .inspect_err(|refused| self.events.refused(refused.refusal.reason.as_str()))
                     .map(Arc::new)
             });
-            let Some(verified) = verified.clone() else { continue };
+            let verified = match verified {
+                Ok(verified) => verified.clone(),
+                Err(refused) => {
+                    self.events.not_restored(&entry.sensor, &entry.digest, &refused.refusal);
+                    continue;
+                }
+            };
             if !verified.sensors.contains(&entry.sensor) {
                 let id = &verified.transform.id;
                 tracing::warn!(sensor = %entry.sensor, transform = %id, "no longer fits the sensor; its readings go out raw");
@@ -124,17 +130,6 @@ impl Desk {
             changes.push(Change { sensor: entry.sensor, active: Some(active) });
         }
         changes
-    }
-
-    fn not_restored(&self, entry: &ActiveTransform, refused: &Refused) {
-        self.count(refused.refusal.reason.as_str());
-        tracing::error!(
-            sensor = %entry.sensor,
-            digest = %entry.digest,
-            reason = refused.refusal.reason.as_str(),
-            "the transform in the ledger is not accepted any more ({}); readings go out raw until a new one is pushed",
-            refused.refusal.message
-        );
     }
 
     /// Publishes the state of every sensor that has a transform.
@@ -239,7 +234,7 @@ impl Desk {
         };
         // "The change is in the audit chain before it is in effect."
         if let Err(error) = self.store.activate(activation).await {
-            tracing::error!(transform = %transform.id, "verified but not put in force: {error}; it is tried again");
+            self.events.not_activated(transform.id.as_str(), &error.to_string());
             let id = transform.id.to_string();
             self.wait(Arrived { id, payload: verified.envelope.into() });
             return;
@@ -260,7 +255,7 @@ impl Desk {
             let _ = effective.await;
         }
         let count = verified.sensors.len();
-        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensor(s)");
+        self.events.activated(transform, &verified.digest, &verified.sensors);
         let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
         self.answer(&verified, Verdict::Accepted, sentence);
     }
@@ -284,7 +279,7 @@ impl Desk {
 
     async fn refuse(&mut self, topic_id: &str, refused: Refused) {
         let reason = refused.refusal.reason.as_str();
-        self.count(reason);
+        self.events.refused(reason);
         let id = refused.id.as_ref().map_or_else(|| topic_id.to_owned(), ToString::to_string);
         let record = RefusalRecord {
             digest: refused.digest,
@@ -299,7 +294,7 @@ impl Desk {
                 tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message);
             }
             Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
-            Err(error) => tracing::error!(transform = %id, reason, "artifact refused, not audited: {error}"),
+            Err(error) => tracing::warn!(transform = %id, reason, "artifact refused, not audited: {error}"),
         }
         let ack = Ack {
             digest: refused.digest,
@@ -322,10 +317,6 @@ impl Desk {
     fn ran_by(&self, id: &Id) -> Vec<SensorId> {
         let ours = self.installed.iter().filter(|(_, installed)| installed.active.reference.id == *id);
         ours.map(|(sensor, _)| sensor.clone()).collect()
-    }
-
-    fn count(&self, reason: &str) {
-        self.metrics.refusals.get_or_create(&vec![("reason", reason.to_owned())]).inc();
     }
 
     fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::id::SensorId;
+use crate::telemetry::alarm::{Alarms, Standing};
 use crate::wire::control::{Attention, Severity, SourceStatus, Status, Transform};
 use crate::wire::message::ClockState;
 
@@ -15,22 +16,28 @@ const SOON: i64 = 14 * DAY;
 pub struct Seen<'a> {
     /// What is in force; `None`: the pipeline does not answer.
     pub in_force: Option<&'a BTreeMap<SensorId, Transform>>,
-    /// Why the ledger cannot be used.
-    pub ledger_broken: Option<&'a str>,
+    /// What somebody must act on.
+    pub alarms: &'a Alarms,
 }
 
 /// What somebody should look at, the most urgent first.
 pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
-    let mut found = Vec::new();
-    store(status, seen, &mut found);
+    let mut found = pages(seen.alarms);
     if seen.in_force.is_none() {
-        found.push(page("the pipeline does not answer", "see what the log says of the store and the disk"));
+        let text = "the pipeline did not answer at once; what is in force is not known";
+        found
+            .push(ticket(text, "ask again; if it stays so, see what the log says of the store and the disk"));
     }
     if status.clock == ClockState::Untrusted {
-        let text = format!("the clock says {}, which is in the past; readings are flagged", status.time);
-        found.push(page(text, "set the clock or let it synchronise"));
+        let text = format!("the clock says {} and is not believed yet; readings are flagged", status.time);
+        found.push(ticket(text, "let it synchronise, or set it"));
     }
-    found.extend(status.sources.iter().filter(|source| !source.up).map(down));
+    if status.store.dropped > 0 {
+        let text = format!("{} readings were given up since the start", status.store.dropped);
+        found.push(ticket(text, "see the log for why they could not be stored; the gap is announced"));
+    }
+    let unnamed = |source: &&SourceStatus| !seen.alarms.stands_at_source(source.name.as_str());
+    found.extend(status.sources.iter().filter(|source| !source.up).filter(unnamed).map(down));
     if let Some(link) = status.link.as_ref().filter(|link| !link.connected) {
         let text = format!("the broker is not connected; {} readings wait in the history", link.backlog);
         found.push(ticket(text, "see the log; check the network, [mqtt] and the broker"));
@@ -43,19 +50,14 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
     found
 }
 
-fn store(status: &Status, seen: &Seen<'_>, found: &mut Vec<Attention>) {
-    let store = &status.store;
-    if let Some(fault) = seen.ledger_broken {
-        found.push(page(fault, "restore the ledger from a backup; until then readings go out raw"));
-    }
-    if let Some(failing) = &store.failing {
-        let text = format!("readings cannot be written ({failing}); {} wait in memory", store.waiting);
-        found.push(page(text, "free space on the disk of store.dir, or see the log for what it says"));
-    }
-    if store.dropped > 0 {
-        let text = format!("{} readings were given up since the start", store.dropped);
-        found.push(page(text, "see the log for why they could not be stored; the gap is announced"));
-    }
+/// What somebody must act on: as long as there is any, the gateway is not healthy.
+pub fn pages(alarms: &Alarms) -> Vec<Attention> {
+    let page = |alarm: Standing| Attention {
+        severity: Severity::Page,
+        message: alarm.message,
+        remedy: alarm.remedy,
+    };
+    alarms.standing().into_iter().map(page).collect()
 }
 
 fn down(source: &SourceStatus) -> Attention {
@@ -64,7 +66,7 @@ fn down(source: &SourceStatus) -> Attention {
         let text = format!("the replay {name} is not running");
         return ticket(text, "it has ended, or its file cannot be read: see the log");
     }
-    page(format!("the source {name} is not connected"), "see the log; check its cable, power and settings")
+    ticket(format!("the source {name} is not connected"), "see the log for why; it is tried again")
 }
 
 fn expiring(status: &Status, in_force: &BTreeMap<SensorId, Transform>, found: &mut Vec<Attention>) {
@@ -90,10 +92,6 @@ fn named(transforms: &[&Transform], one: &str, several: &str) -> Option<String> 
             transforms.len() - 1
         )),
     }
-}
-
-fn page(message: impl Into<String>, remedy: &str) -> Attention {
-    Attention { severity: Severity::Page, message: message.into(), remedy: remedy.to_owned() }
 }
 
 fn ticket(message: impl Into<String>, remedy: &str) -> Attention {
@@ -150,8 +148,12 @@ mod tests {
     }
 
     fn found(status: &Status, days: &[i64]) -> Vec<(Severity, String)> {
+        found_with(status, days, &Alarms::default())
+    }
+
+    fn found_with(status: &Status, days: &[i64], alarms: &Alarms) -> Vec<(Severity, String)> {
         let in_force = in_force(days);
-        let seen = Seen { in_force: Some(&in_force), ledger_broken: None };
+        let seen = Seen { in_force: Some(&in_force), alarms };
         attention(status, &seen).into_iter().map(|entry| (entry.severity, entry.message)).collect()
     }
 
@@ -166,13 +168,14 @@ mod tests {
         status.link = Some(LinkStatus { connected: false, backlog: 12 });
         status.root_version = None;
         status.sources[0].up = false;
-        status.store.failing = Some("disk_full".into());
-        status.store.waiting = 7;
-        let found = found(&status, &[]);
+        let alarms = Alarms::default();
+        alarms.part("store").raise("disk_full", "readings cannot be written; 7 wait in memory", "free space");
+        alarms.source("line1").raise("gone", "the source line1 is not connected: gone", "plug it in");
+        let found = found_with(&status, &[], &alarms);
         let severities: Vec<Severity> = found.iter().map(|(severity, _)| *severity).collect();
         assert_eq!(severities, [Severity::Page, Severity::Page, Severity::Ticket, Severity::Ticket]);
-        assert_eq!(found[0].1, "readings cannot be written (disk_full); 7 wait in memory");
-        assert_eq!(found[1].1, "the source line1 is not connected");
+        assert_eq!(found[0].1, "the source line1 is not connected: gone");
+        assert_eq!(found[1].1, "readings cannot be written; 7 wait in memory");
         assert!(found[2].1.contains("12 readings wait"), "{found:?}");
     }
 
@@ -189,9 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_pipeline_and_a_broken_ledger_are_urgent() {
-        let seen = Seen { in_force: None, ledger_broken: Some("ledger.db: broken") };
-        let found = attention(&fine(), &seen);
-        assert!(found.len() == 2 && found.iter().all(|entry| entry.severity == Severity::Page), "{found:?}");
+    fn what_may_mend_itself_or_is_past_can_wait() {
+        let mut status = fine();
+        status.clock = ClockState::Untrusted;
+        status.store.dropped = 3;
+        status.sources[0].up = false;
+        let found = attention(&status, &Seen { in_force: None, alarms: &Alarms::default() });
+        let severities = found.iter().map(|entry| entry.severity);
+        assert!(found.len() == 4 && severities.into_iter().all(|it| it == Severity::Ticket), "{found:?}");
     }
 }

@@ -11,7 +11,7 @@ pub mod sockets;
 mod answer;
 mod attention;
 mod audit;
-mod clients;
+mod health;
 mod readings;
 mod sensors;
 mod status;

@@ -11,7 +11,7 @@ use hyper::body::Body as _;
 
 use super::answer::{Problem, typed};
 use super::gateway::Gateway;
-use super::{audit, readings, sensors, status, transforms, watch};
+use super::{audit, health, readings, sensors, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -22,6 +22,7 @@ const BODY: u64 = 64 * 1024;
 pub fn reads() -> Vec<(&'static str, MethodRouter<Gateway>)> {
     vec![
         ("/v1/status", get(status::show)),
+        ("/v1/health", get(health::show)),
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
         ("/v1/readings", get(readings::list)),

@@ -40,7 +40,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         },
         attention: Vec::new(),
     };
-    let seen = Seen { in_force: in_force.as_ref(), ledger_broken: gateway.ledger_broken.as_deref() };
+    let seen = Seen { in_force: in_force.as_ref(), alarms: &gateway.metrics.alarms };
     status.attention = attention(&status, &seen);
     json(&status)
 }

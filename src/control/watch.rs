@@ -17,17 +17,18 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use hyper::body::Frame;
+use prometheus_client::metrics::counter::Counter;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Problem};
-use super::clients::Seat;
 use super::gateway::Gateway;
 use super::readings::known;
 use crate::domain::id::SensorId;
 use crate::domain::sample::Reading;
+use crate::runtime::clients::Seat;
 use crate::wire::control::{self, Lost};
 
 /// Events that may wait for a client.
@@ -62,7 +63,8 @@ pub async fn watch(
     let permit = gateway.watchers().clone().try_acquire_owned().map_err(full)?;
     seat.stay();
     let (sender, events) = mpsc::channel(BEHIND);
-    let watcher = Watcher { sensors, events: sender, lost: 0, stuck_since: None, seat };
+    let all_lost = gateway.metrics.watch_lost.clone();
+    let watcher = Watcher { sensors, events: sender, lost: 0, all_lost, stuck_since: None, seat };
     tokio::spawn(watcher.run(gateway.live.watch()));
     let mut response = Response::new(Body::new(Events { events, _permit: permit }));
     *response.status_mut() = StatusCode::OK;
@@ -86,7 +88,10 @@ async fn named(gateway: &Gateway, names: &str) -> Result<HashSet<SensorId>, Prob
 struct Watcher {
     sensors: Option<HashSet<SensorId>>,
     events: mpsc::Sender<Bytes>,
+    /// Not told yet.
     lost: u64,
+    /// Of all clients.
+    all_lost: Counter,
     stuck_since: Option<Instant>,
     seat: Arc<Seat>,
 }
@@ -101,7 +106,7 @@ impl Watcher {
                 batch = live.recv() => match batch {
                     Ok(readings) => self.show(&readings),
                     // How many readings the batches held is not known: at least one each.
-                    Err(RecvError::Lagged(batches)) => self.lost += batches,
+                    Err(RecvError::Lagged(batches)) => self.lose(batches),
                     Err(RecvError::Closed) => return,
                 },
             }
@@ -118,9 +123,14 @@ impl Watcher {
                 continue;
             }
             if !self.tell_lost() || !self.send(event(reading)) {
-                self.lost += 1;
+                self.lose(1);
             }
         }
+    }
+
+    fn lose(&mut self, count: u64) {
+        self.lost += count;
+        self.all_lost.inc_by(count);
     }
 
     fn tick(&mut self) {
@@ -204,6 +214,7 @@ mod tests {
             sensors: Some(sensors),
             events: sender,
             lost: 0,
+            all_lost: Counter::default(),
             stuck_since: None,
             seat: Arc::default(),
         };
@@ -219,6 +230,7 @@ mod tests {
         let (mut watcher, mut events) = watcher(2, &["a"]);
         let readings: Vec<Reading> = (1..=5).map(|seq| reading(seq, "a")).collect();
         watcher.show(&readings);
+        assert_eq!(watcher.all_lost.get(), 3);
         assert!(text(&mut events).starts_with("id: 1\nevent: reading\ndata: {\"sensor\":\"a\",\"seq\":1,"));
         assert!(text(&mut events).starts_with("id: 2\n"));
         watcher.show(&[reading(6, "a")]);

@@ -10,7 +10,7 @@ use crate::runtime::clock::Clock;
 use crate::store::{Commit, Store};
 use crate::sync::control::Purpose;
 use crate::sync::link::Link;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::store::{StoreCounts, StoreEvents};
 use crate::wire::message::GapEvent;
 
 /// Everything that follows a commit.
@@ -26,8 +26,8 @@ pub struct Aftermath {
     pub store: Store,
     /// The time.
     pub clock: Clock,
-    /// Counters.
-    pub metrics: Metrics,
+    /// Counters and log lines.
+    pub events: StoreEvents,
     /// Readings given up because the store could not take them.
     pub given_up: AtomicU64,
     /// How many of these their brokers have been asked for again.
@@ -50,11 +50,8 @@ impl Aftermath {
             self.announce(gap);
         }
         if let Some(failure) = &commit.failed {
-            let label = vec![("reason", failure.kind.as_str().to_owned())];
-            self.metrics.commit_failures.get_or_create(&label).inc();
-            let (held, dropped) = (failure.held, failure.dropped);
-            tracing::error!(held, dropped, "readings wait in memory: {}", failure.message);
-            self.given_up.fetch_max(dropped, Ordering::Relaxed);
+            self.events.failed(failure.kind.as_str(), &failure.message, failure.held, failure.dropped);
+            self.given_up.fetch_max(failure.dropped, Ordering::Relaxed);
             return;
         }
         let given_up = self.given_up.load(Ordering::Relaxed);
@@ -62,9 +59,7 @@ impl Aftermath {
             // Messages whose readings were given up are unacknowledged: let the brokers send them again.
             self.links.iter().for_each(Link::reconnect);
         }
-        if commit.rows > 0 {
-            self.metrics.commits.inc();
-        }
+        self.events.committed(commit.rows);
         for link in &self.links {
             link.committed(commit.last, &commit.acks);
         }
@@ -77,8 +72,7 @@ impl Aftermath {
 
     /// Announces sequence numbers that name no reading.
     pub fn announce(&self, gap: &Gap) {
-        self.metrics.gaps.inc();
-        tracing::warn!(first = gap.first, last = gap.last, reason = %gap.reason, "sequence numbers that name no reading");
+        self.events.gap(gap);
         let Some((link, topic)) = &self.uplink else { return };
         let event = GapEvent {
             event: "gap",
@@ -92,6 +86,17 @@ impl Aftermath {
         // Flat structs of texts and numbers always serialise.
         let payload = serde_json::to_vec(&event).unwrap_or_default();
         link.publish(topic.clone(), payload, Purpose::Gap(gap.clone()));
+    }
+
+    /// Takes over what the store counts itself.
+    pub fn measure(&self) {
+        let health = self.store.health();
+        self.events.counted(StoreCounts {
+            stored: health.rows,
+            given_up: health.dropped,
+            expired: health.expired,
+            waiting: health.waiting,
+        });
     }
 
     /// Writes down what the brokers have acknowledged since the last call.

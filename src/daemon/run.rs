@@ -27,7 +27,6 @@ use crate::config::Config;
 use crate::config::source::SourceKind;
 use crate::config::trust::Fallback;
 use crate::control::sockets::SocketError;
-use crate::domain::id::Id;
 use crate::domain::sequence::{Block, Numbers};
 use crate::pipeline::calibrate::{Calibrator, OnExpired};
 use crate::pipeline::live::Live;
@@ -43,8 +42,11 @@ use crate::sync::downlink::inbox;
 use crate::sync::driver::Driver;
 use crate::sync::feed::feed;
 use crate::sync::link::Link;
+use crate::telemetry::alarm::Alarm;
+use crate::telemetry::clock::ClockEvents;
 use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::store::StoreEvents;
 use crate::wire::format::SpecError;
 
 /// How long the drain may take.
@@ -107,14 +109,15 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let Opened { store, commits, recovered } = store::open(store_options(&config), clock.clone())?;
     let key = gateway_key(&config.store.dir)?;
     if let Some(path) = &recovered.history_quarantined {
-        tracing::error!("the history was broken and is now {}; a new one is begun", path.display());
+        tracing::warn!("the history was broken and is now {}; a new one is begun", path.display());
     }
     if let Some(problem) = &recovered.ledger_broken {
-        tracing::error!("{problem}; readings go out raw until the ledger is restored from a backup");
+        let remedy = "restore the ledger from a backup; until then readings go out raw";
+        metrics.alarms.part("ledger").raise("broken", problem, remedy);
     }
     let root = match recovered.ledger_broken {
         Some(_) => None,
-        None => trust_root(&config.trust, recovered.root.as_ref(), &store).await?,
+        None => trust_root(&config.trust, recovered.root.as_ref(), &store, &metrics.alarms).await?,
     };
     let mut time = TimeCheck::new(recovered.time_floor, config.gateway.rtc_good);
     if let Some(root) = &root {
@@ -122,9 +125,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     }
     if let Some(root) = root.as_ref().filter(|root| root.fleet != config.gateway.fleet) {
         let (theirs, ours) = (&root.fleet, &config.gateway.fleet);
-        tracing::error!(
-            "the trust root is of fleet {theirs}, gateway.fleet is {ours}: every artifact will be refused"
+        let message = format!(
+            "the trust root is of fleet {theirs}, gateway.fleet is {ours}: every artifact is refused"
         );
+        metrics.alarms.part("trust").raise("wrong_fleet", message, "correct gateway.fleet or trust.root");
     }
     let (stopper, shutdown) = shutdown::channel();
     let sensors = wiring::sensors(&config);
@@ -210,7 +214,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         incarnation: incarnation.clone(),
         store: store.clone(),
         clock: clock.clone(),
-        metrics: metrics.clone(),
+        events: StoreEvents::new(&metrics),
         given_up: AtomicU64::new(0),
         made_good: AtomicU64::new(0),
         committed: committed_sender,
@@ -220,7 +224,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     }
     let aftermath = Arc::new(aftermath);
     background.push(tokio::spawn(aftermath.clone().run(commits)));
-    background.push(tokio::spawn(tick(aftermath, store.clone(), uplink.clone(), status_topic.clone(), {
+    let clock_events = ClockEvents::new(&metrics);
+    metrics.start_time.set(started.as_micros() as f64 / 1e6);
+    background.push(tokio::spawn(tick(aftermath, clock_events, uplink.clone(), status_topic.clone(), {
         let (clock, incarnation) = (clock.clone(), incarnation.clone());
         move || wiring::status(true, started, time.of(&clock), root_version, &incarnation)
     })));
@@ -230,7 +236,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         started,
         incarnation: incarnation.clone(),
         root_version,
-        ledger_broken: recovered.ledger_broken,
         sensors: &sensors,
         store: &store,
         link: uplink.as_ref(),
@@ -259,12 +264,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let sources = kits.iter().filter_map(|kit| start_source(kit, &metrics, &shutdown)).collect();
     let address = match http {
         Some((listener, address)) => {
-            let (metrics, shutdown) = (metrics.clone(), shutdown.clone());
-            background.push(tokio::spawn(async move {
-                if let Err(error) = http::serve(listener, metrics, shutdown).await {
-                    tracing::error!("the metrics page ended: {error}");
-                }
-            }));
+            metrics.sensors.export(config.http.as_ref().map_or(0, |http| http.max_sensors));
+            background.push(tokio::spawn(http::serve(listener, metrics.clone(), shutdown.clone())));
             Some(address)
         }
         None => None,
@@ -276,7 +277,13 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         kits.len()
     );
     let offline = uplink.as_ref().map(|_| (status_topic, status(false)));
-    let vitals = Vitals { pulses, store: store.clone(), uplink: uplink.clone(), sensors };
+    let vitals = Vitals {
+        pulses,
+        store: store.clone(),
+        uplink: uplink.clone(),
+        sensors,
+        alarms: metrics.alarms.clone(),
+    };
     Ok(Running {
         stopper,
         requests,
@@ -359,7 +366,7 @@ fn start_source(kit: &Kit, metrics: &Metrics, shutdown: &Shutdown) -> Option<Joi
     match kit.config.kind.clone() {
         SourceKind::Mqtt(_) => None,
         SourceKind::Serial(config) => Some(supervise(name, shutdown, restarts, move || {
-            ended(kit.config.name.clone(), serial::run::run(config.clone(), kit.context()))
+            ended(kit.alarm(), serial::run::run(config.clone(), kit.context()))
         })),
         SourceKind::Replay(config) => {
             Some(supervise(name, shutdown, restarts, move || replay::run::run(config.clone(), kit.context())))
@@ -367,9 +374,9 @@ fn start_source(kit: &Kit, metrics: &Metrics, shutdown: &Shutdown) -> Option<Joi
     }
 }
 
-async fn ended(name: Id, task: impl Future<Output = Result<(), SpecError>>) {
+async fn ended(alarm: Alarm, task: impl Future<Output = Result<(), SpecError>>) {
     if let Err(fault) = task.await {
-        tracing::error!(source = %name, "cannot work as configured: {fault}");
+        alarm.raise("layout", format!("cannot work as configured: {fault}"), "correct the configuration");
     }
 }
 

@@ -40,7 +40,7 @@ pub async fn run(config: SerialConfig, mut context: SourceContext) -> Result<(),
         };
         let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
         attempt = attempt.saturating_add(1);
-        context.events.disconnected(&problem, wait);
+        context.events.lost(&problem, "check its cable, its power and the source's settings", wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = context.shutdown.requested() => break,
