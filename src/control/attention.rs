@@ -36,12 +36,12 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
         let text = format!("{} readings were given up since the start", status.store.dropped);
         found.push(ticket(text, "see the log for why they could not be stored; the gap is announced"));
     }
-    let unnamed = |source: &&SourceStatus| !seen.alarms.stands_at_source(source.name.as_str());
-    found.extend(status.sources.iter().filter(|source| !source.up).filter(unnamed).map(down));
     if let Some(link) = status.link.as_ref().filter(|link| !link.connected) {
         let text = format!("the broker is not connected; {} readings wait in the history", link.backlog);
         found.push(ticket(text, "see the log; check the network, [mqtt] and the broker"));
     }
+    let unnamed = |source: &&SourceStatus| !seen.alarms.stands_at_source(source.name.as_str());
+    found.extend(status.sources.iter().filter(|source| !source.up).filter(unnamed).map(down));
     if status.root_version.is_none() {
         found.push(ticket("no trust root is installed: every transform is refused", "set trust.root"));
     }

@@ -52,7 +52,7 @@ impl SourceEvents {
     pub fn lost(&self, problem: &str, remedy: &str, retry: Duration) {
         self.down();
         let message = format!("the source {} is not connected: {problem}", self.name);
-        self.alarm.raise(problem, message, remedy);
+        self.alarm.raise("lost", message, remedy);
         tracing::debug!(parent: self.alarm.span(), "trying again in {:.1} s", retry.as_secs_f64());
     }
 
@@ -74,7 +74,7 @@ impl SourceEvents {
     pub fn refused(&self, problem: &str, remedy: &str) {
         self.up.set(0);
         let message = format!("the source {} gets nothing: {problem}", self.name);
-        self.alarm.raise(problem, message, remedy);
+        self.alarm.raise("refused", message, remedy);
     }
 
     /// The source has delivered all it has, or was asked to stop.
