@@ -1,6 +1,6 @@
 //! The desk where every artifact from above is judged, one after the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ use crate::sync::downlink::{Arrived, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
 use crate::wire::message::{Ack, ClockState, Verdict};
+
+mod ask;
+
+pub use ask::Ask;
 
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);
@@ -105,6 +109,7 @@ impl Desk {
     /// Verifies again what the ledger says is in force. Answers what may run.
     pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
         let mut changes = Vec::new();
+        let mut bare = BTreeSet::new();
         let mut by_digest: HashMap<Digest, Result<Arc<Verified>, Refused>> = HashMap::new();
         for entry in stored {
             let verified = by_digest.entry(entry.digest).or_insert_with(|| {
@@ -116,6 +121,7 @@ impl Desk {
                 Ok(verified) => verified.clone(),
                 Err(refused) => {
                     self.events.not_restored(&entry.sensor, &entry.digest, &refused.refusal);
+                    bare.insert(entry.sensor);
                     continue;
                 }
             };
@@ -129,6 +135,7 @@ impl Desk {
             self.installed.insert(entry.sensor.clone(), installed);
             changes.push(Change { sensor: entry.sensor, active: Some(active) });
         }
+        self.events.restored(bare);
         changes
     }
 
@@ -147,14 +154,21 @@ impl Desk {
         self.reports.reported(sensor, installed, floors);
     }
 
-    /// Judges what arrives until the link is gone, and again what had to wait for its time.
-    pub async fn run(mut self, mut inbox: Outbound, pipeline: mpsc::Sender<Request>) {
+    /// Judges what arrives from above, and again what had to wait for its time, and does what is asked
+    /// here, until nobody is left who could ask.
+    pub async fn run(
+        mut self,
+        mut inbox: Outbound,
+        mut asks: mpsc::Receiver<Ask>,
+        pipeline: mpsc::Sender<Request>,
+    ) {
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                arrived = inbox.next() => match arrived {
-                    Some(arrived) => self.judge(arrived, &pipeline).await,
+                arrived = inbox.next() => self.judge(arrived, &pipeline).await,
+                ask = asks.recv() => match ask {
+                    Some(ask) => self.serve(ask, &pipeline).await,
                     None => return,
                 },
                 _ = retry.tick() => self.judge_waiting(&pipeline).await,
@@ -249,15 +263,19 @@ impl Desk {
             self.installed.insert(sensor.clone(), installed);
             changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
         }
+        self.put_in_force(changes, pipeline).await;
+        let count = verified.sensors.len();
+        self.events.activated(transform, &verified.digest, &verified.sensors);
+        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
+        self.answer(&verified, Verdict::Accepted, sentence);
+    }
+
+    async fn put_in_force(&self, changes: Vec<Change>, pipeline: &mpsc::Sender<Request>) {
         let (done, effective) = oneshot::channel();
         if pipeline.send(Request::Activate(changes, done)).await.is_ok() {
             // An error means that the pipeline is ending: the ledger has the change for the next start.
             let _ = effective.await;
         }
-        let count = verified.sensors.len();
-        self.events.activated(transform, &verified.digest, &verified.sensors);
-        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
-        self.answer(&verified, Verdict::Accepted, sentence);
     }
 
     fn answer(&mut self, verified: &Verified, verdict: Verdict, message: String) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::answer::Problem;
+use crate::activation::desk::Ask;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::pipeline::active::Active;
@@ -43,6 +44,7 @@ pub struct Parts {
     pub store: Store,
     pub link: Option<Link>,
     pub pipeline: mpsc::Sender<Request>,
+    pub desk: mpsc::Sender<Ask>,
     pub live: Live,
     pub time: TimeCheck,
     pub clock: Clock,

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -11,15 +11,14 @@ use hyper::body::Body as _;
 
 use super::answer::{Problem, typed};
 use super::gateway::Gateway;
+use super::given::{LARGEST, too_large};
 use super::{audit, health, readings, sensors, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
-/// A body may have so many bytes.
-const BODY: u64 = 64 * 1024;
 
-/// What can be read, on every socket.
-pub fn reads() -> Vec<(&'static str, MethodRouter<Gateway>)> {
+/// All paths. What is not for everybody says so with [`super::peer::only`].
+pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
     vec![
         ("/v1/status", get(status::show)),
         ("/v1/health", get(health::show)),
@@ -38,7 +37,7 @@ pub fn reads() -> Vec<(&'static str, MethodRouter<Gateway>)> {
 
 /// The interface of a gateway.
 pub fn router(gateway: Gateway) -> Router {
-    let routes = reads().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    let routes = all().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     routes
         .fallback(async |request: Request| {
             let path = request.uri().path();
@@ -49,15 +48,15 @@ pub fn router(gateway: Gateway) -> Router {
                 format!("{} is not possible here; GET /v1/openapi.json says what is", request.method());
             Problem::with(StatusCode::METHOD_NOT_ALLOWED, text)
         })
+        .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(gateway.clone(), bounded))
         .with_state(gateway)
 }
 
 /// Refuses what is too large or too much at a time.
 async fn bounded(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    if request.body().size_hint().lower() > BODY {
-        let text = format!("the body is larger than {BODY} bytes; send less");
-        return Problem::with(StatusCode::PAYLOAD_TOO_LARGE, text).into_response();
+    if request.body().size_hint().lower() > LARGEST as u64 {
+        return too_large().into_response();
     }
     match gateway.requests().try_acquire() {
         Ok(_permit) => next.run(request).await,

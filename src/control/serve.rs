@@ -5,20 +5,12 @@ use std::task::Context;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::gateway::Gateway;
+use super::peer::Peer;
 use super::routes::router;
 use super::sockets::Role;
 use crate::runtime::serve::Listener;
 use crate::runtime::shutdown::Shutdown;
 use crate::telemetry::http::counting;
-
-/// Who is at the other end, as the kernel says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
-    /// The user's number.
-    pub uid: u32,
-    /// The socket that was used.
-    pub role: Role,
-}
 
 /// Serves all sockets until the stop is asked for.
 pub async fn serve(sockets: Vec<(Role, UnixListener)>, gateway: Gateway, shutdown: Shutdown) {
@@ -28,8 +20,9 @@ pub async fn serve(sockets: Vec<(Role, UnixListener)>, gateway: Gateway, shutdow
         let listener = Listener { name, router, count: counting(name, &gateway.metrics), shutdown };
         tokio::spawn(async move {
             let accept = |context: &mut Context<'_>| socket.poll_accept(context).map_ok(|(stream, _)| stream);
-            let peer = |stream: &UnixStream| {
-                stream.peer_cred().ok().map(|credentials| Peer { uid: credentials.uid(), role })
+            let peer = |stream: &UnixStream| Peer {
+                uid: stream.peer_cred().ok().map(|credentials| credentials.uid()),
+                role,
             };
             listener.serve(accept, peer).await;
         })

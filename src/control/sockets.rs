@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 const ALIVE: Duration = Duration::from_secs(1);
 
 /// What the users of a socket may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Read.
     Control,

@@ -6,6 +6,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::activation::desk::Ask;
 use crate::config::Config;
 use crate::config::gateway::ControlConfig;
 use crate::config::source::SourceKind;
@@ -44,6 +45,7 @@ pub struct Facts<'a> {
     pub store: &'a Store,
     pub link: Option<&'a Link>,
     pub pipeline: &'a mpsc::Sender<Request>,
+    pub desk: &'a mpsc::Sender<Ask>,
     pub live: &'a Live,
     pub time: TimeCheck,
     pub clock: &'a Clock,
@@ -75,6 +77,7 @@ pub fn start(
         store: facts.store.clone(),
         link: facts.link.cloned(),
         pipeline: facts.pipeline.clone(),
+        desk: facts.desk.clone(),
         live: facts.live.clone(),
         time: facts.time,
         clock: facts.clock.clone(),

@@ -21,7 +21,7 @@ use super::identity::{IdentityError, gateway_key, trust_root};
 use super::service::{self, Vitals};
 use super::tick::tick;
 use super::wiring::{self, Kit};
-use crate::activation::desk::{Desk, Parts};
+use crate::activation::desk::{Ask, Desk, Parts};
 use crate::activation::reports::Reports;
 use crate::config::Config;
 use crate::config::source::SourceKind;
@@ -186,15 +186,16 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let mut background = Vec::new();
     let mut pulses = Pulses::default();
     background.push(tokio::spawn(service::ping(store.clone(), pulses.part("store"))));
+    let (inbox, outbound) =
+        inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
+    let (asks, asked) = mpsc::channel::<Ask>(64);
+    background.push(tokio::spawn(desk.run(outbound, asked, requests.clone())));
     if let (Some(link), Some(mqtt)) = (&uplink, &config.mqtt) {
-        let (inbox, outbound) =
-            inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
         let shared: Vec<Kit> = kits.iter().filter(|kit| shares_uplink(kit)).cloned().collect();
         let broker =
             wiring::broker(mqtt, config.gateway.id.to_string(), Some((status_topic.clone(), status(false))));
         drivers.push(drive(link, broker, shared, Some(inbox), &metrics, &shutdown, &mut pulses));
         background.push(tokio::spawn(feed(link.clone(), store.clone())));
-        background.push(tokio::spawn(desk.run(outbound, requests.clone())));
     }
     for kit in kits.iter().filter(|kit| !shares_uplink(kit)) {
         if let SourceKind::Mqtt(mqtt) = &kit.config.kind
@@ -240,6 +241,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         store: &store,
         link: uplink.as_ref(),
         pipeline: &requests,
+        desk: &asks,
         live: &live,
         time,
         clock: &clock,

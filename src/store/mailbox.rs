@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
-use super::types::{Activation, Health, Page, Range, RefusalRecord, RootInstallation};
+use super::types::{Activation, ActiveTransform, Health, Page, Range, RefusalRecord, RootInstallation};
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading};
@@ -62,6 +62,7 @@ pub enum Request {
         root: RootInstallation,
         reply: Reply<()>,
     },
+    Active(Reply<Vec<ActiveTransform>>),
     Activate {
         activation: Activation,
         reply: Reply<()>,

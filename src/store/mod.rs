@@ -209,6 +209,11 @@ impl Store {
         self.ask(|reply| Request::InstallRoot { root, reply }).await
     }
 
+    /// The transforms in force, as the ledger has them.
+    pub async fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
+        self.ask(Request::Active).await
+    }
+
     /// Puts a verified transform in force: accepted, floor, active per sensor and audit rows in one
     /// durable transaction. It is in effect for readings only after this returned `Ok`.
     pub async fn activate(&self, activation: Activation) -> Result<(), StoreError> {

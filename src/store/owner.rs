@@ -114,6 +114,7 @@ impl Owner {
             }
             Request::Announced { gap, reply } => drop(reply.send(self.announced(&gap))),
             Request::InstallRoot { root, reply } => drop(reply.send(self.ledger.install_root(now, &root))),
+            Request::Active(reply) => drop(reply.send(self.ledger.active())),
             Request::Activate { activation, reply } => drop(reply.send(self.ledger.activate(&activation))),
             Request::Refusal { refusal, reply } => {
                 drop(reply.send(self.ledger.record_refusal(now, &refusal)));

@@ -43,11 +43,11 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// The next message; `None` once the link is gone.
-    pub async fn next(&mut self) -> Option<Arrived> {
-        let arrived = self.receiver.recv().await?;
+    /// The next message; waits for ever once there is no link any more.
+    pub async fn next(&mut self) -> Arrived {
+        let Some(arrived) = self.receiver.recv().await else { return std::future::pending().await };
         self.held.fetch_sub(arrived.payload.len(), Ordering::Relaxed);
-        Some(arrived)
+        arrived
     }
 }
 

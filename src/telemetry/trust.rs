@@ -36,11 +36,16 @@ impl TransformEvents {
     }
 
     /// A transform that was in force is not accepted any more.
-    pub fn not_restored(&mut self, sensor: &SensorId, digest: &Digest, refusal: &Refusal) {
+    pub fn not_restored(&self, sensor: &SensorId, digest: &Digest, refusal: &Refusal) {
         let reason = refusal.reason.as_str();
-        if self.bare.insert(sensor.clone()) {
-            tracing::warn!(%sensor, %digest, reason, "the transform in the ledger is not accepted any more: {}", refusal.message);
-        }
+        // In a span of the sensor's own, like all that is said of one.
+        let span = tracing::error_span!("sensor", %sensor);
+        tracing::warn!(parent: &span, %digest, reason, "the transform in the ledger is not accepted any more: {}", refusal.message);
+    }
+
+    /// What the ledger says has been put in force again, but for these sensors.
+    pub fn restored(&mut self, bare: BTreeSet<SensorId>) {
+        self.bare = bare;
         self.show();
     }
 

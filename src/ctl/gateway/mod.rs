@@ -16,19 +16,58 @@ pub use status::StatusArgs;
 pub use transforms::TransformCommand;
 pub use watch::WatchArgs;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+
+/// What a command needs to be allowed to do, and so which socket it uses.
+#[derive(Clone, Copy)]
+enum Door {
+    /// Read.
+    Control,
+    /// Record what a technician did.
+    #[expect(dead_code, reason = "the first command that needs it takes this line away")]
+    Maintenance,
+    /// Change the gateway.
+    #[expect(dead_code, reason = "the first command that needs it takes this line away")]
+    Admin,
+}
+
+impl Door {
+    /// The socket where a package puts it.
+    fn usual(self) -> &'static str {
+        match self {
+            Door::Control => "/run/calibd/control.sock",
+            Door::Maintenance => "/run/calibd/maintenance.sock",
+            Door::Admin => "/run/calibd/admin.sock",
+        }
+    }
+
+    /// What somebody does who may not use it.
+    fn key(self) -> &'static str {
+        match self {
+            Door::Control => "join the group calibd or use sudo",
+            Door::Maintenance => "join the group calibd-maintenance or use sudo",
+            Door::Admin => "use sudo",
+        }
+    }
+}
 
 /// Where the daemon is, and how its answers are shown.
 #[derive(Args)]
 pub struct Asked {
-    /// The daemon's control socket.
-    #[arg(long, value_name = "PATH", default_value = "/run/calibd/control.sock")]
-    socket: PathBuf,
+    /// Another socket of the daemon than the usual one in /run/calibd.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+}
+
+impl Asked {
+    fn socket(&self, door: Door) -> &Path {
+        self.socket.as_deref().unwrap_or(Path::new(door.usual()))
+    }
 }
 
 pub mod run {

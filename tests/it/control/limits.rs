@@ -31,7 +31,7 @@ fn what_is_too_large_is_refused() {
     assert_eq!(send(&socket(&gateway), head.as_bytes()).status, 431);
     let path = format!("GET /v1/{} HTTP/1.1\r\nHost: test\r\n\r\n", "x".repeat(40_000));
     assert!([414, 431].contains(&send(&socket(&gateway), path.as_bytes()).status));
-    let body = b"GET /v1/status HTTP/1.1\r\nHost: test\r\nContent-Length: 70000\r\n\r\n";
+    let body = b"GET /v1/status HTTP/1.1\r\nHost: test\r\nContent-Length: 600000\r\n\r\n";
     assert_eq!(send(&socket(&gateway), body).status, 413);
     assert_eq!(get(&socket(&gateway), "/v1/status").status, 200);
 }

@@ -1,0 +1,40 @@
+//! The body of a request.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::answer::Problem;
+
+/// A body may have so many bytes: an artifact of the largest size as text in JSON fits.
+pub const LARGEST: usize = 512 * 1024;
+
+/// A body in JSON; an empty one counts as `{}`.
+#[derive(Debug)]
+pub struct Given<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Given<T>, Problem> {
+        let bytes = bytes(request, state).await?;
+        let text = if bytes.is_empty() { b"{}" } else { bytes.as_ref() };
+        let unusable = |fault| Problem::bad(format!("the body cannot be used: {fault}"));
+        serde_json::from_slice(text).map(Given).map_err(unusable)
+    }
+}
+
+/// A body as it came.
+pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        status => Problem::with(status, format!("the body cannot be read: {}", rejection.body_text())),
+    })
+}
+
+/// The answer to a body that is too large.
+pub fn too_large() -> Problem {
+    let text = format!("the body is larger than {LARGEST} bytes; send less");
+    Problem::with(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
