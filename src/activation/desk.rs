@@ -309,6 +309,7 @@ impl Desk {
         };
         match self.store.record_refusal(record).await {
             Ok(true) => {
+                self.events.ledger_works();
                 tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message);
             }
             Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),

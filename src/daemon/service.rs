@@ -97,10 +97,10 @@ impl Watch {
         for part in stuck {
             let remedy = "the watchdog is not fed, and systemd will start calibd again; look at the disk, and report it \
                           if that is well";
-            self.alarms.part(part).raise("stuck", format!("stuck: {part}"), remedy);
+            self.alarms.life(part).raise("stuck", format!("stuck: {part}"), remedy);
         }
         for part in self.stuck.iter().filter(|part| !stuck.contains(&part.as_str())) {
-            self.alarms.part(part).clear();
+            self.alarms.life(part).clear();
         }
         self.stuck = stuck.iter().map(|part| (*part).to_owned()).collect();
         match stuck {

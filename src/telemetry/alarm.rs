@@ -31,6 +31,11 @@ impl Alarms {
         Alarm { key: part.to_owned(), span, all: self.clone() }
     }
 
+    /// The alarm of a part that shows no sign of life, whatever else is wrong with it.
+    pub fn life(&self, part: &str) -> Alarm {
+        Alarm { key: format!("life {part}"), ..self.part(part) }
+    }
+
     /// The alarm of a source, and the span of its lines.
     pub fn source(&self, name: &str) -> Alarm {
         let span = tracing::error_span!("source", source = name);

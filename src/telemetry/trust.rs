@@ -54,7 +54,7 @@ impl TransformEvents {
         self.metrics.activations.inc();
         let (id, version, count) = (&transform.id, transform.version, sensors.len());
         tracing::info!(transform = %id, version, %digest, "in force at {count} sensor(s)");
-        self.ledger.clear();
+        self.ledger_works();
         self.bare.retain(|sensor| !sensors.contains(sensor));
         self.show();
     }
@@ -63,6 +63,11 @@ impl TransformEvents {
     pub fn not_activated(&self, id: &str, problem: &str) {
         let message = format!("the transform {id} is verified but not in force: {problem}");
         self.ledger.raise(problem, message, "see to the disk of store.dir; it is tried again");
+    }
+
+    /// Something was written to the ledger.
+    pub fn ledger_works(&self) {
+        self.ledger.clear();
     }
 
     fn show(&self) {
