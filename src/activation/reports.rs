@@ -21,13 +21,13 @@ const VERDICTS: usize = 8;
 pub struct Reports {
     branch: String,
     key: PrivateKey,
-    link: Option<Link>,
+    link: Link,
     verdicts: BTreeMap<SensorId, Vec<Ack>>,
 }
 
 impl Reports {
-    /// Reports of `gateway` in `fleet`, signed by its own key; without a link they go nowhere.
-    pub fn new(fleet: &Id, gateway: &Id, key: PrivateKey, link: Option<Link>) -> Reports {
+    /// Reports of `gateway` in `fleet`, signed by its own key; while no broker is configured they go nowhere.
+    pub fn new(fleet: &Id, gateway: &Id, key: PrivateKey, link: Link) -> Reports {
         Reports { branch: format!("calibd/1/{fleet}/up/{gateway}"), key, link, verdicts: BTreeMap::new() }
     }
 
@@ -41,9 +41,9 @@ impl Reports {
                 kept.remove(0);
             }
         }
-        if let Some(link) = &self.link {
+        if self.link.is_configured() {
             let bytes = self.signed("ack", &ack);
-            link.publish(format!("{}/ack", self.branch), bytes, Purpose::Plain);
+            self.link.publish(format!("{}/ack", self.branch), bytes, Purpose::Plain);
         }
     }
 
@@ -54,7 +54,9 @@ impl Reports {
         active: Option<&Arc<Active>>,
         floors: BTreeMap<Id, (u64, u64)>,
     ) {
-        let Some(link) = &self.link else { return };
+        if !self.link.is_configured() {
+            return;
+        }
         let reported = Reported {
             sensor: sensor.clone(),
             active: active.map(|active| ReportedActive {
@@ -70,7 +72,7 @@ impl Reports {
             verdicts: self.verdicts.get(sensor).cloned().unwrap_or_default(),
             calibration_due: None,
         };
-        link.retain(format!("{}/reported/{sensor}", self.branch), self.signed("reported", &reported));
+        self.link.retain(format!("{}/reported/{sensor}", self.branch), self.signed("reported", &reported));
     }
 
     fn signed<T: Serialize>(&self, name: &str, message: &T) -> Vec<u8> {

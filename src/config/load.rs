@@ -16,6 +16,8 @@ pub struct Loaded {
     pub config: Config,
     /// What is accepted but probably not meant, sorted by file and line.
     pub warnings: Vec<Fault>,
+    /// All files laid over each other, as written.
+    pub tree: Table,
 }
 
 /// A configuration with faults.
@@ -47,7 +49,7 @@ pub fn load(main: &Path) -> Result<Loaded, Refused> {
     let config = judged.then(|| judge(&table, &faults)).flatten();
     let (faults, warnings) = faults.take();
     match config {
-        Some(config) if faults.is_empty() => Ok(Loaded { config, warnings }),
+        Some(config) if faults.is_empty() => Ok(Loaded { config, warnings, tree: table }),
         _ => Err(Refused { faults, warnings, judged }),
     }
 }

@@ -2,6 +2,7 @@
 //! and what would be right, and all of them are reported at once.
 
 pub mod broker;
+pub mod difference;
 pub mod fault;
 pub mod files;
 pub mod gateway;

@@ -17,8 +17,6 @@ use crate::wire::topic::TopicTemplate;
 pub struct SourceConfig {
     /// Its name.
     pub name: Id,
-    /// Its place in the configuration.
-    pub index: u16,
     /// What it is.
     pub kind: SourceKind,
 }
@@ -32,6 +30,17 @@ pub enum SourceKind {
     Replay(ReplayConfig),
     /// Topics of a broker.
     Mqtt(Box<MqttSourceConfig>),
+}
+
+impl SourceKind {
+    /// The kind as it is configured.
+    pub fn name(&self) -> &'static str {
+        match self {
+            SourceKind::Serial(_) => "serial",
+            SourceKind::Replay(_) => "replay",
+            SourceKind::Mqtt(_) => "mqtt",
+        }
+    }
 }
 
 impl SourceConfig {
@@ -88,6 +97,9 @@ fn groups(layout: &Layout) -> Vec<String> {
 const LATER_KINDS: [&str; 10] =
     ["modbus_rtu", "modbus_tcp", "iio", "hwmon", "w1", "nmea", "scpi", "udp", "tcp", "http"];
 
+/// More sources than a gateway has; each has a number of 16 bits while it runs.
+const MOST: usize = 16_384;
+
 /// All sources, those with faults by name only, so that what refers to them is judged fairly.
 pub struct Sources {
     entries: Vec<(String, Option<SourceConfig>)>,
@@ -120,9 +132,8 @@ fn read_source(name: &str, index: usize, section: &mut Section<'_>, has_mqtt: bo
     if id.is_none() {
         section.fault_here(format!("`{name}` is not an identifier"), super::value::ID_RULE);
     }
-    let index = u16::try_from(index).ok();
-    if index.is_none() {
-        section.fault_here("is one source too many", "configure at most 65536 sources");
+    if index >= MOST {
+        section.fault_here("is one source too many", "configure at most 16384 sources");
     }
     let kinds = [("serial", 0), ("replay", 1), ("mqtt", 2)];
     section.required("kind", "kind = \"serial\"");
@@ -135,7 +146,7 @@ fn read_source(name: &str, index: usize, section: &mut Section<'_>, has_mqtt: bo
             None
         }
     };
-    Some(SourceConfig { name: id?, index: index?, kind: kind? })
+    Some(SourceConfig { name: id?, kind: kind? })
 }
 
 fn read_mqtt(section: &mut Section<'_>, has_mqtt: bool) -> Option<MqttSourceConfig> {

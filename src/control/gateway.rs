@@ -1,10 +1,10 @@
 //! What the control interface shows of the gateway, and where it asks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::answer::Problem;
 use crate::activation::desk::Ask;
@@ -19,7 +19,7 @@ use crate::source::binding::Sensors;
 use crate::store::Store;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
-use crate::wire::control::Transform;
+use crate::wire::control::{Reloaded, Transform};
 
 /// How long the pipeline or the store may take to answer before a request does without.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,6 +27,18 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 const REQUESTS: usize = 16;
 /// Clients that may watch at a time.
 const WATCHERS: usize = 16;
+
+/// Names and kinds of the sources.
+pub type Sources = Vec<(Id, &'static str)>;
+
+/// Asks for another look at the configuration.
+#[derive(Debug)]
+pub struct Reload {
+    /// Who asks.
+    pub actor: String,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Reloaded>,
+}
 
 /// What the daemon knows at the start.
 #[derive(Debug)]
@@ -37,12 +49,12 @@ pub struct Parts {
     pub incarnation: Arc<str>,
     pub root_version: Option<u64>,
     /// Names and kinds, in the order of the configuration.
-    pub sources: Vec<(Id, &'static str)>,
-    /// Source and field of the configured sensors.
-    pub owners: HashMap<SensorId, (Id, String)>,
+    pub sources: watch::Receiver<Sources>,
     pub sensors: Sensors,
     pub store: Store,
-    pub link: Option<Link>,
+    pub link: Link,
+    /// Asks for another look at the configuration.
+    pub reload: mpsc::Sender<Reload>,
     pub pipeline: mpsc::Sender<Request>,
     pub desk: mpsc::Sender<Ask>,
     pub live: Live,

@@ -15,6 +15,7 @@ mod given;
 mod health;
 mod peer;
 mod readings;
+mod reload;
 mod sensors;
 mod status;
 mod transforms;

@@ -6,13 +6,15 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use hyper::body::Body as _;
 
 use super::answer::{Problem, typed};
 use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
-use super::{audit, health, readings, sensors, status, transforms, watch};
+use super::peer::only;
+use super::sockets::Role;
+use super::{audit, health, readings, reload, sensors, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -28,6 +30,7 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/transforms", get(transforms::list)),
         ("/v1/audit", get(audit::list)),
         ("/v1/watch", get(watch::watch)),
+        ("/v1/reload", only(Role::Admin, post(reload::reload))),
         (
             "/v1/openapi.json",
             get(async || typed(StatusCode::OK, "application/json", Bytes::from_static(OPENAPI.as_bytes()))),

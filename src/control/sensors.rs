@@ -37,7 +37,7 @@ fn show(
     last: Option<&Reading>,
     in_force: &BTreeMap<SensorId, Transform>,
 ) -> Sensor {
-    let owner = gateway.owners.get(&sensor.id).cloned().or_else(|| gateway.sensors.made_from(&sensor.id));
+    let owner = gateway.sensors.owner(&sensor.id).map(|owner| (owner.source, owner.field));
     let (source, field) = owner.unzip();
     Sensor {
         id: sensor.id.clone(),

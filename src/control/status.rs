@@ -9,6 +9,7 @@ use super::attention::{Seen, attention};
 use super::gateway::{Gateway, PATIENCE};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
+use crate::sync::link::Link;
 use crate::telemetry::metrics::Labels;
 use crate::wire::control::{LinkStatus, SensorCounts, SourceStatus, Status, StoreStatus};
 
@@ -28,12 +29,9 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         clock: gateway.time.of(&gateway.clock),
         root_version: gateway.root_version,
         incarnation: gateway.incarnation.to_string(),
-        link: gateway
-            .link
-            .as_ref()
-            .map(|link| LinkStatus { connected: link.is_connected(), backlog: link.measure() }),
+        link: link(&gateway.link),
         store: store(&gateway, oldest),
-        sources: gateway.sources.iter().map(|(name, kind)| source(&gateway, name, kind)).collect(),
+        sources: gateway.sources.borrow().iter().map(|(name, kind)| source(&gateway, name, kind)).collect(),
         sensors: SensorCounts {
             known: gateway.sensors.count() as u64,
             calibrated: in_force.as_ref().map(|in_force| in_force.len() as u64),
@@ -43,6 +41,10 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let seen = Seen { in_force: in_force.as_ref(), alarms: &gateway.metrics.alarms };
     status.attention = attention(&status, &seen);
     json(&status)
+}
+
+fn link(link: &Link) -> Option<LinkStatus> {
+    link.is_configured().then(|| LinkStatus { connected: link.is_connected(), backlog: link.measure() })
 }
 
 fn store(gateway: &Gateway, oldest: Option<Timestamp>) -> StoreStatus {

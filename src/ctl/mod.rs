@@ -44,6 +44,8 @@ enum Command {
     Watch(gateway::WatchArgs),
     /// Shows a sensor's readings from the history.
     Readings(gateway::ReadingsArgs),
+    /// Has calibd take over its configuration files as they are now.
+    Reload(gateway::ReloadArgs),
     /// Shows what transforms are in force.
     #[command(subcommand)]
     Transform(gateway::TransformCommand),
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Sensor(args) => gateway::run::sensor(&args),
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
+        Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Key(command) => key::run(command),

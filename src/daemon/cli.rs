@@ -89,7 +89,7 @@ fn run(file: &Path) -> ExitCode {
     match load(file) {
         Ok(loaded) => {
             show(&loaded.warnings, "warning: ");
-            super::run(loaded.config)
+            super::run(file, loaded)
         }
         Err(refused) => {
             show_refused(file, &refused);

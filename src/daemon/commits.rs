@@ -1,7 +1,7 @@
 //! What follows a commit: acknowledge upstream, move the sinks' cursors, announce gaps.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
@@ -13,13 +13,34 @@ use crate::sync::link::Link;
 use crate::telemetry::store::{StoreCounts, StoreEvents};
 use crate::wire::message::GapEvent;
 
+/// The links that there are now. Cheap to clone; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Links(Arc<Mutex<Arc<[Link]>>>);
+
+impl Links {
+    fn lock(&self) -> MutexGuard<'_, Arc<[Link]>> {
+        // No code panics while holding the lock with a half-made change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Arc<[Link]> {
+        self.lock().clone()
+    }
+
+    /// Says which there are from now on.
+    pub fn set(&self, links: Vec<Link>) {
+        *self.lock() = links.into();
+    }
+}
+
 /// Everything that follows a commit.
 #[derive(Debug)]
 pub struct Aftermath {
-    /// All links; the first is the uplink, if there is one.
-    pub links: Vec<Link>,
-    /// The uplink's event topic; `None`: nobody to tell.
-    pub uplink: Option<(Link, String)>,
+    /// All links, the uplink among them.
+    pub links: Links,
+    /// The uplink, and the topic of its events.
+    pub uplink: (Link, String),
     /// The stream of sequence numbers.
     pub incarnation: Arc<str>,
     /// Where cursors are kept.
@@ -57,10 +78,10 @@ impl Aftermath {
         let given_up = self.given_up.load(Ordering::Relaxed);
         if self.made_good.swap(given_up, Ordering::Relaxed) < given_up {
             // Messages whose readings were given up are unacknowledged: let the brokers send them again.
-            self.links.iter().for_each(Link::reconnect);
+            self.links.all().iter().for_each(Link::reconnect);
         }
         self.events.committed(commit.rows);
-        for link in &self.links {
+        for link in self.links.all().iter() {
             link.committed(commit.last, &commit.acks);
         }
         self.committed.send_if_modified(|last| {
@@ -73,7 +94,7 @@ impl Aftermath {
     /// Announces sequence numbers that name no reading.
     pub fn announce(&self, gap: &Gap) {
         self.events.gap(gap);
-        let Some((link, topic)) = &self.uplink else { return };
+        let (link, topic) = &self.uplink;
         let event = GapEvent {
             event: "gap",
             incarnation: self.incarnation.clone(),
@@ -101,7 +122,7 @@ impl Aftermath {
 
     /// Writes down what the brokers have acknowledged since the last call.
     pub async fn progress(&self) {
-        for link in &self.links {
+        for link in self.links.all().iter() {
             let (cursors, gaps) = link.take_progress();
             for (sink, seq) in cursors {
                 self.store.set_cursor(&sink, seq);

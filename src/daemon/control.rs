@@ -1,23 +1,18 @@
 //! The control interface: its place, and what it is shown.
 
-use std::sync::Arc;
-
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::presence::Presence;
 use crate::activation::desk::Ask;
 use crate::config::Config;
 use crate::config::gateway::ControlConfig;
-use crate::config::source::SourceKind;
-use crate::control::gateway::{Gateway, Parts};
+use crate::control::gateway::{Gateway, Parts, Reload, Sources};
 use crate::control::serve::serve;
 use crate::control::sockets::{self, Role, SocketError};
-use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
 use crate::pipeline::run::Request;
-use crate::pipeline::time::TimeCheck;
-use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::Shutdown;
 use crate::source::binding::Sensors;
 use crate::store::Store;
@@ -38,17 +33,15 @@ pub async fn bind(config: &ControlConfig) -> Result<Vec<(Role, UnixListener)>, S
 /// What the daemon knows by the time that the control interface starts.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    pub started: Timestamp,
-    pub incarnation: Arc<str>,
-    pub root_version: Option<u64>,
+    pub presence: &'a Presence,
+    pub sources: watch::Receiver<Sources>,
     pub sensors: &'a Sensors,
     pub store: &'a Store,
-    pub link: Option<&'a Link>,
+    pub uplink: &'a Link,
     pub pipeline: &'a mpsc::Sender<Request>,
     pub desk: &'a mpsc::Sender<Ask>,
+    pub reload: mpsc::Sender<Reload>,
     pub live: &'a Live,
-    pub time: TimeCheck,
-    pub clock: &'a Clock,
     pub metrics: &'a Metrics,
 }
 
@@ -62,34 +55,24 @@ pub fn start(
     if sockets.is_empty() {
         return None;
     }
-    let owner = |entry: &crate::config::sensor::SensorConfig| {
-        (entry.sensor.id.clone(), (entry.source.clone(), entry.field.clone()))
-    };
+    let presence = facts.presence.clone();
     let parts = Parts {
         gateway: config.gateway.id.clone(),
         fleet: config.gateway.fleet.clone(),
-        started: facts.started,
-        incarnation: facts.incarnation,
-        root_version: facts.root_version,
-        sources: config.sources.iter().map(|source| (source.name.clone(), kind(&source.kind))).collect(),
-        owners: config.sensors.iter().map(owner).collect(),
+        started: presence.started,
+        incarnation: presence.incarnation,
+        root_version: presence.root_version,
+        sources: facts.sources,
         sensors: facts.sensors.clone(),
         store: facts.store.clone(),
-        link: facts.link.cloned(),
+        link: facts.uplink.clone(),
         pipeline: facts.pipeline.clone(),
         desk: facts.desk.clone(),
+        reload: facts.reload,
         live: facts.live.clone(),
-        time: facts.time,
-        clock: facts.clock.clone(),
+        time: presence.time,
+        clock: presence.clock,
         metrics: facts.metrics.clone(),
     };
     Some(tokio::spawn(serve(sockets, Gateway::new(parts), shutdown.clone())))
-}
-
-fn kind(kind: &SourceKind) -> &'static str {
-    match kind {
-        SourceKind::Serial(_) => "serial",
-        SourceKind::Replay(_) => "replay",
-        SourceKind::Mqtt(_) => "mqtt",
-    }
 }

@@ -1,14 +1,22 @@
-//! The daemon: command line, start, wiring, drain.
+//! The daemon: command line, start, wiring, reload, drain.
 
 pub mod cli;
 pub mod commits;
 pub mod control;
+pub mod drives;
+pub mod files;
 pub mod identity;
+pub mod page;
+pub mod presence;
+pub mod reload;
 pub mod run;
 pub mod service;
+pub mod sources;
+pub mod stop;
 pub mod tick;
 pub mod wiring;
 
+use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -16,14 +24,17 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Config;
+use self::files::Files;
+use self::run::Event;
+use crate::config::Loaded;
+use crate::control::gateway::Reload;
 use crate::runtime::clock::Clock;
 use crate::runtime::notify::Notifier;
 use crate::runtime::quiet::Quiet;
 use crate::runtime::{kernel, logging};
 
-/// Runs until SIGTERM or SIGINT.
-pub fn run(config: Config) -> ExitCode {
+/// Runs until SIGTERM or SIGINT, with the configuration that was loaded from `file`.
+pub fn run(file: &Path, loaded: Loaded) -> ExitCode {
     let quiet = logging::start();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -32,12 +43,12 @@ pub fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(work(config, &quiet));
+    let code = runtime.block_on(work(file, loaded, &quiet));
     quiet.summarise(Duration::ZERO);
     code
 }
 
-async fn work(config: Config, quiet: &Quiet) -> ExitCode {
+async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
     let notifier = Notifier::from_env();
     let (mut terminate, mut interrupt, mut hangup) = match signals() {
         Ok(signals) => signals,
@@ -47,6 +58,7 @@ async fn work(config: Config, quiet: &Quiet) -> ExitCode {
         }
     };
     let clock = Clock::system();
+    let Loaded { config, tree, .. } = loaded;
     let mut running = match run::start(config, clock.clone()).await {
         Ok(running) => running,
         Err(error) => {
@@ -54,6 +66,7 @@ async fn work(config: Config, quiet: &Quiet) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let mut files = Files { main: file.to_owned(), tree };
     notifier.tell("READY=1");
     let vitals = running.vitals.clone();
     let held_back = running.metrics.held_back.clone();
@@ -66,14 +79,20 @@ async fn work(config: Config, quiet: &Quiet) -> ExitCode {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => tracing::warn!("reloading is not available in this version; restart to apply a new configuration"),
+            _ = hangup.recv() => drop(files.reload(&mut running, &notifier, "signal").await),
             () = &mut attend => {}
             () = &mut kernel => {}
             () = &mut summaries => {}
-            problem = running.failed() => {
-                tracing::error!("stopping: {problem}");
-                healthy = false;
-                break;
+            event = running.event() => match event {
+                Event::Reload(Reload { actor, answer }) => {
+                    // Whoever asked may have given up waiting.
+                    let _ = answer.send(files.reload(&mut running, &notifier, &actor).await);
+                }
+                Event::Failed(problem) => {
+                    tracing::error!("stopping: {problem}");
+                    healthy = false;
+                    break;
+                }
             }
         }
     }

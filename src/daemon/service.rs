@@ -25,8 +25,8 @@ pub struct Vitals {
     pub pulses: Pulses,
     /// The store.
     pub store: Store,
-    /// The uplink, if there is one.
-    pub uplink: Option<Link>,
+    /// The uplink.
+    pub uplink: Link,
     /// All sensors.
     pub sensors: Sensors,
     /// Where a stuck part is made known.
@@ -72,7 +72,10 @@ pub async fn attend(notifier: &Notifier, vitals: &Vitals) {
         let line = Line {
             sensors: vitals.sensors.count(),
             rate: health.rows.saturating_sub(rows) as f64 / seconds,
-            link: vitals.uplink.as_ref().map(|link| (link.is_connected(), link.measure())),
+            link: vitals
+                .uplink
+                .is_configured()
+                .then(|| (vitals.uplink.is_connected(), vitals.uplink.measure())),
             failing: health.failing,
         };
         (rows, since) = (health.rows, Instant::now());
@@ -93,16 +96,16 @@ impl Watch {
     }
 
     /// What to tell: the status, and a sign of life only where no part is stuck.
-    fn look(&mut self, stuck: &[&str], line: &str) -> String {
+    fn look(&mut self, stuck: &[String], line: &str) -> String {
         for part in stuck {
             let remedy = "the watchdog is not fed, and systemd will start calibd again; look at the disk, and report it \
                           if that is well";
             self.alarms.life(part).raise("stuck", format!("stuck: {part}"), remedy);
         }
-        for part in self.stuck.iter().filter(|part| !stuck.contains(&part.as_str())) {
+        for part in self.stuck.iter().filter(|part| !stuck.contains(part)) {
             self.alarms.life(part).clear();
         }
-        self.stuck = stuck.iter().map(|part| (*part).to_owned()).collect();
+        stuck.clone_into(&mut self.stuck);
         match stuck {
             [] => format!("STATUS={line}\nWATCHDOG=1"),
             _ => format!("STATUS={line}, stuck: {}", stuck.join(", ")),
@@ -137,7 +140,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stuck_part_stops_the_feeding_and_is_named_until_it_goes_on() {
         let limit = Duration::from_secs(30);
-        let mut pulses = Pulses::default();
+        let pulses = Pulses::default();
         let mut pipeline = pulses.part("pipeline").waits();
         let store = pulses.part("store");
         tokio::spawn(async move { pipeline.on(pending::<()>()).await });

@@ -1,23 +1,23 @@
 //! From the configuration to the parts: sensors, sources, sinks, connections.
 
-use std::collections::{BTreeMap, HashMap};
-
-use tokio::sync::mpsc;
-
+use super::drives::Plan;
 use crate::config::Config;
 use crate::config::broker::BrokerConfig;
+use crate::config::sensor::{SensorConfig, SensorTemplate};
 use crate::config::sink::{Delivery as ConfigDelivery, SinkConfig, Start};
 use crate::config::source::{SourceConfig, SourceKind};
-use crate::domain::id::{Id, SensorId};
-use crate::domain::sample::Sample;
+use crate::config::trust::Fallback;
+use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
+use crate::pipeline::calibrate::OnExpired;
 use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::Shutdown;
-use crate::source::binding::{Binding, Sensors, Template};
+use crate::source::binding::{Binding, Owner, Sensors, Template};
 use crate::source::mqtt::intake::Intake;
 use crate::source::{CHANNEL_CAPACITY, SampleSender, SourceContext};
 use crate::sync::connect::{Broker, RECEIVE_MAXIMUM, TlsFiles};
-use crate::sync::sink::{Sink, SinkSpec};
+use crate::sync::downlink::Inbox;
+use crate::sync::sink::SinkSpec;
 use crate::sync::stream::Delivery;
 use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metrics::Metrics;
@@ -27,16 +27,19 @@ use crate::wire::message::{ClockState, Status, StoreStatus};
 use crate::wire::reading::ReadingFormat;
 
 /// All sensors and templates of the configuration.
-pub fn sensors(config: &Config) -> Sensors {
-    let fixed = config.sensors.iter().map(|entry| entry.sensor.clone()).collect();
-    let templates = config.templates.iter().map(|template| Template {
+pub fn sensors(config: &Config) -> (Vec<(Sensor, Owner)>, Vec<Template>) {
+    let placed = |entry: &SensorConfig| {
+        let owner = Owner { source: entry.source.clone(), field: entry.field.clone() };
+        (entry.sensor.clone(), owner)
+    };
+    let template = |template: &SensorTemplate| Template {
         pattern: template.pattern.as_str().to_owned(),
         source: template.model.source.clone(),
         field: template.model.field.clone(),
         model: template.model.sensor.clone(),
         max: template.max,
-    });
-    Sensors::new(fixed, templates.collect())
+    };
+    (config.sensors.iter().map(placed).collect(), config.templates.iter().map(template).collect())
 }
 
 /// Makes the context of one source, as often as its task has to be started.
@@ -44,51 +47,32 @@ pub fn sensors(config: &Config) -> Sensors {
 pub struct Kit {
     /// The source as configured.
     pub config: SourceConfig,
-    out: SampleSender,
-    sensors: Sensors,
-    owners: HashMap<SensorId, (Id, String)>,
-    metrics: Metrics,
-    clock: Clock,
-    shutdown: Shutdown,
+    /// Its number; no other source that runs has it.
+    pub index: u16,
+    /// The source's end of its channel.
+    pub out: SampleSender,
+    pub sensors: Sensors,
+    pub metrics: Metrics,
+    pub clock: Clock,
+    /// The wish that this source stops.
+    pub shutdown: Shutdown,
 }
 
 impl Kit {
-    /// A kit, and the pipeline's end of the source's channel.
-    pub fn new(
-        source: &SourceConfig,
-        config: &Config,
-        sensors: &Sensors,
-        metrics: &Metrics,
-        clock: &Clock,
-        shutdown: &Shutdown,
-    ) -> (Kit, mpsc::Receiver<Sample>) {
+    /// How many samples the channel of a source has to hold.
+    pub fn room(source: &SourceConfig) -> usize {
         // An MQTT source must be able to take all that the broker may have on its way.
         let on_its_way = usize::from(RECEIVE_MAXIMUM) * source.layout().fields.len().max(1);
-        let (out, receiver) = SampleSender::channel(CHANNEL_CAPACITY.max(on_its_way));
-        let owner = |entry: &crate::config::sensor::SensorConfig| {
-            (entry.sensor.id.clone(), (entry.source.clone(), entry.field.clone()))
-        };
-        let kit = Kit {
-            config: source.clone(),
-            out,
-            sensors: sensors.clone(),
-            owners: config.sensors.iter().map(owner).collect(),
-            metrics: metrics.clone(),
-            clock: clock.clone(),
-            shutdown: shutdown.clone(),
-        };
-        (kit, receiver)
+        CHANNEL_CAPACITY.max(on_its_way)
     }
 
     /// What the source's task is given.
     pub fn context(&self) -> SourceContext {
         let name = self.config.name.clone();
-        let of =
-            |id: &SensorId| self.owners.get(id).cloned().unwrap_or_else(|| (name.clone(), String::new()));
         SourceContext {
-            index: self.config.index,
+            index: self.index,
             out: self.out.clone(),
-            bind: Binding::new(&self.sensors, &name, &self.config.fields(), &of),
+            bind: Binding::new(&self.sensors, name.clone(), self.config.fields()),
             events: SourceEvents::new(name.clone(), &self.metrics),
             clock: self.clock.clone(),
             shutdown: self.shutdown.clone(),
@@ -99,6 +83,19 @@ impl Kit {
     /// What says that somebody must look after the source.
     pub fn alarm(&self) -> Alarm {
         self.metrics.alarms.source(self.config.name.as_str())
+    }
+
+    /// Whether this source shares the uplink's connection.
+    pub fn shares_uplink(&self) -> bool {
+        matches!(&self.config.kind, SourceKind::Mqtt(mqtt) if mqtt.broker.is_none())
+    }
+
+    /// The filter that an MQTT source subscribes to.
+    pub fn filter(&self) -> Option<String> {
+        match &self.config.kind {
+            SourceKind::Mqtt(mqtt) => Some(mqtt.topic.filter()),
+            _ => None,
+        }
     }
 
     /// The intake, if this is an MQTT source. The layout was checked with the configuration.
@@ -113,18 +110,39 @@ impl Kit {
     }
 }
 
-/// The sinks, each at its place in the history.
-pub fn sinks(
+/// The sinks as configured.
+pub fn sinks(config: &Config) -> Vec<SinkSpec> {
+    config.sinks.iter().map(|sink| spec(config, sink)).collect()
+}
+
+/// The connections that the configuration asks for. `will` is what the uplink's broker publishes when we vanish.
+pub fn plans<'a>(
     config: &Config,
-    cursors: &BTreeMap<String, u64>,
-    committed: u64,
-    metrics: &Metrics,
-) -> Vec<Sink> {
-    let sink = |sink: &SinkConfig| {
-        let cursor = cursors.get(sink.name.as_str()).copied();
-        Sink::new(spec(config, sink), cursor, committed, metrics)
-    };
-    config.sinks.iter().map(sink).collect()
+    kits: impl Iterator<Item = &'a Kit>,
+    inbox: Inbox,
+    will: (String, Vec<u8>),
+) -> Vec<Plan> {
+    let (shared, others): (Vec<&Kit>, Vec<&Kit>) = kits.partition(|kit| kit.shares_uplink());
+    let uplink = config.mqtt.as_ref().map(|mqtt| Plan {
+        broker: broker(mqtt, config.gateway.id.to_string(), Some(will)),
+        kits: shared.into_iter().cloned().collect(),
+        inbox: Some(inbox),
+    });
+    let own = others.into_iter().filter_map(|kit| {
+        let SourceKind::Mqtt(mqtt) = &kit.config.kind else { return None };
+        let client_id = format!("{}-{}", config.gateway.id, kit.config.name);
+        let broker = broker(mqtt.broker.as_ref()?, client_id, None);
+        Some(Plan { broker, kits: vec![kit.clone()], inbox: None })
+    });
+    uplink.into_iter().chain(own).collect()
+}
+
+/// What happens at the expiry of a transform.
+pub fn on_expired(config: &Config) -> OnExpired {
+    match config.trust.on_expired {
+        Fallback::Uncalibrated => OnExpired::Uncalibrated,
+        Fallback::Keep | Fallback::Previous => OnExpired::Keep,
+    }
 }
 
 fn spec(config: &Config, sink: &SinkConfig) -> SinkSpec {
@@ -145,7 +163,7 @@ fn spec(config: &Config, sink: &SinkConfig) -> SinkSpec {
 }
 
 /// How to reach a broker as `client_id`.
-pub fn broker(config: &BrokerConfig, client_id: String, will: Option<(String, Vec<u8>)>) -> Broker {
+fn broker(config: &BrokerConfig, client_id: String, will: Option<(String, Vec<u8>)>) -> Broker {
     let client = |tls: &crate::config::broker::TlsConfig| {
         tls.client.as_ref().map(|client| (client.cert_file.clone(), client.key_file.clone()))
     };

@@ -91,6 +91,17 @@ impl Calibrator {
         self.slots.push(Slot { sensor, active, last_seq, latest: None });
     }
 
+    /// Takes over another configuration: the sensors' facts, and what happens at an expiry.
+    pub fn reconfigure(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>, on_expired: OnExpired) {
+        self.on_expired = on_expired;
+        for slot in &mut self.slots {
+            // What a sensor that is gone has delivered before is still read with its old facts.
+            if let Some(sensor) = facts(&slot.sensor.id) {
+                slot.sensor = sensor;
+            }
+        }
+    }
+
     /// Changes what is in force at a sensor; one that is not known yet gets it on first sight.
     pub fn set_active(&mut self, sensor: &SensorId, active: Option<Arc<Active>>) {
         match self.index.get(sensor) {

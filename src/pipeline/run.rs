@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::active::{Active, Change};
-use super::calibrate::{Calibrator, Moment};
+use super::calibrate::{Calibrator, Moment, OnExpired};
 use super::live::Live;
 use super::time::{Jump, TimeCheck};
 use crate::domain::id::SensorId;
@@ -33,6 +33,10 @@ const RESERVE_AGAIN: Duration = Duration::from_secs(1);
 pub enum Request {
     /// Put these changes in force together.
     Activate(Vec<Change>, oneshot::Sender<()>),
+    /// Take over the sensors' new facts, and put these changes in force with them.
+    Reconfigure(Vec<Change>, OnExpired, oneshot::Sender<()>),
+    /// Take samples from one more source.
+    Attach(mpsc::Receiver<Sample>),
     /// Say what is in force at which sensor.
     InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
     /// Take what the sources have delivered so far, nothing more, and end.
@@ -42,7 +46,7 @@ pub enum Request {
 /// Everything the pipeline works with.
 #[derive(Debug)]
 pub struct Pipeline {
-    /// One channel for each source; it closes when the source has ended.
+    /// One channel for each source; one that has closed is forgotten.
     pub sources: Vec<mpsc::Receiver<Sample>>,
     /// Requests from the link.
     pub requests: mpsc::Receiver<Request>,
@@ -55,7 +59,7 @@ pub struct Pipeline {
     /// Where readings are kept.
     pub store: Store,
     /// Where readings are published.
-    pub links: Vec<Link>,
+    pub uplink: Link,
     /// Whoever watches.
     pub live: Live,
     /// Whether the clock can be believed.
@@ -106,18 +110,18 @@ impl Pipeline {
                 return Poll::Ready(Work::Request(request));
             }
             let count = sources.len();
-            let mut open = false;
             for index in (0..count).map(|offset| (*turn + offset) % count) {
                 match sources[index].poll_recv_many(context, samples, TURN) {
-                    Poll::Ready(0) => {}
+                    // Closed and empty, or nothing yet.
+                    Poll::Ready(0) | Poll::Pending => {}
                     Poll::Ready(_) => {
                         *turn = (index + 1) % count;
                         return Poll::Ready(Work::Samples);
                     }
-                    Poll::Pending => open = true,
                 }
             }
-            if finishing && !open { Poll::Ready(Work::Ended) } else { Poll::Pending }
+            sources.retain(|source| !(source.is_closed() && source.is_empty()));
+            if finishing && sources.is_empty() { Poll::Ready(Work::Ended) } else { Poll::Pending }
         })
         .await
     }
@@ -127,14 +131,21 @@ impl Pipeline {
             Request::Finish => {}
             // Whoever asked may have given up waiting.
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
-            Request::Activate(changes, done) => {
-                for change in changes {
-                    self.calibrator.set_active(&change.sensor, change.active);
-                }
-                // Whoever asked may have given up waiting; the change stands all the same.
-                let _ = done.send(());
+            Request::Attach(source) => self.sources.push(source),
+            Request::Activate(changes, done) => self.put_in_force(changes, done),
+            Request::Reconfigure(changes, on_expired, done) => {
+                self.calibrator.reconfigure(|id| self.sensors.get(id), on_expired);
+                self.put_in_force(changes, done);
             }
         }
+    }
+
+    fn put_in_force(&mut self, changes: Vec<Change>, done: oneshot::Sender<()>) {
+        for change in changes {
+            self.calibrator.set_active(&change.sensor, change.active);
+        }
+        // Whoever asked may have given up waiting; the change stands all the same.
+        let _ = done.send(());
     }
 
     /// Makes readings of the samples and hands them on; answers with the last number given.
@@ -152,15 +163,11 @@ impl Pipeline {
             readings.extend(self.calibrator.reading(&sample, seq, moment));
         }
         let last = readings.last().map(|reading| reading.seq);
-        for link in &self.links {
-            link.offer(readings);
-        }
+        self.uplink.offer(readings);
         self.live.show(readings);
         self.metrics.sensors.note(readings);
         self.store.append(readings, acks).await?;
-        for link in &self.links {
-            link.appended();
-        }
+        self.uplink.appended();
         Ok(last)
     }
 

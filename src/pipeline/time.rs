@@ -1,5 +1,7 @@
 //! Whether the clock can be believed, and whether it jumped.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
@@ -13,12 +15,18 @@ const JUMP_MICROS: i64 = 1_000_000;
 /// ... beyond a thousandth of the time passed: a clock that is led back to the true time runs up to 0.05 % fast or slow.
 const SLEW: i64 = 1000;
 
-/// What the wall clock is checked against.
-#[derive(Debug, Clone, Copy)]
+/// What the wall clock is checked against. Clones share what is proven and what is declared.
+#[derive(Debug, Clone)]
 pub struct TimeCheck {
-    floor: Timestamp,
-    rtc_good: bool,
+    believed: Arc<Believed>,
     last: Option<(Timestamp, Duration)>,
+}
+
+#[derive(Debug)]
+struct Believed {
+    /// Microseconds since 1970.
+    floor: AtomicI64,
+    rtc_good: AtomicBool,
 }
 
 /// A step of the wall clock.
@@ -31,18 +39,23 @@ pub struct Jump {
 impl TimeCheck {
     /// A check against `floor`, the newest time ever proven; `rtc_good` where a battery-backed clock is declared good.
     pub fn new(floor: Option<Timestamp>, rtc_good: bool) -> TimeCheck {
-        let program = Timestamp::from_micros(PROGRAM_FLOOR).unwrap_or(Timestamp::EPOCH);
-        TimeCheck { floor: floor.map_or(program, |floor| floor.max(program)), rtc_good, last: None }
+        let floor = AtomicI64::new(floor.map_or(PROGRAM_FLOOR, |floor| floor.as_micros().max(PROGRAM_FLOOR)));
+        TimeCheck { believed: Arc::new(Believed { floor, rtc_good: AtomicBool::new(rtc_good) }), last: None }
     }
 
     /// Raises the floor to a newly proven time.
-    pub fn prove(&mut self, time: Timestamp) {
-        self.floor = self.floor.max(time);
+    pub fn prove(&self, time: Timestamp) {
+        self.believed.floor.fetch_max(time.as_micros(), Ordering::Relaxed);
+    }
+
+    /// Declares a battery-backed clock good, or not.
+    pub fn declare_rtc(&self, good: bool) {
+        self.believed.rtc_good.store(good, Ordering::Relaxed);
     }
 
     /// The newest time ever proven.
     pub fn floor(&self) -> Timestamp {
-        self.floor
+        Timestamp::from_micros(self.believed.floor.load(Ordering::Relaxed)).unwrap_or(Timestamp::EPOCH)
     }
 
     /// How far a clock that shows `now` can be believed.
@@ -51,9 +64,9 @@ impl TimeCheck {
     /// one, and has not since the start, is believed only where it is declared good.
     pub fn state(&self, now: Timestamp, discipline: Discipline) -> ClockState {
         match discipline {
-            _ if now < self.floor => ClockState::Untrusted,
+            _ if now < self.floor() => ClockState::Untrusted,
             Discipline::Synced => ClockState::Synced,
-            Discipline::Never if !self.rtc_good => ClockState::Untrusted,
+            Discipline::Never if !self.believed.rtc_good.load(Ordering::Relaxed) => ClockState::Untrusted,
             Discipline::Never | Discipline::Lost | Discipline::Unknown => ClockState::Holdover,
         }
     }
@@ -82,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_clock_is_not_trusted_before_what_was_proven() {
-        let mut check = TimeCheck::new(None, true);
+        let check = TimeCheck::new(None, true);
         let trusts = |check: &TimeCheck, now| check.state(now, Discipline::Synced) != ClockState::Untrusted;
         assert!(!trusts(&check, Timestamp::EPOCH));
         assert!(trusts(&check, at("2026-11-22T00:00:00Z")));

@@ -40,6 +40,14 @@ impl Notifier {
         self.socket.is_some()
     }
 
+    /// Tells that the configuration is read again; `READY=1` says that it is done.
+    pub fn reloading(&self) {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        // systemd tells by the time which of several reloads this is.
+        let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
+    }
+
     /// Tells assignments, one a line, such as `READY=1`.
     pub fn tell(&self, state: &str) {
         let Some(socket) = &self.socket else { return };

@@ -2,8 +2,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -83,22 +83,33 @@ impl Waits {
     }
 }
 
-/// All parts whose life is watched.
+/// All parts whose life is watched. Cheap to clone; clones watch the same parts.
 #[derive(Clone, Debug, Default)]
-pub struct Pulses(Vec<(String, Pulse)>);
+pub struct Pulses(Arc<Mutex<Vec<(String, Pulse)>>>);
 
 impl Pulses {
+    fn lock(&self) -> MutexGuard<'_, Vec<(String, Pulse)>> {
+        // No code panics while holding the lock with a half-made change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds a part, such as `store`.
-    pub fn part(&mut self, name: impl Into<String>) -> Pulse {
+    pub fn part(&self, name: impl Into<String>) -> Pulse {
         let pulse = Pulse::new();
-        self.0.push((name.into(), pulse.clone()));
+        self.lock().push((name.into(), pulse.clone()));
         pulse
     }
 
+    /// Takes away a part that has ended as it should.
+    pub fn forget(&self, pulse: &Pulse) {
+        self.lock().retain(|(_, other)| !Arc::ptr_eq(&other.last, &pulse.last));
+    }
+
     /// The parts that have been silent for longer than `limit`.
-    pub fn stuck(&self, limit: Duration) -> Vec<&str> {
-        let silent = self.0.iter().filter(|(_, pulse)| pulse.silent() > limit);
-        silent.map(|(name, _)| name.as_str()).collect()
+    pub fn stuck(&self, limit: Duration) -> Vec<String> {
+        let parts = self.lock();
+        let silent = parts.iter().filter(|(_, pulse)| pulse.silent() > limit);
+        silent.map(|(name, _)| name.clone()).collect()
     }
 }
 
@@ -112,17 +123,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_waits_where_it_may_is_alive() {
-        let mut pulses = Pulses::default();
+        let pulses = Pulses::default();
         let mut waits = pulses.part("pipeline").waits();
         let task = tokio::spawn(async move { waits.on(pending::<()>()).await });
         tokio::time::sleep(LIMIT * 10).await;
-        assert_eq!(pulses.stuck(LIMIT), Vec::<&str>::new());
+        assert_eq!(pulses.stuck(LIMIT), Vec::<String>::new());
         task.abort();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_waits_where_it_may_not_is_stuck() {
-        let mut pulses = Pulses::default();
+        let pulses = Pulses::default();
         let (mut healthy, mut waits) = (pulses.part("store").waits(), pulses.part("pipeline").waits());
         tokio::spawn(async move { healthy.on(pending::<()>()).await });
         tokio::spawn(async move {
@@ -130,18 +141,27 @@ mod tests {
             pending::<()>().await;
         });
         tokio::time::sleep(LIMIT - BEAT).await;
-        assert_eq!(pulses.stuck(LIMIT), Vec::<&str>::new());
+        assert_eq!(pulses.stuck(LIMIT), Vec::<String>::new());
         tokio::time::sleep(BEAT * 2).await;
         assert_eq!(pulses.stuck(LIMIT), ["pipeline"]);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_part_that_was_taken_away_is_not_missed() {
+        let pulses = Pulses::default();
+        let (gone, _other) = (pulses.part("link"), pulses.part("link"));
+        pulses.forget(&gone);
+        tokio::time::advance(LIMIT * 2).await;
+        assert_eq!(pulses.stuck(LIMIT), ["link"]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn work_that_never_waits_is_alive() {
-        let mut pulses = Pulses::default();
+        let pulses = Pulses::default();
         let mut waits = pulses.part("link").waits();
         tokio::time::advance(LIMIT * 2).await;
         assert_eq!(pulses.stuck(LIMIT), ["link"]);
         waits.on(async {}).await;
-        assert_eq!(pulses.stuck(LIMIT), Vec::<&str>::new());
+        assert_eq!(pulses.stuck(LIMIT), Vec::<String>::new());
     }
 }

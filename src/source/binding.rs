@@ -1,6 +1,7 @@
 //! Which sensors a source's fields feed: configured ones, and ones made on first sight.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::{Id, SensorId};
@@ -21,16 +22,68 @@ pub struct Template {
     pub max: usize,
 }
 
+impl Template {
+    /// Whether `other` makes the same sensors from the same place.
+    fn is_alike(&self, other: &Template) -> bool {
+        (&self.pattern, &self.source, &self.field) == (&other.pattern, &other.source, &other.field)
+    }
+}
+
+/// The field of a source that feeds a sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The source.
+    pub source: Id,
+    /// Its field.
+    pub field: String,
+}
+
 /// All sensors of the gateway, shared between the sources, the pipeline and the trust checks.
 #[derive(Debug, Clone, Default)]
-pub struct Sensors(Arc<Mutex<Inner>>);
+pub struct Sensors(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    /// Rises with every [`Sensors::replace`].
+    generation: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
-    known: HashMap<SensorId, Arc<Sensor>>,
+    known: HashMap<SensorId, (Arc<Sensor>, Owner)>,
     templates: Vec<(Template, usize)>,
     /// Which template made a sensor.
     made_by: HashMap<SensorId, usize>,
+}
+
+impl Inner {
+    fn new(sensors: Vec<(Sensor, Owner)>, templates: Vec<Template>) -> Inner {
+        let place = |(sensor, owner): (Sensor, Owner)| (sensor.id.clone(), (Arc::new(sensor), owner));
+        Inner {
+            known: sensors.into_iter().map(place).collect(),
+            templates: templates.into_iter().map(|template| (template, 0)).collect(),
+            made_by: HashMap::new(),
+        }
+    }
+
+    fn make(&mut self, template: usize, id: SensorId) -> Result<SensorId, BindError> {
+        if self.known.contains_key(&id) {
+            return Ok(id);
+        }
+        let Some((recipe, made)) = self.templates.get_mut(template) else {
+            return Err(BindError::TooMany);
+        };
+        if *made >= recipe.max {
+            return Err(BindError::TooMany);
+        }
+        *made += 1;
+        let sensor = Sensor { id: id.clone(), ..recipe.model.clone() };
+        let owner = Owner { source: recipe.source.clone(), field: recipe.field.clone() };
+        self.known.insert(id.clone(), (Arc::new(sensor), owner));
+        self.made_by.insert(id.clone(), template);
+        Ok(id)
+    }
 }
 
 /// Says why a name gave no sensor.
@@ -54,15 +107,34 @@ impl BindError {
 
 impl Sensors {
     /// Registers the configured sensors and templates.
-    pub fn new(sensors: Vec<Sensor>, templates: Vec<Template>) -> Sensors {
-        let known = sensors.into_iter().map(|sensor| (sensor.id.clone(), Arc::new(sensor))).collect();
-        let templates = templates.into_iter().map(|template| (template, 0)).collect();
-        Sensors(Arc::new(Mutex::new(Inner { known, templates, made_by: HashMap::new() })))
+    pub fn new(sensors: Vec<(Sensor, Owner)>, templates: Vec<Template>) -> Sensors {
+        let inner = Mutex::new(Inner::new(sensors, templates));
+        Sensors(Arc::new(Shared { inner, generation: AtomicU64::new(0) }))
+    }
+
+    /// Takes over another configuration. Sensors that a template has made stay, with the template's new
+    /// facts, where that template still exists.
+    pub fn replace(&self, sensors: Vec<(Sensor, Owner)>, templates: Vec<Template>) {
+        let mut inner = self.lock();
+        let mut next = Inner::new(sensors, templates);
+        for (id, index) in &inner.made_by {
+            let alike = |(template, _): &(Template, usize)| template.is_alike(&inner.templates[*index].0);
+            if let Some(template) = next.templates.iter().position(alike) {
+                // One that is too many now is made again only if another goes.
+                let _ = next.make(template, id.clone());
+            }
+        }
+        *inner = next;
+        self.0.generation.fetch_add(1, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // No code panics while holding the lock with a half-made change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
     }
 
     /// How many sensors are configured or have been seen.
@@ -72,50 +144,31 @@ impl Sensors {
 
     /// The sensor with this id, if it is configured or has been seen.
     pub fn get(&self, id: &SensorId) -> Option<Arc<Sensor>> {
-        self.lock().known.get(id).cloned()
+        self.lock().known.get(id).map(|(sensor, _)| sensor.clone())
     }
 
     /// All sensors that are configured or have been seen, by id.
     pub fn all(&self) -> Vec<Arc<Sensor>> {
-        let mut all: Vec<Arc<Sensor>> = self.lock().known.values().cloned().collect();
+        let mut all: Vec<Arc<Sensor>> =
+            self.lock().known.values().map(|(sensor, _)| sensor.clone()).collect();
         all.sort_by(|one, other| one.id.cmp(&other.id));
         all
     }
 
-    /// The source and field of a sensor that a template made.
-    pub fn made_from(&self, id: &SensorId) -> Option<(Id, String)> {
-        let inner = self.lock();
-        let (template, _) = inner.templates.get(*inner.made_by.get(id)?)?;
-        Some((template.source.clone(), template.field.clone()))
+    /// What feeds a sensor.
+    pub fn owner(&self, id: &SensorId) -> Option<Owner> {
+        self.lock().known.get(id).map(|(_, owner)| owner.clone())
     }
 
     /// The sensor with this id, or what a template would make of it if it were seen now.
     pub fn known_or_possible(&self, id: &SensorId) -> Option<Arc<Sensor>> {
         let inner = self.lock();
-        if let Some(sensor) = inner.known.get(id) {
+        if let Some((sensor, _)) = inner.known.get(id) {
             return Some(sensor.clone());
         }
         let (template, _) =
             inner.templates.iter().find(|(t, made)| *made < t.max && could_make(&t.pattern, id))?;
         Some(Arc::new(Sensor { id: id.clone(), ..template.model.clone() }))
-    }
-
-    fn make(&self, template: usize, id: SensorId) -> Result<SensorId, BindError> {
-        let mut inner = self.lock();
-        if inner.known.contains_key(&id) {
-            return Ok(id);
-        }
-        let Some((recipe, made)) = inner.templates.get_mut(template) else {
-            return Err(BindError::TooMany);
-        };
-        if *made >= recipe.max {
-            return Err(BindError::TooMany);
-        }
-        *made += 1;
-        let sensor = Sensor { id: id.clone(), ..recipe.model.clone() };
-        inner.known.insert(id.clone(), Arc::new(sensor));
-        inner.made_by.insert(id.clone(), template);
-        Ok(id)
     }
 }
 
@@ -149,6 +202,10 @@ fn could_make(pattern: &str, id: &SensorId) -> bool {
 #[derive(Debug)]
 pub struct Binding {
     sensors: Sensors,
+    source: Id,
+    fields: Vec<String>,
+    /// The generation of `sensors` that the two lists were made from.
+    generation: u64,
     fixed: Vec<Vec<SensorId>>,
     templates: Vec<Vec<(usize, String)>>,
     found: Vec<SensorId>,
@@ -156,52 +213,56 @@ pub struct Binding {
 
 impl Binding {
     /// The binding of `source`, whose fields are numbered in the order of `fields`.
-    pub fn new(
-        sensors: &Sensors,
-        source: &Id,
-        fields: &[String],
-        of: &dyn Fn(&SensorId) -> (Id, String),
-    ) -> Binding {
-        let inner = sensors.lock();
-        let fixed = fields
-            .iter()
-            .map(|field| {
-                let mut ids: Vec<_> = inner
-                    .known
-                    .keys()
-                    .filter(|id| {
-                        let (its_source, its_field) = of(id);
-                        its_source == *source && its_field == *field
-                    })
-                    .cloned()
-                    .collect();
-                ids.sort();
-                ids
-            })
-            .collect();
-        let templates = fields
-            .iter()
-            .map(|field| {
-                let all = inner.templates.iter().enumerate();
-                let ours = all.filter(|(_, (t, _))| t.source == *source && t.field == *field);
-                ours.map(|(index, (t, _))| (index, t.pattern.clone())).collect()
-            })
-            .collect();
-        drop(inner);
-        Binding { sensors: sensors.clone(), fixed, templates, found: Vec::new() }
+    pub fn new(sensors: &Sensors, source: Id, fields: Vec<String>) -> Binding {
+        let (fixed, templates, found) = (Vec::new(), Vec::new(), Vec::new());
+        let mut binding =
+            Binding { sensors: sensors.clone(), source, fields, generation: 0, fixed, templates, found };
+        binding.read();
+        binding
+    }
+
+    /// Follows the sensors to another configuration; says whether there was one.
+    pub fn refresh(&mut self) -> bool {
+        let changed = self.sensors.generation() != self.generation;
+        if changed {
+            self.read();
+        }
+        changed
+    }
+
+    fn read(&mut self) {
+        // The generation first: a replacement that comes between is seen at the next look.
+        self.generation = self.sensors.generation();
+        let inner = self.sensors.lock();
+        let place: HashMap<&str, usize> =
+            self.fields.iter().enumerate().map(|(at, field)| (field.as_str(), at)).collect();
+        self.fixed = vec![Vec::new(); self.fields.len()];
+        self.templates = vec![Vec::new(); self.fields.len()];
+        for (id, (_, owner)) in inner.known.iter().filter(|(id, _)| !inner.made_by.contains_key(*id)) {
+            if let Some(at) = place.get(owner.field.as_str()).filter(|_| owner.source == self.source) {
+                self.fixed[*at].push(id.clone());
+            }
+        }
+        self.fixed.iter_mut().for_each(|ids| ids.sort());
+        for (index, (template, _)) in inner.templates.iter().enumerate() {
+            if let Some(at) = place.get(template.field.as_str()).filter(|_| template.source == self.source) {
+                self.templates[*at].push((index, template.pattern.clone()));
+            }
+        }
     }
 
     /// The sensors that `field` feeds; `captures` name the parts of the topic that templates use.
     ///
     /// Makes template sensors on first sight. The first error is returned beside what was found.
     pub fn sensors(&mut self, field: usize, captures: &[(&str, &str)]) -> (&[SensorId], Option<BindError>) {
+        self.refresh();
         self.found.clear();
         self.found.extend(self.fixed.get(field).into_iter().flatten().cloned());
         let mut problem = None;
         for (template, pattern) in self.templates.get(field).into_iter().flatten() {
             let made = Id::new(&fill(pattern, captures))
                 .map_err(|_| BindError::BadName)
-                .and_then(|id| self.sensors.make(*template, id));
+                .and_then(|id| self.sensors.lock().make(*template, id));
             match made {
                 Ok(id) => self.found.push(id),
                 Err(error) => problem = problem.or(Some(error)),
@@ -241,9 +302,15 @@ mod tests {
     }
 
     fn binding(sensors: &Sensors) -> Binding {
-        let source = Id::new("broker").unwrap();
-        let of = |_: &SensorId| (Id::new("broker").unwrap(), "value".to_owned());
-        Binding::new(sensors, &source, &["value".to_owned()], &of)
+        Binding::new(sensors, Id::new("broker").unwrap(), vec!["value".to_owned()])
+    }
+
+    fn placed(id: &str) -> (Sensor, Owner) {
+        (sensor(id), Owner { source: Id::new("broker").unwrap(), field: "value".into() })
+    }
+
+    fn bound(bind: &mut Binding, name: &str) -> Vec<String> {
+        bind.sensors(0, &[("name", name)]).0.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -269,9 +336,25 @@ mod tests {
 
     #[test]
     fn a_field_feeds_every_sensor_configured_for_it() {
-        let sensors = Sensors::new(vec![sensor("b"), sensor("a")], vec![]);
-        let found: Vec<_> = binding(&sensors).sensors(0, &[]).0.iter().map(|id| id.to_string()).collect();
-        assert_eq!(found, ["a", "b"]);
+        let sensors = Sensors::new(vec![placed("b"), placed("a")], vec![]);
+        assert_eq!(bound(&mut binding(&sensors), ""), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_source_follows_to_another_configuration() {
+        let sensors = Sensors::new(vec![placed("a")], vec![template("t-{name}", 2)]);
+        let mut bind = binding(&sensors);
+        assert_eq!(bound(&mut bind, "x"), ["a", "t-x"]);
+        assert!(!bind.refresh());
+        let other = Template { model: Sensor { unit: "K".into(), ..sensor("x") }, ..template("t-{name}", 1) };
+        sensors.replace(vec![placed("b")], vec![template("new-{name}", 1), other]);
+        assert!(bind.refresh());
+        assert_eq!(bound(&mut bind, "x"), ["b", "new-x", "t-x"]);
+        let made = Id::new("t-x").unwrap();
+        assert_eq!(&*sensors.get(&made).unwrap().unit, "K");
+        assert_eq!(bind.sensors(0, &[("name", "y")]).1, Some(BindError::TooMany));
+        sensors.replace(vec![placed("b")], vec![]);
+        assert_eq!((bound(&mut bind, "x"), sensors.count()), (vec!["b".to_owned()], 1));
     }
 
     #[test]

@@ -52,12 +52,9 @@ impl SourceContext {
     pub async fn deliver(&mut self, samples: &mut Vec<Sample>, on_full: OnFull) -> Going {
         for sample in samples.drain(..) {
             let delivered = match on_full {
-                OnFull::Block => {
-                    tokio::select! {
-                        delivered = self.out.send(sample) => delivered.map(|()| true),
-                        () = self.shutdown.requested() => return Going::Stop,
-                    }
-                }
+                // Also while it is time to stop: what was read is not lost, and whoever stops the source
+                // waits for it only so long.
+                OnFull::Block => self.out.send(sample).await.map(|()| true),
                 OnFull::Drop => self.try_deliver(sample),
             };
             match delivered {

@@ -24,7 +24,7 @@ pub const CHANNEL_CAPACITY: usize = 4096;
 pub struct SourceContext {
     /// The source's name in the configuration.
     pub name: Id,
-    /// Its place in the configuration.
+    /// Its number; no other source that runs has it.
     pub index: u16,
     /// Where samples go.
     pub out: SampleSender,
@@ -52,6 +52,11 @@ impl SampleSender {
     pub fn channel(capacity: usize) -> (SampleSender, mpsc::Receiver<Sample>) {
         let (sender, receiver) = mpsc::channel(capacity);
         (SampleSender(sender), receiver)
+    }
+
+    /// How many samples fit in, when it is empty.
+    pub fn capacity(&self) -> usize {
+        self.0.max_capacity()
     }
 
     /// Delivers a sample, waiting while the channel is full.

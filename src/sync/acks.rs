@@ -21,8 +21,11 @@ struct Waiting {
 
 impl UpstreamAcks {
     /// Forgets everything: the broker will send again what it saw no acknowledgement for.
-    pub fn reconnected(&mut self) {
-        self.connection = self.connection.wrapping_add(1);
+    ///
+    /// `connection` is a number that no other connection has, of this broker or another: every commit is
+    /// told to all links.
+    pub fn reconnected(&mut self, connection: u32) {
+        self.connection = connection;
         self.next = 0;
         self.waiting.clear();
     }
@@ -97,10 +100,23 @@ mod tests {
     fn a_token_of_an_earlier_connection_acknowledges_nothing() {
         let mut acks = UpstreamAcks::default();
         let old = acks.arrived(0, 1);
-        acks.reconnected();
+        acks.reconnected(1);
         acks.arrived(0, 1);
         acks.done(old);
         assert!(drain(&mut acks).is_empty());
+    }
+
+    #[test]
+    fn a_token_of_another_broker_acknowledges_nothing() {
+        let (mut ours, mut theirs) = (UpstreamAcks::default(), UpstreamAcks::default());
+        ours.reconnected(1);
+        theirs.reconnected(2);
+        let token = ours.arrived(0, 1);
+        theirs.arrived(1, 1);
+        theirs.done(token);
+        assert!(drain(&mut theirs).is_empty());
+        ours.done(token);
+        assert_eq!(drain(&mut ours), [1]);
     }
 
     #[test]

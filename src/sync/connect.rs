@@ -20,7 +20,7 @@ pub const MAX_PACKET: u32 = 512 * 1024;
 pub const RECEIVE_MAXIMUM: u16 = 1000;
 
 /// A broker and how to log in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Broker {
     /// Host name or address.
     pub host: String,
@@ -41,7 +41,7 @@ pub struct Broker {
 }
 
 /// PEM files for TLS.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TlsFiles {
     /// Certificates of the authorities to trust.
     pub ca: PathBuf,

@@ -55,14 +55,24 @@ impl Outbound {
 pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inbox, Outbound) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
     let held = Arc::new(AtomicUsize::new(0));
-    let down = format!("calibd/1/{fleet}/down");
-    let mut branches = vec![format!("{down}/all/transform/"), format!("{down}/gw/{gateway}/transform/")];
-    branches.extend(groups.iter().map(|group| format!("{down}/group/{group}/transform/")));
+    let branches = branches(fleet, gateway, groups);
     let inbox = Inbox { sender, held: held.clone(), branches, metrics: metrics.clone() };
     (inbox, Outbound { receiver, held })
 }
 
+fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
+    let down = format!("calibd/1/{fleet}/down");
+    let mut branches = vec![format!("{down}/all/transform/"), format!("{down}/gw/{gateway}/transform/")];
+    branches.extend(groups.iter().map(|group| format!("{down}/group/{group}/transform/")));
+    branches
+}
+
 impl Inbox {
+    /// The same way for a gateway in other groups.
+    pub fn regrouped(&self, fleet: &Id, gateway: &Id, groups: &[Id]) -> Inbox {
+        Inbox { branches: branches(fleet, gateway, groups), ..self.clone() }
+    }
+
     /// The filters to subscribe to.
     pub fn filters(&self) -> Vec<String> {
         self.branches.iter().map(|branch| format!("{branch}+")).collect()

@@ -36,6 +36,8 @@ pub struct Driver {
     pub link: Link,
     /// MQTT sources that share this connection.
     pub intakes: Vec<Intake>,
+    /// Filters of the session's past that nobody wants any more.
+    pub stale: Vec<String>,
     /// Where artifacts go.
     pub inbox: Option<Inbox>,
     /// Counters.
@@ -125,6 +127,7 @@ impl Driver {
 
     /// Subscribes before anything else is in flight.
     fn subscribe(&self) {
+        self.link.unsubscribe(&self.stale);
         let filters = self.filters();
         if filters.is_empty() || !self.link.subscribe(filters) {
             self.link.connected();

@@ -4,7 +4,8 @@
 //! out through [`Link`] and pushes a token to a first-in-first-out list; the client's `Outgoing`
 //! event names the packet id for the oldest of them; the broker's PUBACK for that id is the token's.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::acks::UpstreamAcks;
 use super::control::{ControlOutbox, Purpose};
-use super::sink::{Seqs, Sink};
+use super::sink::{Seqs, Sink, SinkSpec};
 use super::stream::Fetch;
 use crate::domain::sample::{AckToken, Reading};
 use crate::runtime::clock::Clock;
@@ -26,14 +27,20 @@ pub const IN_FLIGHT: u16 = 16;
 /// Requests that the client may hold, QoS 0 publishes and acknowledgements included.
 pub const REQUESTS: usize = 8192;
 
+/// Numbers the connections of all links.
+static CONNECTIONS: AtomicU32 = AtomicU32::new(1);
+
 mod inner;
 
 /// What a PUBACK is for.
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Control(u64),
-    Readings { sink: usize, seqs: Seqs, generation: u32 },
+    Readings { sink: SinkKey, seqs: Seqs, generation: u32 },
 }
+
+/// Names a sink of a link for as long as that lives; never given twice.
+pub type SinkKey = u32;
 
 /// A handle to the link's state. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -59,17 +66,19 @@ struct Inner {
     leaving: bool,
     fifo: VecDeque<Token>,
     in_flight: Vec<Option<Token>>,
-    sinks: Vec<Sink>,
+    configured: bool,
+    sinks: Vec<(SinkKey, Sink)>,
+    next_key: SinkKey,
     control: ControlOutbox,
     upstream: UpstreamAcks,
-    moved: Vec<usize>,
+    moved: Vec<SinkKey>,
     announced: Vec<crate::domain::sequence::Gap>,
     scratch: Vec<u8>,
 }
 
 impl Link {
-    /// A link that is not connected yet.
-    pub fn new(sinks: Vec<Sink>, clock: Clock, metrics: Metrics) -> Link {
+    /// A link that is not connected yet; `configured` says whether there is a broker for it.
+    pub fn new(configured: bool, clock: Clock, metrics: Metrics) -> Link {
         let inner = Inner {
             client: None,
             ready: false,
@@ -78,7 +87,9 @@ impl Link {
             leaving: false,
             fifo: VecDeque::new(),
             in_flight: vec![None; usize::from(IN_FLIGHT) + 1],
-            sinks,
+            configured,
+            sinks: Vec::new(),
+            next_key: 0,
             control: ControlOutbox::default(),
             upstream: UpstreamAcks::default(),
             moved: Vec::new(),
@@ -117,12 +128,11 @@ impl Link {
     pub fn committed(&self, seq: u64, acks: &[AckToken]) {
         let mut inner = self.lock();
         let Inner { sinks, moved, .. } = &mut *inner;
-        for (index, stream) in sinks.iter_mut().enumerate().filter_map(|(i, s)| Some((i, s.stream.as_mut()?)))
-        {
+        for (key, stream) in sinks.iter_mut().filter_map(|(key, sink)| Some((key, sink.stream.as_mut()?))) {
             let before = stream.cursor();
             stream.committed(seq);
-            if stream.cursor() != before && !moved.contains(&index) {
-                moved.push(index);
+            if stream.cursor() != before && !moved.contains(key) {
+                moved.push(*key);
             }
         }
         acks.iter().for_each(|token| inner.upstream.done(*token));
@@ -144,16 +154,67 @@ impl Link {
         self.lock().upstream.arrived(source, packet)
     }
 
-    /// Publishes one of the gateway's own messages at QoS 1, now or when the broker is back.
+    /// Publishes one of the gateway's own messages at QoS 1, now or when the broker is back; nowhere while
+    /// none is configured.
     pub fn publish(&self, topic: String, payload: impl Into<Bytes>, purpose: Purpose) {
-        let dropped = self.lock().control.push(topic, payload.into(), purpose);
-        self.after_control(dropped);
+        let mut inner = self.lock();
+        if inner.configured {
+            let dropped = inner.control.push(topic, payload.into(), purpose);
+            drop(inner);
+            self.after_control(dropped);
+        }
     }
 
-    /// Sets a retained message.
+    /// Sets a retained message; nowhere while no broker is configured.
     pub fn retain(&self, topic: String, payload: impl Into<Bytes>) {
-        let dropped = self.lock().control.retain(topic, payload.into());
-        self.after_control(dropped);
+        let mut inner = self.lock();
+        if inner.configured {
+            let dropped = inner.control.retain(topic, payload.into());
+            drop(inner);
+            self.after_control(dropped);
+        }
+    }
+
+    /// Says whether there is a broker from now on. Without one nothing waits for it.
+    pub fn configure(&self, configured: bool) {
+        let mut inner = self.lock();
+        if !configured {
+            inner.control = ControlOutbox::default();
+        }
+        inner.configured = configured;
+    }
+
+    /// Whether there is a broker.
+    pub fn is_configured(&self) -> bool {
+        self.lock().configured
+    }
+
+    /// Publishes by these sinks from now on, in a history that ends with `committed`. One whose name stays
+    /// goes on where it was, another one after its cursor in `cursors`.
+    pub fn set_sinks(&self, specs: Vec<SinkSpec>, cursors: &BTreeMap<String, u64>, committed: u64) {
+        let mut inner = self.lock();
+        let mut old = std::mem::take(&mut inner.sinks);
+        for spec in specs {
+            let before = old.iter().position(|(_, sink)| sink.spec.name == spec.name);
+            let before = before.map(|at| old.swap_remove(at));
+            let next = match before {
+                Some((key, sink)) if sink.spec == spec => (key, sink),
+                before => {
+                    let key = inner.next_key;
+                    inner.next_key = key.wrapping_add(1);
+                    let cursor = cursors.get(spec.name.as_str()).copied();
+                    let sink = match before.and_then(|(_, sink)| sink.stream) {
+                        Some(stream) if spec.qos > 0 => Sink::after(spec, stream, &self.0.metrics),
+                        _ => Sink::new(spec, cursor, committed, &self.0.metrics),
+                    };
+                    (key, sink)
+                }
+            };
+            inner.sinks.push(next);
+        }
+        drop(inner);
+        self.0.progress.notify_one();
+        self.pump();
     }
 
     fn after_control(&self, dropped: usize) {
@@ -179,7 +240,18 @@ impl Link {
         // A driver that failed may have left a connection's state behind.
         inner.reset();
         inner.client = Some(client);
-        inner.upstream.reconnected();
+        inner.leaving = false;
+        inner.upstream.reconnected(CONNECTIONS.fetch_add(1, Ordering::Relaxed));
+    }
+
+    /// Ends subscriptions that an earlier connection of the session has left behind.
+    pub fn unsubscribe(&self, filters: &[String]) {
+        let inner = self.lock();
+        let Some(client) = &inner.client else { return };
+        for filter in filters {
+            // A client without room leaves it: what comes for the filter is counted and dropped.
+            let _ = client.try_unsubscribe(filter.as_str());
+        }
     }
 
     /// Subscribes; answers whether the client took the request.
@@ -231,7 +303,7 @@ impl Link {
     }
 
     /// The next readings to fetch from the store, as (sink, request); waits until there are some.
-    pub async fn wanted(&self) -> (usize, Fetch) {
+    pub async fn wanted(&self) -> (SinkKey, Fetch) {
         loop {
             if let Some(found) = self.lock().wanted() {
                 return found;
@@ -241,10 +313,10 @@ impl Link {
     }
 
     /// Takes the answer to [`Link::wanted`]; `None`: the store could not answer.
-    pub fn fetched(&self, sink: usize, fetch: Fetch, answer: Option<(Vec<Reading>, bool)>) {
+    pub fn fetched(&self, sink: SinkKey, fetch: Fetch, answer: Option<(Vec<Reading>, bool)>) {
         let now = self.0.clock.monotonic();
         let mut inner = self.lock();
-        if let Some(stream) = inner.sinks.get_mut(sink).and_then(|sink| sink.stream.as_mut()) {
+        if let Some(stream) = inner.sink(sink).and_then(|sink| sink.stream.as_mut()) {
             match answer {
                 Some((rows, complete)) => stream.fetched(fetch, rows, complete),
                 None => stream.fetch_failed(),
@@ -259,8 +331,8 @@ impl Link {
     pub fn take_progress(&self) -> (Vec<(String, u64)>, Vec<crate::domain::sequence::Gap>) {
         let mut inner = self.lock();
         let moved = std::mem::take(&mut inner.moved);
-        let cursors = moved.into_iter().filter_map(|index| {
-            let sink = inner.sinks.get(index)?;
+        let cursors = moved.into_iter().filter_map(|key| {
+            let sink = inner.sink(key)?;
             Some((sink.spec.name.to_string(), sink.stream.as_ref()?.cursor()))
         });
         let cursors = cursors.collect();
@@ -271,7 +343,7 @@ impl Link {
     pub fn measure(&self) -> u64 {
         let inner = self.lock();
         let mut most = 0;
-        for sink in &inner.sinks {
+        for (_, sink) in &inner.sinks {
             if let Some(stream) = &sink.stream {
                 let label = vec![("sink", sink.spec.name.to_string())];
                 self.0.metrics.sink_backlog.get_or_create(&label).set(stream.backlog() as i64);
@@ -286,7 +358,8 @@ impl Link {
         loop {
             let done = {
                 let inner = self.lock();
-                let streams = inner.sinks.iter().filter(|s| s.spec.qos > 0).filter_map(|s| s.stream.as_ref());
+                let sinks = inner.sinks.iter().filter(|(_, sink)| sink.spec.qos > 0);
+                let streams = sinks.filter_map(|(_, sink)| sink.stream.as_ref());
                 !inner.ready || (inner.control.is_empty() && streams.into_iter().all(|s| s.is_drained()))
             };
             if done {
@@ -311,8 +384,8 @@ impl Link {
     /// Every sink that has a place in the history, with its cursor.
     pub fn cursors(&self) -> Vec<(String, u64)> {
         let inner = self.lock();
-        let streams = inner.sinks.iter().filter(|sink| sink.spec.qos > 0);
-        streams.filter_map(|s| Some((s.spec.name.to_string(), s.stream.as_ref()?.cursor()))).collect()
+        let sinks = inner.sinks.iter().map(|(_, sink)| sink).filter(|sink| sink.spec.qos > 0);
+        sinks.filter_map(|sink| Some((sink.spec.name.to_string(), sink.stream.as_ref()?.cursor()))).collect()
     }
 
     /// Asks the client to leave the broker in an orderly way. Answers whether it was connected.

@@ -17,7 +17,7 @@ use crate::wire::reading::ReadingFormat;
 const LARGEST_READING: usize = 640;
 
 /// A sink as configured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SinkSpec {
     /// Its name.
     pub name: Id,
@@ -89,6 +89,19 @@ impl Sink {
         let start = if spec.from_oldest { 0 } else { committed };
         let cursor = if spec.qos == 0 { committed } else { cursor.unwrap_or(start) };
         let stream = (!direct).then(|| Stream::new(spec.delivery, cursor, committed));
+        Sink::with(spec, stream, metrics)
+    }
+
+    /// A sink that takes the place of one of the same name, whose stream was `stream`.
+    ///
+    /// It goes on after what that one saw acknowledged; what was under way is sent again.
+    pub fn after(spec: SinkSpec, mut stream: Stream, metrics: &Metrics) -> Sink {
+        stream.rewind();
+        stream.deliver(spec.delivery);
+        Sink::with(spec, Some(stream), metrics)
+    }
+
+    fn with(spec: SinkSpec, stream: Option<Stream>, metrics: &Metrics) -> Sink {
         let published = metrics.publishes.get_or_create_owned(&vec![("sink", spec.name.to_string())]);
         Sink {
             spec,

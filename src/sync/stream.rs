@@ -67,6 +67,11 @@ impl Stream {
         }
     }
 
+    /// Delivers in another way from now on.
+    pub fn deliver(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+    }
+
     /// Takes a reading fresh from the pipeline.
     pub fn offer(&mut self, reading: &Reading) {
         if self.delivery == Delivery::Durable {

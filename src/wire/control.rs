@@ -258,6 +258,24 @@ pub struct Audit {
     pub after: Option<u64>,
 }
 
+/// The body of a request that needs none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// `POST /v1/reload`: what became of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Whether the configuration in the files is now in force.
+    pub applied: bool,
+    /// What is different in the files, key by key.
+    pub changes: Vec<String>,
+    /// Why it is not in force.
+    pub faults: Vec<String>,
+    /// What is accepted but probably not meant.
+    pub warnings: Vec<String>,
+}
+
 /// The event `lost` of `GET /v1/watch`: the client was too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {

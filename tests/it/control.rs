@@ -3,6 +3,7 @@
 mod ctl;
 mod described;
 mod limits;
+mod recorded;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

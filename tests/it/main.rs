@@ -27,6 +27,7 @@ mod mqtt_end_to_end;
 mod no_allocation;
 mod plot;
 mod prometheus;
+mod reload;
 mod replay;
 mod serial;
 mod serial_end_to_end;

@@ -4,43 +4,54 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
 use crate::pipeline::active::Change;
+use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
 
 /// Something asked of the desk, between two artifacts.
 #[derive(Debug)]
 pub enum Ask {
-    /// The configuration has changed: judge again what is in force at which sensor.
-    Reconfigured(oneshot::Sender<()>),
+    /// The configuration has changed: judge again what is in force at which sensor, and have the pipeline
+    /// take over the sensors' facts in the same step.
+    Reconfigured(OnExpired, oneshot::Sender<()>),
 }
 
 impl Desk {
     pub(super) async fn serve(&mut self, ask: Ask, pipeline: &mpsc::Sender<Request>) {
         match ask {
-            Ask::Reconfigured(done) => {
-                self.restore_again(pipeline).await;
+            Ask::Reconfigured(on_expired, done) => {
+                self.reconfigured(on_expired, pipeline).await;
                 // Whoever asked may have given up waiting.
                 let _ = done.send(());
             }
         }
     }
 
+    async fn reconfigured(&mut self, on_expired: OnExpired, pipeline: &mpsc::Sender<Request>) {
+        let changes = self.restore_again().await;
+        let sensors: Vec<_> = changes.iter().map(|change| change.sensor.clone()).collect();
+        let (done, effective) = oneshot::channel();
+        if pipeline.send(Request::Reconfigure(changes, on_expired, done)).await.is_ok() {
+            // An error means that the pipeline is ending.
+            let _ = effective.await;
+        }
+        for sensor in &sensors {
+            self.report(sensor);
+        }
+    }
+
     /// Does what a start does with the transforms that the ledger says are in force.
-    async fn restore_again(&mut self, pipeline: &mpsc::Sender<Request>) {
+    async fn restore_again(&mut self) -> Vec<Change> {
         let stored = match self.store.active().await {
             Ok(stored) => stored,
             Err(error) => {
                 tracing::warn!("what is in force stays as it is: {error}");
-                return;
+                return Vec::new();
             }
         };
         let before: Vec<_> = std::mem::take(&mut self.installed).into_keys().collect();
         let mut changes = self.restore(stored);
         let gone = before.into_iter().filter(|sensor| !self.installed.contains_key(sensor));
         changes.extend(gone.map(|sensor| Change { sensor, active: None }));
-        let sensors: Vec<_> = changes.iter().map(|change| change.sensor.clone()).collect();
-        self.put_in_force(changes, pipeline).await;
-        for sensor in &sensors {
-            self.report(sensor);
-        }
+        changes
     }
 }

@@ -48,7 +48,6 @@ pub fn get<T: DeserializeOwned>(asked: &Asked, path: &str) -> Result<T, Failure>
 }
 
 /// Has the daemon do something, as `body` says it, and reads the answer.
-#[expect(dead_code, reason = "the first command that needs it takes this line away")]
 pub fn post<T: DeserializeOwned>(asked: &Asked, door: Door, path: &str, body: String) -> Result<T, Failure> {
     answer(Question::new(asked, door, Method::POST, path, body))
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod readings;
+mod reload;
 mod sensors;
 mod show;
 mod status;
@@ -11,6 +12,7 @@ mod watch;
 
 pub use audit::AuditCommand;
 pub use readings::ReadingsArgs;
+pub use reload::ReloadArgs;
 pub use sensors::{SensorArgs, SensorsArgs};
 pub use status::StatusArgs;
 pub use transforms::TransformCommand;
@@ -29,7 +31,6 @@ enum Door {
     #[expect(dead_code, reason = "the first command that needs it takes this line away")]
     Maintenance,
     /// Change the gateway.
-    #[expect(dead_code, reason = "the first command that needs it takes this line away")]
     Admin,
 }
 
@@ -75,6 +76,7 @@ pub mod run {
 
     pub use super::audit::run as audit;
     pub use super::readings::run as readings;
+    pub use super::reload::run as reload;
     pub use super::sensors::{all as sensors, one as sensor};
     pub use super::status::run as status;
     pub use super::transforms::run as transform;

@@ -61,7 +61,7 @@ impl Intake {
         self.qos
     }
 
-    /// The source's place in the configuration.
+    /// The source's number.
     pub fn index(&self) -> u16 {
         self.context.index
     }
@@ -121,6 +121,9 @@ impl Intake {
     fn decode(&mut self, topic: &[u8], payload: &[u8]) -> bool {
         let Intake { context, pattern, decoder, remembered, found, .. } = self;
         found.clear();
+        if context.bind.refresh() {
+            remembered.clear();
+        }
         let record = match decoder.message(payload) {
             Ok(record) => record,
             Err(error) => {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Publish;
 
-use super::{Inner, Token};
+use super::{Inner, SinkKey, Token};
 use crate::domain::sample::Reading;
 use crate::sync::control::Purpose;
 use crate::sync::sink::Sink;
@@ -30,12 +30,16 @@ impl Inner {
         self.fifo.clear();
         self.in_flight.iter_mut().for_each(|slot| *slot = None);
         self.control.rewind();
-        self.sinks.iter_mut().for_each(Sink::rewind);
+        self.sinks.iter_mut().for_each(|(_, sink)| sink.rewind());
+    }
+
+    pub(super) fn sink(&mut self, key: SinkKey) -> Option<&mut Sink> {
+        self.sinks.iter_mut().find(|(other, _)| *other == key).map(|(_, sink)| sink)
     }
 
     pub(super) fn offer(&mut self, reading: &Reading, metrics: &Metrics) {
         let client = self.client.as_ref().filter(|_| self.ready);
-        for sink in &mut self.sinks {
+        for (_, sink) in &mut self.sinks {
             if let Some(stream) = &mut sink.stream {
                 stream.offer(reading);
                 continue;
@@ -89,7 +93,7 @@ impl Inner {
     pub(super) fn send_readings(&mut self, now: Duration, metrics: &Metrics) -> bool {
         let Some(client) = &self.client else { return false };
         let mut any = false;
-        for (index, sink) in self.sinks.iter_mut().enumerate() {
+        for (key, sink) in &mut self.sinks {
             let Some(message) = sink.next(now, self.max_packet) else { continue };
             let count = message.seqs.as_slice().len() as u64;
             if message.topic.len() + message.payload.len() + OVERHEAD > self.max_packet {
@@ -112,7 +116,7 @@ impl Inner {
                     stream.acked(*seq, generation);
                 }
             } else {
-                self.fifo.push_back(Token::Readings { sink: index, seqs: message.seqs, generation });
+                self.fifo.push_back(Token::Readings { sink: *key, seqs: message.seqs, generation });
             }
         }
         any
@@ -138,7 +142,7 @@ impl Inner {
                 }
             }
             Token::Readings { sink, seqs, generation } => {
-                let Some(stream) = self.sinks.get_mut(sink).and_then(|s| s.stream.as_mut()) else { return };
+                let Some(stream) = self.sink(sink).and_then(|sink| sink.stream.as_mut()) else { return };
                 let mut moved = false;
                 for seq in seqs.as_slice() {
                     moved |= stream.acked(*seq, generation);
@@ -158,7 +162,7 @@ impl Inner {
                 self.control.acked(id);
             }
             Token::Readings { sink, .. } => {
-                let Some(sink) = self.sinks.get_mut(sink) else { return };
+                let Some(sink) = self.sink(sink) else { return };
                 PublishRefused { sink: Some((&sink.spec.name, &sink.spec.topic)), reason }.record(metrics);
                 sink.paused_until = Some(now + PAUSE);
                 sink.rewind();
@@ -166,11 +170,10 @@ impl Inner {
         }
     }
 
-    pub(super) fn wanted(&mut self) -> Option<(usize, Fetch)> {
+    pub(super) fn wanted(&mut self) -> Option<(SinkKey, Fetch)> {
         if !self.ready || self.unappended {
             return None;
         }
-        let streams = self.sinks.iter_mut().enumerate();
-        streams.filter_map(|(index, sink)| Some((index, sink.stream.as_mut()?.fetch()?))).next()
+        self.sinks.iter_mut().find_map(|(key, sink)| Some((*key, sink.stream.as_mut()?.fetch()?)))
     }
 }

@@ -1,15 +1,13 @@
-//! calibctl's commands for the gateway: against recorded answers, and against a running calibd.
+//! calibctl's commands for the gateway against a running calibd.
 
-use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use super::{gateway, socket, started};
-use crate::house::files::repository;
 
 fn calibctl(words: &[&str], socket: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_calibctl"));
@@ -22,74 +20,6 @@ fn prints(words: &[&str], socket: &Path) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words:?}: {} {errors}", output.status);
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// The recorded answer to a request: its status and the file.
-fn recorded(target: &str) -> (&'static str, &'static str) {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    match path {
-        "/v1/status" => ("200 OK", "status.json"),
-        "/v1/sensors" => ("200 OK", "sensors.json"),
-        "/v1/sensors/co-1" => ("200 OK", "sensor.json"),
-        "/v1/readings" if query.contains("before=1840") => ("200 OK", "readings-before.json"),
-        "/v1/readings" => ("200 OK", "readings.json"),
-        "/v1/transforms" => ("200 OK", "transforms.json"),
-        "/v1/audit" => ("200 OK", "audit.json"),
-        "/v1/watch" => ("200 OK", "watch.events"),
-        _ => ("404 Not Found", "problem.json"),
-    }
-}
-
-/// Answers one request with what is recorded for it.
-fn play(mut stream: UnixStream) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        if stream.read(&mut byte).unwrap() == 0 {
-            return;
-        }
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let (status, file) = recorded(head.split(' ').nth(1).unwrap());
-    let body = std::fs::read(repository().join("tests/data/control").join(file)).unwrap();
-    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
-    // A client that has what it wants leaves without reading the rest.
-    let _ = stream.write_all(&[answer.as_bytes(), &body].concat());
-}
-
-/// What the commands of a transcript print now, in the transcript's own form.
-fn transcribe(transcript: &str, socket: &Path) -> String {
-    let mut out = String::new();
-    for command in transcript.lines().filter(|line| line.starts_with("$ ")) {
-        let words: Vec<&str> = command.split(' ').skip(2).collect();
-        let output = calibctl(&words, socket);
-        out.push_str(&format!("{command}\n{}", String::from_utf8(output.stdout).unwrap()));
-        for line in String::from_utf8(output.stderr).unwrap().lines() {
-            out.push_str(&format!("stderr: {line}\n"));
-        }
-        if !output.status.success() {
-            out.push_str(&format!("exit: {}\n", output.status.code().unwrap()));
-        }
-        out.push('\n');
-    }
-    out.replace(&socket.display().to_string(), "SOCKET")
-}
-
-/// `CALIBD_RECORD=1` writes the transcript anew.
-#[test]
-fn recorded_answers_are_shown_as_transcribed() {
-    let dir = tempfile::tempdir().unwrap();
-    let socket = dir.path().join("control.sock");
-    let listener = UnixListener::bind(&socket).unwrap();
-    std::thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(play));
-    let file = repository().join("tests/data/control/commands.transcript");
-    let transcript = std::fs::read_to_string(&file).unwrap();
-    let now = transcribe(&transcript, &socket);
-    if std::env::var_os("CALIBD_RECORD").is_some() {
-        std::fs::write(&file, &now).unwrap();
-    }
-    assert_eq!(now, transcript);
 }
 
 #[test]

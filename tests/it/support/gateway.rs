@@ -102,6 +102,16 @@ impl Gateway {
         config
     }
 
+    /// Its configuration's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Writes another text where its configuration is.
+    pub fn rewrite(&self, text: &str) {
+        std::fs::write(self.path("calibd.toml"), text).unwrap();
+    }
+
     /// Starts calibd.
     pub fn start(&self) -> Daemon {
         Daemon::start(&self.configured(), self.http, &self.path("log"))

@@ -88,8 +88,13 @@ impl Process {
 
     /// Asks it to end.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         // The shell's own `kill`: a small system may have no other.
-        run(Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]));
+        run(Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]));
     }
 
     /// Waits until it has ended.

@@ -6,7 +6,7 @@ use calibd::domain::sensor::{Kind, Sensor};
 use calibd::domain::time::Timestamp;
 use calibd::runtime::clock::Clock;
 use calibd::runtime::shutdown::{self, Stopper};
-use calibd::source::binding::{Binding, Sensors, Template};
+use calibd::source::binding::{Binding, Owner, Sensors, Template};
 use calibd::source::{SampleSender, SourceContext};
 use calibd::telemetry::metrics::Metrics;
 use calibd::telemetry::source::SourceEvents;
@@ -43,10 +43,11 @@ fn sensor(id: &str) -> Sensor {
 
 /// A source called `line1` whose fields feed sensors of the same names.
 pub fn bench(fields: &[&str]) -> (SourceContext, Bench) {
-    let sensors = Sensors::new(fields.iter().map(|field| sensor(field)).collect(), vec![]);
-    let of = |id: &Id| (Id::new("line1").unwrap(), id.to_string());
-    let names: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
-    context(Binding::new(&sensors, &Id::new("line1").unwrap(), &names, &of))
+    let source = Id::new("line1").unwrap();
+    let owner = |field: &&str| Owner { source: source.clone(), field: (*field).to_owned() };
+    let sensors = fields.iter().map(|field| (sensor(field), owner(field))).collect();
+    let names = fields.iter().map(|field| (*field).to_owned()).collect();
+    context(Binding::new(&Sensors::new(sensors, vec![]), source.clone(), names))
 }
 
 /// A source called `line1` whose field `field` makes sensors named after `pattern`, at most `max`.
@@ -55,9 +56,7 @@ pub fn template_bench(field: &str, pattern: &str, max: usize) -> (SourceContext,
     let (pattern, field) = (pattern.to_owned(), field.to_owned());
     let template =
         Template { pattern, source: source.clone(), field: field.clone(), model: sensor("x"), max };
-    let sensors = Sensors::new(vec![], vec![template]);
-    let of = |_: &Id| unreachable!("no sensor is configured");
-    context(Binding::new(&sensors, &source, &[field], &of))
+    context(Binding::new(&Sensors::new(vec![], vec![template]), source, vec![field]))
 }
 
 fn context(bind: Binding) -> (SourceContext, Bench) {

@@ -1,0 +1,51 @@
+//! `calibctl reload`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::show::clean;
+use super::{Asked, Door, client};
+use crate::ctl::output::{Failure, note, print, print_json};
+use crate::wire::control::Reloaded;
+
+const EXAMPLES: &str = "examples:
+  calibd check && sudo calibctl reload
+
+What identifies the gateway, its paths and [store] need a restart instead.
+Exit codes: 0 taken over, 1 refused: the configuration before stays in force";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ReloadArgs {
+    #[command(flatten)]
+    asked: Asked,
+}
+
+pub fn run(args: &ReloadArgs) -> Result<ExitCode, Failure> {
+    let reloaded: Reloaded = client::post(&args.asked, Door::Admin, "/v1/reload", String::new())?;
+    if args.asked.json {
+        print_json(&reloaded)?;
+    } else {
+        show(&reloaded)?;
+    }
+    Ok(if reloaded.applied { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn show(reloaded: &Reloaded) -> Result<(), Failure> {
+    for warning in &reloaded.warnings {
+        note(&format!("warning: {}", clean(warning)));
+    }
+    if !reloaded.applied {
+        reloaded.faults.iter().for_each(|fault| note(&clean(fault)));
+        note("error: refused; the configuration before stays in force");
+        return Ok(());
+    }
+    let text: String = reloaded.changes.iter().map(|change| format!("{}\n", clean(change))).collect();
+    print(text.as_bytes())?;
+    note(match reloaded.changes.len() {
+        0 => "nothing has changed",
+        _ => "taken over",
+    });
+    Ok(())
+}

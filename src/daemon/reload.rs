@@ -1,0 +1,73 @@
+//! Takes over another configuration while readings flow.
+//!
+//! What can fail is tried before anything is changed. Then: sensors and what is in force at them, in one
+//! step between two readings; sinks, sources and connections, each only where it has changed.
+
+use tokio::sync::oneshot;
+
+use super::page::{self, Page};
+use super::run::Running;
+use super::wiring;
+use crate::activation::desk::Ask;
+use crate::config::Config;
+use crate::config::difference::needs_restart;
+
+impl Running {
+    /// Goes over to `config`; otherwise says why not, and nothing has changed.
+    pub async fn reload(&mut self, config: Config) -> Result<(), Vec<String>> {
+        let fixed = needs_restart(&self.config, &config);
+        if !fixed.is_empty() {
+            let fault =
+                |key: &&str| format!("{key} cannot change while calibd runs: restart it, or change it back");
+            return Err(fixed.iter().map(fault).collect());
+        }
+        let bound = match config.http == self.config.http {
+            true => None,
+            false => page::bind(config.http.as_ref()).await.map_err(|error| vec![error.to_string()])?,
+        };
+        if self.config.mqtt.is_some() && config.mqtt != self.config.mqtt {
+            // The next broker, or none: this one must not go on saying that we are there.
+            self.farewell().await;
+        }
+        self.take_over_uplink(&config);
+        self.take_over_sensors(&config).await;
+        self.sources.change(&config.sources).await;
+        let inbox = self.inbox.regrouped(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups);
+        let plans = wiring::plans(&config, self.sources.kits(), inbox.clone(), self.presence.will());
+        self.drives.change(plans).await;
+        // Not before the former broker is left, which has been told that we are gone.
+        self.presence.tell(&self.uplink, true);
+        self.inbox = inbox;
+        if config.http != self.config.http {
+            self.page = bound.map(|bound| Page::start(bound, config.http.as_ref(), &self.metrics));
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    fn take_over_uplink(&mut self, config: &Config) {
+        self.uplink.configure(config.mqtt.is_some());
+        self.uplink.set_sinks(wiring::sinks(config), &Default::default(), *self.committed.borrow());
+        self.store.set_sinks(self.uplink.cursors());
+    }
+
+    async fn take_over_sensors(&mut self, config: &Config) {
+        let (fixed, templates) = wiring::sensors(config);
+        self.sensors.replace(fixed, templates);
+        self.presence.time.declare_rtc(config.gateway.rtc_good);
+        let (done, judged) = oneshot::channel();
+        if self.desk.send(Ask::Reconfigured(wiring::on_expired(config), done)).await.is_ok() {
+            // An error means that the desk has ended, which is noticed elsewhere.
+            let _ = judged.await;
+        }
+    }
+
+    /// Writes down who had which configuration taken over.
+    pub(super) async fn audit_reload(&self, actor: &str, changes: &[String]) {
+        let detail = serde_json::json!({ "changes": changes }).to_string();
+        let gateway = self.config.gateway.id.as_str();
+        if let Err(error) = self.store.audit(actor, "configuration.reloaded", gateway, &detail).await {
+            tracing::warn!("the reload is not in the audit: {error}");
+        }
+    }
+}
