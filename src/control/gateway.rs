@@ -48,8 +48,6 @@ pub struct Parts {
     pub started: Timestamp,
     pub incarnation: Arc<str>,
     pub root_version: Option<u64>,
-    /// Why the ledger cannot be used.
-    pub ledger_broken: Option<String>,
     /// Names and kinds, in the order of the configuration.
     pub sources: watch::Receiver<Sources>,
     pub sensors: Sensors,

@@ -14,7 +14,7 @@ use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
-use super::{audit, readings, reload, rollups, sensors, sources, status, transforms, watch};
+use super::{audit, health, readings, reload, rollups, sensors, sources, status, transforms, watch};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -23,6 +23,7 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
     vec![
         ("/v1/status", get(status::show)),
+        ("/v1/health", get(health::show)),
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
         ("/v1/readings", get(readings::list)),

@@ -42,8 +42,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         },
         attention: Vec::new(),
     };
-    let ledger_broken = gateway.ledger_broken.as_deref();
-    let seen = Seen { in_force: in_force.as_ref(), ledger_broken, health: &health };
+    let seen = Seen { in_force: in_force.as_ref(), alarms: &gateway.metrics.alarms, health: &health };
     status.attention = attention(&status, &seen);
     json(&status)
 }

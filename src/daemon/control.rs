@@ -34,7 +34,6 @@ pub async fn bind(config: &ControlConfig) -> Result<Vec<(Role, UnixListener)>, S
 #[derive(Debug)]
 pub struct Facts<'a> {
     pub presence: &'a Presence,
-    pub ledger_broken: Option<String>,
     pub sources: watch::Receiver<Sources>,
     pub sensors: &'a Sensors,
     pub store: &'a Store,
@@ -63,7 +62,6 @@ pub fn start(
         started: presence.started,
         incarnation: presence.incarnation,
         root_version: presence.root_version,
-        ledger_broken: facts.ledger_broken,
         sources: facts.sources,
         sensors: facts.sensors.clone(),
         store: facts.store.clone(),
