@@ -37,9 +37,9 @@ fn a_tested_source_shows_what_it_takes_in_and_what_it_makes_of_it() {
     assert_eq!(next()["event"], "connected");
     let silence = next();
     assert!(silence["hints"].to_string().contains("baud"), "{silence}");
-    tty.write("cut\n4.5;7\nx;8\n");
+    tty.write("cut\na;4.5;7\na;x;8\n");
     let record = next();
-    assert_eq!((&record["event"], &record["input"]), (&"record".into(), &"4.5;7".into()));
+    assert_eq!((&record["event"], &record["input"]), (&"record".into(), &"a;4.5;7".into()));
     assert_eq!(record["values"][0], serde_json::json!({"field": "co", "raw": 4.5, "sensors": ["co-1"]}));
     assert_eq!(record["values"][1], serde_json::json!({"field": "spare", "raw": 7.0, "sensors": []}));
     assert_eq!(next()["values"][0]["field"], "spare");
