@@ -29,6 +29,10 @@ bench:
     cargo bench --locked --bench apply --bench decode
     benches/peers/run
 
+# the sizes of the release binaries against the limit
+size:
+    benches/size
+
 # licences, sources, advisories and double versions (cargo install cargo-deny)
 deny:
     cargo deny --locked check

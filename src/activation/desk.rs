@@ -1,6 +1,6 @@
 //! The desk where every artifact from above is judged, one after the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +21,17 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, ActiveTransform, RefusalRecord, Store, StoredFloor};
+use crate::store::{Activation, ActiveTransform, Store, StoreError, StoredFloor};
 use crate::sync::downlink::{Arrived, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::message::{Ack, ClockState, Verdict};
 
+mod answers;
 mod ask;
+mod local;
 
-pub use ask::Ask;
+pub use ask::{Answered, Ask};
+pub use local::{Declined, RollBack, back};
 
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);
@@ -42,6 +45,31 @@ const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 struct Installed {
     active: Arc<Active>,
     role: RoleName,
+}
+
+/// An artifact, and how it came.
+#[derive(Debug)]
+struct Item {
+    arrived: Arrived,
+    way: Way,
+}
+
+/// How an artifact came.
+#[derive(Debug, Clone)]
+enum Way {
+    Broker,
+    /// Somebody on the gateway brought it.
+    Local(String),
+}
+
+impl Way {
+    /// Who it is in the audit.
+    fn actor(&self) -> &str {
+        match self {
+            Way::Broker => "mqtt",
+            Way::Local(user) => user,
+        }
+    }
 }
 
 /// Judges artifacts and puts accepted ones into force.
@@ -67,8 +95,10 @@ pub struct Desk {
     pub reports: Reports,
     installed: HashMap<SensorId, Installed>,
     floors: HashMap<Id, Floor>,
+    /// Where a local order went back: only something that was never accepted before takes its place.
+    rolled_back: HashSet<SensorId>,
     /// Artifacts of known keys that are not valid yet.
-    waiting: Vec<Arrived>,
+    waiting: Vec<Item>,
 }
 
 /// The parts of a desk that the daemon knows at the start.
@@ -101,6 +131,7 @@ impl Desk {
             reports: parts.reports,
             installed: HashMap::new(),
             floors: floors.into_iter().map(floor).collect(),
+            rolled_back: HashSet::new(),
             waiting: Vec::new(),
         }
     }
@@ -110,6 +141,9 @@ impl Desk {
         let mut changes = Vec::new();
         let mut by_digest: HashMap<Digest, Option<Arc<Verified>>> = HashMap::new();
         for entry in stored {
+            if entry.rolled_back {
+                self.rolled_back.insert(entry.sensor.clone());
+            }
             let verified = by_digest.entry(entry.digest).or_insert_with(|| {
                 verify_stored(&entry.envelope, &self.context(&Reach::of(self)))
                     .map_err(|refused| self.not_restored(&entry, &refused))
@@ -141,10 +175,11 @@ impl Desk {
         );
     }
 
-    /// Publishes the state of every sensor that has a transform.
-    pub fn report_all(&self) {
+    /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
+    async fn report_all(&self) {
         for sensor in self.installed.keys() {
             self.report(sensor);
+            tokio::task::yield_now().await;
         }
     }
 
@@ -164,11 +199,15 @@ impl Desk {
         mut asks: mpsc::Receiver<Ask>,
         pipeline: mpsc::Sender<Request>,
     ) {
+        self.report_all().await;
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                arrived = inbox.next() => self.judge(arrived, &pipeline).await,
+                arrived = inbox.next() => {
+                    // Its answer goes up; what could not be done is in the log, and is tried again.
+                    let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
+                }
                 ask = asks.recv() => match ask {
                     Some(ask) => self.serve(ask, &pipeline).await,
                     None => return,
@@ -178,43 +217,37 @@ impl Desk {
         }
     }
 
-    /// Keeps an artifact to be judged again; a later one of the same id takes its place.
-    fn wait(&mut self, arrived: Arrived) {
-        self.waiting.retain(|waiting| waiting.id != arrived.id);
-        if self.waiting.len() < WAITING {
-            self.waiting.push(arrived);
+    /// Keeps an artifact to be judged again, if there is room; a later one of the same id takes its place.
+    fn wait(&mut self, item: Item) -> bool {
+        self.waiting.retain(|waiting| waiting.arrived.id != item.arrived.id);
+        let room = self.waiting.len() < WAITING;
+        if room {
+            self.waiting.push(item);
         }
+        room
     }
 
     /// Judges again what had to wait, in the order of arrival.
     async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
-        for arrived in std::mem::take(&mut self.waiting) {
-            let outcome = verify_transform(&arrived.payload, &self.context(&Reach::of(self)));
+        for item in std::mem::take(&mut self.waiting) {
+            let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
             match outcome {
                 // It has been answered already, and nothing has changed.
-                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(arrived),
-                _ => self.judge(arrived, pipeline).await,
+                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(item),
+                // Its answer goes up; what could not be done is in the log, and is tried again.
+                _ => drop(self.judge(item, pipeline).await),
             }
         }
     }
 
-    async fn judge(&mut self, arrived: Arrived, pipeline: &mpsc::Sender<Request>) {
-        let outcome = verify_transform(&arrived.payload, &self.context(&Reach::of(self)));
+    /// Judges an artifact and answers it; an error says why one that may be in force could not be put there.
+    async fn judge(&mut self, item: Item, pipeline: &mpsc::Sender<Request>) -> Result<Ack, StoreError> {
+        let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
-            Err(refused) => {
-                let (waits, known) = (refused.refusal.reason.waits(), refused.by_known_key);
-                self.refuse(&arrived.id, refused).await;
-                if waits && known {
-                    self.wait(arrived);
-                }
-                if !known {
-                    // Strangers get little of the processor, however much they send.
-                    tokio::time::sleep(STRANGERS_PAUSE).await;
-                }
-            }
-            Ok(verified) if verified.already_applied && self.runs(&verified) => {
-                let sentence = "these very bytes are in force already".to_owned();
-                self.answer(&verified, Verdict::AlreadyApplied, sentence);
+            Err(refused) => Ok(self.turn_away(item, refused).await),
+            Ok(verified) if verified.already_applied && self.stands(&verified) => {
+                let sentence = self.standing(&verified);
+                Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
             }
             // A local transform that gave way to the fleet's must not come back with the next connection.
             Ok(verified) if verified.already_applied && verified.role == RoleName::Maintenance => {
@@ -222,19 +255,77 @@ impl Desk {
                 let refusal = Refusal::new(reason, "it was in force here before, and another took its place");
                 let (id, version) = (verified.transform.id, verified.transform.version);
                 let (digest, id, version) = (Some(verified.digest), Some(id), Some(version));
-                self.refuse(&arrived.id, Refused { refusal, digest, id, version, by_known_key: true }).await;
+                let refused = Refused { refusal, digest, id, version, by_known_key: true };
+                Ok(self.refuse(&item.arrived.id, item.way.actor(), refused).await)
             }
-            Ok(verified) => self.activate(verified, pipeline).await,
+            Ok(verified) => self.activate(verified, item.way, pipeline).await,
         }
     }
 
-    /// Whether the transform is in force at every sensor it selects.
-    fn runs(&self, verified: &Verified) -> bool {
-        let runs = |s| self.installed.get(s).is_some_and(|i| i.active.reference.digest == verified.digest);
-        verified.sensors.iter().all(runs)
+    /// Answers a refused artifact, and keeps it if its time is yet to come.
+    async fn turn_away(&mut self, mut item: Item, mut refused: Refused) -> Ack {
+        let way = item.way.clone();
+        let topic_id = item.arrived.id.clone();
+        let known = refused.by_known_key;
+        if let Some(id) = refused.id.as_ref().filter(|_| known && refused.refusal.reason.waits()) {
+            item.arrived.id = id.to_string();
+            if self.wait(item) {
+                refused.refusal.message.push_str("; it waits here until then");
+            }
+        }
+        let ack = self.refuse(&topic_id, way.actor(), refused).await;
+        if !known && matches!(way, Way::Broker) {
+            // Strangers get little of the processor, however much they send.
+            tokio::time::sleep(STRANGERS_PAUSE).await;
+        }
+        ack
     }
 
-    async fn activate(&mut self, verified: Verified, pipeline: &mpsc::Sender<Request>) {
+    /// Whether the transform is in force at this sensor.
+    fn runs(&self, verified: &Verified, sensor: &SensorId) -> bool {
+        self.installed.get(sensor).is_some_and(|i| i.active.reference.digest == verified.digest)
+    }
+
+    /// Whether a transform that was accepted before changes nothing: it is in force at every sensor that it
+    /// selects, but for those where a local order went back.
+    fn stands(&self, verified: &Verified) -> bool {
+        verified.sensors.iter().all(|s| self.rolled_back.contains(s) || self.runs(verified, s))
+    }
+
+    async fn activate(
+        &mut self,
+        mut verified: Verified,
+        way: Way,
+        pipeline: &mpsc::Sender<Request>,
+    ) -> Result<Ack, StoreError> {
+        if verified.already_applied {
+            verified.sensors.retain(|sensor| !self.rolled_back.contains(sensor));
+        }
+        let transform = &verified.transform;
+        let actor = format!("{}:{}", way.actor(), verified.role.as_str());
+        if let Err(error) = self.enact(&verified, actor, false, pipeline).await {
+            tracing::error!(transform = %transform.id, "verified but not put in force: {error}; it is tried again");
+            let id = transform.id.to_string();
+            self.wait(Item { arrived: Arrived { id, payload: verified.envelope.into() }, way });
+            return Err(error);
+        }
+        self.waiting.retain(|waiting| waiting.arrived.id != transform.id.as_str());
+        let floor = Floor { epoch: transform.epoch, version: transform.version, digest: verified.digest };
+        self.floors.insert(transform.id.clone(), floor);
+        let count = verified.sensors.len();
+        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensor(s)");
+        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
+        Ok(self.answer(&verified, Verdict::Accepted, sentence))
+    }
+
+    /// Puts a verified transform in force at its sensors: in the ledger first, then for readings.
+    async fn enact(
+        &mut self,
+        verified: &Verified,
+        actor: String,
+        rolled_back: bool,
+        pipeline: &mpsc::Sender<Request>,
+    ) -> Result<(), StoreError> {
         let transform = &verified.transform;
         let at = self.clock.now();
         let activation = Activation {
@@ -246,30 +337,25 @@ impl Desk {
             keyids: verified.keyids.iter().map(ToString::to_string).collect(),
             sensors: verified.sensors.clone(),
             at,
-            actor: format!("mqtt:{}", verified.role.as_str()),
+            actor,
+            rolled_back,
         };
         // "The change is in the audit chain before it is in effect."
-        if let Err(error) = self.store.activate(activation).await {
-            tracing::error!(transform = %transform.id, "verified but not put in force: {error}; it is tried again");
-            let id = transform.id.to_string();
-            self.wait(Arrived { id, payload: verified.envelope.into() });
-            return;
-        }
-        self.waiting.retain(|waiting| waiting.id != transform.id.as_str());
-        let floor = Floor { epoch: transform.epoch, version: transform.version, digest: verified.digest };
-        self.floors.insert(transform.id.clone(), floor);
-        let active = Arc::new(active(&verified, at));
+        self.store.activate(activation).await?;
+        let active = Arc::new(active(verified, at));
         let mut changes = Vec::new();
         for sensor in &verified.sensors {
             let installed = Installed { active: active.clone(), role: verified.role };
             self.installed.insert(sensor.clone(), installed);
+            if rolled_back {
+                self.rolled_back.insert(sensor.clone());
+            } else {
+                self.rolled_back.remove(sensor);
+            }
             changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
         }
         self.put_in_force(changes, pipeline).await;
-        let count = verified.sensors.len();
-        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensor(s)");
-        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
-        self.answer(&verified, Verdict::Accepted, sentence);
+        Ok(())
     }
 
     async fn put_in_force(&self, changes: Vec<Change>, pipeline: &mpsc::Sender<Request>) {
@@ -278,69 +364,6 @@ impl Desk {
             // An error means that the pipeline is ending: the ledger has the change for the next start.
             let _ = effective.await;
         }
-    }
-
-    fn answer(&mut self, verified: &Verified, verdict: Verdict, message: String) {
-        let ack = Ack {
-            digest: Some(verified.digest),
-            id: verified.transform.id.to_string(),
-            version: Some(verified.transform.version),
-            verdict,
-            reason: None,
-            message,
-            stage: Some("active"),
-            time: self.clock.now(),
-        };
-        self.reports.ack(ack, &verified.sensors);
-        for sensor in &verified.sensors {
-            self.report(sensor);
-        }
-    }
-
-    async fn refuse(&mut self, topic_id: &str, refused: Refused) {
-        let reason = refused.refusal.reason.as_str();
-        self.count(reason);
-        let id = refused.id.as_ref().map_or_else(|| topic_id.to_owned(), ToString::to_string);
-        let record = RefusalRecord {
-            digest: refused.digest,
-            by_known_key: refused.by_known_key,
-            reason: reason.to_owned(),
-            subject: id.clone(),
-            detail: refused.refusal.message.clone(),
-            actor: "mqtt".to_owned(),
-        };
-        match self.store.record_refusal(record).await {
-            Ok(true) => {
-                tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message);
-            }
-            Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
-            Err(error) => tracing::error!(transform = %id, reason, "artifact refused, not audited: {error}"),
-        }
-        let ack = Ack {
-            digest: refused.digest,
-            id,
-            version: refused.version,
-            verdict: Verdict::Refused,
-            reason: Some(reason),
-            message: refused.refusal.message,
-            stage: None,
-            time: self.clock.now(),
-        };
-        let sensors: Vec<_> =
-            refused.id.filter(|_| refused.by_known_key).map_or_else(Vec::new, |id| self.ran_by(&id));
-        self.reports.ack(ack, &sensors);
-        for sensor in &sensors {
-            self.report(sensor);
-        }
-    }
-
-    fn ran_by(&self, id: &Id) -> Vec<SensorId> {
-        let ours = self.installed.iter().filter(|(_, installed)| installed.active.reference.id == *id);
-        ours.map(|(sensor, _)| sensor.clone()).collect()
-    }
-
-    fn count(&self, reason: &str) {
-        self.metrics.refusals.get_or_create(&vec![("reason", reason.to_owned())]).inc();
     }
 
     fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {

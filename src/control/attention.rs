@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::id::SensorId;
+use crate::store::disk::{Disk, Stage};
+use crate::store::{CheckResult, Health};
 use crate::wire::control::{Attention, Severity, SourceStatus, Status, Transform};
 use crate::wire::message::ClockState;
 
@@ -17,12 +19,15 @@ pub struct Seen<'a> {
     pub in_force: Option<&'a BTreeMap<SensorId, Transform>>,
     /// Why the ledger cannot be used.
     pub ledger_broken: Option<&'a str>,
+    /// How the store is doing.
+    pub health: &'a Health,
 }
 
 /// What somebody should look at, the most urgent first.
 pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
     let mut found = Vec::new();
-    store(status, seen, &mut found);
+    store(seen, &mut found);
+    found.extend(seen.health.disk.and_then(room));
     if seen.in_force.is_none() {
         found.push(page("the pipeline does not answer", "see what the log says of the store and the disk"));
     }
@@ -43,18 +48,45 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
     found
 }
 
-fn store(status: &Status, seen: &Seen<'_>, found: &mut Vec<Attention>) {
-    let store = &status.store;
+fn store(seen: &Seen<'_>, found: &mut Vec<Attention>) {
+    let store = seen.health;
+    let checked = store.checked.map(|check| check.result);
     if let Some(fault) = seen.ledger_broken {
         found.push(page(fault, "restore the ledger from a backup; until then readings go out raw"));
+    } else if checked == Some(CheckResult::LedgerBroken) {
+        let text = "the ledger is damaged; after the next start readings will go out raw";
+        found.push(page(
+            text,
+            "restore the ledger from a backup, and see what the kernel's log says of the disk",
+        ));
     }
-    if let Some(failing) = &store.failing {
-        let text = format!("readings cannot be written ({failing}); {} wait in memory", store.waiting);
-        found.push(page(text, "free space on the disk of store.dir, or see the log for what it says"));
+    if checked == Some(CheckResult::HistoryReplaced) {
+        let text = "the history was damaged, and a new one was begun";
+        found.push(ticket(text, "see what the kernel's log says of the disk of store.dir"));
+    }
+    if let Some(failing) = store.failing {
+        let (kind, waiting) = (failing.as_str(), store.waiting);
+        let text = format!("readings cannot be written ({kind}); {waiting} wait in memory");
+        found.push(page(text, failing.remedy()));
     }
     if store.dropped > 0 {
         let text = format!("{} readings were given up since the start", store.dropped);
         found.push(page(text, "see the log for why they could not be stored; the gap is announced"));
+    }
+}
+
+fn room(disk: Disk) -> Option<Attention> {
+    let text = format!("only {} MiB are free on the disk of store.dir", disk.space.free >> 20);
+    let remedy = "free space there, or lower store.max_size";
+    match disk.stage {
+        Stage::Ok => None,
+        Stage::Low => Some(ticket(text, remedy)),
+        Stage::Retention => {
+            Some(page(format!("{text}: the oldest readings are deleted before their time"), remedy))
+        }
+        Stage::RawOnly => {
+            Some(page(format!("{text}: readings are stored without their calibrated values"), remedy))
+        }
     }
 }
 
@@ -106,6 +138,8 @@ mod tests {
     use crate::domain::digest::Digest;
     use crate::domain::id::Id;
     use crate::domain::time::Timestamp;
+    use crate::store::disk::Space;
+    use crate::store::{Checked, FailureKind};
     use crate::wire::control::{LinkStatus, SensorCounts, StoreStatus};
 
     fn at(days: i64) -> Timestamp {
@@ -131,6 +165,8 @@ mod tests {
                 expired: 0,
                 failing: None,
                 oldest: None,
+                disk: None,
+                checked: None,
             },
             sources: vec![SourceStatus { name, kind: "serial".into(), up: true, samples: 9, reconnects: 0 }],
             sensors: SensorCounts { known: 1, calibrated: Some(1) },
@@ -150,8 +186,12 @@ mod tests {
     }
 
     fn found(status: &Status, days: &[i64]) -> Vec<(Severity, String)> {
+        of_store(status, days, &Health::default())
+    }
+
+    fn of_store(status: &Status, days: &[i64], health: &Health) -> Vec<(Severity, String)> {
         let in_force = in_force(days);
-        let seen = Seen { in_force: Some(&in_force), ledger_broken: None };
+        let seen = Seen { in_force: Some(&in_force), ledger_broken: None, health };
         attention(status, &seen).into_iter().map(|entry| (entry.severity, entry.message)).collect()
     }
 
@@ -166,9 +206,8 @@ mod tests {
         status.link = Some(LinkStatus { connected: false, backlog: 12 });
         status.root_version = None;
         status.sources[0].up = false;
-        status.store.failing = Some("disk_full".into());
-        status.store.waiting = 7;
-        let found = found(&status, &[]);
+        let health = Health { failing: Some(FailureKind::DiskFull), waiting: 7, ..Health::default() };
+        let found = of_store(&status, &[], &health);
         let severities: Vec<Severity> = found.iter().map(|(severity, _)| *severity).collect();
         assert_eq!(severities, [Severity::Page, Severity::Page, Severity::Ticket, Severity::Ticket]);
         assert_eq!(found[0].1, "readings cannot be written (disk_full); 7 wait in memory");
@@ -189,8 +228,31 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_fills_up_becomes_urgent_when_readings_go() {
+        let severities = Stage::ALL.map(|stage| {
+            let space = Space { free: 50 << 20, total: 1 << 30 };
+            let health = Health { disk: Some(Disk { stage, space }), ..Health::default() };
+            of_store(&fine(), &[], &health).first().map(|(severity, _)| *severity)
+        });
+        assert_eq!(severities, [None, Some(Severity::Ticket), Some(Severity::Page), Some(Severity::Page)]);
+    }
+
+    #[test]
+    fn what_a_check_found_is_mentioned() {
+        let texts =
+            [CheckResult::Ok, CheckResult::HistoryReplaced, CheckResult::LedgerBroken].map(|result| {
+                let health = Health { checked: Some(Checked { at: at(-1), result }), ..Health::default() };
+                of_store(&fine(), &[], &health)
+                    .pop()
+                    .map(|(severity, text)| (severity, text.contains("damaged")))
+            });
+        assert_eq!(texts, [None, Some((Severity::Ticket, true)), Some((Severity::Page, true))]);
+    }
+
+    #[test]
     fn a_silent_pipeline_and_a_broken_ledger_are_urgent() {
-        let seen = Seen { in_force: None, ledger_broken: Some("ledger.db: broken") };
+        let health = Health::default();
+        let seen = Seen { in_force: None, ledger_broken: Some("ledger.db: broken"), health: &health };
         let found = attention(&fine(), &seen);
         assert!(found.len() == 2 && found.iter().all(|entry| entry.severity == Severity::Page), "{found:?}");
     }

@@ -20,8 +20,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
     async fn from_request(request: Request, state: &S) -> Result<Given<T>, Problem> {
         let bytes = bytes(request, state).await?;
         let text = if bytes.is_empty() { b"{}" } else { bytes.as_ref() };
+        // A list of values would do for serde.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::bad("the body is no JSON object"));
+        }
         let unusable = |fault| Problem::bad(format!("the body cannot be used: {fault}"));
         serde_json::from_slice(text).map(Given).map_err(unusable)
+    }
+}
+
+/// A sequence number that was asked for: at most what the history can hold.
+pub fn number(name: &str, given: Option<u64>) -> Result<Option<u64>, Problem> {
+    const MOST: u64 = i64::MAX as u64;
+    match given {
+        Some(number) if number > MOST => {
+            Err(Problem::bad(format!("{name} is {number}; the largest is {MOST}")))
+        }
+        given => Ok(given),
     }
 }
 

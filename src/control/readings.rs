@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use super::answer::{Answer, Problem, json};
 use super::gateway::{Gateway, PATIENCE};
+use super::given::number;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 use crate::store::{Page, Range};
-use crate::wire::control::Readings;
+use crate::wire::control::{Reading, Readings};
 
 /// Answers hold so many readings or rows unless asked otherwise, and never more than `MOST`.
 const USUAL: usize = 1000;
@@ -34,9 +35,10 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
         Some(name) => Some(known(&gateway, name).await?),
         None => None,
     };
-    let Wanted { since, until, before, .. } = wanted;
+    let Wanted { since, until, .. } = wanted;
+    let before = number("before", wanted.before)?;
     let page = select(&gateway, Range { sensor, since, until, before, limit }).await?;
-    let readings = page.readings.iter().map(Into::into).collect();
+    let readings = page.readings.iter().map(Reading::stored).collect();
     json(&Readings { readings, before: page.before })
 }
 

@@ -48,6 +48,8 @@ fn show(
         unit: sensor.unit.to_string(),
         model: sensor.model.clone(),
         serial: sensor.serial.clone(),
+        uncertainty: sensor.uncertainty,
+        covariates: sensor.covariates.clone(),
         last: last.map(Into::into),
         transform: in_force.get(&sensor.id).cloned(),
     }

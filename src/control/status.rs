@@ -9,9 +9,12 @@ use super::attention::{Seen, attention};
 use super::gateway::{Gateway, PATIENCE};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
+use crate::store::Health;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Labels;
-use crate::wire::control::{LinkStatus, SensorCounts, SourceStatus, Status, StoreStatus};
+use crate::wire::control::{
+    CheckStatus, DiskStatus, LinkStatus, SensorCounts, SourceStatus, Status, StoreStatus,
+};
 
 /// The gateway's state.
 pub async fn show(State(gateway): State<Gateway>) -> Answer {
@@ -20,6 +23,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let oldest = oldest.ok().and_then(Result::ok).and_then(|rows| Some(rows.first()?.time));
     let in_force = in_force.ok();
     let now = gateway.clock.now();
+    let health = gateway.store.health();
     let mut status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         gateway: gateway.gateway.clone(),
@@ -30,7 +34,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         root_version: gateway.root_version,
         incarnation: gateway.incarnation.to_string(),
         link: link(&gateway.link),
-        store: store(&gateway, oldest),
+        store: store(&health, oldest),
         sources: gateway.sources.borrow().iter().map(|(name, kind)| source(&gateway, name, kind)).collect(),
         sensors: SensorCounts {
             known: gateway.sensors.count() as u64,
@@ -38,7 +42,8 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         },
         attention: Vec::new(),
     };
-    let seen = Seen { in_force: in_force.as_ref(), ledger_broken: gateway.ledger_broken.as_deref() };
+    let ledger_broken = gateway.ledger_broken.as_deref();
+    let seen = Seen { in_force: in_force.as_ref(), ledger_broken, health: &health };
     status.attention = attention(&status, &seen);
     json(&status)
 }
@@ -47,8 +52,7 @@ fn link(link: &Link) -> Option<LinkStatus> {
     link.is_configured().then(|| LinkStatus { connected: link.is_connected(), backlog: link.measure() })
 }
 
-fn store(gateway: &Gateway, oldest: Option<Timestamp>) -> StoreStatus {
-    let health = gateway.store.health();
+fn store(health: &Health, oldest: Option<Timestamp>) -> StoreStatus {
     StoreStatus {
         written: health.rows,
         waiting: health.waiting,
@@ -56,6 +60,14 @@ fn store(gateway: &Gateway, oldest: Option<Timestamp>) -> StoreStatus {
         expired: health.expired,
         failing: health.failing.map(|kind| kind.as_str().to_owned()),
         oldest,
+        disk: health.disk.map(|disk| DiskStatus {
+            stage: disk.stage.as_str().to_owned(),
+            free: disk.space.free,
+            total: disk.space.total,
+        }),
+        checked: health
+            .checked
+            .map(|check| CheckStatus { time: check.at, result: check.result.as_str().to_owned() }),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Reading and writing of keys, roots and artifacts.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{BufWriter, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::output::{Failure, print};
+use super::output::{Failure, print_by};
 use crate::domain::trust::key::{KeyError, PrivateKey, PublicKey};
 use crate::domain::trust::root::Root;
 
@@ -44,12 +44,25 @@ pub fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
 ///
 /// The file appears whole or not at all: it is written beside its place and then moved there.
 pub fn write_out(path: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+    write_out_by(path, |out| out.write_all(bytes))
+}
+
+/// The same with what `write` writes, which need not fit into memory.
+pub fn write_out_by(
+    path: Option<&Path>,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
-        return print(bytes);
+        return print_by(write);
     };
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    let written = File::create(&beside).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.flush()?;
+        std::fs::rename(&beside, path)
+    });
     written.map_err(|fault| {
         // Best effort: the message about the real fault is what matters.
         let _ = std::fs::remove_file(&beside);

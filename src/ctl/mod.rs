@@ -11,6 +11,7 @@ mod gateway;
 mod key;
 mod output;
 mod plot;
+mod progress;
 mod root;
 mod sign;
 mod verify;
@@ -49,9 +50,11 @@ enum Command {
     Source(gateway::SourceCommand),
     /// Has calibd take over its configuration files as they are now.
     Reload(gateway::ReloadArgs),
-    /// Shows what transforms are in force.
+    /// Shows transforms, and puts them in force.
     #[command(subcommand)]
     Transform(gateway::TransformCommand),
+    /// Computes stored readings again with another transform, and leaves them as they are.
+    Reprocess(gateway::ReprocessArgs),
     /// Shows the audit.
     #[command(subcommand)]
     Audit(gateway::AuditCommand),
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Source(command) => gateway::run::source(&command),
         Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),
+        Command::Reprocess(args) => gateway::run::reprocess(&args),
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),

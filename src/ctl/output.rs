@@ -1,6 +1,6 @@
 //! What goes to the terminal, and the exit codes.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -75,8 +75,13 @@ fn printable(text: &str) -> String {
 
 /// Writes bytes to stdout.
 pub fn print(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    print_by(|out| out.write_all(bytes))
+}
+
+/// Writes to stdout what `write` writes.
+pub fn print_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         // `calibctl ... | head` is no fault.
         Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => Err(Failure::io("stdout", &fault)),
         _ => Ok(()),

@@ -18,7 +18,7 @@ use super::page::{self, Page, PageError};
 use super::presence::{Presence, up_topic};
 use super::service::{self, Vitals};
 use super::sources::Sources;
-use super::tick::tick;
+use super::tick::{Uptime, tick};
 use super::wiring;
 use crate::activation::desk::{Ask, Desk, Parts};
 use crate::activation::reports::Reports;
@@ -142,7 +142,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
-    desk.report_all();
     let mut background = vec![
         tokio::spawn(service::ping(store.clone(), pulses.part("store"))),
         tokio::spawn(feed(uplink.clone(), store.clone())),
@@ -166,7 +165,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         aftermath.announce(gap);
     }
     background.push(tokio::spawn(aftermath.clone().run(commits)));
-    background.push(tokio::spawn(tick(aftermath, store.clone(), uplink.clone(), presence.clone())));
+    let uptime = Uptime::new(time.clone(), store.clone(), clock.clone());
+    background.push(tokio::spawn(tick(aftermath, store.clone(), uptime, uplink.clone(), presence.clone())));
 
     let live = Live::new();
     let pipeline = Pipeline {

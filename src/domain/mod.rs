@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, a socket or a random number; all of these are arguments.
 
 pub mod audit;
+pub mod calibration;
 pub mod digest;
 pub mod drift;
 pub mod fit;

@@ -87,6 +87,17 @@ impl Reasons {
         Reasons(self.0 | 1 << reason as u8)
     }
 
+    /// This set without `reason`.
+    pub const fn without(self, reason: ReasonCode) -> Reasons {
+        Reasons(self.0 & !(1 << reason as u8))
+    }
+
+    /// The set of the reasons with these names; others are left out.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Reasons {
+        let place = |name: &str| NAMES.iter().position(|known| *known == name);
+        Reasons(names.into_iter().filter_map(place).fold(0, |bits, place| bits | 1 << place))
+    }
+
     /// All reasons of both sets.
     pub const fn union(self, other: Reasons) -> Reasons {
         Reasons(self.0 | other.0)
@@ -137,6 +148,8 @@ mod tests {
         let set = Reasons::of(ReasonCode::RawOnly).with(ReasonCode::WarmUp);
         assert_eq!(serde_json::to_string(&set).unwrap(), r#"["warm_up","raw_only"]"#);
         assert_eq!(Reasons::from_bits(set.bits()), set);
+        assert_eq!(Reasons::named(set.names().chain(["unheard_of"])), set);
+        assert_eq!(set.without(ReasonCode::WarmUp), Reasons::of(ReasonCode::RawOnly));
         assert!(set.contains(ReasonCode::WarmUp) && !set.contains(ReasonCode::Stuck));
     }
 

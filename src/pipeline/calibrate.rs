@@ -4,16 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::active::Active;
+use crate::domain::calibration::{Dated, Latest, Said};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
 use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
-use crate::domain::transform::{Covariate, Input, MAX_COVARIATES};
+use crate::domain::transform::{Covariate, MAX_COVARIATES};
 
-/// A covariate's value older than this is not used, in microseconds.
-const COVARIATE_MAX_AGE: i64 = 15 * 60 * 1_000_000;
-const DAY_MICROS: f64 = 86_400e6;
+pub use crate::domain::calibration::Moment;
 
 /// What happens at the expiry of the transform in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,20 +29,20 @@ struct Slot {
     sensor: Arc<Sensor>,
     active: Option<Arc<Active>>,
     last_seq: Option<u64>,
-    latest: Option<(Timestamp, Covariate)>,
+    latest: Option<Latest>,
 }
 
 impl Slot {
-    /// What the other sensors' transforms may take from this reading: its calibrated value, or the raw
-    /// one where no transform is in force.
-    fn as_covariate(&self, sample: &Sample, reading: &Reading) -> Option<Covariate> {
-        match (reading.value, reading.raw) {
-            (Some(value), _) => Some(Covariate { value, u: reading.u }),
-            (None, Some(value)) if reading.transform.is_none() => {
-                Some(Covariate { value, u: sample.u.or(self.sensor.uncertainty) })
-            }
-            _ => None,
-        }
+    /// What the other sensors' transforms may take from this reading.
+    fn as_covariate(&self, sample: &Sample, reading: &Reading) -> Option<Latest> {
+        let said = Said {
+            raw: reading.raw,
+            u_raw: sample.u.or(self.sensor.uncertainty),
+            value: reading.value,
+            u: reading.u,
+            calibrated: reading.transform.is_some(),
+        };
+        Latest::of(&said, sample.gateway_time)
     }
 }
 
@@ -55,15 +54,6 @@ pub struct Calibrator {
     waiting: HashMap<SensorId, Arc<Active>>,
     last_seqs: HashMap<SensorId, u64>,
     on_expired: OnExpired,
-}
-
-/// What holds for every sample of a batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// The wall clock.
-    pub now: Timestamp,
-    /// Whether it can be believed.
-    pub trusted: bool,
 }
 
 impl Calibrator {
@@ -138,7 +128,7 @@ impl Calibrator {
         let slot = &mut self.slots[index];
         slot.last_seq = Some(seq);
         if let Some(latest) = slot.as_covariate(sample, &reading) {
-            slot.latest = Some((sample.gateway_time, latest));
+            slot.latest = Some(latest);
         }
         Some(reading)
     }
@@ -164,9 +154,9 @@ impl Calibrator {
 
     fn calibrate(&self, index: usize, sample: &Sample, raw: f64, moment: Moment, reading: &mut Reading) {
         let slot = &self.slots[index];
-        let expired = |active: &Active| moment.trusted && moment.now > active.expires;
-        let Some(active) = slot.active.as_ref().filter(|a| self.on_expired == OnExpired::Keep || !expired(a))
-        else {
+        let stays =
+            |active: &Active| self.on_expired == OnExpired::Keep || !dated(active).has_expired(moment);
+        let Some(active) = slot.active.as_ref().filter(|active| stays(active)) else {
             reading.unit = slot.sensor.unit.clone();
             reading.state = reading.state.max(State::Suspect);
             reading.reasons = reading.reasons.with(ReasonCode::RawOnly);
@@ -177,25 +167,22 @@ impl Calibrator {
         for (value, role) in values.iter_mut().zip(roles) {
             *value = slot.sensor.covariates.get(role).and_then(|id| self.covariate(id, sample.gateway_time));
         }
-        let age_days = moment.now.micros_since(active.issued_at).max(0) as f64 / DAY_MICROS;
-        let input = Input { raw, u_raw: sample.u.or(slot.sensor.uncertainty), covariates: &values, age_days };
-        let output = active.compiled.apply(&input);
+        let output = dated(active).apply(raw, sample.u.or(slot.sensor.uncertainty), &values, moment);
         reading.value = output.value;
         reading.u = output.u;
         reading.p0_p1 = output.p0_p1;
         reading.state = reading.state.max(output.state);
         reading.reasons = reading.reasons.union(output.reasons);
-        if expired(active) {
-            reading.state = reading.state.max(State::Suspect);
-            reading.reasons = reading.reasons.with(ReasonCode::TransformExpired);
-        }
         reading.transform = Some(active.reference.clone());
     }
 
-    fn covariate(&self, sensor: &Id, now: Timestamp) -> Option<Covariate> {
-        let (at, latest) = self.slots[*self.index.get(sensor)?].latest?;
-        (now.micros_since(at).abs() <= COVARIATE_MAX_AGE).then_some(latest)
+    fn covariate(&self, sensor: &Id, received: Timestamp) -> Option<Covariate> {
+        self.slots[*self.index.get(sensor)?].latest.as_ref()?.beside(received)
     }
+}
+
+fn dated(active: &Active) -> Dated<'_> {
+    Dated { compiled: &active.compiled, issued_at: active.issued_at, expires: active.expires }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one module that may ask the machine for the time")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::Timestamp;
@@ -29,8 +29,17 @@ const DISCIPLINES: [Discipline; 4] =
 #[derive(Clone, Debug)]
 pub struct Clock {
     started: Instant,
-    manual: Option<Arc<AtomicI64>>,
+    manual: Option<Arc<Manual>>,
     discipline: Arc<AtomicU8>,
+}
+
+/// A clock that is moved by hand.
+#[derive(Debug)]
+struct Manual {
+    /// The wall clock, in microseconds since 1970.
+    wall: AtomicI64,
+    /// How far the monotonic clock was moved, in microseconds.
+    ahead: AtomicU64,
 }
 
 impl Clock {
@@ -39,15 +48,18 @@ impl Clock {
         Clock { started: Instant::now(), manual: None, discipline: Arc::default() }
     }
 
-    /// A wall clock that stands at `start` until [`Clock::set`] moves it.
+    /// A wall clock that stands at `start` until [`Clock::set`] or [`Clock::advance`] moves it.
     pub fn manual(start: Timestamp) -> Clock {
-        Clock { manual: Some(Arc::new(AtomicI64::new(start.as_micros()))), ..Clock::system() }
+        let manual = Manual { wall: AtomicI64::new(start.as_micros()), ahead: AtomicU64::new(0) };
+        Clock { manual: Some(Arc::new(manual)), ..Clock::system() }
     }
 
     /// The wall clock's time. It may be wrong, and it may jump either way.
     pub fn now(&self) -> Timestamp {
         match &self.manual {
-            Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)).unwrap_or(Timestamp::EPOCH),
+            Some(manual) => {
+                Timestamp::from_micros(manual.wall.load(Ordering::SeqCst)).unwrap_or(Timestamp::EPOCH)
+            }
             None => system_now(),
         }
     }
@@ -70,13 +82,24 @@ impl Clock {
 
     /// Time since this clock was made: never jumps, never goes back.
     pub fn monotonic(&self) -> Duration {
-        self.started.elapsed()
+        let ahead = self.manual.as_ref().map_or(0, |manual| manual.ahead.load(Ordering::SeqCst));
+        self.started.elapsed() + Duration::from_micros(ahead)
     }
 
-    /// Sets a manual clock; the machine's is left alone.
+    /// Sets the wall clock of a manual clock, as a jump; the machine's is left alone.
     pub fn set(&self, time: Timestamp) {
-        if let Some(micros) = &self.manual {
-            micros.store(time.as_micros(), Ordering::SeqCst);
+        if let Some(manual) = &self.manual {
+            manual.wall.store(time.as_micros(), Ordering::SeqCst);
+        }
+    }
+
+    /// Lets time pass on a manual clock, on the wall and monotonically; the machine's is left alone.
+    pub fn advance(&self, passed: Duration) {
+        if let Some(manual) = &self.manual {
+            // 500,000 years fit.
+            let micros = passed.as_micros() as i64;
+            manual.wall.fetch_add(micros, Ordering::SeqCst);
+            manual.ahead.fetch_add(micros as u64, Ordering::SeqCst);
         }
     }
 }
@@ -102,6 +125,16 @@ mod tests {
         assert_eq!(copy.now(), Timestamp::EPOCH);
         clock.set(later);
         assert_eq!(copy.now(), later);
+    }
+
+    #[test]
+    fn time_that_passes_on_a_manual_clock_passes_on_both() {
+        let clock = Clock::manual(Timestamp::EPOCH);
+        let (copy, before) = (clock.clone(), clock.monotonic());
+        let day = Duration::from_secs(86_400);
+        clock.advance(day);
+        assert_eq!(copy.now(), Timestamp::EPOCH.saturating_add_micros(86_400_000_000));
+        assert!(copy.monotonic() - before >= day);
     }
 
     #[test]

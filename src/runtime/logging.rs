@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -17,11 +18,8 @@ use super::quiet::Quiet;
 ///
 /// Answers with what holds lines back, to be asked for its sums. A second call in the same process changes nothing.
 pub fn start() -> Quiet {
-    // The client logs its own inner affairs at these levels; ours are in the link's events.
-    let default = "info,rumqttc=off,rumqttd=off";
-    let chosen =
-        std::env::var("CALIBD_LOG").map_or_else(|_| default.to_owned(), |l| format!("{l},rumqttc=off"));
-    let filter = EnvFilter::try_new(&chosen).unwrap_or_else(|_| EnvFilter::new(default));
+    let chosen = std::env::var("CALIBD_LOG");
+    let filter = chosen.ok().and_then(|text| levels(&text).ok()).unwrap_or_else(usual);
     let quiet = Quiet::new(Clock::system());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let subscriber = tracing_subscriber::registry().with(filter).with(quiet.clone());
@@ -35,6 +33,25 @@ pub fn start() -> Quiet {
     // An error means that logging has been started before.
     drop(result);
     quiet
+}
+
+/// What is logged unless something else is chosen.
+fn usual() -> Targets {
+    without_clients(Targets::new().with_default(Level::INFO))
+}
+
+/// Reads what `CALIBD_LOG` chooses, parts with commas between them. Nothing at all chooses what is usual.
+fn levels(text: &str) -> Result<Targets, ParseError> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        return Ok(usual());
+    }
+    parts.join(",").parse().map(without_clients)
+}
+
+/// The clients log their own inner affairs at these levels; ours are in the link's events.
+fn without_clients(targets: Targets) -> Targets {
+    targets.with_target("rumqttc", LevelFilter::OFF).with_target("rumqttd", LevelFilter::OFF)
 }
 
 /// `<priority>span fields message`: the priority is that of syslog.
@@ -75,6 +92,28 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_are_chosen_by_part_of_the_program() {
+        let targets = levels("warn, calibd::sync=debug,,").unwrap();
+        let passes = |target: &str, level: Level| targets.would_enable(target, &level);
+        assert!(
+            passes("calibd::sync::driver", Level::DEBUG) && !passes("calibd::sync::driver", Level::TRACE)
+        );
+        assert!(passes("calibd::store", Level::WARN) && !passes("calibd::store", Level::INFO));
+        assert!(!passes("rumqttc::v5", Level::ERROR));
+    }
+
+    #[test]
+    fn nothing_chooses_what_is_usual_and_nonsense_is_refused() {
+        for text in ["", " , "] {
+            assert_eq!(levels(text).unwrap().to_string(), usual().to_string(), "{text:?}");
+        }
+        assert!(
+            usual().would_enable("calibd", &Level::INFO) && !usual().would_enable("calibd", &Level::DEBUG)
+        );
+        assert!(levels("calibd=loud").is_err());
+    }
 
     #[test]
     fn levels_are_syslog_priorities() {

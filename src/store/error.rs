@@ -1,6 +1,9 @@
 //! What can go wrong in the store.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use super::disk;
 
 /// Says what the store could not do, where, and what helps.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,15 @@ pub enum StoreError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// Nothing can be written.
+    #[error(
+        "{}: read-only; see what the kernel's log says of the disk, mount its file system writable and give the service user write access",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file or directory.
+        path: PathBuf,
     },
     /// A newer calibd wrote the file.
     #[error(
@@ -56,18 +68,33 @@ pub enum StoreError {
 impl StoreError {
     /// An SQLite error of the database at `path`.
     pub(crate) fn sql(path: &Path, source: rusqlite::Error) -> StoreError {
-        StoreError::Sql { path: path.to_path_buf(), source }
+        use rusqlite::ErrorCode::{CannotOpen, ReadOnly, SystemIoFailure};
+        let path = path.to_path_buf();
+        match source.sqlite_error_code() {
+            Some(ReadOnly) => StoreError::ReadOnly { path },
+            // A file system that turned read-only under open files answers with a mere failure to write.
+            Some(SystemIoFailure | CannotOpen) if disk::is_read_only(&path) => StoreError::ReadOnly { path },
+            _ => StoreError::Sql { path, source },
+        }
     }
 
     /// An I/O error at `path`.
     pub(crate) fn file(path: &Path, source: std::io::Error) -> StoreError {
-        StoreError::File { path: path.to_path_buf(), source }
+        let path = path.to_path_buf();
+        match source.kind() {
+            ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path },
+            _ => StoreError::File { path, source },
+        }
     }
 
     /// What kind of failure this is to a commit.
     pub(crate) fn kind(&self) -> FailureKind {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
-        let StoreError::Sql { source, .. } = self else { return FailureKind::Io };
+        let source = match self {
+            StoreError::Sql { source, .. } => source,
+            StoreError::ReadOnly { .. } => return FailureKind::ReadOnly,
+            _ => return FailureKind::Io,
+        };
         match source.sqlite_error_code() {
             Some(DiskFull) => FailureKind::DiskFull,
             Some(DatabaseBusy | DatabaseLocked) => FailureKind::Busy,
@@ -86,6 +113,8 @@ pub enum FailureKind {
     Busy,
     /// The file is broken; a new one is started.
     Corrupt,
+    /// The file system, or a file, is read-only.
+    ReadOnly,
     /// Reading or writing failed.
     Io,
 }
@@ -97,7 +126,21 @@ impl FailureKind {
             FailureKind::DiskFull => "disk_full",
             FailureKind::Busy => "busy",
             FailureKind::Corrupt => "corrupt",
+            FailureKind::ReadOnly => "read_only",
             FailureKind::Io => "io",
+        }
+    }
+
+    /// What to do about it, as a sentence without its full stop.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            FailureKind::DiskFull => "free space on the disk of store.dir",
+            FailureKind::Busy => "end whatever else has opened the files in store.dir for writing",
+            FailureKind::Corrupt => "replace the disk of store.dir: what is written to it does not stay",
+            FailureKind::ReadOnly => {
+                "see what the kernel's log says of the disk of store.dir, and mount it writable"
+            }
+            FailureKind::Io => "see what the log and the kernel's log say of the disk of store.dir",
         }
     }
 }

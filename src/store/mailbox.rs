@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
 use super::types::{
-    Activation, ActiveTransform, Health, Page, Range, RefusalRecord, RollupPage, RollupRange,
-    RootInstallation,
+    Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
+    RootInstallation, StoredTransform,
 };
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
@@ -70,6 +70,14 @@ pub enum Request {
         reply: Reply<()>,
     },
     Active(Reply<Vec<ActiveTransform>>),
+    TransformsNamed {
+        name: String,
+        reply: Reply<Vec<StoredTransform>>,
+    },
+    Activations {
+        sensor: SensorId,
+        reply: Reply<Vec<PastActivation>>,
+    },
     Activate {
         activation: Activation,
         reply: Reply<()>,
@@ -106,6 +114,8 @@ struct Inner {
     requests: VecDeque<Request>,
     cursors: BTreeMap<String, u64>,
     health: Health,
+    /// The thread is to look after the files at once.
+    nudged: bool,
     closed: bool,
 }
 
@@ -230,8 +240,9 @@ impl Mailbox {
     }
 
     /// Waits until there is something to do. `interval` is how long readings may wait; `retry_at`
-    /// (monotonic) is set while commits fail, and then decides alone, but for a full batch.
-    pub fn wait(&self, interval: Duration, retry_at: Option<Duration>) -> Work {
+    /// (monotonic) is set while commits fail, and then decides alone, but for a full batch. At `look_at`
+    /// it ends in any case.
+    pub fn wait(&self, interval: Duration, retry_at: Option<Duration>, look_at: Duration) -> Work {
         let mut inner = self.lock();
         loop {
             let now = self.clock.monotonic();
@@ -239,18 +250,21 @@ impl Mailbox {
             let full = inner.pending.readings.len() >= BATCH
                 || retry_at.is_none() && inner.pending.acks.len() >= self.ack_batch;
             let due = full || deadline.is_some_and(|deadline| deadline <= now);
-            if due || inner.closed || !inner.requests.is_empty() {
+            let look = std::mem::take(&mut inner.nudged) || look_at <= now;
+            if due || look || inner.closed || !inner.requests.is_empty() {
                 let requests = std::mem::take(&mut inner.requests);
                 return Work { requests, due, orphaned: inner.closed };
             }
-            inner = match deadline {
-                Some(deadline) => {
-                    let waited = self.wake.wait_timeout(inner, deadline - now);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner),
-            };
+            let until = deadline.map_or(look_at, |deadline| deadline.min(look_at));
+            let waited = self.wake.wait_timeout(inner, until - now);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Lets the thread look after the files at once.
+    pub fn nudge(&self) {
+        self.lock().nudged = true;
+        self.wake.notify_one();
     }
 
     /// Moves what is pending to the end of `batch`, and makes room for as much.

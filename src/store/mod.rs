@@ -6,9 +6,11 @@
 //! - no sequence number is used twice: numbers come from blocks reserved in the ledger;
 //! - whatever happens to the history, the daemon goes on with another one.
 
+pub mod disk;
 pub mod error;
 pub mod types;
 
+mod check;
 mod file;
 mod history;
 mod ledger;
@@ -26,6 +28,7 @@ pub use self::error::{FailureKind, StoreError};
 use self::history::{Limits, OpenedHistory};
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
+use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
@@ -64,7 +67,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         Limits { max_age: options.max_age, max_size: options.max_size, max_pages: options.max_pages };
     let mut ledger = Ledger::open(&dir)?;
     let check = !ledger.ended_clean()?;
-    let OpenedHistory { history, quarantined } = history::open(&dir, limits, check, clock.now())?;
+    let OpenedHistory { history, quarantined, checked } = history::open(&dir, limits, check, clock.now())?;
     let facts = HistoryFacts { last_seq: history.last_seq(), incarnation: history.incarnation()? };
     let settled = ledger.settle(&facts, random_name()?, clock.now())?;
     if facts.incarnation.as_ref() != Some(&settled.incarnation) {
@@ -76,6 +79,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         let texts = ["calibd", "history.quarantined", &moved.display().to_string(), fault];
         ledger.audit(clock.now(), &texts.map(str::to_owned))?;
     }
+    let last_check = last_check(&mut ledger, checked, quarantined.is_some(), &clock)?;
     let mut gaps = settled.gaps.clone();
     gaps.extend(history.gaps()?);
     gaps.sort();
@@ -101,11 +105,14 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     for (sink, seq) in &recovered.cursors {
         mailbox.set_cursor(sink, *seq);
     }
+    let health = Health { checked: last_check, ..Health::default() };
+    mailbox.set_health(health);
     #[expect(
         clippy::disallowed_methods,
         reason = "the store must never wait for its reader; see `Opened::commits` for the bound"
     )]
     let (sender, commits) = mpsc::unbounded_channel();
+    let care = Care::new(clock.monotonic(), checked);
     let owner = Owner {
         dir: dir.clone(),
         limits,
@@ -118,7 +125,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         incarnation: settled.incarnation,
         next_unused: settled.block.first,
         lock,
-        state: State::default(),
+        state: State::new(health),
+        care,
     };
     start(owner, &dir)?;
     let handles = Arc::new(Handles(Arc::clone(&mailbox)));
@@ -128,6 +136,28 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
 fn start(owner: Owner, dir: &Path) -> Result<(), StoreError> {
     let thread = std::thread::Builder::new().name("store".to_owned());
     thread.spawn(move || owner.run()).map(|_| ()).map_err(|error| StoreError::file(dir, error))
+}
+
+/// When both databases were last checked, which may be just now, and what that found.
+fn last_check(
+    ledger: &mut Ledger,
+    now: bool,
+    replaced: bool,
+    clock: &Clock,
+) -> Result<Option<Checked>, StoreError> {
+    let at = clock.now();
+    let result = match (ledger.broken(), replaced) {
+        (Some(_), _) => return Ok(Some(Checked { at, result: CheckResult::LedgerBroken })),
+        (None, true) => CheckResult::HistoryReplaced,
+        (None, false) => CheckResult::Ok,
+    };
+    if now {
+        if let Err(error) = ledger.note_checked(at) {
+            tracing::warn!(%error, "the check of the databases is not noted");
+        }
+        return Ok(Some(Checked { at, result }));
+    }
+    Ok(ledger.checked()?.map(|at| Checked { at, result }))
 }
 
 /// 64 random bits as text: two incarnations never have the same name.
@@ -217,6 +247,18 @@ impl Store {
     /// The transforms in force, as the ledger has them.
     pub async fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
         self.ask(Request::Active).await
+    }
+
+    /// The accepted transforms of this name: a digest, an id (then the newest of it), or at least eight digits
+    /// that a digest begins with; several only of the last.
+    pub async fn transforms_named(&self, name: &str) -> Result<Vec<StoredTransform>, StoreError> {
+        let name = name.to_owned();
+        self.ask(|reply| Request::TransformsNamed { name, reply }).await
+    }
+
+    /// What came into force at a sensor, from the oldest; of very many the newest thousand.
+    pub async fn activations(&self, sensor: SensorId) -> Result<Vec<PastActivation>, StoreError> {
+        self.ask(|reply| Request::Activations { sensor, reply }).await
     }
 
     /// Puts a verified transform in force: accepted, floor, active per sensor and audit rows in one

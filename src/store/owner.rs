@@ -1,4 +1,6 @@
-//! The store's thread: the only place that touches the databases.
+//! The store's thread: the only place that writes to the databases.
+
+pub mod care;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::care::Care;
 use super::error::{FailureKind, StoreError};
 use super::file;
 use super::history::{self, Extra, History, Limits};
@@ -41,6 +44,7 @@ pub struct Owner {
     #[expect(dead_code, reason = "held, not used")]
     pub lock: File,
     pub state: State,
+    pub care: Care,
 }
 
 /// What the thread remembers between commits.
@@ -57,6 +61,13 @@ pub struct State {
     last_commit: Duration,
 }
 
+impl State {
+    /// At a start, when the databases were last checked as `health` says.
+    pub fn new(health: Health) -> State {
+        State { health, ..State::default() }
+    }
+}
+
 struct Shut(Arc<Mailbox>);
 
 impl Drop for Shut {
@@ -71,9 +82,10 @@ impl Owner {
         // However the thread ends, nobody waits for it for ever.
         let _shut = Shut(Arc::clone(&self.mailbox));
         loop {
+            self.look();
             // Begin early by what the last commit took, so that the next one ends in time.
             let early = self.state.last_commit.min(self.interval / 2);
-            let work = self.mailbox.wait(self.interval - early, self.state.retry_at);
+            let work = self.mailbox.wait(self.interval - early, self.state.retry_at, self.care.look_at);
             for request in work.requests {
                 if let Some(reply) = self.answer(request) {
                     let closed = self.close();
@@ -118,6 +130,10 @@ impl Owner {
             Request::Announced { gap, reply } => drop(reply.send(self.announced(&gap))),
             Request::InstallRoot { root, reply } => drop(reply.send(self.ledger.install_root(now, &root))),
             Request::Active(reply) => drop(reply.send(self.ledger.active())),
+            Request::TransformsNamed { name, reply } => {
+                drop(reply.send(self.ledger.transforms_named(&name)));
+            }
+            Request::Activations { sensor, reply } => drop(reply.send(self.ledger.activations(&sensor))),
             Request::Activate { activation, reply } => drop(reply.send(self.ledger.activate(&activation))),
             Request::Refusal { refusal, reply } => {
                 drop(reply.send(self.ledger.record_refusal(now, &refusal)));
@@ -152,6 +168,8 @@ impl Owner {
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
+        // Its connections must be closed before the others: the last one empties the WAL.
+        self.care.check = None;
         self.commit()?;
         let cursors = self.mailbox.cursors();
         let extra = Extra { cursors: Some(&cursors), closing: true, ..Extra::default() };
@@ -162,6 +180,7 @@ impl Owner {
     /// Commits what is pending and makes room; an error has been reported and is tried again.
     fn commit(&mut self) -> Result<(), StoreError> {
         let start = self.clock.monotonic();
+        self.measure();
         self.take();
         let cursors = self.mailbox.cursors();
         let mut result = self.write(&cursors, start);
@@ -222,7 +241,7 @@ impl Owner {
                 self.replace_history().ok()?;
                 Some(self.write(cursors, now))
             }
-            FailureKind::Busy | FailureKind::Io => None,
+            FailureKind::Busy | FailureKind::ReadOnly | FailureKind::Io => None,
         }
     }
 
@@ -268,7 +287,8 @@ impl Owner {
     /// Moves the broken history aside and starts another.
     fn replace_history(&mut self) -> Result<(), StoreError> {
         let last = self.next_unused.saturating_sub(self.state.batch.readings.len() as u64 + 1);
-        // The old connection must be closed first: closing deletes the -wal file by its name.
+        // The old connections must be closed first: closing deletes the -wal file by its name.
+        self.care.check = None;
         self.history.detach()?;
         let now = self.clock.now();
         let moved = file::quarantine(self.history.path(), now)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Store;
+use super::disk::Disk;
 use super::error::FailureKind;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -89,6 +90,44 @@ pub struct ActiveTransform {
     pub digest: Digest,
     /// Since when, by the gateway's clock.
     pub since: Timestamp,
+    /// Whether a local order went back to it: then nothing that was accepted before takes its place.
+    pub rolled_back: bool,
+}
+
+/// A transform that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTransform {
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+    /// Its id.
+    pub id: Id,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its version.
+    pub version: u64,
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// The keys that signed it.
+    pub keyids: Vec<String>,
+    /// When it was accepted, by the gateway's clock.
+    pub accepted: Timestamp,
+}
+
+/// Something that came into force at a sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastActivation {
+    /// The transform's digest.
+    pub digest: Digest,
+    /// Its id.
+    pub id: Id,
+    /// Its version.
+    pub version: u64,
+    /// From when on, by the gateway's clock.
+    pub since: Timestamp,
+    /// By whose word, where the audit says it.
+    pub actor: Option<String>,
+    /// Whether by going back to it.
+    pub rolled_back: bool,
 }
 
 /// The newest version of a transform id that was ever accepted.
@@ -236,6 +275,41 @@ pub struct Health {
     pub waiting: u64,
     /// The last thing that failed, until a commit works again.
     pub failing: Option<FailureKind>,
+    /// The disk as last measured; `None`: it cannot be.
+    pub disk: Option<Disk>,
+    /// When both databases were last read page by page, and what that found.
+    pub checked: Option<Checked>,
+}
+
+/// A check of both databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// When it ended, by the gateway's clock.
+    pub at: Timestamp,
+    /// What it found.
+    pub result: CheckResult,
+}
+
+/// What a check of both databases found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CheckResult {
+    /// Both are whole.
+    Ok,
+    /// The history was damaged and has been replaced.
+    HistoryReplaced,
+    /// The ledger is damaged: it has to be restored.
+    LedgerBroken,
+}
+
+impl CheckResult {
+    /// The result's name, for JSON and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CheckResult::Ok => "ok",
+            CheckResult::HistoryReplaced => "history_replaced",
+            CheckResult::LedgerBroken => "ledger_broken",
+        }
+    }
 }
 
 /// A verified transform to be put in force.
@@ -259,6 +333,8 @@ pub struct Activation {
     pub at: Timestamp,
     /// Where it came from, for the audit chain.
     pub actor: String,
+    /// Whether a local order goes back to it.
+    pub rolled_back: bool,
 }
 
 /// A verified trust root to be installed.

@@ -1,6 +1,6 @@
 //! The gateway's own messages: each is sent again until its acknowledgement, retained ones after every connect.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -33,12 +33,21 @@ pub struct Message {
     submitted: bool,
 }
 
+/// What the broker is to keep under a topic.
+#[derive(Debug)]
+struct Retained {
+    payload: Bytes,
+    /// The number of the last message that says so.
+    last: u64,
+}
+
 /// The queue of the gateway's own messages.
 #[derive(Debug, Default)]
 pub struct ControlOutbox {
     next_id: u64,
-    waiting: VecDeque<Message>,
-    retained: BTreeMap<String, Bytes>,
+    /// By number: in the order in which they are sent.
+    waiting: BTreeMap<u64, Message>,
+    retained: BTreeMap<String, Retained>,
 }
 
 impl ControlOutbox {
@@ -49,52 +58,56 @@ impl ControlOutbox {
 
     /// Sets a retained message; it replaces one not yet sent and is sent again after every connect.
     pub fn retain(&mut self, topic: String, payload: Bytes) -> usize {
-        self.retained.insert(topic.clone(), payload.clone());
-        self.waiting.retain(|message| message.submitted || !message.retain || message.topic != topic);
+        if let Some(before) = self.retained.get(&topic)
+            && self.waiting.get(&before.last).is_some_and(|message| !message.submitted)
+        {
+            self.waiting.remove(&before.last);
+        }
+        self.retained.insert(topic.clone(), Retained { payload: payload.clone(), last: self.next_id });
         self.enqueue(topic, payload, true, Purpose::Plain)
     }
 
     fn enqueue(&mut self, topic: String, payload: Bytes, retain: bool, purpose: Purpose) -> usize {
         let mut dropped = 0;
         if self.waiting.len() >= CAPACITY
-            && let Some(index) = self.waiting.iter().position(|m| !m.submitted && !m.retain)
+            && let Some(id) = self.waiting.values().find(|m| !m.submitted && !m.retain).map(|m| m.id)
         {
-            self.waiting.remove(index);
+            self.waiting.remove(&id);
             dropped = 1;
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.waiting.push_back(Message { id, topic, payload, retain, purpose, submitted: false });
+        self.waiting.insert(id, Message { id, topic, payload, retain, purpose, submitted: false });
         dropped
     }
 
     /// The next message to hand to the client. Tell with [`ControlOutbox::submitted`].
     pub fn next(&self) -> Option<&Message> {
-        self.waiting.iter().find(|message| !message.submitted)
+        self.waiting.values().find(|message| !message.submitted)
     }
 
     /// Marks a message as handed to the client.
     pub fn submitted(&mut self, id: u64) {
-        if let Some(message) = self.waiting.iter_mut().find(|message| message.id == id) {
+        if let Some(message) = self.waiting.get_mut(&id) {
             message.submitted = true;
         }
     }
 
     /// Removes an acknowledged message and says what to do now.
     pub fn acked(&mut self, id: u64) -> Option<Purpose> {
-        let index = self.waiting.iter().position(|message| message.id == id)?;
-        self.waiting.remove(index).map(|message| message.purpose)
+        self.waiting.remove(&id).map(|message| message.purpose)
     }
 
     /// After a lost connection: everything unacknowledged is to be sent again.
     pub fn rewind(&mut self) {
-        self.waiting.iter_mut().for_each(|message| message.submitted = false);
+        self.waiting.values_mut().for_each(|message| message.submitted = false);
     }
 
     /// After a connect: the retained messages are to be sent, whatever the broker still has.
     pub fn connected(&mut self) {
-        for (topic, payload) in self.retained.clone() {
-            self.retain(topic, payload);
+        self.waiting.retain(|_, message| message.submitted || !message.retain);
+        for (topic, kept) in std::mem::take(&mut self.retained) {
+            self.retain(topic, kept.payload);
         }
     }
 

@@ -36,6 +36,14 @@ pub struct Metrics {
     pub commits: Counter,
     /// `calibd_commit_failures_total{reason}`
     pub commit_failures: Family<Labels, Counter>,
+    /// `calibd_store_free_bytes`
+    pub store_free: Gauge,
+    /// `calibd_store_stage{stage}`: 1 at the stage that the free space calls for
+    pub store_stage: Family<Labels, Gauge>,
+    /// `calibd_store_check_timestamp_seconds`: the last check of both databases; 0: none is known
+    pub store_check_time: Gauge,
+    /// `calibd_store_check_ok`: 1 if that found both whole
+    pub store_check_ok: Gauge,
     /// `calibd_publishes_total{sink}`
     pub publishes: Family<Labels, Counter>,
     /// `calibd_publishes_dropped_total{sink,reason}`
@@ -76,6 +84,10 @@ impl Metrics {
             downlink_ignored: Family::default(),
             commits: Counter::default(),
             commit_failures: Family::default(),
+            store_free: Gauge::default(),
+            store_stage: Family::default(),
+            store_check_time: Gauge::default(),
+            store_check_ok: Gauge::default(),
             publishes: Family::default(),
             publishes_dropped: Family::default(),
             sink_backlog: Family::default(),
@@ -104,6 +116,14 @@ impl Metrics {
             "commits that failed and are tried again",
             self.commit_failures.clone(),
         );
+        to.register("store_free_bytes", "free on the disk of the store", self.store_free.clone());
+        to.register("store_stage", "1 at the stage of the disk of the store", self.store_stage.clone());
+        to.register(
+            "store_check_timestamp_seconds",
+            "when both databases were last checked",
+            self.store_check_time.clone(),
+        );
+        to.register("store_check_ok", "1 if the last check found both whole", self.store_check_ok.clone());
         to.register("publishes", "readings published by a sink", self.publishes.clone());
         to.register("publishes_dropped", "readings a sink could not publish", self.publishes_dropped.clone());
         to.register("sink_backlog_readings", "readings not yet acknowledged", self.sink_backlog.clone());

@@ -2,8 +2,13 @@
 //!
 //! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
 
+mod transform;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
@@ -70,10 +75,34 @@ pub struct StoreStatus {
     pub dropped: u64,
     /// Readings deleted by age or size.
     pub expired: u64,
-    /// What fails, in a word; null: nothing.
+    /// What fails, in a word: `disk_full`, `busy`, `corrupt`, `read_only` or `io`; null: nothing.
     pub failing: Option<String>,
     /// The oldest reading in the history.
     pub oldest: Option<Timestamp>,
+    /// The disk; null: it cannot be measured.
+    pub disk: Option<DiskStatus>,
+    /// The last check of both databases, page by page; null: none is known.
+    pub checked: Option<CheckStatus>,
+}
+
+/// The file system of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskStatus {
+    /// `ok`, `low`, `retention` or `raw_only`.
+    pub stage: String,
+    /// Bytes free for the daemon.
+    pub free: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// A check of both databases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// When it ended.
+    pub time: Timestamp,
+    /// `ok`, `history_replaced` or `ledger_broken`.
+    pub result: String,
 }
 
 /// How a source is doing; counts are since the start.
@@ -139,6 +168,9 @@ pub struct Reading {
     pub state: String,
     pub reasons: Vec<String>,
     pub transform: Option<TransformName>,
+    /// When the gateway got it: told of stored readings, where it is not `time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Timestamp>,
 }
 
 /// The exact transform that made a value.
@@ -170,7 +202,16 @@ impl From<&sample::Reading> for Reading {
             state: reading.state.as_str().to_owned(),
             reasons: reading.reasons.names().map(str::to_owned).collect(),
             transform: reading.transform.as_deref().map(name),
+            received: None,
         }
+    }
+}
+
+impl Reading {
+    /// The same with what only a stored reading tells.
+    pub fn stored(reading: &sample::Reading) -> Reading {
+        let received = Some(reading.received).filter(|received| *received != reading.time);
+        Reading { received, ..Reading::from(reading) }
     }
 }
 
@@ -219,6 +260,12 @@ pub struct Sensor {
     pub model: Option<String>,
     /// Serial number of the instrument mounted here.
     pub serial: Option<String>,
+    /// Standard uncertainty of a raw value, in `unit`, if it is configured.
+    #[serde(default)]
+    pub uncertainty: Option<f64>,
+    /// Roles such as `temperature` and the sensors that play them.
+    #[serde(default)]
+    pub covariates: BTreeMap<String, SensorId>,
     /// The last reading in the history.
     pub last: Option<Reading>,
     /// What is in force.

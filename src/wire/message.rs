@@ -1,5 +1,6 @@
 //! The messages that a gateway publishes about itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub struct StoreStatus {
 }
 
 /// What became of an artifact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Accepted,
@@ -70,7 +71,7 @@ pub enum Verdict {
 }
 
 /// `ack`: the answer to one artifact.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ack {
     /// SHA-256 of the artifact's signed bytes; null if it was no envelope.
     pub digest: Option<Digest>,
@@ -81,11 +82,11 @@ pub struct Ack {
     /// What became of it.
     pub verdict: Verdict,
     /// The reason code of a refusal.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
     /// A sentence.
     pub message: String,
     /// The stage it reached: `active`, or null.
-    pub stage: Option<&'static str>,
+    pub stage: Option<Cow<'static, str>>,
     /// When it was decided.
     pub time: Timestamp,
 }

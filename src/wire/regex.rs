@@ -1,6 +1,6 @@
 //! Lines that match a regular expression with named groups.
 
-use ::regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+use regex_lite::{CaptureLocations, Regex, RegexBuilder};
 
 use super::cells::Cells;
 use super::fault::{DecodeError, FaultKind};
@@ -8,6 +8,9 @@ use super::format::{Layout, Locator, SpecError, Target, wrong_locator};
 
 /// Bound on the compiled expression, in bytes.
 const SIZE_LIMIT: usize = 1 << 20;
+/// Takes the place of a byte that is no UTF-8, which must not spoil a line outside the groups: a character that
+/// patterns name only in general.
+const NO_TEXT: &str = "\u{7f}";
 
 /// Reads the wanted groups of a line.
 pub(super) struct RegexReader {
@@ -15,6 +18,7 @@ pub(super) struct RegexReader {
     locations: CaptureLocations,
     wanted: Vec<(Target, usize)>,
     captures: Vec<(Box<str>, usize)>,
+    mended: String,
 }
 
 impl std::fmt::Debug for RegexReader {
@@ -25,10 +29,9 @@ impl std::fmt::Debug for RegexReader {
 
 impl RegexReader {
     pub(super) fn new(pattern: &str, layout: &Layout) -> Result<RegexReader, SpecError> {
-        // Without Unicode classes a garbled byte outside the groups does not spoil a line.
-        let regex = RegexBuilder::new(pattern).unicode(false).size_limit(SIZE_LIMIT).build();
+        let regex = RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).build();
         let regex = regex.map_err(|error| {
-            SpecError::format("pattern", one_line(&error.to_string()), "see the syntax of Rust's regex")
+            SpecError::format("pattern", error.to_string(), "see the syntax of Rust's regex-lite")
         })?;
         let names: Vec<_> = regex.capture_names().collect();
         let mut wanted = Vec::new();
@@ -45,7 +48,13 @@ impl RegexReader {
         let used = |at: usize| wanted.iter().any(|(_, wanted)| *wanted == at);
         let rest = names.iter().enumerate().filter(|(at, _)| !used(*at));
         let captures = rest.filter_map(|(at, name)| Some((Box::from((*name)?), at))).collect();
-        Ok(RegexReader { locations: regex.capture_locations(), regex, wanted, captures })
+        Ok(RegexReader {
+            locations: regex.capture_locations(),
+            regex,
+            wanted,
+            captures,
+            mended: String::new(),
+        })
     }
 
     /// The named groups that are no field: they name parts of template sensors.
@@ -58,7 +67,8 @@ impl RegexReader {
         line: &'a [u8],
         cells: &mut Cells,
     ) -> Result<Vec<(&'a str, &'a str)>, DecodeError> {
-        if self.regex.captures_read(&mut self.locations, line).is_none() {
+        let text = std::str::from_utf8(line).unwrap_or_else(|_| mend(line, &mut self.mended));
+        if self.regex.captures_read(&mut self.locations, text).is_none() {
             return Err(DecodeError::new(FaultKind::NoMatch, line));
         }
         for (target, group) in &self.wanted {
@@ -81,7 +91,12 @@ impl RegexReader {
     }
 }
 
-fn one_line(text: &str) -> String {
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or(text);
-    last.trim().trim_start_matches("error: ").to_owned()
+/// Makes text of a line, each part of it at its old place.
+fn mend<'a>(line: &[u8], text: &'a mut String) -> &'a str {
+    text.clear();
+    for chunk in line.utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|_| text.push_str(NO_TEXT));
+    }
+    text
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use calibd::config::load;
 use calibd::daemon::run::{DRAIN, Drained, start};
@@ -17,7 +18,7 @@ use crate::support::gateway::{Gateway, UP, UPLINK};
 use crate::support::mqtt::Subscriber;
 use crate::support::process::metric;
 use crate::support::tty::Tty;
-use crate::support::wait::until_true;
+use crate::support::wait::{until, until_true};
 
 const NOW: &str = "2026-11-22T10:00:00Z";
 
@@ -156,6 +157,31 @@ fn a_good_battery_backed_clock_needs_no_network_but_a_possible_time() {
     daemon.clock.set(at(NOW));
     daemon.measures(2);
     assert_eq!(untrusted(&daemon.end()), [true, true, false, false]);
+}
+
+#[test]
+fn the_proven_time_grows_by_what_has_passed_and_by_no_clock() {
+    let mut daemon = Inside::start(NOW);
+    let ledger = daemon.gateway.store().join("ledger.db");
+    let floor = || {
+        let db = rusqlite::Connection::open(&ledger).unwrap();
+        let micros = db.query_row("SELECT value FROM meta WHERE key = 'time_floor'", [], |row| row.get(0));
+        micros.ok().and_then(Timestamp::from_micros)
+    };
+    assert_eq!(floor(), None);
+    daemon.clock.advance(Duration::from_secs(3 * 3600));
+    let first = until("three hours to be proven", floor);
+    daemon.clock.disciplined(true);
+    daemon.clock.set(at("2099-01-01T00:00:00Z"));
+    daemon.measures(1);
+    daemon.clock.advance(Duration::from_secs(2 * 3600));
+    until_true("two more hours", || floor() > Some(first));
+    // The program itself proves the beginning of 2026.
+    for (floor, hours) in [(first, 3), (floor().unwrap(), 5)] {
+        let proven = floor.micros_since(at("2026-01-01T00:00:00Z"));
+        assert_eq!(proven / 3_600_000_000, hours, "{floor}");
+    }
+    assert_eq!(untrusted(&daemon.end()), [false]);
 }
 
 /// A `timedatectl` that answers with `script`, found before the machine's own.

@@ -2,9 +2,12 @@
 
 mod ctl;
 mod described;
+mod fuzzed;
 mod limits;
 mod recorded;
+mod reprocess;
 mod tested;
+mod transforms;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

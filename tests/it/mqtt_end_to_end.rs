@@ -4,6 +4,7 @@ use calibd::runtime::clock::system_now;
 use serde_json::{Value, json};
 
 use crate::support::broker::Broker;
+use crate::support::control::post;
 use crate::support::gateway::{DOWN, Gateway, MQTT_SOURCE, UP, UPLINK};
 use crate::support::mqtt::{Message, Publisher, Subscriber};
 use crate::support::process::Daemon;
@@ -104,6 +105,30 @@ fn readings_turn_from_raw_to_calibrated_when_a_signed_transform_arrives() {
     assert_eq!(street.daemon.process.stop().code(), Some(0));
     let row = street.gateway.history().rows().pop().unwrap();
     assert_eq!((row.raw, row.value, row.version), (Some(2.5), Some(calibrated(2.5)), Some(7)));
+}
+
+#[test]
+fn what_root_installs_and_rolls_back_on_the_gateway_is_told_above() {
+    let mut street = Street::new();
+    let admin = street.gateway.path("run/admin.sock");
+    let (seven, eight) = (street.authority.signed(&transform(7)), street.authority.signed(&transform(8)));
+    for (count, envelope) in [(1, &seven), (2, &eight)] {
+        let answer = post(&admin, "/v1/transforms", envelope).json();
+        assert_eq!((street.ack(count), &answer["verdict"]), (answer.clone(), &json!("accepted")));
+    }
+    assert_eq!(post(&admin, "/v1/sensors/co-1/rollback", b"").json()["verdict"], "accepted");
+    let key = street.gateway.store().join("gateway.pub.pem");
+    let reported = street.above.await_on(&format!("{UP}/reported/co-1"), |message| {
+        let reported = opened(&message.payload, "reported", &key);
+        (reported["active"]["version"] == 7 && reported["floors"] == json!({"co": [1, 8]}))
+            .then_some(reported)
+    });
+    assert_eq!(reported["active"]["id"], "co");
+    // The broker's own copy of the version that was left takes nothing back.
+    street.push("co", &eight);
+    assert_eq!(street.ack(3)["verdict"], "already_applied");
+    street.measure(2.5);
+    assert_eq!(street.reading(2.5)["transform"]["version"], 7);
 }
 
 #[test]

@@ -74,6 +74,23 @@ fn systemd_hears_of_the_start_the_life_and_the_stop() {
 }
 
 #[test]
+fn systemd_hears_of_a_reload_and_of_its_end() {
+    let gateway = Gateway::new();
+    let path = gateway.path("notify");
+    let manager = Manager::at(&SocketAddr::from_pathname(&path).unwrap());
+    let mut daemon = gateway.start_with(&[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    manager.hears_of("STATUS=");
+    gateway.rewrite("no configuration");
+    daemon.process.signal("HUP");
+    let message = manager.hears_of("RELOADING=1");
+    let micros = message.split_once("\nMONOTONIC_USEC=").unwrap().1;
+    assert!(micros.parse::<u64>().unwrap() > 0);
+    assert_eq!(manager.hears(), "READY=1");
+    daemon.says("the one before stays in force");
+    assert!(daemon.process.stop().success());
+}
+
+#[test]
 fn an_abstract_socket_is_told_without_a_watchdog() {
     let name = format!("calibd-it-{}", std::process::id());
     let manager = Manager::at(&SocketAddr::from_abstract_name(&name).unwrap());

@@ -1,7 +1,9 @@
 //! The store, through its interface and through the files it leaves behind.
 
+mod checked;
 mod child;
 mod files;
+mod full;
 mod ledger;
 mod limits;
 

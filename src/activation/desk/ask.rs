@@ -1,11 +1,17 @@
 //! What is asked of the desk on the gateway itself.
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
+use super::local::{Declined, RollBack};
 use crate::pipeline::active::Change;
 use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
+use crate::wire::message::Ack;
+
+/// Where the answer goes.
+pub type Answered = oneshot::Sender<Result<Ack, Declined>>;
 
 /// Something asked of the desk, between two artifacts.
 #[derive(Debug)]
@@ -13,15 +19,25 @@ pub enum Ask {
     /// The configuration has changed: judge again what is in force at which sensor, and have the pipeline
     /// take over the sensors' facts in the same step.
     Reconfigured(OnExpired, oneshot::Sender<()>),
+    /// Judge an artifact that somebody brought: its bytes, and who it was.
+    Install(Bytes, String, Answered),
+    /// Go back to an earlier transform.
+    RollBack(RollBack, Answered),
 }
 
 impl Desk {
     pub(super) async fn serve(&mut self, ask: Ask, pipeline: &mpsc::Sender<Request>) {
+        // Whoever asked may have given up waiting.
         match ask {
             Ask::Reconfigured(on_expired, done) => {
                 self.reconfigured(on_expired, pipeline).await;
-                // Whoever asked may have given up waiting.
                 let _ = done.send(());
+            }
+            Ask::Install(envelope, user, answer) => {
+                let _ = answer.send(self.install(envelope, user, pipeline).await);
+            }
+            Ask::RollBack(order, answer) => {
+                let _ = answer.send(self.roll_back(&order, pipeline).await);
             }
         }
     }

@@ -30,7 +30,7 @@ const USUAL: usize = 1000;
 /// Held in memory at most.
 const MOST: usize = 1_000_000;
 /// Asked for at a time.
-const PAGE: usize = 10_000;
+pub(super) const PAGE: usize = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -107,7 +107,7 @@ fn range(id: &str, since: Option<Timestamp>, until: Option<Timestamp>) -> String
 }
 
 /// A time, or a time so long before `now`.
-fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+pub(super) fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     if let Some(ago) = parse_duration(text) {
         let micros = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
         return Ok(now.saturating_add_micros(-micros));

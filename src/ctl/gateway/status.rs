@@ -8,7 +8,7 @@ use clap::Args;
 use super::show::{GOOD, MENTIONED, PLAIN, URGENT, clean, count, span, time};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, aligned, print_json, print_screen, wrapped};
-use crate::wire::control::{Attention, Severity, SourceStatus, Status, StoreStatus};
+use crate::wire::control::{Attention, DiskStatus, Severity, SourceStatus, Status, StoreStatus};
 use crate::wire::message::ClockState;
 
 const EXAMPLES: &str = "examples:
@@ -49,6 +49,7 @@ fn text(status: &Status) -> String {
         ("clock", format!("{}, {clock}", time(status.time))),
         ("broker", broker(status)),
         ("store", store(&status.store)),
+        ("disk", disk(&status.store)),
         ("root", root),
         ("sensors", sensors(status)),
     ];
@@ -97,6 +98,18 @@ fn store(store: &StoreStatus) -> String {
         }
     }
     text
+}
+
+fn disk(store: &StoreStatus) -> String {
+    let room =
+        |disk: &DiskStatus| format!("{} of {} MiB free", count(disk.free >> 20), count(disk.total >> 20));
+    let room = store.disk.as_ref().map_or("unknown".to_owned(), room);
+    let checked = match &store.checked {
+        None => "not yet checked".to_owned(),
+        Some(check) if check.result == "ok" => format!("whole at {}", time(check.time)),
+        Some(check) => format!("{} at {}", clean(&check.result).replace('_', " "), time(check.time)),
+    };
+    format!("{room}, databases {checked}")
 }
 
 fn sensors(status: &Status) -> String {

@@ -1,18 +1,40 @@
 //! `calibctl transform`
 
+mod chosen;
+mod diff;
+mod effect;
+mod fields;
+mod history;
+mod install;
+mod rollback;
+mod show;
+
+pub use chosen::{Chosen, choose};
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::Asked;
 use super::show::{clean, time};
-use super::{Asked, client};
-use crate::ctl::output::{Failure, note, print_json, print_table};
-use crate::wire::control::{Transform, Transforms};
+use crate::ctl::output::{Failure, note, print, print_json, print_table};
+use crate::wire::control::Transform;
+use crate::wire::message::{Ack, Verdict};
 
 #[derive(Subcommand)]
 pub enum TransformCommand {
     /// Lists what is in force at which sensor.
     List(ListArgs),
+    /// Shows a transform: its stages, domain, uncertainty, validity, and who signed it.
+    Show(show::ShowArgs),
+    /// Compares two transforms, field by field and value by value.
+    Diff(diff::DiffArgs),
+    /// Lists what was in force at a sensor when, and by whose word.
+    History(history::HistoryArgs),
+    /// Has the gateway judge a signed transform, and put it in force.
+    Install(install::InstallArgs),
+    /// Puts an earlier transform in force again at one sensor.
+    Rollback(rollback::RollbackArgs),
 }
 
 #[derive(Args)]
@@ -22,8 +44,18 @@ pub struct ListArgs {
 }
 
 pub fn run(command: &TransformCommand) -> Result<ExitCode, Failure> {
-    let TransformCommand::List(args) = command;
-    let found: Transforms = client::get(&args.asked, "/v1/transforms")?;
+    match command {
+        TransformCommand::List(args) => list(args),
+        TransformCommand::Show(args) => show::run(args),
+        TransformCommand::Diff(args) => diff::run(args),
+        TransformCommand::History(args) => history::run(args),
+        TransformCommand::Install(args) => install::run(args),
+        TransformCommand::Rollback(args) => rollback::run(args),
+    }
+}
+
+fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
+    let found = chosen::in_force(&args.asked)?;
     if args.asked.json {
         print_json(&found)?;
     } else if found.transforms.is_empty() {
@@ -36,6 +68,21 @@ pub fn run(command: &TransformCommand) -> Result<ExitCode, Failure> {
         print_table(&rows, 0)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what became of a transform: exit code 1 if it was refused.
+fn answered(ack: &Ack, json: bool) -> Result<ExitCode, Failure> {
+    let refused = ack.verdict == Verdict::Refused;
+    if json {
+        print_json(ack)?;
+    } else if refused {
+        let reason = ack.reason.as_deref().map_or("refused".to_owned(), clean);
+        return Err(Failure::refused(format!("refused, {reason}: {}", clean(&ack.message))));
+    } else {
+        let version = ack.version.map_or(String::new(), |version| format!(" version {version}"));
+        print(format!("{}{version}: {}\n", clean(&ack.id), clean(&ack.message)).as_bytes())?;
+    }
+    Ok(ExitCode::from(u8::from(refused)))
 }
 
 fn row(transform: &Transform) -> Vec<String> {

@@ -6,6 +6,7 @@
 pub mod envelope;
 pub mod key;
 pub mod reason;
+pub mod rollback;
 pub mod root;
 pub mod scope;
 pub mod signers;

@@ -2,6 +2,7 @@
 
 mod clock;
 mod index;
+mod pressure;
 mod read;
 mod retention;
 mod rollup;
@@ -24,6 +25,7 @@ pub use self::index::corrupt;
 use self::rollup::Rollups;
 pub use self::schema::HISTORY;
 pub use self::write::Extra;
+use super::disk::Stage;
 use super::error::StoreError;
 use super::file::{self, OpenError};
 use crate::domain::sequence::{Gap, GapReason};
@@ -45,6 +47,9 @@ pub struct History {
     db: Connection,
     detached: bool,
     limits: Limits,
+    /// What the disk calls for, and the pages that the history keeps under it.
+    stage: Stage,
+    kept: u64,
     index: Index,
     rollups: Rollups,
     clock: RetentionClock,
@@ -63,19 +68,24 @@ pub struct History {
 pub struct OpenedHistory {
     pub history: History,
     pub quarantined: Option<(PathBuf, String)>,
+    /// Whether every page of it was read.
+    pub checked: bool,
 }
 
 /// Opens the history in `dir`. A broken one is moved aside and a new one started.
 pub fn open(dir: &Path, limits: Limits, check: bool, now: Timestamp) -> Result<OpenedHistory, StoreError> {
     let path = dir.join("history.db");
-    let fault = match History::open(&path, limits, check) {
-        Ok(history) => return Ok(OpenedHistory { history, quarantined: None }),
+    // A small file is always checked; a large one takes a minute on a card and is checked only after an
+    // unclean end, and once a week while calibd runs.
+    let checked = check || std::fs::metadata(&path).map_or(true, |meta| meta.len() < 64 << 20);
+    let fault = match History::open(&path, limits, checked) {
+        Ok(history) => return Ok(OpenedHistory { history, quarantined: None, checked }),
         Err(OpenError::Fatal(error)) => return Err(error),
         Err(OpenError::Broken(fault)) => fault,
     };
     let moved = file::quarantine(&path, now)?;
     match History::open(&path, limits, false) {
-        Ok(history) => Ok(OpenedHistory { history, quarantined: Some((moved, fault)) }),
+        Ok(history) => Ok(OpenedHistory { history, quarantined: Some((moved, fault)), checked: true }),
         Err(OpenError::Fatal(error)) => Err(error),
         // A new file that is broken at once: the disk does not keep what is written to it.
         Err(OpenError::Broken(fault)) => {
@@ -86,10 +96,7 @@ pub fn open(dir: &Path, limits: Limits, check: bool, now: Timestamp) -> Result<O
 
 impl History {
     fn open(path: &Path, limits: Limits, check: bool) -> Result<History, OpenError> {
-        // A small file is always checked; a large one takes a minute on a card and is checked only
-        // after an unclean end.
-        let small = std::fs::metadata(path).map_or(true, |meta| meta.len() < 64 << 20);
-        let db = file::open(path, &HISTORY, check || small)?;
+        let db = file::open(path, &HISTORY, check)?;
         History::with(path, db, limits).map_err(|error| match StoreError::sql(path, error) {
             error if error.kind() == super::error::FailureKind::Corrupt => {
                 OpenError::Broken(error.to_string())
@@ -100,9 +107,7 @@ impl History {
 
     fn with(path: &Path, db: Connection, limits: Limits) -> rusqlite::Result<History> {
         db.set_prepared_statement_cache_capacity(64);
-        if let Some(pages) = limits.max_pages {
-            db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-        }
+        pressure::limit_pages(&db, limits.max_pages)?;
         let index = Index::load(&db)?;
         let last_seq: Option<u64> = db.query_row("SELECT max(seq) FROM readings", [], |row| row.get(0))?;
         let page_size: u64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -114,6 +119,8 @@ impl History {
             db,
             detached: false,
             limits,
+            stage: Stage::Ok,
+            kept: 0,
             index,
             rollups: Rollups::default(),
             clock: RetentionClock::new(mark),
@@ -143,6 +150,11 @@ impl History {
     /// The highest number ever stored here; 0 if none was.
     pub fn last_seq(&self) -> u64 {
         self.last_seq
+    }
+
+    /// The time by the retention clock, where it is not in doubt.
+    pub fn trusted_time(&self) -> Option<Timestamp> {
+        self.clock.time().and_then(Timestamp::from_micros)
     }
 
     /// The file.

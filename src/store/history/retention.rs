@@ -12,8 +12,10 @@ use crate::store::error::StoreError;
 
 /// Fewest and most readings that one step deletes.
 const STEP: std::ops::RangeInclusive<u64> = 64..=4096;
-/// Pages that one step gives back to the file system, where the file is too large.
+/// Pages that one step gives back to the file system ...
 const VACUUM: &str = "PRAGMA incremental_vacuum(256)";
+/// ... where the file is too large, or more than this many and more than a quarter of it are free.
+const SPARE: u64 = 256;
 /// The minutes without readings are looked for once in so many steps.
 const SWEEP: u64 = 64;
 
@@ -49,10 +51,12 @@ impl History {
         now: Duration,
     ) -> rusqlite::Result<Retained> {
         let (used, file) = self.pages()?;
-        let limit = self.limits.max_size / self.page_size;
+        let (limit, free) = (self.page_limit(), file - used);
+        // Under pressure nothing is deleted while there are pages to give back.
+        let enough = self.squeezed() && free >= SPARE;
         let first: Option<u64> = self.db.query_row("SELECT min(seq) FROM readings", [], |row| row.get(0))?;
         let Some(first) = first else { return Ok(Retained::default()) };
-        let size_cut = (wanted > 0 || used > limit).then(|| {
+        let size_cut = (wanted > 0 || used > limit && !enough).then(|| {
             let step = (self.last_seq.saturating_sub(first) / 16).clamp(*STEP.start(), *STEP.end());
             // Twice the number, because only pages that become empty make room.
             first + step.max(wanted * 2) - 1
@@ -63,7 +67,7 @@ impl History {
             Some(cut) => self.delete(first, cut, cursors, now)?,
             None => Retained::default(),
         };
-        if file > limit {
+        if file > limit || free > SPARE.max(file / 4) {
             // Each row is one page given back.
             let mut statement = self.db.prepare_cached(VACUUM)?;
             let mut pages = statement.query([])?;
@@ -88,15 +92,21 @@ impl History {
             .prepare_cached("SELECT seq, time FROM marks ORDER BY seq LIMIT 1")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some((seq, _)) = oldest.filter(|(_, mark)| *mark < time.saturating_sub(age)) else {
-            return Ok(None);
+        let (past, end) = (time.saturating_sub(age), first + STEP.end() - 1);
+        let Some((oldest, _)) = oldest.filter(|(_, mark)| *mark < past) else { return Ok(None) };
+        let old = if oldest > end {
+            end
+        } else {
+            // All marks that one step can do: where readings are rare there is one for each commit.
+            let sql = "SELECT max(seq) FROM marks WHERE seq <= ? AND time < ?";
+            self.db.prepare_cached(sql)?.query_row(params![end, past], |row| row.get(0))?
         };
-        if seq < first {
+        if old < first {
             self.db.execute("DELETE FROM marks WHERE seq < ?", [first])?;
             return Ok(None);
         }
         let sent = cursors.values().copied().min().unwrap_or(u64::MAX);
-        Ok(Some(seq.min(sent).min(first + STEP.end() - 1)))
+        Ok(Some(old.min(sent)))
     }
 
     fn delete(

@@ -15,6 +15,13 @@ pub struct Point {
     pub value: Option<f64>,
 }
 
+impl Point {
+    /// Minutes since 1970.
+    fn minute(&self) -> i64 {
+        self.time.div_euclid(60_000_000)
+    }
+}
+
 /// The statistics of a series in a minute, or in a part of one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rollup {
@@ -67,7 +74,7 @@ pub struct Rollups {
 impl Rollups {
     /// Adds a reading; they come in ascending order of their numbers.
     pub fn push(&mut self, point: &Point) {
-        let minute = point.time.div_euclid(60_000_000);
+        let minute = point.minute();
         let index = point.series as usize;
         if index >= self.open.len() {
             self.open.resize(index + 1, None);
@@ -77,6 +84,12 @@ impl Rollups {
             self.closed.push(done);
         }
         slot.get_or_insert_with(|| Rollup::start(point, minute)).push(point);
+        self.pass(point);
+    }
+
+    /// Notes where a reading is, without statistics.
+    pub fn pass(&mut self, point: &Point) {
+        let minute = point.minute();
         match &mut self.current {
             Some((now, span)) if *now == minute => span.last = point.seq,
             _ => {

@@ -179,3 +179,17 @@ fn a_full_file_takes_new_readings_for_old_ones() {
     }
     assert_eq!(history.last_seq(), 10_000);
 }
+
+#[test]
+fn a_history_that_is_read_only_takes_the_same_readings_once_it_is_writable() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = open_in(dir.path());
+    let batch = [reading(1, (0, 1, 1.0), 1)];
+    history.db.pragma_update(None, "query_only", true).unwrap();
+    let error = history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap_err();
+    assert_eq!(error.kind(), crate::store::FailureKind::ReadOnly);
+    assert!(error.to_string().contains("history.db: read-only; "), "{error}");
+    history.db.pragma_update(None, "query_only", false).unwrap();
+    history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
+    assert_eq!(history.read_after(0, 9, u64::MAX).unwrap(), batch);
+}

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 use super::index::{Index, corrupt};
 use super::rollup::{Point, Rollups};
 use super::{History, add_gap};
-use crate::domain::quality::ReasonCode;
+use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::Reading;
 use crate::domain::sequence::Gap;
 use crate::domain::stats::Stats;
@@ -86,7 +86,7 @@ impl History {
         let index = &mut self.index;
         self.scratch.extend(batch.iter().map(|reading| index.series_of(reading)));
         let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-        insert(&tx, batch, &self.scratch)?;
+        insert(&tx, batch, &self.scratch, self.raw_only())?;
         self.index.save_new(&tx)?;
         if roll {
             save_rollups(&tx, &mut self.rollups, &self.index, self.clock.time())?;
@@ -111,7 +111,12 @@ impl History {
     fn track(&mut self, batch: &[Reading], now: Duration) {
         for (reading, series) in batch.iter().zip(&self.scratch) {
             let (time, raw, value) = (reading.time.as_micros(), reading.raw, reading.value);
-            self.rollups.push(&Point { seq: reading.seq, series: *series, time, raw, value });
+            let point = Point { seq: reading.seq, series: *series, time, raw, value };
+            if self.raw_only() {
+                self.rollups.pass(&point);
+            } else {
+                self.rollups.push(&point);
+            }
             self.index.passed(*series, reading.seq);
         }
         if let Some(last) = batch.last() {
@@ -124,7 +129,7 @@ impl History {
     }
 }
 
-fn insert(db: &Connection, batch: &[Reading], series: &[u32]) -> rusqlite::Result<()> {
+fn insert(db: &Connection, batch: &[Reading], series: &[u32], raw_only: bool) -> rusqlite::Result<()> {
     let groups = batch.chunks_exact(GROUP);
     let rest = groups.remainder();
     let mut rows = series.iter();
@@ -132,14 +137,14 @@ fn insert(db: &Connection, batch: &[Reading], series: &[u32]) -> rusqlite::Resul
         let mut many = db.prepare_cached(MANY)?;
         for group in groups {
             for (place, (reading, series)) in group.iter().zip(rows.by_ref()).enumerate() {
-                bind(&mut many, place * COLUMNS, reading, *series)?;
+                bind(&mut many, place * COLUMNS, reading, *series, raw_only)?;
             }
             many.raw_execute()?;
         }
     }
     let mut one = db.prepare_cached("INSERT INTO readings VALUES (?,?,?,?,?,?,?,?,?,?,?)")?;
     for (reading, series) in rest.iter().zip(rows) {
-        bind(&mut one, 0, reading, *series)?;
+        bind(&mut one, 0, reading, *series, raw_only)?;
         one.raw_execute()?;
     }
     Ok(())
@@ -153,10 +158,17 @@ const MANY: &str = "INSERT INTO readings VALUES \
     (?,?,?,?,?,?,?,?,?,?,?),(?,?,?,?,?,?,?,?,?,?,?),(?,?,?,?,?,?,?,?,?,?,?),(?,?,?,?,?,?,?,?,?,?,?),\
     (?,?,?,?,?,?,?,?,?,?,?),(?,?,?,?,?,?,?,?,?,?,?),(?,?,?,?,?,?,?,?,?,?,?),(?,?,?,?,?,?,?,?,?,?,?)";
 
-fn bind(statement: &mut Statement<'_>, at: usize, reading: &Reading, series: u32) -> rusqlite::Result<()> {
+fn bind(
+    statement: &mut Statement<'_>,
+    at: usize,
+    reading: &Reading,
+    series: u32,
+    raw_only: bool,
+) -> rusqlite::Result<()> {
+    let Stored { value, u, p0_p1, state, reasons } = Stored::of(reading, raw_only);
     let time = reading.time.as_micros();
     let lag = reading.received.micros_since(reading.time);
-    let flags = i64::from(reading.reasons.bits()) << 2 | reading.state as i64;
+    let flags = i64::from(reasons.bits()) << 2 | state as i64;
     statement.raw_bind_parameter(at + 1, reading.seq as i64)?;
     statement.raw_bind_parameter(at + 2, series + 1)?;
     statement.raw_bind_parameter(at + 3, time)?;
@@ -170,11 +182,32 @@ fn bind(statement: &mut Statement<'_>, at: usize, reading: &Reading, series: u32
         None => statement.raw_bind_parameter(at + 5, Null)?,
     }
     statement.raw_bind_parameter(at + 6, reading.raw)?;
-    statement.raw_bind_parameter(at + 7, reading.value)?;
-    statement.raw_bind_parameter(at + 8, reading.u)?;
+    statement.raw_bind_parameter(at + 7, value)?;
+    statement.raw_bind_parameter(at + 8, u)?;
     statement.raw_bind_parameter(at + 9, flags)?;
-    statement.raw_bind_parameter(at + 10, reading.p0_p1.map(|[p0, _]| p0))?;
-    statement.raw_bind_parameter(at + 11, reading.p0_p1.map(|[_, p1]| p1))
+    statement.raw_bind_parameter(at + 10, p0_p1.map(|[p0, _]| p0))?;
+    statement.raw_bind_parameter(at + 11, p0_p1.map(|[_, p1]| p1))
+}
+
+/// What is stored of a reading's result.
+struct Stored {
+    value: Option<f64>,
+    u: Option<f64>,
+    p0_p1: Option<[f64; 2]>,
+    state: State,
+    reasons: Reasons,
+}
+
+impl Stored {
+    /// With `raw_only` nothing that the named transform gives again from the raw value.
+    fn of(reading: &Reading, raw_only: bool) -> Stored {
+        let Reading { value, u, p0_p1, state, reasons, .. } = *reading;
+        if raw_only && value.is_some() {
+            let (state, reasons) = (state.max(State::Suspect), reasons.with(ReasonCode::RawOnly));
+            return Stored { value: None, u: None, p0_p1: None, state, reasons };
+        }
+        Stored { value, u, p0_p1, state, reasons }
+    }
 }
 
 /// Writes the gathered rollups, where the minutes are, the sensors' last numbers and how far all

@@ -3,14 +3,16 @@
 mod audit;
 mod blocks;
 mod schema;
+mod transforms;
 mod trust;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
 
 pub use self::blocks::HistoryFacts;
 use self::schema::LEDGER;
+use super::disk::Reserve;
 use super::error::StoreError;
 use super::file::{self, OpenError};
 use super::history::forget_gap;
@@ -22,6 +24,7 @@ pub struct Ledger {
     path: PathBuf,
     db: Connection,
     broken: Option<String>,
+    reserve: Reserve,
 }
 
 impl Ledger {
@@ -30,12 +33,12 @@ impl Ledger {
     /// A broken file is left where it is, for `calibctl restore`; an empty stand-in in memory then
     /// gives sequence numbers under an incarnation of its own, and refuses everything else.
     pub fn open(dir: &Path) -> Result<Ledger, StoreError> {
-        let path = dir.join("ledger.db");
+        let (path, reserve) = (dir.join("ledger.db"), Reserve::of(dir));
         match file::open(&path, &LEDGER, true) {
-            Ok(db) => Ok(Ledger { path, db, broken: None }),
+            Ok(db) => Ok(Ledger { path, db, broken: None, reserve }),
             Err(OpenError::Broken(fault)) => {
                 let fault = format!("{}: {fault}", path.display());
-                Ok(Ledger { path, db: file::in_memory(&LEDGER)?, broken: Some(fault) })
+                Ok(Ledger { path, db: file::in_memory(&LEDGER)?, broken: Some(fault), reserve })
             }
             Err(OpenError::Fatal(error)) => Err(error),
         }
@@ -62,17 +65,39 @@ impl Ledger {
         self.db.query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0)).optional()
     }
 
-    /// Runs `work` in one transaction.
+    /// Runs `work` in one transaction; on a full disk once more, with the space set aside for this.
     fn transact<T>(
         &mut self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl Fn(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let done = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).and_then(|tx| {
-            let value = work(&tx)?;
-            tx.commit()?;
-            Ok(value)
-        });
+        let mut done = transaction(&self.db, &work);
+        let full = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        if done.as_ref().is_err_and(full) && self.reserve.release() {
+            done = transaction(&self.db, &work);
+            self.reserve.keep();
+        }
         self.name(done)
+    }
+
+    /// Sets space aside for a full disk.
+    pub fn keep_reserve(&self) {
+        self.reserve.keep();
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// When both databases were last found whole, or the history was replaced.
+    pub fn checked(&self) -> Result<Option<Timestamp>, StoreError> {
+        let micros: Option<i64> = self.name(self.meta("checked"))?;
+        Ok(micros.and_then(Timestamp::from_micros))
+    }
+
+    /// Notes a check.
+    pub fn note_checked(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(|tx| set_meta(tx, "checked", at.as_micros()))
     }
 
     fn name<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
@@ -94,6 +119,16 @@ impl Ledger {
     pub fn raise_time_floor(&mut self, time: Timestamp) -> Result<(), StoreError> {
         self.transact(|tx| raise_floor(tx, time))
     }
+}
+
+fn transaction<T>(
+    db: &Connection,
+    work: impl Fn(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    let value = work(&tx)?;
+    tx.commit()?;
+    Ok(value)
 }
 
 fn raise_floor(tx: &Transaction<'_>, time: Timestamp) -> rusqlite::Result<()> {

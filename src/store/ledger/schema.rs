@@ -13,7 +13,8 @@ pub const LEDGER: Kind = Kind {
 
 const V1: &str = "
 -- incarnation; incarnation_first: the first number it gave; clean_next: the next unused number,
--- only after a clean end; time_floor: microseconds since 1970
+-- only after a clean end; time_floor: microseconds since 1970; rolled_back SENSOR: the digest to which a
+-- local order went back there, until a new version comes into force
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks(first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
 CREATE TABLE gaps(first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL, sink TEXT) STRICT;

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Ledger, audit, raise_floor};
+use super::{Ledger, audit, raise_floor, set_meta};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
@@ -50,7 +50,8 @@ impl Ledger {
 
     /// The transforms in force.
     pub fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
-        let sql = "SELECT active.sensor, transforms.envelope, active.digest, active.since
+        let sql = "SELECT active.sensor, transforms.envelope, active.digest, active.since,
+                          EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor)
                    FROM active JOIN transforms USING (digest) ORDER BY active.sensor";
         self.name(self.db.prepare(sql).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {
@@ -59,6 +60,7 @@ impl Ledger {
                     envelope: row.get(1)?,
                     digest: Digest(row.get(2)?),
                     since: Timestamp::from_micros(row.get(3)?).ok_or_else(corrupt)?,
+                    rolled_back: row.get(4)?,
                 })
             })?;
             rows.collect()
@@ -87,7 +89,7 @@ impl Ledger {
     }
 }
 
-fn id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id> {
+pub(super) fn id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id> {
     Id::new(&row.get::<_, String>(column)?).map_err(|_| corrupt())
 }
 
@@ -131,7 +133,15 @@ fn put_in_force(tx: &Transaction<'_>, activation: &Activation, sensor: &SensorId
     let values = params![sensor.as_str(), digest.0, at.as_micros()];
     tx.prepare_cached("INSERT OR REPLACE INTO active VALUES (?, ?, ?)")?.execute(values)?;
     tx.prepare_cached("INSERT INTO activations(sensor, digest, since) VALUES (?, ?, ?)")?.execute(values)?;
+    let mark = format!("rolled_back {sensor}");
+    let action = if activation.rolled_back {
+        set_meta(tx, &mark, digest.0)?;
+        "transform.rolled_back"
+    } else {
+        tx.prepare_cached("DELETE FROM meta WHERE key = ?")?.execute([mark])?;
+        "transform.activated"
+    };
     let detail = serde_json::json!({ "digest": digest, "id": id, "version": version,
         "before": before.map(Digest) });
-    audit::append(tx, *at, &activation.actor, "transform.activated", sensor.as_str(), &detail.to_string())
+    audit::append(tx, *at, &activation.actor, action, sensor.as_str(), &detail.to_string())
 }

@@ -62,7 +62,9 @@ impl Inner {
     pub(super) fn pump(&mut self, now: Duration, metrics: &Metrics) {
         self.send_upstream_acks();
         while self.ready && self.under_way() < WINDOW {
-            if !self.send_control() && !self.send_readings(now, metrics) {
+            // In turn: after a connect there is a report of every sensor to send.
+            let control = self.send_control();
+            if !self.send_readings(now, metrics) && !control {
                 return;
             }
         }

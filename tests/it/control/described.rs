@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::transforms::{Bench, times};
 use super::{gateway, socket, started};
-use crate::support::control::get;
+use crate::support::control::{Answer, get, post};
 
 /// The faults of `value` against the part of JSON Schema that the document uses.
 fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
@@ -65,7 +66,7 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut
         if schema["format"] == "date-time" && calibd::domain::time::Timestamp::parse(text).is_err() {
             found.push(format!("{at}: {text} is no time"));
         }
-        let pattern = schema["pattern"].as_str().map(|pattern| regex::Regex::new(pattern).unwrap());
+        let pattern = schema["pattern"].as_str().map(|pattern| regex_lite::Regex::new(pattern).unwrap());
         if pattern.is_some_and(|pattern| !pattern.is_match(text)) {
             found.push(format!("{at}: {text} does not fit its pattern"));
         }
@@ -98,6 +99,9 @@ fn every_answer_is_as_described() {
         ("/v1/sensors", "/v1/sensors"),
         ("/v1/sensors/{id}", "/v1/sensors/past"),
         ("/v1/sensors/{id}", "/v1/sensors/nobody"),
+        ("/v1/sensors/{id}/transforms", "/v1/sensors/past/transforms"),
+        ("/v1/sensors/{id}/transforms", "/v1/sensors/nobody/transforms"),
+        ("/v1/transforms/{name}", "/v1/transforms/nobody"),
         ("/v1/readings", "/v1/readings?limit=30"),
         ("/v1/readings", "/v1/readings?limit=none"),
         ("/v1/readings", "/v1/readings?sensor=nobody"),
@@ -111,14 +115,43 @@ fn every_answer_is_as_described() {
         ("/v1/sources/{name}/test", "/v1/sources/nothing/test"),
         ("/v1/openapi.json", "/v1/openapi.json"),
     ] {
-        let answer = get(&socket(&gateway), request);
-        let described = &document["paths"][path]["get"]["responses"][answer.status.to_string()];
-        let schema = &described["content"]["application/json"]["schema"];
-        assert!(schema.is_object(), "{request}: {} is not described", answer.status);
-        assert!(answer.head.to_lowercase().contains("content-type: application/json"), "{}", answer.head);
-        let mut found = Vec::new();
-        faults(&document, schema, &answer.json(), path, &mut found);
-        assert!(found.is_empty(), "{found:#?}");
+        is_described(&document, path, "get", &get(&socket(&gateway), request));
+    }
+}
+
+fn is_described(document: &Value, path: &str, method: &str, answer: &Answer) {
+    let described = &document["paths"][path][method]["responses"][answer.status.to_string()];
+    let schema = &described["content"]["application/json"]["schema"];
+    assert!(schema.is_object(), "{method} {path}: {} is not described", answer.status);
+    assert!(answer.head.to_lowercase().contains("content-type: application/json"), "{}", answer.head);
+    let mut found = Vec::new();
+    faults(document, schema, &answer.json(), path, &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn what_is_said_of_transforms_is_as_described() {
+    let bench = Bench::new();
+    bench.install(&times(1, 2.0));
+    bench.install(&times(2, 3.0));
+    let (control, admin) = (bench.socket("control"), bench.socket("admin"));
+    let document = get(&control, "/v1/openapi.json").json();
+    let rollback = "/v1/sensors/{id}/rollback";
+    let (at_co, at_nobody) = ("/v1/sensors/co-1/rollback", "/v1/sensors/nobody/rollback");
+    for (path, method, status, answer) in [
+        ("/v1/transforms/{name}", "get", 200, get(&control, "/v1/transforms/co")),
+        ("/v1/sensors/{id}/transforms", "get", 200, get(&control, "/v1/sensors/co-1/transforms")),
+        ("/v1/sensors/{id}", "get", 200, get(&control, "/v1/sensors/co-1")),
+        ("/v1/readings", "get", 200, get(&control, "/v1/readings?limit=5")),
+        ("/v1/transforms", "post", 200, post(&admin, "/v1/transforms", b"{}")),
+        ("/v1/transforms", "post", 403, post(&control, "/v1/transforms", b"{}")),
+        (rollback, "post", 200, post(&admin, at_co, b"")),
+        (rollback, "post", 400, post(&admin, at_co, b"[")),
+        (rollback, "post", 403, post(&control, at_co, b"")),
+        (rollback, "post", 404, post(&admin, at_nobody, b"")),
+    ] {
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        is_described(&document, path, method, &answer);
     }
 }
 

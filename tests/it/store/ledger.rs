@@ -2,7 +2,7 @@
 
 use calibd::domain::audit::ChainError;
 use calibd::domain::digest::Digest;
-use calibd::store::{Activation, RefusalRecord, RootInstallation, StoredRoot};
+use calibd::store::{Activation, ActiveTransform, RefusalRecord, RootInstallation, StoredRoot};
 use rusqlite::Connection;
 
 use super::*;
@@ -18,6 +18,7 @@ fn activation(version: u64, sensors: &[&str]) -> Activation {
         sensors: sensors.iter().map(|sensor| Id::new(sensor).unwrap()).collect(),
         at: noon(),
         actor: "fleet".into(),
+        rolled_back: false,
     }
 }
 
@@ -67,6 +68,53 @@ async fn an_activation_survives_a_crash_whole() {
         ("transform.activated", "co-2"),
     ];
     assert_eq!(actions[1..], wanted);
+}
+
+#[tokio::test]
+async fn a_rollback_is_told_from_a_new_version_until_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { store, .. } = open(dir.path());
+    let sensor = || Id::new("co-1").unwrap();
+    for (version, rolled_back) in [(7, false), (8, false), (7, true)] {
+        let activation = activation(version, &["co-1"]);
+        let actor = format!("actor {version} {rolled_back}");
+        store.activate(Activation { rolled_back, actor, ..activation }).await.unwrap();
+    }
+    store.activate(activation(8, &["co-2"])).await.unwrap();
+    let past = store.activations(sensor()).await.unwrap();
+    let told: Vec<_> = past.iter().map(|put| (put.version, put.actor.as_deref(), put.rolled_back)).collect();
+    // All at one time, as a clock that stands makes them: the newest actor of a digest is told.
+    let wanted =
+        [(7, Some("actor 7 true"), true), (8, Some("actor 8 false"), false), (7, Some("actor 7 true"), true)];
+    assert_eq!(told, wanted);
+    let dir = crash(dir.path());
+    let Opened { store, recovered, .. } = open(dir.path());
+    let marked =
+        |active: &[ActiveTransform]| active.iter().map(|active| active.rolled_back).collect::<Vec<_>>();
+    assert_eq!((marked(&recovered.active), recovered.floors[0].version), (vec![true, false], 8));
+    store.activate(activation(9, &["co-1"])).await.unwrap();
+    assert_eq!(marked(&store.active().await.unwrap()), [false, false]);
+}
+
+#[tokio::test]
+async fn transforms_are_found_by_digest_by_its_beginning_and_by_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { store, .. } = open(dir.path());
+    for version in [7, 8] {
+        store.activate(activation(version, &["co-1"])).await.unwrap();
+    }
+    let digest = activation(7, &[]).digest.to_string();
+    for (name, version) in
+        [(&*digest, Some(7)), (&digest[..8], Some(7)), ("co-electrochemical", Some(8)), (&digest[..7], None)]
+    {
+        let found = store.transforms_named(name).await.unwrap();
+        assert_eq!(found.iter().map(|it| it.version).collect::<Vec<_>>(), Vec::from_iter(version), "{name}");
+    }
+    for name in ["", "%%%%%%%%", "________", "0000000g"] {
+        assert_eq!(store.transforms_named(name).await.unwrap(), [], "{name}");
+    }
+    let found = store.transforms_named(&digest).await.unwrap();
+    assert_eq!((found[0].keyids.as_slice(), found[0].accepted), (&["key".to_owned()][..], noon()));
 }
 
 #[tokio::test]

@@ -166,3 +166,68 @@ async fn a_busy_history_is_tried_again_and_acknowledgements_wait() {
     assert_eq!((commit.last, commit.acks), (1, vec![ack(1)]));
     assert_eq!(store.health().failing, None);
 }
+
+/// One reading at the clock's time, on disk.
+async fn now(store: &Store, clock: &Clock, seq: u64) {
+    let received = clock.now();
+    store
+        .append(&mut vec![Reading { received, time: received, ..reading(seq) }], &mut Vec::new())
+        .await
+        .unwrap();
+    store.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_age_deletes_is_given_back_in_steps() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(noon());
+    let options = Options { max_age: HOUR, ..options(dir.path()) };
+    let Opened { store, .. } = store::open(options, clock.clone()).unwrap();
+    append(&store, 1..=60_000).await;
+    now(&store, &clock, 60_001).await;
+    clock.advance(HOUR / 2);
+    now(&store, &clock, 60_002).await;
+    let db = Connection::open(dir.path().join("history.db")).unwrap();
+    let pages = |what: &str| db.query_row(&format!("PRAGMA {what}"), [], |row| row.get::<_, u64>(0)).unwrap();
+    let before = pages("page_count");
+    clock.advance(2 * HOUR);
+    let mut left = before;
+    for seq in 60_003..60_043 {
+        now(&store, &clock, seq).await;
+        let steps = left.saturating_sub(pages("page_count")) / 256;
+        assert!(steps <= 1, "{steps} steps at once");
+        left = pages("page_count");
+    }
+    let free = pages("freelist_count");
+    assert!(
+        left < before / 2 && free <= 256.max(left / 4),
+        "{free} of {left} pages are free, {before} before"
+    );
+    // The file itself shrinks with the next checkpoint.
+    drop(db);
+    store.close(LONG).await.unwrap();
+    assert_eq!(size(dir.path()), left * 4096);
+}
+
+#[tokio::test]
+async fn a_wal_that_a_reader_let_grow_is_cut_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = || std::fs::metadata(dir.path().join("history.db-wal")).unwrap().len();
+    let Opened { store, .. } = open(dir.path());
+    append(&store, 1..=10).await;
+    store.flush().await.unwrap();
+    let reader = Connection::open(dir.path().join("history.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM readings").unwrap();
+    let mut next = 11;
+    while wal() < 12 << 20 {
+        append(&store, next..next + 4000).await;
+        store.flush().await.unwrap();
+        next += 4000;
+    }
+    reader.execute_batch("ROLLBACK").unwrap();
+    for seq in next..next + 3 {
+        append(&store, [seq]).await;
+        store.flush().await.unwrap();
+    }
+    assert!(wal() <= 8 << 20, "{} bytes", wal());
+}

@@ -53,6 +53,12 @@ fn parse(bytes: &[u8]) -> Answer {
     Answer { status, head, body: bytes[end + 4..].to_vec() }
 }
 
+/// `POST` of a body to a path.
+pub fn post(socket: &Path, path: &str, body: &[u8]) -> Answer {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", body.len());
+    send(socket, &[head.as_bytes(), body].concat())
+}
+
 /// `GET` of a path.
 pub fn get(socket: &Path, path: &str) -> Answer {
     send(socket, format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes())

@@ -3,10 +3,12 @@
 pub mod broker;
 pub mod control;
 pub mod desk;
+pub mod disk;
 pub mod gateway;
 pub mod history;
 pub mod mqtt;
 pub mod process;
+pub mod python;
 pub mod source;
 pub mod trust;
 pub mod tty;

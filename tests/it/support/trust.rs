@@ -44,6 +44,20 @@ impl Authority {
         self.path("root.json")
     }
 
+    /// Revokes the fleet's key, by a root that takes the place of the file.
+    pub fn revoke_fleet(&self) {
+        let envelope = Envelope::parse(&std::fs::read(self.root()).unwrap()).unwrap();
+        let mut root: Value = serde_json::from_slice(&envelope.payload).unwrap();
+        let fleet = std::fs::read_to_string(self.path("fleet.pub.pem")).unwrap();
+        let id = PublicKey::from_pem(&fleet).unwrap().id().to_string();
+        root["keys"][id.as_str()]["state"] = json!("revoked");
+        let plain = self.path("revoking.json");
+        std::fs::write(&plain, root.to_string()).unwrap();
+        let mut sign = calibctl();
+        sign.args(["sign", "--type", "root", "--key"]).arg(self.path("root.key.pem"));
+        run(sign.arg("-o").arg(self.root()).arg(plain));
+    }
+
     /// A transform signed by the fleet's key.
     pub fn signed(&self, transform: &Value) -> Vec<u8> {
         self.signed_by("fleet", transform)

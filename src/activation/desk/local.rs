@@ -1,0 +1,137 @@
+//! What root on the gateway itself may do: bring a signed transform, and go back to an earlier one.
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{Desk, Item, Reach, Way};
+use crate::domain::digest::Digest;
+use crate::domain::id::SensorId;
+use crate::domain::trust::reason::{Reason, Refusal};
+use crate::domain::trust::rollback::{Put, previous};
+use crate::domain::trust::verify::{Refused, Verified, verify_stored};
+use crate::pipeline::run::Request;
+use crate::store::{PastActivation, Store, StoreError, StoredTransform};
+use crate::sync::downlink::Arrived;
+use crate::wire::message::{Ack, Verdict};
+
+/// An order to go back.
+#[derive(Debug)]
+pub struct RollBack {
+    /// Where.
+    pub sensor: SensorId,
+    /// To what; `None`: to what was in force before the present one.
+    pub to: Option<Digest>,
+    /// Who orders it, for the audit.
+    pub actor: String,
+}
+
+/// Why what was asked was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Declined {
+    /// There is nothing to do it with.
+    #[error("{0}")]
+    Unknown(String),
+    /// The ledger does not take it.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Where a rollback leads that names no digest, by what came into force at the sensor, from the oldest.
+pub fn back(past: &[PastActivation]) -> Option<Digest> {
+    previous(past.iter().map(|put| Put { digest: put.digest, rolled_back: put.rolled_back }))
+}
+
+impl Desk {
+    /// Judges an artifact as one that came from the broker.
+    pub(super) async fn install(
+        &mut self,
+        envelope: Bytes,
+        user: String,
+        pipeline: &mpsc::Sender<Request>,
+    ) -> Result<Ack, Declined> {
+        let arrived = Arrived { id: String::new(), payload: envelope };
+        Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
+    }
+
+    /// "By local root: only to an accepted, unrevoked digest, audited"; the floor stays, and so do the other
+    /// sensors of the transform.
+    pub(super) async fn roll_back(
+        &mut self,
+        order: &RollBack,
+        pipeline: &mpsc::Sender<Request>,
+    ) -> Result<Ack, Declined> {
+        let sensor = &order.sensor;
+        let stored = target(&self.store, order).await?;
+        match self.verified_for(&stored, sensor) {
+            Err(refused) => self.decline(order, &stored, &refused).await,
+            Ok(verified) if self.runs(&verified, sensor) => {
+                let sentence = format!("these very bytes are in force at {sensor} already");
+                Ok(self.ack(&verified, Verdict::AlreadyApplied, sentence))
+            }
+            Ok(verified) => {
+                self.enact(&verified, order.actor.clone(), true, pipeline).await?;
+                let (id, version, actor) = (&stored.id, stored.version, &order.actor);
+                tracing::warn!(%sensor, transform = %id, version, digest = %stored.digest, "rolled back by {actor}");
+                self.report(sensor);
+                let sentence = format!("in force at {sensor} again, until a new version is accepted");
+                Ok(self.ack(&verified, Verdict::Accepted, sentence))
+            }
+        }
+    }
+
+    /// Why a transform that was accepted before changes nothing.
+    pub(super) fn standing(&self, verified: &Verified) -> String {
+        let elsewhere = verified.sensors.iter().filter(|sensor| !self.runs(verified, sensor));
+        let back: Vec<&str> = elsewhere.map(SensorId::as_str).collect();
+        if back.is_empty() {
+            return "these very bytes are in force already".to_owned();
+        }
+        let sensors = back.join(", ");
+        format!("accepted before, and rolled back here at {sensors}; only a new version takes its place")
+    }
+
+    /// Checks again what was accepted before, for one sensor only.
+    fn verified_for(&self, stored: &StoredTransform, sensor: &SensorId) -> Result<Verified, Refused> {
+        let mut verified = verify_stored(&stored.envelope, &self.context(&Reach::of(self)))?;
+        verified.sensors.retain(|selected| selected == sensor);
+        if !verified.sensors.is_empty() {
+            return Ok(verified);
+        }
+        let text = format!("{} version {} is not for sensor {sensor}", stored.id, stored.version);
+        let (digest, id, version) = (Some(stored.digest), Some(stored.id.clone()), Some(stored.version));
+        let refusal = Refusal::new(Reason::UnknownSensor, text);
+        Err(Refused { refusal, digest, id, version, by_known_key: true })
+    }
+
+    async fn decline(
+        &self,
+        order: &RollBack,
+        stored: &StoredTransform,
+        refused: &Refused,
+    ) -> Result<Ack, Declined> {
+        let (reason, message) = (refused.refusal.reason.as_str(), &refused.refusal.message);
+        self.count(reason);
+        let (sensor, id) = (&order.sensor, &stored.id);
+        tracing::warn!(%sensor, transform = %id, reason, "not rolled back: {message}");
+        let detail = json!({ "reason": reason, "message": message, "digest": stored.digest }).to_string();
+        self.store.audit(&order.actor, "transform.rollback_refused", sensor.as_str(), &detail).await?;
+        Ok(Ack { version: Some(stored.version), ..self.refusal(id.to_string(), refused) })
+    }
+}
+
+/// What an order goes back to.
+async fn target(store: &Store, order: &RollBack) -> Result<StoredTransform, Declined> {
+    let sensor = &order.sensor;
+    let nothing = || {
+        Declined::Unknown(format!(
+            "nothing was in force at {sensor} before; name a transform with its digest"
+        ))
+    };
+    let digest = match order.to {
+        Some(digest) => digest,
+        None => back(&store.activations(sensor.clone()).await?).ok_or_else(nothing)?,
+    };
+    let unknown = || Declined::Unknown(format!("no transform with the digest {digest} was accepted here"));
+    store.transforms_named(&digest.to_string()).await?.pop().ok_or_else(unknown)
+}

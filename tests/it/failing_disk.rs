@@ -1,0 +1,80 @@
+//! A disk that turns read-only under calibd, as the kernel does with one that fails.
+
+use serde_json::json;
+
+use crate::support::broker::Broker;
+use crate::support::control::get;
+use crate::support::disk::Disk;
+use crate::support::gateway::{Gateway, MQTT_SOURCE, UP, UPLINK};
+use crate::support::mqtt::{Publisher, Subscriber};
+use crate::support::wait::until_true;
+
+#[test]
+fn readings_wait_in_memory_and_live_sinks_go_on() {
+    let (broker, mut gateway) = (Broker::start(), Gateway::new().with(MQTT_SOURCE).with(UPLINK));
+    gateway = gateway.linked_to(&broker);
+    let disk = Disk::ext4(&gateway.store(), 32);
+    let above = Subscriber::new(&broker, &[&format!("{UP}/reading/a")]);
+    let mut publisher = Publisher::new(&broker);
+    let mut measured = |value: f64| {
+        publisher.publish("sensors/a/raw", json!({"v": value}).to_string());
+        let topic = format!("{UP}/reading/a");
+        above.await_on(&topic, |message| (message.json()["raw"] == value).then(|| message.json()))
+    };
+    let mut daemon = gateway.start();
+    daemon.linked();
+    measured(1.0);
+    daemon.reaches("calibd_commits_total", 1);
+
+    disk.fails();
+    measured(2.0);
+    daemon.reaches("calibd_commit_failures_total{reason=\"read_only\"}", 1);
+    measured(3.0);
+    let status = || get(&gateway.path("run/control.sock"), "/v1/status").json();
+    until_true("both to wait", || status()["store"]["waiting"] == 2);
+    let said = status();
+    assert_eq!(said["store"]["failing"], "read_only");
+    let message = "readings cannot be written (read_only); 2 wait in memory";
+    let entry = said["attention"].as_array().unwrap().iter().find(|entry| entry["message"] == message);
+    assert!(entry.unwrap()["remedy"].as_str().unwrap().contains("mount it writable"), "{said}");
+    daemon.says("history.db: read-only; see what the kernel's log says of the disk");
+    assert!(daemon.process.stop().success() || !daemon.process.runs());
+
+    // The machine is started again, and its disk is mended.
+    disk.mended();
+    let mut daemon = gateway.start();
+    daemon.linked();
+    let last = measured(4.0);
+    let stored = || gateway.history().rows();
+    until_true("the reading to be stored", || stored().iter().any(|row| row.raw == Some(4.0)));
+    assert!(daemon.process.stop().success());
+    // What nobody acknowledged comes again from the broker of the source; no number does.
+    let numbers: Vec<u64> = stored().iter().map(|row| row.seq).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+    assert!(last["seq"].as_u64().unwrap() > 3, "{last}");
+    for raw in [1.0, 2.0, 3.0] {
+        assert!(stored().iter().any(|row| row.raw == Some(raw)), "{raw} is lost: {:?}", stored());
+    }
+}
+
+#[test]
+fn a_read_only_directory_is_an_error_that_names_it_and_the_remedy() {
+    let gateway = Gateway::new();
+    let disk = Disk::tmpfs(&gateway.store(), 8);
+    for before in [false, true] {
+        if before {
+            // With files that are there already.
+            disk.remount("rw");
+            let mut daemon = gateway.start();
+            daemon.says("started: gateway");
+            assert!(daemon.process.stop().success());
+        }
+        disk.remount("ro");
+        let mut daemon = gateway.start();
+        assert!(!daemon.process.ended().success());
+        let log = daemon.process.log();
+        let named =
+            format!("{}: read-only; see what the kernel's log says", gateway.store().join("lock").display());
+        assert!(log.contains(&named), "{log}");
+    }
+}
