@@ -12,10 +12,10 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::answer::{Answer, Problem};
-use super::clients::Seat;
 use super::gateway::Gateway;
 use super::pieces::streamed;
 use super::verify::head;
+use crate::runtime::clients::Seat;
 use crate::wire::control::backup::{AUDIT_HEAD, AUDIT_ROWS, SHA256};
 
 /// Bytes of a piece, and pieces that may wait for a client.

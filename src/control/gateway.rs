@@ -51,9 +51,7 @@ pub struct Parts {
     pub started: Timestamp,
     pub incarnation: Arc<str>,
     pub root_version: Option<u64>,
-    /// Why the ledger cannot be used.
-    pub ledger_broken: Option<String>,
-    /// When it was restored from a backup.
+    /// When the ledger was restored from a backup.
     pub restored: Option<Timestamp>,
     /// Names and kinds, in the order of the configuration.
     pub sources: watch::Receiver<Sources>,

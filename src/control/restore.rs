@@ -13,11 +13,11 @@ use hyper::body::Body as _;
 use tokio::io::AsyncWriteExt as _;
 
 use super::answer::{Answer, Problem, json, to_its_end};
-use super::clients::Seat;
 use super::gateway::Gateway;
 use super::peer::Peer;
 use super::verify::head;
 use crate::domain::sample::TransformRef;
+use crate::runtime::clients::Seat;
 use crate::store::{Staging, StoredFloor};
 use crate::wire::control::{AuditHead, KeptFloor, Restoring, SensorChange, TransformName};
 

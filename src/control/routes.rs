@@ -15,8 +15,8 @@ use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    audit, backup, instruments, maintenance, metrics, readings, reload, restore, rollups, sensors, sources,
-    status, transforms, verify, watch,
+    audit, backup, health, instruments, maintenance, metrics, readings, reload, restore, rollups, sensors,
+    sources, status, transforms, verify, watch,
 };
 
 /// The description of the interface, OpenAPI 3.1.
@@ -26,6 +26,7 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
     vec![
         ("/v1/status", get(status::show)),
+        ("/v1/health", get(health::show)),
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
         ("/v1/sensors/{id}/instrument", only(Role::Maintenance, post(instruments::mount))),

@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
 use super::answer::{Answer, json};
-use super::attention::{Seen, attention};
+use super::attention::{Seen, attention, restores};
 use super::gateway::{Gateway, PATIENCE};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
@@ -43,14 +43,10 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         },
         attention: Vec::new(),
     };
-    let seen = Seen {
-        in_force: in_force.as_ref(),
-        ledger_broken: gateway.ledger_broken.as_deref(),
-        restored: gateway.restored,
-        restore_waits: gateway.store.restore_waits(),
-        health: &health,
-    };
+    let seen = Seen { in_force: in_force.as_ref(), alarms: &gateway.metrics.alarms, health: &health };
     status.attention = attention(&status, &seen);
+    let restores = restores(now, gateway.restored, gateway.store.restore_waits());
+    status.attention.extend(restores);
     json(&status)
 }
 

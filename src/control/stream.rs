@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Problem};
-use super::clients::Seat;
 use super::gateway::Gateway;
 use super::pieces::{EVENTS, event, streamed};
+use crate::runtime::clients::Seat;
 use crate::wire::control::Lost;
 
 /// Events that may wait for a client.
@@ -46,7 +47,7 @@ pub fn answer<T: Clone + Send + 'static>(
     let full = |_| Problem::unavailable("too many clients watch already; close one and try again");
     let permit = gateway.watchers().clone().try_acquire_owned().map_err(full)?;
     seat.stay();
-    let (outlet, events) = Outlet::new(BEHIND, seat);
+    let (outlet, events) = Outlet::new(BEHIND, seat, gateway.metrics.watch_lost.clone());
     tokio::spawn(outlet.run(live, silence, show));
     Ok(streamed(EVENTS, events, Some(permit)))
 }
@@ -55,15 +56,23 @@ pub fn answer<T: Clone + Send + 'static>(
 #[derive(Debug)]
 pub struct Outlet {
     events: mpsc::Sender<Bytes>,
+    /// Not told yet.
     lost: u64,
+    /// Of all clients.
+    all_lost: Counter,
     stuck_since: Option<Instant>,
     seat: Arc<Seat>,
 }
 
 impl Outlet {
-    fn new(room: usize, seat: Arc<Seat>) -> (Outlet, mpsc::Receiver<Bytes>) {
+    fn new(room: usize, seat: Arc<Seat>, all_lost: Counter) -> (Outlet, mpsc::Receiver<Bytes>) {
         let (sender, events) = mpsc::channel(room);
-        (Outlet { events: sender, lost: 0, stuck_since: None, seat }, events)
+        (Outlet { events: sender, lost: 0, all_lost, stuck_since: None, seat }, events)
+    }
+
+    fn lose(&mut self, count: u64) {
+        self.lost += count;
+        self.all_lost.inc_by(count);
     }
 
     async fn run<T: Clone>(
@@ -88,7 +97,7 @@ impl Outlet {
                     match next {
                         Ok(new) => show(&mut self, Shown::New(new)),
                         // How much was in each is not known: at least one.
-                        Err(RecvError::Lagged(missed)) => self.lost += missed,
+                        Err(RecvError::Lagged(missed)) => self.lose(missed),
                         Err(RecvError::Closed) => return,
                     }
                 }
@@ -103,7 +112,7 @@ impl Outlet {
     /// Shows an event, or counts it as lost.
     pub fn offer(&mut self, event: impl FnOnce() -> Bytes) {
         if !self.tell_lost() || !self.send(event()) {
-            self.lost += 1;
+            self.lose(1);
         }
     }
 
@@ -143,7 +152,7 @@ mod tests {
     use super::*;
 
     fn outlet(room: usize) -> (Outlet, mpsc::Receiver<Bytes>) {
-        Outlet::new(room, Arc::default())
+        Outlet::new(room, Arc::default(), Counter::default())
     }
 
     fn text(events: &mut mpsc::Receiver<Bytes>) -> String {

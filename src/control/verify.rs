@@ -7,9 +7,9 @@ use axum::extract::State;
 use tokio::sync::mpsc;
 
 use super::answer::Answer;
-use super::clients::Seat;
 use super::gateway::Gateway;
 use super::pieces::{EVENTS, event, streamed};
+use crate::runtime::clients::Seat;
 use crate::store::{Examined, StoreError};
 use crate::wire::control::{AuditHead, Progress, Verified};
 

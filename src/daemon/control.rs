@@ -36,7 +36,6 @@ pub async fn bind(config: &ControlConfig) -> Result<Vec<(Role, UnixListener)>, S
 #[derive(Debug)]
 pub struct Facts<'a> {
     pub presence: &'a Presence,
-    pub ledger_broken: Option<String>,
     pub restored: Option<Timestamp>,
     pub sources: watch::Receiver<Sources>,
     pub sensors: &'a Sensors,
@@ -67,7 +66,6 @@ pub fn start(
         started: presence.started,
         incarnation: presence.incarnation,
         root_version: presence.root_version,
-        ledger_broken: facts.ledger_broken,
         restored: facts.restored,
         sources: facts.sources,
         sensors: facts.sensors.clone(),

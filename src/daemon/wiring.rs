@@ -20,6 +20,7 @@ use crate::sync::connect::{Broker, RECEIVE_MAXIMUM, TlsFiles};
 use crate::sync::downlink::Inbox;
 use crate::sync::sink::SinkSpec;
 use crate::sync::stream::Delivery;
+use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::source::SourceEvents;
 use crate::wire::decoder::Decoder;
@@ -89,6 +90,11 @@ impl Kit {
         }
     }
 
+    /// What says that somebody must look after the source.
+    pub fn alarm(&self) -> Alarm {
+        self.metrics.alarms.source(self.config.name.as_str())
+    }
+
     /// Whether this source shares the uplink's connection.
     pub fn shares_uplink(&self) -> bool {
         matches!(&self.config.kind, SourceKind::Mqtt(mqtt) if mqtt.broker.is_none())
@@ -105,7 +111,11 @@ impl Kit {
     /// The intake, if this is an MQTT source. The layout was checked with the configuration.
     pub fn intake(&self) -> Option<Intake> {
         let SourceKind::Mqtt(mqtt) = &self.config.kind else { return None };
-        let decoder = Decoder::new(&mqtt.layout).map_err(|fault| tracing::error!("{fault}")).ok()?;
+        let unusable = |fault| {
+            let message = format!("cannot work as configured: {fault}");
+            self.alarm().raise("layout", message, "correct the configuration");
+        };
+        let decoder = Decoder::new(&mqtt.layout).map_err(unusable).ok()?;
         Some(Intake::new(self.context(), mqtt.topic.clone(), mqtt.qos, decoder))
     }
 }

@@ -165,7 +165,7 @@ impl Owner {
         if let Err(error) = &read
             && error.kind() == FailureKind::Corrupt
         {
-            tracing::error!(%error, "the history cannot be read");
+            tracing::warn!(%error, "the history cannot be read");
             self.replace_history()?;
         }
         read
@@ -223,7 +223,7 @@ impl Owner {
             above
         });
         if readings.len() < given {
-            tracing::error!(readings = given - readings.len(), "readings with used numbers were discarded");
+            tracing::warn!(readings = given - readings.len(), "readings with used numbers were discarded");
             self.state.health.dropped += (given - readings.len()) as u64;
         }
         self.next_unused = self.next_unused.max(last + 1);
@@ -305,7 +305,7 @@ impl Owner {
         self.history = history::open(&self.dir, self.limits, false, now)?.history;
         self.history.set_incarnation(&self.incarnation)?;
         self.history.mirror(&self.ledger.floors()?, self.ledger.time_floor()?)?;
-        tracing::error!(moved = %moved.display(), "the history was broken: a new one is started");
+        tracing::warn!(moved = %moved.display(), "the history was broken: a new one is started");
         let gap = self.ledger.history_lost(last)?;
         self.state.gaps.push(gap);
         Ok(())
@@ -337,7 +337,7 @@ impl Owner {
             if error.kind() == FailureKind::Corrupt
                 && let Err(error) = self.replace_history()
             {
-                tracing::error!(%error, "the broken history could not be replaced");
+                tracing::warn!(%error, "the broken history could not be replaced");
             }
         }
         let gaps = mem::take(&mut self.state.gaps);

@@ -60,6 +60,15 @@ pub struct Status {
     pub attention: Vec<Attention>,
 }
 
+/// `GET /v1/health`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether nobody must act.
+    pub healthy: bool,
+    /// What somebody must act on.
+    pub attention: Vec<Attention>,
+}
+
 /// The connection to the broker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkStatus {

@@ -99,6 +99,7 @@ fn every_answer_is_as_described() {
     let document = get(&socket(&gateway), "/v1/openapi.json").json();
     for (path, request) in [
         ("/v1/status", "/v1/status"),
+        ("/v1/health", "/v1/health"),
         ("/v1/sensors", "/v1/sensors"),
         ("/v1/sensors/{id}", "/v1/sensors/past"),
         ("/v1/sensors/{id}", "/v1/sensors/nobody"),
