@@ -136,7 +136,7 @@ pub fn apply(dir: &Path, now: Timestamp) -> Result<(), StoreError> {
         Ok(ledger) => ledger,
         Err(OpenError::Broken(fault)) => {
             let moved = file::put_aside(&staged, "broken", now)?;
-            tracing::error!("the backup cannot be restored ({fault}); it is now {}", moved.display());
+            tracing::warn!("the backup cannot be restored ({fault}); it is now {}", moved.display());
             return Ok(());
         }
         Err(OpenError::Fatal(error)) => return Err(error),
