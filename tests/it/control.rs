@@ -6,6 +6,7 @@ mod fuzzed;
 mod limits;
 mod recorded;
 mod reprocess;
+mod terminals;
 mod tested;
 mod transforms;
 

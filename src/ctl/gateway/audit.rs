@@ -15,6 +15,7 @@ const EXAMPLES: &str = "examples:
   calibctl audit list --after 120 --limit 50 --json";
 
 #[derive(Subcommand)]
+#[command(after_help = EXAMPLES)]
 pub enum AuditCommand {
     /// Lists who did what, from the oldest.
     List(ListArgs),

@@ -10,6 +10,7 @@ pub mod mqtt;
 pub mod process;
 pub mod python;
 pub mod source;
+pub mod terminal;
 pub mod trust;
 pub mod tty;
 pub mod wait;
