@@ -38,9 +38,11 @@ fn listed(command: &Command, wanted: &str) -> String {
     let longest = shown().map(|it| it.get_name().len()).max().unwrap_or(0);
     let columns = Screen::stdout().columns.map_or(WIDEST, |columns| columns.min(WIDEST));
     let screen = Screen { columns: Some(columns), rows: None };
+    let literal = *command.get_styles().get_literal();
     let line = |it: &Command| {
         let (name, about) = (it.get_name(), it.get_about().map(ToString::to_string).unwrap_or_default());
-        format!("  {name:<longest$}  {}\n", screen.wrapped(&about, longest + 4))
+        let blanks = longest - name.len() + 2;
+        format!("  {literal}{name}{literal:#}{:blanks$}{}\n", "", screen.wrapped(&about, longest + 4))
     };
     shown().filter(|it| group(it.get_name()) == wanted).map(line).collect()
 }

@@ -35,7 +35,7 @@ exit codes: 0 done, 1 refused or not so, 2 usage, 3 calibd can't be reached, 4 n
 
 /// Keeps field sensors truthful: the gateway, keys, trust roots and signed calibrations.
 #[derive(Parser)]
-#[command(name = "calibctl", version, about, propagate_version = true, subcommand_required = true)]
+#[command(name = "calibctl", version, propagate_version = true, subcommand_required = true)]
 #[command(after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]

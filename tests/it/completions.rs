@@ -4,21 +4,14 @@ use std::process::Command;
 
 use clap::Command as Line;
 
+use crate::support::commands::commands;
+
 const CALIBCTL: &str = env!("CARGO_BIN_EXE_calibctl");
 
 fn script(shell: &str) -> String {
     let output = Command::new(CALIBCTL).args(["completions", shell]).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// Every command that is shown, by the words that call it.
-fn commands(of: &Line, path: &[String]) -> Vec<(Vec<String>, Line)> {
-    let mut found = vec![(path.to_vec(), of.clone())];
-    for it in of.get_subcommands().filter(|it| !it.is_hide_set()) {
-        found.extend(commands(it, &[path, &[it.get_name().to_owned()]].concat()));
-    }
-    found
 }
 
 /// What a command line can go on with: subcommands and long options.
@@ -35,7 +28,7 @@ fn bash_completes_every_command_and_option() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("calibctl.bash");
     std::fs::write(&file, script("bash")).unwrap();
-    let commands = commands(&calibd::ctl::command(), &[]);
+    let commands = commands(&calibd::ctl::command());
     assert!(commands.len() > 20);
     // The words come from the command line itself: none needs to be quoted.
     let press = |path: &[String]| {
@@ -65,7 +58,7 @@ fn zsh_and_fish_know_every_command() {
     for (shell, head) in [("zsh", "#compdef calibctl\n"), ("fish", "# Print an optspec")] {
         let script = script(shell);
         assert!(script.starts_with(head), "{shell}: {script}");
-        for (path, _) in commands(&calibd::ctl::command(), &[]) {
+        for (path, _) in commands(&calibd::ctl::command()) {
             if let Some(name) = path.last() {
                 assert!(script.contains(name), "{shell} does not know {path:?}");
             }

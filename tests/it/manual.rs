@@ -8,6 +8,10 @@ use clap::Command;
 use clap_mangen::Man;
 
 use crate::house::files::{files, repository};
+use crate::support::commands::commands;
+
+/// Defines the apostrophe.
+const QUOTE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 /// Every page, by its file's name.
 fn pages() -> BTreeMap<String, String> {
@@ -18,15 +22,12 @@ fn pages() -> BTreeMap<String, String> {
         let mut command = command.disable_help_subcommand(true);
         command.build();
         let program = format!("{} {}", command.get_name(), env!("CARGO_PKG_VERSION"));
-        add(&command, &program, &mut pages);
+        for (_, command) in commands(&command) {
+            let man = Man::new(command.clone()).source(&program);
+            pages.insert(man.get_filename(), page(&man, &command));
+        }
     }
     pages
-}
-
-fn add(command: &Command, program: &str, pages: &mut BTreeMap<String, String>) {
-    let man = Man::new(command.clone()).source(program);
-    pages.insert(man.get_filename(), page(&man, command));
-    command.get_subcommands().filter(|it| !it.is_hide_set()).for_each(|it| add(it, program, pages));
 }
 
 /// A page as clap_mangen makes it, but with examples that keep their lines.
@@ -41,7 +42,8 @@ fn page(man: &Man, command: &Command) -> String {
         man.render_subcommands_section(&mut page).unwrap();
     }
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    String::from_utf8(page).unwrap() + &examples(&help)
+    // Each section brings the definition along.
+    QUOTE.to_owned() + &String::from_utf8(page).unwrap().replace(QUOTE, "") + &examples(&help)
 }
 
 fn examples(help: &str) -> String {

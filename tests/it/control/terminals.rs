@@ -4,6 +4,7 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 
 use super::recorded::{Recorded, transcripts};
+use crate::support::commands::commands;
 use crate::support::terminal::shown_in;
 
 /// The escape character, with which every colour begins.
@@ -12,7 +13,7 @@ const ESCAPE: char = '\x1b';
 const ROWS: u16 = 1000;
 
 /// The commands of the transcripts that show something for people.
-fn commands() -> Vec<Vec<String>> {
+fn transcribed() -> Vec<Vec<String>> {
     // What these ask for is for programs.
     let for_programs = ["--json", "--format", "--envelope", "reprocess"];
     let mut found = Vec::new();
@@ -52,7 +53,7 @@ fn squeezed(text: &str) -> String {
 #[test]
 fn whatever_the_terminal_nothing_is_cut_and_no_line_too_long() {
     let recorded = Recorded::start();
-    for words in commands() {
+    for words in transcribed() {
         let plain = shown_in_a_file(&mut command(&recorded, &words));
         assert!(!plain.contains(ESCAPE), "{words:?} has colours without a terminal: {plain}");
         let without = shown_in_a_file(command(&recorded, &words).env("NO_COLOR", "1"));
@@ -63,6 +64,21 @@ fn whatever_the_terminal_nothing_is_cut_and_no_line_too_long() {
             let wide = shown.lines().find(|line| line.chars().count() > columns.into());
             assert_eq!(wide, None, "{words:?} in {columns} columns: {shown}");
             assert_eq!(squeezed(&shown), squeezed(&plain), "{words:?} in {columns} columns: {shown}");
+        }
+    }
+}
+
+#[test]
+fn the_help_of_every_command_fits_and_has_examples() {
+    for (words, _) in commands(&calibd::ctl::command()) {
+        for columns in [40, 80] {
+            let mut help = Command::new(env!("CARGO_BIN_EXE_calibctl"));
+            let shown = shown_in(columns, ROWS, help.args(&words).arg("--help").env("NO_COLOR", "1"));
+            // clap breaks no words, and an example may have a long one.
+            let wide = |line: &&str| line.chars().count() > columns.into() && line.trim().contains(' ');
+            let wide = shown.lines().find(wide);
+            assert_eq!(wide, None, "{words:?} in {columns} columns: {shown}");
+            assert!(shown.to_lowercase().contains("\nexamples:\n"), "{words:?}: {shown}");
         }
     }
 }

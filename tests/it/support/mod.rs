@@ -1,6 +1,7 @@
 //! What several behaviours' tests share.
 
 pub mod broker;
+pub mod commands;
 pub mod control;
 pub mod desk;
 pub mod disk;
