@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::id::SensorId;
+use crate::domain::time::Timestamp;
 use crate::store::disk::{Disk, Stage};
 use crate::store::{CheckResult, Health};
 use crate::telemetry::alarm::{Alarms, Standing};
@@ -12,6 +13,9 @@ use crate::wire::message::ClockState;
 const DAY: i64 = 86_400_000_000;
 /// A transform that expires within this time is mentioned.
 const SOON: i64 = 14 * DAY;
+
+/// A restored ledger is mentioned for so long.
+const RESTORED: i64 = 7 * DAY;
 
 /// What the judgement needs beyond the status.
 #[derive(Debug)]
@@ -56,6 +60,22 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
     }
     seen.in_force.into_iter().for_each(|in_force| expiring(status, in_force, &mut found));
     found.sort_by_key(|entry| entry.severity);
+    found
+}
+
+/// What there is to say of a restored ledger, and of one that is to be restored.
+pub fn restores(now: Timestamp, restored: Option<Timestamp>, waits: bool) -> Vec<Attention> {
+    let mut found = Vec::new();
+    if waits {
+        found.push(ticket("a backup of the ledger waits to be restored", "restart calibd to apply it"));
+    }
+    if let Some(at) = restored.filter(|at| now.micros_since(*at).abs() < RESTORED) {
+        let text = format!(
+            "the ledger was restored from a backup at {at}; what was done after that backup is not in it"
+        );
+        let remedy = "see `calibctl audit list`; mount instruments again that were swapped since";
+        found.push(ticket(text, remedy));
+    }
     found
 }
 
@@ -118,7 +138,6 @@ mod tests {
     use super::*;
     use crate::domain::digest::Digest;
     use crate::domain::id::Id;
-    use crate::domain::time::Timestamp;
     use crate::store::Checked;
     use crate::store::disk::Space;
     use crate::wire::control::{LinkStatus, SensorCounts, StoreStatus};
@@ -150,7 +169,7 @@ mod tests {
                 checked: None,
             },
             sources: vec![SourceStatus { name, kind: "serial".into(), up: true, samples: 9, reconnects: 0 }],
-            sensors: SensorCounts { known: 1, calibrated: Some(1) },
+            sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0 },
             attention: vec![],
         }
     }
@@ -208,6 +227,14 @@ mod tests {
                 "the transforms at s1 and 1 other sensors expire within 14 days"
             ]
         );
+    }
+
+    #[test]
+    fn a_restored_ledger_is_mentioned_for_a_week_and_one_that_waits_until_it_is() {
+        let recent = restores(at(0), Some(at(-6)), true);
+        assert!(recent[0].message.contains("waits to be restored"), "{recent:?}");
+        assert!(recent[1].message.contains("was restored"), "{recent:?}");
+        assert!(restores(at(0), Some(at(-8)), false).is_empty());
     }
 
     #[test]

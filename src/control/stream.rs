@@ -3,22 +3,18 @@
 //! A client that is too slow loses events and is told by `lost` how many. A comment now and then shows
 //! that the connection stands.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
-use hyper::body::Frame;
+use axum::body::Bytes;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Problem, typed};
+use super::answer::{Answer, Problem};
 use super::gateway::Gateway;
+use super::pieces::{EVENTS, event, streamed};
 use crate::runtime::clients::Seat;
 use crate::wire::control::Lost;
 
@@ -53,9 +49,7 @@ pub fn answer<T: Clone + Send + 'static>(
     seat.stay();
     let (outlet, events) = Outlet::new(BEHIND, seat, gateway.metrics.watch_lost.clone());
     tokio::spawn(outlet.run(live, silence, show));
-    let mut response = typed(StatusCode::OK, "text/event-stream", Bytes::new());
-    *response.body_mut() = Body::new(Events { events, _permit: permit });
-    Ok(response)
+    Ok(streamed(EVENTS, events, Some(permit)))
 }
 
 /// Where one client's events go.
@@ -131,8 +125,7 @@ impl Outlet {
     /// Tells what was lost; says whether the client knows all of it.
     fn tell_lost(&mut self) -> bool {
         if self.lost > 0 {
-            let text = serde_json::to_string(&Lost { count: self.lost }).unwrap_or_default();
-            if !self.send(format!("event: lost\ndata: {text}\n\n").into()) {
+            if !self.send(event("lost", &Lost { count: self.lost })) {
                 return false;
             }
             self.lost = 0;
@@ -151,24 +144,6 @@ async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The events of one client as the body of its answer.
-struct Events {
-    events: mpsc::Receiver<Bytes>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl hyper::body::Body for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.events.poll_recv(context).map(|event| event.map(|bytes| Ok(Frame::data(bytes))))
     }
 }
 

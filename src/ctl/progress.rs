@@ -30,6 +30,11 @@ impl Progress {
         Progress { what, clock, start, shown: None, width: room.map_or(WIDTH, |room| room.min(WIDTH)) }
     }
 
+    /// Shows that so many of so many are done.
+    pub fn of(&mut self, done: u64, total: u64) {
+        self.at(done as f64 / total.max(1) as f64);
+    }
+
     /// Shows that so much of the whole is done, from 0 to 1.
     pub fn at(&mut self, done: f64) {
         let Some(clock) = &self.clock else { return };

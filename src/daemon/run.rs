@@ -29,6 +29,7 @@ use crate::domain::sequence::{Block, Numbers};
 use crate::domain::trust::root::Root;
 use crate::pipeline::calibrate::Calibrator;
 use crate::pipeline::live::Live;
+use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Pipeline, Request};
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -118,6 +119,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let pulses = Pulses::default();
     let (fixed, templates) = wiring::sensors(&config);
     let sensors = Sensors::new(fixed, templates);
+    wiring::mount(&sensors, &recovered.mounted);
     let uplink = uplink(&config, &recovered, &clock, &metrics);
     presence.tell(&uplink, true);
     // Also without a broker: cursors of sinks that are gone must not hold back the retention.
@@ -150,6 +152,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         tokio::spawn(feed(uplink.clone(), store.clone())),
         tokio::spawn(desk.run(outbound, asked, requests.clone())),
     ];
+
+    let maintenance = Maintenance::new(recovered.maintenance, store.clone(), requests.clone(), clock.clone());
+    background.push(tokio::spawn(maintenance.clone().run()));
 
     let links = Links::default();
     let (committed_sender, committed) = watch::channel(recovered.last_seq);
@@ -193,12 +198,14 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (reload, reloads) = mpsc::channel(1);
     let facts = Facts {
         presence: &presence,
+        restored: recovered.restored,
         sources: sources.shown(),
         sensors: &sensors,
         store: &store,
         uplink: &uplink,
         pipeline: &requests,
         desk: &asks,
+        maintenance: &maintenance,
         reload,
         live: &live,
         metrics: &metrics,

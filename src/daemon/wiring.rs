@@ -12,9 +12,10 @@ use crate::domain::time::Timestamp;
 use crate::pipeline::calibrate::OnExpired;
 use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::Shutdown;
-use crate::source::binding::{Binding, Owner, Sensors, Template};
+use crate::source::binding::{Binding, Mounted, Owner, Sensors, Template};
 use crate::source::mqtt::intake::Intake;
 use crate::source::{CHANNEL_CAPACITY, SampleSender, SourceContext};
+use crate::store::Mount;
 use crate::sync::connect::{Broker, RECEIVE_MAXIMUM, TlsFiles};
 use crate::sync::downlink::Inbox;
 use crate::sync::sink::SinkSpec;
@@ -40,6 +41,15 @@ pub fn sensors(config: &Config) -> (Vec<(Sensor, Owner)>, Vec<Template>) {
         max: template.max,
     };
     (config.sensors.iter().map(placed).collect(), config.templates.iter().map(template).collect())
+}
+
+/// Says which instruments were mounted at the sensors.
+pub fn mount(sensors: &Sensors, mounted: &[Mount]) {
+    for Mount { sensor, instrument, configured_serial, .. } in mounted {
+        let (model, serial) = (instrument.model.clone(), instrument.serial.clone());
+        let configured_serial = configured_serial.clone();
+        sensors.mount(sensor.clone(), Mounted { model, serial, configured_serial });
+    }
 }
 
 /// Makes the context of one source, as often as its task has to be started.

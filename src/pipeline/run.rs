@@ -39,6 +39,8 @@ pub enum Request {
     Attach(mpsc::Receiver<Sample>),
     /// Say what is in force at which sensor.
     InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
+    /// Flag a sensor's readings as made in maintenance, or stop doing so.
+    Maintenance(SensorId, bool),
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -129,6 +131,7 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
+            Request::Maintenance(sensor, on) => self.calibrator.maintain(sensor, on),
             // Whoever asked may have given up waiting.
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
             Request::Attach(source) => self.sources.push(source),

@@ -17,7 +17,7 @@ use super::file;
 use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
 use super::mailbox::{Mailbox, Pending, Reply, Request};
-use super::types::{Commit, Failure, Health};
+use super::types::{Activation, Commit, Failure, Health};
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
 
@@ -134,15 +134,25 @@ impl Owner {
                 drop(reply.send(self.ledger.transforms_named(&name)));
             }
             Request::Activations { sensor, reply } => drop(reply.send(self.ledger.activations(&sensor))),
-            Request::Activate { activation, reply } => drop(reply.send(self.ledger.activate(&activation))),
+            Request::Activate { activation, reply } => drop(reply.send(self.activate(&activation))),
             Request::Refusal { refusal, reply } => {
                 drop(reply.send(self.ledger.record_refusal(now, &refusal)));
             }
             Request::Audit { texts, reply } => drop(reply.send(self.ledger.audit(now, &texts))),
             Request::VerifyAudit(reply) => drop(reply.send(self.ledger.verify_audit())),
+            Request::Ledger(work) => work(&mut self.ledger, now),
             Request::TimeFloor { time, reply } => drop(reply.send(self.ledger.raise_time_floor(time))),
         }
         None
+    }
+
+    fn activate(&mut self, activation: &Activation) -> Result<(), StoreError> {
+        self.ledger.activate(activation)?;
+        if let Err(error) = self.history.mirror(&[activation.floor()], None) {
+            // The next start mirrors it.
+            tracing::warn!(%error, "the floor is in the ledger, but not mirrored in the history");
+        }
+        Ok(())
     }
 
     fn reserve(&mut self) -> Result<Block, StoreError> {
@@ -294,6 +304,7 @@ impl Owner {
         let moved = file::quarantine(self.history.path(), now)?;
         self.history = history::open(&self.dir, self.limits, false, now)?.history;
         self.history.set_incarnation(&self.incarnation)?;
+        self.history.mirror(&self.ledger.floors()?, self.ledger.time_floor()?)?;
         tracing::warn!(moved = %moved.display(), "the history was broken: a new one is started");
         let gap = self.ledger.history_lost(last)?;
         self.state.gaps.push(gap);

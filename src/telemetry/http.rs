@@ -15,6 +15,9 @@ use super::metrics::Metrics;
 use crate::runtime::serve::{Listener, Outcome};
 use crate::runtime::shutdown::Shutdown;
 
+/// The type of the metrics' text.
+pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// Binds `listen`; the address really bound is in the listener.
 pub async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(listen).await
@@ -22,7 +25,6 @@ pub async fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves `/metrics` and `/healthz` until the stop is asked for.
 pub async fn serve(listener: TcpListener, metrics: Metrics, shutdown: Shutdown) {
-    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let (page, alarms) = (metrics.clone(), metrics.alarms.clone());
     let page = async move || ([(CONTENT_TYPE, OPEN_METRICS)], page.text());
     let router = Router::new()

@@ -10,12 +10,12 @@ use super::show::{clean, reading, sparkline, state, time};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, note, print_json, print_screen, print_table};
 use crate::ctl::screen::Screen;
-use crate::wire::control::{Readings, Sensor, Sensors};
+use crate::wire::control::{Readings, Sensor, Sensors, Upkeep};
 
 /// Readings that the line of bars shows.
 const BARS: usize = 48;
 /// Columns before a field's text.
-const INDENT: usize = 13;
+const INDENT: usize = 14;
 
 const LIST_EXAMPLES: &str = "examples:
   calibctl sensors
@@ -108,10 +108,11 @@ fn text(sensor: &Sensor, past: &Readings, screen: Screen) -> String {
     row("time", last.map(|last| time(last.time)));
     row("recent", Some(sparkline(newest(&recent(past), screen))).filter(|bars| !bars.is_empty()));
     row("transform", Some(in_force(sensor)));
+    row("maintenance", sensor.maintenance.as_ref().map(upkeep));
     let mut out = screen.lines(&format!("{}\n", sensor.id));
     for (name, text) in rows {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {name:<10} {}", screen.wrapped(&text, INDENT));
+        let _ = writeln!(out, "  {name:<11} {}", screen.wrapped(&text, INDENT));
     }
     out
 }
@@ -126,6 +127,12 @@ fn newest(values: &[f64], screen: Screen) -> &[f64] {
 fn recent(past: &Readings) -> Vec<f64> {
     let values: Vec<f64> = past.readings.iter().filter_map(|reading| reading.value).collect();
     if values.is_empty() { past.readings.iter().filter_map(|reading| reading.raw).collect() } else { values }
+}
+
+fn upkeep(upkeep: &Upkeep) -> String {
+    let reason = upkeep.reason.as_deref().map_or(String::new(), |reason| format!(": {}", clean(reason)));
+    let (since, until) = (time(upkeep.since), time(upkeep.until));
+    format!("since {since}, until {until}, by {}{reason}", clean(&upkeep.actor))
 }
 
 fn in_force(sensor: &Sensor) -> String {

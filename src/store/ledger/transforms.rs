@@ -82,16 +82,22 @@ impl Ledger {
 
     /// Who put what in force at a sensor, and whether by going back, by the time and the digest.
     fn actors(&self, sensor: &SensorId) -> rusqlite::Result<HashMap<(String, Digest), (String, bool)>> {
-        let sql = "SELECT time, json_extract(detail, '$.digest'), actor, action = 'transform.rolled_back'
+        let sql = "SELECT time, detail, actor, action = 'transform.rolled_back'
                    FROM audit WHERE subject = ? AND action IN ('transform.activated', 'transform.rolled_back')";
         let mut statement = self.db.prepare(sql)?;
         let rows = statement.query_map([sensor.as_str()], |row| {
-            let digest: String = row.get(1)?;
-            let digest = Digest::parse(&digest).map_err(|_| corrupt())?;
+            let detail: String = row.get(1)?;
+            let Activated { digest } = serde_json::from_str(&detail).map_err(|_| corrupt())?;
             Ok(((row.get(0)?, digest), (row.get(2)?, row.get(3)?)))
         })?;
         rows.collect()
     }
+}
+
+/// What is read of an audit row's detail.
+#[derive(serde::Deserialize)]
+struct Activated {
+    digest: Digest,
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredTransform> {
