@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::fault::Fault;
 use crate::config::{Loaded, Refused, load};
@@ -64,6 +64,11 @@ Examples:
 Relative paths in the configuration are relative to the working directory.
 Exit codes: 0 valid (warnings may be shown), 78 bad configuration
 --json prints {\"valid\", \"faults\": [{\"file\", \"line\", \"key\", \"problem\", \"remedy\"}], \"warnings\": [...]}";
+
+/// calibd's command line, of which its help and its manual pages are made.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
 
 /// Runs `calibd` with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -155,11 +160,10 @@ fn show_refused(file: &Path, refused: &Refused) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
