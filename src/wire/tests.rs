@@ -355,7 +355,7 @@ fn regex_groups_are_fields_or_captures() {
 #[test]
 fn regex_groups_are_found_beside_other_characters_and_bytes_that_are_none() {
     let wanted = |pattern: &str| Layout { format: FormatSpec::Regex { pattern: pattern.into() }, ..regex() };
-    let value = |pattern, line: &[u8]| message(&wanted(pattern), line).map(|values| values[0].clone());
+    let value = |pattern, line: &[u8]| message(&wanted(pattern), line).map(|values| values[0]);
     let both = r"(?P<t>)(?P<co>\d+)";
     for line in [&b"\xb0\xff\xc2 17"[..], "µ°C 17".as_bytes(), b"\xf0\x9f\xff\xc2\xb5 17 \xe2\x82"] {
         assert_eq!(value(both, line), Ok(N(17.0)), "{line:?}");
