@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::{Row, params};
+use serde_json::Value;
 
 use super::Ledger;
 use super::trust::id;
@@ -82,13 +83,13 @@ impl Ledger {
 
     /// Who put what in force at a sensor, and whether by going back, by the time and the digest.
     fn actors(&self, sensor: &SensorId) -> rusqlite::Result<HashMap<(String, Digest), (String, bool)>> {
-        let sql = "SELECT time, json_extract(detail, '$.digest'), actor, action = 'transform.rolled_back'
+        let sql = "SELECT time, detail, actor, action = 'transform.rolled_back'
                    FROM audit WHERE subject = ? AND action IN ('transform.activated', 'transform.rolled_back')";
         let mut statement = self.db.prepare(sql)?;
         let rows = statement.query_map([sensor.as_str()], |row| {
-            let digest: String = row.get(1)?;
-            let digest = Digest::parse(&digest).map_err(|_| corrupt())?;
-            Ok(((row.get(0)?, digest), (row.get(2)?, row.get(3)?)))
+            let detail: Value = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|_| corrupt())?;
+            let digest = detail["digest"].as_str().and_then(|digest| Digest::parse(digest).ok());
+            Ok(((row.get(0)?, digest.ok_or_else(corrupt)?), (row.get(2)?, row.get(3)?)))
         })?;
         rows.collect()
     }
