@@ -1,6 +1,6 @@
 //! The desk where every artifact from above is judged, one after the other.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::source::binding::Sensors;
 use crate::store::{Activation, ActiveTransform, Store, StoreError, StoredFloor};
 use crate::sync::downlink::{Arrived, Outbound};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trust::TransformEvents;
 use crate::wire::message::{Ack, ClockState, Verdict};
 
 mod answers;
@@ -89,8 +90,8 @@ pub struct Desk {
     pub clock: Clock,
     /// The ledger.
     pub store: Store,
-    /// Counters.
-    pub metrics: Metrics,
+    /// Counters and log lines.
+    events: TransformEvents,
     /// Signed answers.
     pub reports: Reports,
     installed: HashMap<SensorId, Installed>,
@@ -127,7 +128,7 @@ impl Desk {
             time: parts.time,
             clock: parts.clock,
             store: parts.store,
-            metrics: parts.metrics,
+            events: TransformEvents::new(&parts.metrics),
             reports: parts.reports,
             installed: HashMap::new(),
             floors: floors.into_iter().map(floor).collect(),
@@ -139,18 +140,25 @@ impl Desk {
     /// Verifies again what the ledger says is in force. Answers what may run.
     pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut by_digest: HashMap<Digest, Option<Arc<Verified>>> = HashMap::new();
+        let mut bare = BTreeSet::new();
+        let mut by_digest: HashMap<Digest, Result<Arc<Verified>, Refused>> = HashMap::new();
         for entry in stored {
             if entry.rolled_back {
                 self.rolled_back.insert(entry.sensor.clone());
             }
             let verified = by_digest.entry(entry.digest).or_insert_with(|| {
                 verify_stored(&entry.envelope, &self.context(&Reach::of(self)))
-                    .map_err(|refused| self.not_restored(&entry, &refused))
-                    .ok()
+                    .inspect_err(|refused| self.events.refused(refused.refusal.reason.as_str()))
                     .map(Arc::new)
             });
-            let Some(verified) = verified.clone() else { continue };
+            let verified = match verified {
+                Ok(verified) => verified.clone(),
+                Err(refused) => {
+                    self.events.not_restored(&entry.sensor, &entry.digest, &refused.refusal);
+                    bare.insert(entry.sensor);
+                    continue;
+                }
+            };
             if !verified.sensors.contains(&entry.sensor) {
                 let id = &verified.transform.id;
                 tracing::warn!(sensor = %entry.sensor, transform = %id, "no longer fits the sensor; its readings go out raw");
@@ -161,18 +169,8 @@ impl Desk {
             self.installed.insert(entry.sensor.clone(), installed);
             changes.push(Change { sensor: entry.sensor, active: Some(active) });
         }
+        self.events.restored(bare);
         changes
-    }
-
-    fn not_restored(&self, entry: &ActiveTransform, refused: &Refused) {
-        self.count(refused.refusal.reason.as_str());
-        tracing::error!(
-            sensor = %entry.sensor,
-            digest = %entry.digest,
-            reason = refused.refusal.reason.as_str(),
-            "the transform in the ledger is not accepted any more ({}); readings go out raw until a new one is pushed",
-            refused.refusal.message
-        );
     }
 
     /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
@@ -304,7 +302,7 @@ impl Desk {
         let transform = &verified.transform;
         let actor = format!("{}:{}", way.actor(), verified.role.as_str());
         if let Err(error) = self.enact(&verified, actor, false, pipeline).await {
-            tracing::error!(transform = %transform.id, "verified but not put in force: {error}; it is tried again");
+            self.events.not_activated(transform.id.as_str(), &error.to_string());
             let id = transform.id.to_string();
             self.wait(Item { arrived: Arrived { id, payload: verified.envelope.into() }, way });
             return Err(error);
@@ -313,7 +311,6 @@ impl Desk {
         let floor = Floor { epoch: transform.epoch, version: transform.version, digest: verified.digest };
         self.floors.insert(transform.id.clone(), floor);
         let count = verified.sensors.len();
-        tracing::info!(transform = %transform.id, version = transform.version, digest = %verified.digest, "in force at {count} sensor(s)");
         let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
         Ok(self.answer(&verified, Verdict::Accepted, sentence))
     }
@@ -355,6 +352,7 @@ impl Desk {
             changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
         }
         self.put_in_force(changes, pipeline).await;
+        self.events.activated(transform, &verified.digest, &verified.sensors);
         Ok(())
     }
 

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use super::reader::Section;
 use crate::domain::id::Id;
 
+/// Sensors whose values are metrics of their own, unless said otherwise and at most.
+const USUAL_SENSORS: usize = 200;
+const MOST_SENSORS: i64 = 100_000;
+
 /// Who this gateway is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayConfig {
@@ -19,11 +23,13 @@ pub struct GatewayConfig {
     pub rtc_good: bool,
 }
 
-/// Where metrics are served.
+/// Where metrics and the health are served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
     /// Address and port.
     pub listen: SocketAddr,
+    /// Sensors whose values are metrics of their own, at most.
+    pub max_sensors: usize,
 }
 
 /// Where the control sockets stand.
@@ -60,6 +66,7 @@ fn groups(section: &mut Section<'_>) -> Vec<Id> {
 /// Reads `[http]`; absent means that nothing is served.
 pub fn read_http(root: &mut Section<'_>) -> Option<HttpConfig> {
     let mut section = root.table("http")?;
+    let max_sensors = section.integer("max_sensors", 0..=MOST_SENSORS);
     let text = section.required("listen", "listen = \"127.0.0.1:9110\"").string("listen")?;
     let Ok(listen) = text.parse::<SocketAddr>() else {
         section.fault(
@@ -73,7 +80,8 @@ pub fn read_http(root: &mut Section<'_>) -> Option<HttpConfig> {
         let problem = format!("{listen} can be reached from the network, without encryption or login");
         section.warn("listen", problem, "listen on 127.0.0.1 unless the network is trusted");
     }
-    Some(HttpConfig { listen })
+    let max_sensors = max_sensors.and_then(|most| usize::try_from(most).ok()).unwrap_or(USUAL_SENSORS);
+    Some(HttpConfig { listen, max_sensors })
 }
 
 /// Reads `[control]`.

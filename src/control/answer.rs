@@ -62,6 +62,13 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Does work to its end even if the client leaves: a change must not be left half made.
+pub async fn to_its_end(work: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    let fault =
+        |_| Problem::with(StatusCode::INTERNAL_SERVER_ERROR, "a fault of the program; please report it");
+    tokio::spawn(work).await.map_err(fault)?
+}
+
 /// An answer in JSON.
 pub fn json(value: &impl Serialize) -> Answer {
     Ok(response(StatusCode::OK, value))
@@ -75,7 +82,12 @@ fn response(status: StatusCode, value: &impl Serialize) -> Response {
 
 /// An answer of any type that nobody is to keep.
 pub fn typed(status: StatusCode, kind: &'static str, bytes: Bytes) -> Response {
-    let mut response = Response::new(Body::from(bytes));
+    with_body(status, kind, Body::from(bytes))
+}
+
+/// An answer of any type and body that nobody is to keep.
+pub fn with_body(status: StatusCode, kind: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

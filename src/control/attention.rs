@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::domain::id::SensorId;
+use crate::domain::time::Timestamp;
 use crate::store::disk::{Disk, Stage};
 use crate::store::{CheckResult, Health};
+use crate::telemetry::alarm::{Alarms, Standing};
 use crate::wire::control::{Attention, Severity, SourceStatus, Status, Transform};
 use crate::wire::message::ClockState;
 
@@ -12,34 +14,47 @@ const DAY: i64 = 86_400_000_000;
 /// A transform that expires within this time is mentioned.
 const SOON: i64 = 14 * DAY;
 
+/// A restored ledger is mentioned for so long.
+const RESTORED: i64 = 7 * DAY;
+
 /// What the judgement needs beyond the status.
 #[derive(Debug)]
 pub struct Seen<'a> {
     /// What is in force; `None`: the pipeline does not answer.
     pub in_force: Option<&'a BTreeMap<SensorId, Transform>>,
-    /// Why the ledger cannot be used.
-    pub ledger_broken: Option<&'a str>,
+    /// What somebody must act on.
+    pub alarms: &'a Alarms,
     /// How the store is doing.
     pub health: &'a Health,
 }
 
 /// What somebody should look at, the most urgent first.
 pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
-    let mut found = Vec::new();
-    store(seen, &mut found);
+    let mut found = pages(seen.alarms);
     found.extend(seen.health.disk.and_then(room));
+    if seen.health.checked.is_some_and(|check| check.result == CheckResult::HistoryReplaced) {
+        let text = "the history was damaged, and a new one was begun";
+        found.push(ticket(text, "see what the kernel's log says of the disk of store.dir"));
+    }
     if seen.in_force.is_none() {
-        found.push(page("the pipeline does not answer", "see what the log says of the store and the disk"));
+        let text = "the pipeline did not answer at once; what is in force is not known";
+        found
+            .push(ticket(text, "ask again; if it stays so, see what the log says of the store and the disk"));
     }
     if status.clock == ClockState::Untrusted {
-        let text = format!("the clock says {}, which is in the past; readings are flagged", status.time);
-        found.push(page(text, "set the clock or let it synchronise"));
+        let text = format!("the clock says {} and is not believed yet; readings are flagged", status.time);
+        found.push(ticket(text, "let it synchronise, or set it"));
     }
-    found.extend(status.sources.iter().filter(|source| !source.up).map(down));
+    if status.store.dropped > 0 {
+        let text = format!("{} readings were given up since the start", status.store.dropped);
+        found.push(ticket(text, "see the log for why they could not be stored; the gap is announced"));
+    }
     if let Some(link) = status.link.as_ref().filter(|link| !link.connected) {
         let text = format!("the broker is not connected; {} readings wait in the history", link.backlog);
         found.push(ticket(text, "see the log; check the network, [mqtt] and the broker"));
     }
+    let unnamed = |source: &&SourceStatus| !seen.alarms.stands_at_source(source.name.as_str());
+    found.extend(status.sources.iter().filter(|source| !source.up).filter(unnamed).map(down));
     if status.root_version.is_none() {
         found.push(ticket("no trust root is installed: every transform is refused", "set trust.root"));
     }
@@ -48,46 +63,36 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
     found
 }
 
-fn store(seen: &Seen<'_>, found: &mut Vec<Attention>) {
-    let store = seen.health;
-    let checked = store.checked.map(|check| check.result);
-    if let Some(fault) = seen.ledger_broken {
-        found.push(page(fault, "restore the ledger from a backup; until then readings go out raw"));
-    } else if checked == Some(CheckResult::LedgerBroken) {
-        let text = "the ledger is damaged; after the next start readings will go out raw";
-        found.push(page(
-            text,
-            "restore the ledger from a backup, and see what the kernel's log says of the disk",
-        ));
+/// What there is to say of a restored ledger, and of one that is to be restored.
+pub fn restores(now: Timestamp, restored: Option<Timestamp>, waits: bool) -> Vec<Attention> {
+    let mut found = Vec::new();
+    if waits {
+        found.push(ticket("a backup of the ledger waits to be restored", "restart calibd to apply it"));
     }
-    if checked == Some(CheckResult::HistoryReplaced) {
-        let text = "the history was damaged, and a new one was begun";
-        found.push(ticket(text, "see what the kernel's log says of the disk of store.dir"));
+    if let Some(at) = restored.filter(|at| now.micros_since(*at).abs() < RESTORED) {
+        let text = format!(
+            "the ledger was restored from a backup at {at}; what was done after that backup is not in it"
+        );
+        let remedy = "see `calibctl audit list`; mount instruments again that were swapped since";
+        found.push(ticket(text, remedy));
     }
-    if let Some(failing) = store.failing {
-        let (kind, waiting) = (failing.as_str(), store.waiting);
-        let text = format!("readings cannot be written ({kind}); {waiting} wait in memory");
-        found.push(page(text, failing.remedy()));
-    }
-    if store.dropped > 0 {
-        let text = format!("{} readings were given up since the start", store.dropped);
-        found.push(page(text, "see the log for why they could not be stored; the gap is announced"));
-    }
+    found
 }
 
+/// What somebody must act on: as long as there is any, the gateway is not healthy.
+pub fn pages(alarms: &Alarms) -> Vec<Attention> {
+    let page = |alarm: Standing| Attention {
+        severity: Severity::Page,
+        message: alarm.message,
+        remedy: alarm.remedy,
+    };
+    alarms.standing().into_iter().map(page).collect()
+}
+
+/// A disk that fills up, before anything is lost.
 fn room(disk: Disk) -> Option<Attention> {
     let text = format!("only {} MiB are free on the disk of store.dir", disk.space.free >> 20);
-    let remedy = "free space there, or lower store.max_size";
-    match disk.stage {
-        Stage::Ok => None,
-        Stage::Low => Some(ticket(text, remedy)),
-        Stage::Retention => {
-            Some(page(format!("{text}: the oldest readings are deleted before their time"), remedy))
-        }
-        Stage::RawOnly => {
-            Some(page(format!("{text}: readings are stored without their calibrated values"), remedy))
-        }
-    }
+    (disk.stage == Stage::Low).then(|| ticket(text, "free space there, or lower store.max_size"))
 }
 
 fn down(source: &SourceStatus) -> Attention {
@@ -96,7 +101,7 @@ fn down(source: &SourceStatus) -> Attention {
         let text = format!("the replay {name} is not running");
         return ticket(text, "it has ended, or its file cannot be read: see the log");
     }
-    page(format!("the source {name} is not connected"), "see the log; check its cable, power and settings")
+    ticket(format!("the source {name} is not connected"), "see the log for why; it is tried again")
 }
 
 fn expiring(status: &Status, in_force: &BTreeMap<SensorId, Transform>, found: &mut Vec<Attention>) {
@@ -124,10 +129,6 @@ fn named(transforms: &[&Transform], one: &str, several: &str) -> Option<String> 
     }
 }
 
-fn page(message: impl Into<String>, remedy: &str) -> Attention {
-    Attention { severity: Severity::Page, message: message.into(), remedy: remedy.to_owned() }
-}
-
 fn ticket(message: impl Into<String>, remedy: &str) -> Attention {
     Attention { severity: Severity::Ticket, message: message.into(), remedy: remedy.to_owned() }
 }
@@ -137,9 +138,8 @@ mod tests {
     use super::*;
     use crate::domain::digest::Digest;
     use crate::domain::id::Id;
-    use crate::domain::time::Timestamp;
+    use crate::store::Checked;
     use crate::store::disk::Space;
-    use crate::store::{Checked, FailureKind};
     use crate::wire::control::{LinkStatus, SensorCounts, StoreStatus};
 
     fn at(days: i64) -> Timestamp {
@@ -169,7 +169,7 @@ mod tests {
                 checked: None,
             },
             sources: vec![SourceStatus { name, kind: "serial".into(), up: true, samples: 9, reconnects: 0 }],
-            sensors: SensorCounts { known: 1, calibrated: Some(1) },
+            sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0 },
             attention: vec![],
         }
     }
@@ -186,12 +186,12 @@ mod tests {
     }
 
     fn found(status: &Status, days: &[i64]) -> Vec<(Severity, String)> {
-        of_store(status, days, &Health::default())
+        found_with(status, days, &Alarms::default())
     }
 
-    fn of_store(status: &Status, days: &[i64], health: &Health) -> Vec<(Severity, String)> {
+    fn found_with(status: &Status, days: &[i64], alarms: &Alarms) -> Vec<(Severity, String)> {
         let in_force = in_force(days);
-        let seen = Seen { in_force: Some(&in_force), ledger_broken: None, health };
+        let seen = Seen { in_force: Some(&in_force), alarms, health: &Health::default() };
         attention(status, &seen).into_iter().map(|entry| (entry.severity, entry.message)).collect()
     }
 
@@ -206,12 +206,14 @@ mod tests {
         status.link = Some(LinkStatus { connected: false, backlog: 12 });
         status.root_version = None;
         status.sources[0].up = false;
-        let health = Health { failing: Some(FailureKind::DiskFull), waiting: 7, ..Health::default() };
-        let found = of_store(&status, &[], &health);
+        let alarms = Alarms::default();
+        alarms.part("store").raise("disk_full", "readings cannot be written; 7 wait in memory", "free space");
+        alarms.source("line1").raise("gone", "the source line1 is not connected: gone", "plug it in");
+        let found = found_with(&status, &[], &alarms);
         let severities: Vec<Severity> = found.iter().map(|(severity, _)| *severity).collect();
         assert_eq!(severities, [Severity::Page, Severity::Page, Severity::Ticket, Severity::Ticket]);
-        assert_eq!(found[0].1, "readings cannot be written (disk_full); 7 wait in memory");
-        assert_eq!(found[1].1, "the source line1 is not connected");
+        assert_eq!(found[0].1, "the source line1 is not connected: gone");
+        assert_eq!(found[1].1, "readings cannot be written; 7 wait in memory");
         assert!(found[2].1.contains("12 readings wait"), "{found:?}");
     }
 
@@ -228,32 +230,43 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_fills_up_becomes_urgent_when_readings_go() {
-        let severities = Stage::ALL.map(|stage| {
-            let space = Space { free: 50 << 20, total: 1 << 30 };
-            let health = Health { disk: Some(Disk { stage, space }), ..Health::default() };
-            of_store(&fine(), &[], &health).first().map(|(severity, _)| *severity)
-        });
-        assert_eq!(severities, [None, Some(Severity::Ticket), Some(Severity::Page), Some(Severity::Page)]);
+    fn a_restored_ledger_is_mentioned_for_a_week_and_one_that_waits_until_it_is() {
+        let recent = restores(at(0), Some(at(-6)), true);
+        assert!(recent[0].message.contains("waits to be restored"), "{recent:?}");
+        assert!(recent[1].message.contains("was restored"), "{recent:?}");
+        assert!(restores(at(0), Some(at(-8)), false).is_empty());
     }
 
     #[test]
-    fn what_a_check_found_is_mentioned() {
-        let texts =
-            [CheckResult::Ok, CheckResult::HistoryReplaced, CheckResult::LedgerBroken].map(|result| {
-                let health = Health { checked: Some(Checked { at: at(-1), result }), ..Health::default() };
-                of_store(&fine(), &[], &health)
-                    .pop()
-                    .map(|(severity, text)| (severity, text.contains("damaged")))
-            });
-        assert_eq!(texts, [None, Some((Severity::Ticket, true)), Some((Severity::Page, true))]);
+    fn what_may_mend_itself_or_is_past_can_wait() {
+        let mut status = fine();
+        status.clock = ClockState::Untrusted;
+        status.store.dropped = 3;
+        status.sources[0].up = false;
+        let found = attention(
+            &status,
+            &Seen { in_force: None, alarms: &Alarms::default(), health: &Health::default() },
+        );
+        let severities = found.iter().map(|entry| entry.severity);
+        assert!(found.len() == 4 && severities.into_iter().all(|it| it == Severity::Ticket), "{found:?}");
     }
 
     #[test]
-    fn a_silent_pipeline_and_a_broken_ledger_are_urgent() {
-        let health = Health::default();
-        let seen = Seen { in_force: None, ledger_broken: Some("ledger.db: broken"), health: &health };
-        let found = attention(&fine(), &seen);
-        assert!(found.len() == 2 && found.iter().all(|entry| entry.severity == Severity::Page), "{found:?}");
+    fn a_disk_that_fills_up_and_a_history_that_was_replaced_are_mentioned() {
+        let of = |health: Health| {
+            let alarms = Alarms::default();
+            let seen = Seen { in_force: Some(&BTreeMap::new()), alarms: &alarms, health: &health };
+            attention(&fine(), &seen).into_iter().map(|entry| entry.message).collect::<Vec<_>>()
+        };
+        let space = Space { free: 50 << 20, total: 1 << 30 };
+        let at_stage = |stage| of(Health { disk: Some(Disk { stage, space }), ..Health::default() });
+        assert_eq!(at_stage(Stage::Low), ["only 50 MiB are free on the disk of store.dir"]);
+        // The others are alarms.
+        assert_eq!([at_stage(Stage::Ok), at_stage(Stage::RawOnly)], [[""; 0]; 2]);
+        let checked = Some(Checked { at: at(-1), result: CheckResult::HistoryReplaced });
+        assert_eq!(
+            of(Health { checked, ..Health::default() }),
+            ["the history was damaged, and a new one was begun"]
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::answer::Problem;
 use crate::activation::desk::Ask;
@@ -12,6 +12,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::pipeline::active::Active;
 use crate::pipeline::live::Live;
+use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -25,6 +26,8 @@ use crate::wire::control::{Reloaded, Transform};
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Requests that may be worked on at a time.
 const REQUESTS: usize = 16;
+/// Long work with the ledger that may go on at a time: it takes the disk and a thread.
+const LONG: usize = 1;
 /// Clients that may watch at a time.
 const WATCHERS: usize = 16;
 
@@ -48,8 +51,8 @@ pub struct Parts {
     pub started: Timestamp,
     pub incarnation: Arc<str>,
     pub root_version: Option<u64>,
-    /// Why the ledger cannot be used.
-    pub ledger_broken: Option<String>,
+    /// When the ledger was restored from a backup.
+    pub restored: Option<Timestamp>,
     /// Names and kinds, in the order of the configuration.
     pub sources: watch::Receiver<Sources>,
     pub sensors: Sensors,
@@ -59,6 +62,7 @@ pub struct Parts {
     pub reload: mpsc::Sender<Reload>,
     pub pipeline: mpsc::Sender<Request>,
     pub desk: mpsc::Sender<Ask>,
+    pub maintenance: Maintenance,
     pub live: Live,
     pub time: TimeCheck,
     pub clock: Clock,
@@ -74,6 +78,7 @@ struct Inner {
     parts: Parts,
     requests: Arc<Semaphore>,
     watchers: Arc<Semaphore>,
+    long: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Gateway {
@@ -87,8 +92,9 @@ impl std::ops::Deref for Gateway {
 impl Gateway {
     /// The gateway with these parts.
     pub fn new(parts: Parts) -> Gateway {
-        let (requests, watchers) = (Semaphore::new(REQUESTS), Semaphore::new(WATCHERS));
-        Gateway(Arc::new(Inner { parts, requests: requests.into(), watchers: watchers.into() }))
+        let room = |clients| Arc::new(Semaphore::new(clients));
+        let (requests, watchers, long) = (room(REQUESTS), room(WATCHERS), room(LONG));
+        Gateway(Arc::new(Inner { parts, requests, watchers, long }))
     }
 
     /// Room for one more request.
@@ -99,6 +105,13 @@ impl Gateway {
     /// Room for one more watcher.
     pub fn watchers(&self) -> &Arc<Semaphore> {
         &self.0.watchers
+    }
+
+    /// The turn for long work with the ledger.
+    pub fn long_work(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let busy =
+            |_| Problem::unavailable("the ledger is being verified, copied or restored already; try again");
+        self.0.long.clone().try_acquire_owned().map_err(busy)
     }
 
     /// What is in force, by sensor.

@@ -14,7 +14,10 @@ use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
-use super::{audit, readings, reload, rollups, sensors, sources, status, transforms, watch};
+use super::{
+    audit, backup, health, instruments, maintenance, metrics, readings, reload, restore, rollups, sensors,
+    sources, status, transforms, verify, watch,
+};
 
 /// The description of the interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -23,8 +26,12 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
     vec![
         ("/v1/status", get(status::show)),
+        ("/v1/health", get(health::show)),
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
+        ("/v1/sensors/{id}/instrument", only(Role::Maintenance, post(instruments::mount))),
+        ("/v1/sensors/{id}/instruments", get(instruments::history)),
+        ("/v1/sensors/{id}/maintenance", only(Role::Maintenance, post(maintenance::set))),
         ("/v1/readings", get(readings::list)),
         ("/v1/rollups", get(rollups::list)),
         ("/v1/transforms", get(transforms::list).merge(only(Role::Admin, post(transforms::install)))),
@@ -32,6 +39,10 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors/{id}/transforms", get(transforms::of_sensor)),
         ("/v1/sensors/{id}/rollback", only(Role::Admin, post(transforms::roll_back))),
         ("/v1/audit", get(audit::list)),
+        ("/v1/audit/verify", get(verify::verify)),
+        ("/v1/backup", only(Role::Admin, get(backup::backup))),
+        (restore::PATH, only(Role::Admin, post(restore::restore))),
+        ("/v1/metrics", get(metrics::show)),
         ("/v1/watch", get(watch::watch)),
         ("/v1/sources/{name}/test", get(sources::test)),
         ("/v1/reload", only(Role::Admin, post(reload::reload))),
@@ -62,7 +73,7 @@ pub fn router(gateway: Gateway) -> Router {
 
 /// Refuses what is too large or too much at a time.
 async fn bounded(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    if request.body().size_hint().lower() > LARGEST as u64 {
+    if request.body().size_hint().lower() > LARGEST as u64 && request.uri().path() != restore::PATH {
         return too_large().into_response();
     }
     match gateway.requests().try_acquire() {

@@ -6,9 +6,11 @@ use axum::extract::{Path, State};
 
 use super::answer::{Answer, Problem, json};
 use super::gateway::Gateway;
+use super::maintenance;
 use crate::domain::id::SensorId;
 use crate::domain::sample::Reading;
 use crate::domain::sensor::{self, Kind};
+use crate::store::Upkeep;
 use crate::wire::control::{Sensor, Sensors, Transform};
 
 /// All sensors.
@@ -16,8 +18,10 @@ pub async fn list(State(gateway): State<Gateway>) -> Answer {
     let in_force = gateway.in_force().await?;
     let last = gateway.store.latest(None).await?;
     let last: HashMap<SensorId, Reading> = last.into_iter().map(|r| (r.sensor.clone(), r)).collect();
-    let all = gateway.sensors.all();
-    let sensors = all.iter().map(|sensor| show(&gateway, sensor, last.get(&sensor.id), &in_force));
+    let (all, mut upkeep) = (gateway.sensors.all(), gateway.maintenance.all());
+    let mut show =
+        |sensor: &sensor::Sensor, last| show(&gateway, sensor, last, &in_force, upkeep.remove(&sensor.id));
+    let sensors = all.iter().map(|sensor| show(sensor, last.get(&sensor.id)));
     json(&Sensors { sensors: sensors.collect() })
 }
 
@@ -27,8 +31,9 @@ pub async fn one(State(gateway): State<Gateway>, Path(name): Path<String>) -> An
     let id = SensorId::new(&name).map_err(|_| unknown())?;
     let sensor = gateway.sensors.get(&id).ok_or_else(unknown)?;
     let in_force = gateway.in_force().await?;
+    let upkeep = gateway.maintenance.all().remove(&id);
     let last = gateway.store.latest(Some(vec![id])).await?;
-    json(&show(&gateway, &sensor, last.first(), &in_force))
+    json(&show(&gateway, &sensor, last.first(), &in_force, upkeep))
 }
 
 fn show(
@@ -36,6 +41,7 @@ fn show(
     sensor: &sensor::Sensor,
     last: Option<&Reading>,
     in_force: &BTreeMap<SensorId, Transform>,
+    upkeep: Option<Upkeep>,
 ) -> Sensor {
     let owner = gateway.sensors.owner(&sensor.id).map(|owner| (owner.source, owner.field));
     let (source, field) = owner.unzip();
@@ -52,6 +58,7 @@ fn show(
         covariates: sensor.covariates.clone(),
         last: last.map(Into::into),
         transform: in_force.get(&sensor.id).cloned(),
+        maintenance: upkeep.map(maintenance::shown),
     }
 }
 

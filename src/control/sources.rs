@@ -8,10 +8,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 
 use super::answer::{Answer, Problem};
-use super::clients::Seat;
 use super::gateway::Gateway;
 use super::stream::{self, Shown};
 use crate::domain::time::Timestamp;
+use crate::runtime::clients::Seat;
 use crate::telemetry::tap::{self, Seen};
 use crate::wire::control::{FieldValue, Tested};
 

@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
 use super::answer::{Answer, json};
-use super::attention::{Seen, attention};
+use super::attention::{Seen, attention, restores};
 use super::gateway::{Gateway, PATIENCE};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
@@ -39,12 +39,14 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         sensors: SensorCounts {
             known: gateway.sensors.count() as u64,
             calibrated: in_force.as_ref().map(|in_force| in_force.len() as u64),
+            in_maintenance: gateway.maintenance.all().len() as u64,
         },
         attention: Vec::new(),
     };
-    let ledger_broken = gateway.ledger_broken.as_deref();
-    let seen = Seen { in_force: in_force.as_ref(), ledger_broken, health: &health };
+    let seen = Seen { in_force: in_force.as_ref(), alarms: &gateway.metrics.alarms, health: &health };
     status.attention = attention(&status, &seen);
+    let restores = restores(now, gateway.restored, gateway.store.restore_waits());
+    status.attention.extend(restores);
     json(&status)
 }
 

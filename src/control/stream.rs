@@ -3,22 +3,19 @@
 //! A client that is too slow loses events and is told by `lost` how many. A comment now and then shows
 //! that the connection stands.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
-use hyper::body::Frame;
+use axum::body::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Problem, typed};
-use super::clients::Seat;
+use super::answer::{Answer, Problem};
 use super::gateway::Gateway;
+use super::pieces::{EVENTS, event, streamed};
+use crate::runtime::clients::Seat;
 use crate::wire::control::Lost;
 
 /// Events that may wait for a client.
@@ -50,26 +47,32 @@ pub fn answer<T: Clone + Send + 'static>(
     let full = |_| Problem::unavailable("too many clients watch already; close one and try again");
     let permit = gateway.watchers().clone().try_acquire_owned().map_err(full)?;
     seat.stay();
-    let (outlet, events) = Outlet::new(BEHIND, seat);
+    let (outlet, events) = Outlet::new(BEHIND, seat, gateway.metrics.watch_lost.clone());
     tokio::spawn(outlet.run(live, silence, show));
-    let mut response = typed(StatusCode::OK, "text/event-stream", Bytes::new());
-    *response.body_mut() = Body::new(Events { events, _permit: permit });
-    Ok(response)
+    Ok(streamed(EVENTS, events, Some(permit)))
 }
 
 /// Where one client's events go.
 #[derive(Debug)]
 pub struct Outlet {
     events: mpsc::Sender<Bytes>,
+    /// Not told yet.
     lost: u64,
+    /// Of all clients.
+    all_lost: Counter,
     stuck_since: Option<Instant>,
     seat: Arc<Seat>,
 }
 
 impl Outlet {
-    fn new(room: usize, seat: Arc<Seat>) -> (Outlet, mpsc::Receiver<Bytes>) {
+    fn new(room: usize, seat: Arc<Seat>, all_lost: Counter) -> (Outlet, mpsc::Receiver<Bytes>) {
         let (sender, events) = mpsc::channel(room);
-        (Outlet { events: sender, lost: 0, stuck_since: None, seat }, events)
+        (Outlet { events: sender, lost: 0, all_lost, stuck_since: None, seat }, events)
+    }
+
+    fn lose(&mut self, count: u64) {
+        self.lost += count;
+        self.all_lost.inc_by(count);
     }
 
     async fn run<T: Clone>(
@@ -94,7 +97,7 @@ impl Outlet {
                     match next {
                         Ok(new) => show(&mut self, Shown::New(new)),
                         // How much was in each is not known: at least one.
-                        Err(RecvError::Lagged(missed)) => self.lost += missed,
+                        Err(RecvError::Lagged(missed)) => self.lose(missed),
                         Err(RecvError::Closed) => return,
                     }
                 }
@@ -109,7 +112,7 @@ impl Outlet {
     /// Shows an event, or counts it as lost.
     pub fn offer(&mut self, event: impl FnOnce() -> Bytes) {
         if !self.tell_lost() || !self.send(event()) {
-            self.lost += 1;
+            self.lose(1);
         }
     }
 
@@ -122,8 +125,7 @@ impl Outlet {
     /// Tells what was lost; says whether the client knows all of it.
     fn tell_lost(&mut self) -> bool {
         if self.lost > 0 {
-            let text = serde_json::to_string(&Lost { count: self.lost }).unwrap_or_default();
-            if !self.send(format!("event: lost\ndata: {text}\n\n").into()) {
+            if !self.send(event("lost", &Lost { count: self.lost })) {
                 return false;
             }
             self.lost = 0;
@@ -145,30 +147,12 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// The events of one client as the body of its answer.
-struct Events {
-    events: mpsc::Receiver<Bytes>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl hyper::body::Body for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.events.poll_recv(context).map(|event| event.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn outlet(room: usize) -> (Outlet, mpsc::Receiver<Bytes>) {
-        Outlet::new(room, Arc::default())
+        Outlet::new(room, Arc::default(), Counter::default())
     }
 
     fn text(events: &mut mpsc::Receiver<Bytes>) -> String {

@@ -11,12 +11,12 @@ use axum::extract::{Extension, Query, State};
 use serde::Deserialize;
 
 use super::answer::{Answer, Problem};
-use super::clients::Seat;
 use super::gateway::Gateway;
 use super::readings::known;
 use super::stream::{self, Shown};
 use crate::domain::id::SensorId;
 use crate::domain::sample::Reading;
+use crate::runtime::clients::Seat;
 use crate::wire::control;
 
 /// Sensors that a client may name.

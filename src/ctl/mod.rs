@@ -53,11 +53,21 @@ enum Command {
     /// Shows transforms, and puts them in force.
     #[command(subcommand)]
     Transform(gateway::TransformCommand),
+    /// Notes which instrument is mounted where, and shows what was.
+    #[command(subcommand)]
+    Instrument(gateway::InstrumentCommand),
+    /// Flags the readings of a sensor that is being worked on.
+    #[command(subcommand)]
+    Maintenance(gateway::MaintenanceCommand),
     /// Computes stored readings again with another transform, and leaves them as they are.
     Reprocess(gateway::ReprocessArgs),
-    /// Shows the audit.
+    /// Shows the audit, or verifies it with the whole ledger.
     #[command(subcommand)]
     Audit(gateway::AuditCommand),
+    /// Copies the gateway's ledger to a file while calibd runs.
+    Backup(gateway::BackupArgs),
+    /// Has calibd go on with a backup of its ledger.
+    Restore(gateway::RestoreArgs),
     /// Makes and shows signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -90,8 +100,12 @@ pub fn main() -> ExitCode {
         Command::Source(command) => gateway::run::source(&command),
         Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),
+        Command::Instrument(command) => gateway::run::instrument(command),
+        Command::Maintenance(command) => gateway::run::maintenance(&command),
         Command::Reprocess(args) => gateway::run::reprocess(&args),
         Command::Audit(command) => gateway::run::audit(&command),
+        Command::Backup(args) => gateway::run::backup(&args),
+        Command::Restore(args) => gateway::run::restore(&args),
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),
         Command::Apply(args) => apply::run(&args),

@@ -7,10 +7,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::domain::sequence::Gap;
 use crate::runtime::clock::Clock;
-use crate::store::{Commit, Store};
+use crate::store::disk::Stage;
+use crate::store::{CheckResult, Commit, Store};
 use crate::sync::control::Purpose;
 use crate::sync::link::Link;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::store::{DiskFacts, StoreCounts, StoreEvents};
 use crate::wire::message::GapEvent;
 
 /// The links that there are now. Cheap to clone; clones share them.
@@ -47,8 +48,8 @@ pub struct Aftermath {
     pub store: Store,
     /// The time.
     pub clock: Clock,
-    /// Counters.
-    pub metrics: Metrics,
+    /// Counters and log lines.
+    pub events: StoreEvents,
     /// Readings given up because the store could not take them.
     pub given_up: AtomicU64,
     /// How many of these their brokers have been asked for again.
@@ -71,11 +72,9 @@ impl Aftermath {
             self.announce(gap);
         }
         if let Some(failure) = &commit.failed {
-            let label = vec![("reason", failure.kind.as_str().to_owned())];
-            self.metrics.commit_failures.get_or_create(&label).inc();
-            let (held, dropped) = (failure.held, failure.dropped);
-            tracing::error!(held, dropped, "readings wait in memory: {}", failure.message);
-            self.given_up.fetch_max(dropped, Ordering::Relaxed);
+            let (kind, remedy) = (failure.kind.as_str(), failure.kind.remedy());
+            self.events.failed(kind, remedy, &failure.message, failure.held, failure.dropped);
+            self.given_up.fetch_max(failure.dropped, Ordering::Relaxed);
             return;
         }
         let given_up = self.given_up.load(Ordering::Relaxed);
@@ -83,9 +82,7 @@ impl Aftermath {
             // Messages whose readings were given up are unacknowledged: let the brokers send them again.
             self.links.all().iter().for_each(Link::reconnect);
         }
-        if commit.rows > 0 {
-            self.metrics.commits.inc();
-        }
+        self.events.committed(commit.rows);
         for link in self.links.all().iter() {
             link.committed(commit.last, &commit.acks);
         }
@@ -98,8 +95,7 @@ impl Aftermath {
 
     /// Announces sequence numbers that name no reading.
     pub fn announce(&self, gap: &Gap) {
-        self.metrics.gaps.inc();
-        tracing::warn!(first = gap.first, last = gap.last, reason = %gap.reason, "sequence numbers that name no reading");
+        self.events.gap(gap);
         let (link, topic) = &self.uplink;
         let event = GapEvent {
             event: "gap",
@@ -113,6 +109,27 @@ impl Aftermath {
         // Flat structs of texts and numbers always serialise.
         let payload = serde_json::to_vec(&event).unwrap_or_default();
         link.publish(topic.clone(), payload, Purpose::Gap(gap.clone()));
+    }
+
+    /// Takes over what the store counts itself.
+    pub fn measure(&self) {
+        let health = self.store.health();
+        self.events.counted(StoreCounts {
+            stored: health.rows,
+            given_up: health.dropped,
+            expired: health.expired,
+            waiting: health.waiting,
+        });
+        if let Some(disk) = health.disk {
+            let stages = Stage::ALL.map(Stage::as_str);
+            let (free, stage, loss) = (disk.space.free, disk.stage.as_str(), disk.stage.loss());
+            self.events.disk(DiskFacts { free, stage, stages: &stages, loss });
+        }
+        if let Some(check) = health.checked {
+            let whole = check.result == CheckResult::Ok;
+            let ledger_damaged = check.result == CheckResult::LedgerBroken;
+            self.events.checked(check.at.as_micros() / 1_000_000, whole, ledger_damaged);
+        }
     }
 
     /// Writes down what the brokers have acknowledged since the last call.

@@ -11,7 +11,9 @@ use crate::config::gateway::ControlConfig;
 use crate::control::gateway::{Gateway, Parts, Reload, Sources};
 use crate::control::serve::serve;
 use crate::control::sockets::{self, Role, SocketError};
+use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
+use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
 use crate::runtime::shutdown::Shutdown;
 use crate::source::binding::Sensors;
@@ -34,13 +36,14 @@ pub async fn bind(config: &ControlConfig) -> Result<Vec<(Role, UnixListener)>, S
 #[derive(Debug)]
 pub struct Facts<'a> {
     pub presence: &'a Presence,
-    pub ledger_broken: Option<String>,
+    pub restored: Option<Timestamp>,
     pub sources: watch::Receiver<Sources>,
     pub sensors: &'a Sensors,
     pub store: &'a Store,
     pub uplink: &'a Link,
     pub pipeline: &'a mpsc::Sender<Request>,
     pub desk: &'a mpsc::Sender<Ask>,
+    pub maintenance: &'a Maintenance,
     pub reload: mpsc::Sender<Reload>,
     pub live: &'a Live,
     pub metrics: &'a Metrics,
@@ -63,13 +66,14 @@ pub fn start(
         started: presence.started,
         incarnation: presence.incarnation,
         root_version: presence.root_version,
-        ledger_broken: facts.ledger_broken,
+        restored: facts.restored,
         sources: facts.sources,
         sensors: facts.sensors.clone(),
         store: facts.store.clone(),
         link: facts.uplink.clone(),
         pipeline: facts.pipeline.clone(),
         desk: facts.desk.clone(),
+        maintenance: facts.maintenance.clone(),
         reload: facts.reload,
         live: facts.live.clone(),
         time: presence.time,

@@ -64,10 +64,7 @@ fn tell(reloaded: &Reloaded, actor: &str) {
     }
     if !reloaded.applied {
         let faults = reloaded.faults.join("; ");
-        tracing::error!(
-            actor,
-            "the configuration is not taken over, the one before stays in force: {faults}"
-        );
+        tracing::warn!(actor, "the configuration is not taken over, the one before stays in force: {faults}");
         return;
     }
     match reloaded.changes.as_slice() {

@@ -10,6 +10,7 @@ use crate::domain::trust::key::PrivateKey;
 use crate::domain::trust::root::Root;
 use crate::runtime::random;
 use crate::store::{RootInstallation, Store, StoreError, StoredRoot};
+use crate::telemetry::alarm::Alarms;
 
 /// The gateway's private key in the store's directory.
 pub const KEY_FILE: &str = "gateway.key.pem";
@@ -67,14 +68,16 @@ pub async fn trust_root(
     config: &TrustConfig,
     installed: Option<&StoredRoot>,
     store: &Store,
+    alarms: &Alarms,
 ) -> Result<Option<Root>, StoreError> {
+    let alarm = alarms.part("trust");
     if let Some(stored) = installed {
         return Ok(match Root::verify_first(&stored.envelope, None) {
             Ok((root, _)) => Some(root),
             Err(refusal) => {
-                tracing::error!(
-                    "the trust root in the ledger is not accepted ({refusal}); restore the ledger from a backup"
-                );
+                let message =
+                    format!("the trust root in the ledger is not accepted ({refusal}); readings go out raw");
+                alarm.raise("root_in_ledger", message, "restore the ledger from a backup");
                 None
             }
         });
@@ -86,13 +89,15 @@ pub async fn trust_root(
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            tracing::error!("trust.root {}: {error}; readings go out raw", path.display());
+            let message = format!("trust.root {}: {error}; readings go out raw", path.display());
+            alarm.raise("root_file", message, "put the fleet's root there and start calibd again");
             return Ok(None);
         }
     };
     match Root::verify_first(&bytes, config.root_sha256) {
         Err(refusal) => {
-            tracing::error!("trust.root {} is refused: {refusal}; readings go out raw", path.display());
+            let message = format!("trust.root {} is refused: {refusal}; readings go out raw", path.display());
+            alarm.raise("root_file", message, "put the fleet's root there and start calibd again");
             Ok(None)
         }
         Ok((root, digest)) => {

@@ -19,6 +19,7 @@ pub mod wiring;
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,7 +69,9 @@ async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
     let mut files = Files { main: file.to_owned(), tree };
     notifier.tell("READY=1");
     let vitals = running.vitals.clone();
-    let mut summaries = pin!(quiet.summaries());
+    let held_back = running.metrics.held_back.clone();
+    let tell = |lines| held_back.inner().store(lines, Ordering::Relaxed);
+    let mut summaries = pin!(quiet.summaries(tell));
     let mut kernel = pin!(kernel::ask(clock));
     let mut attend = pin!(service::attend(&notifier, &vitals));
     let mut healthy = true;

@@ -34,6 +34,11 @@ pub async fn bind(config: Option<&HttpConfig>) -> Result<Option<Bound>, PageErro
     Ok(Some(Bound { listener, address }))
 }
 
+/// Shows the last values of as many sensors as the configuration allows.
+pub fn show_sensors(config: Option<&HttpConfig>, metrics: &Metrics) {
+    metrics.sensors.export(config.map_or(0, |http| http.max_sensors));
+}
+
 /// A page that is served until it is dropped.
 #[derive(Debug)]
 pub struct Page {
@@ -47,12 +52,7 @@ impl Page {
     /// Serves.
     pub fn start(bound: Bound, metrics: &Metrics) -> Page {
         let (stopper, shutdown) = shutdown::channel();
-        let (metrics, listener) = (metrics.clone(), bound.listener);
-        let task = tokio::spawn(async move {
-            if let Err(error) = http::serve(listener, metrics, shutdown).await {
-                tracing::error!("the metrics page ended: {error}; start calibd again");
-            }
-        });
+        let task = tokio::spawn(http::serve(bound.listener, metrics.clone(), shutdown));
         Page { address: bound.address, stopper, task }
     }
 }

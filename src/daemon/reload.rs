@@ -21,9 +21,11 @@ impl Running {
                 |key: &&str| format!("{key} cannot change while calibd runs: restart it, or change it back");
             return Err(fixed.iter().map(fault).collect());
         }
-        let bound = match config.http == self.config.http {
-            true => None,
-            false => page::bind(config.http.as_ref()).await.map_err(|error| vec![error.to_string()])?,
+        let listen = |config: &Config| config.http.as_ref().map(|http| http.listen);
+        let moves = listen(&config) != listen(&self.config);
+        let bound = match moves {
+            true => page::bind(config.http.as_ref()).await.map_err(|error| vec![error.to_string()])?,
+            false => None,
         };
         if self.config.mqtt.is_some() && config.mqtt != self.config.mqtt {
             // The next broker, or none: this one must not go on saying that we are there.
@@ -38,11 +40,26 @@ impl Running {
         // Not before the former broker is left, which has been told that we are gone.
         self.presence.tell(&self.uplink, true);
         self.inbox = inbox;
-        if config.http != self.config.http {
+        page::show_sensors(config.http.as_ref(), &self.metrics);
+        if moves {
             self.page = bound.map(|bound| Page::start(bound, &self.metrics));
         }
+        self.forget_what_is_gone(&config);
         self.config = config;
         Ok(())
+    }
+
+    /// Takes away the metrics and alarms of what is not there any more.
+    fn forget_what_is_gone(&self, config: &Config) {
+        let sources = self.config.sources.iter().map(|source| &source.name);
+        for name in sources.filter(|name| !config.sources.iter().any(|source| source.name == **name)) {
+            self.metrics.forget_source(name.as_str());
+        }
+        let sinks = self.config.sinks.iter().map(|sink| &sink.name);
+        for name in sinks.filter(|name| !config.sinks.iter().any(|sink| sink.name == **name)) {
+            self.metrics.forget_sink(name.as_str());
+        }
+        self.metrics.retain_sensors(|id| self.sensors.get(id).is_some());
     }
 
     fn take_over_uplink(&mut self, config: &Config) {

@@ -29,6 +29,7 @@ use crate::domain::sequence::{Block, Numbers};
 use crate::domain::trust::root::Root;
 use crate::pipeline::calibrate::Calibrator;
 use crate::pipeline::live::Live;
+use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Pipeline, Request};
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -39,7 +40,10 @@ use crate::store::{self, Opened, Recovered, Store, StoreError};
 use crate::sync::downlink::{Inbox, inbox};
 use crate::sync::feed::feed;
 use crate::sync::link::Link;
+use crate::telemetry::alarm::Alarms;
+use crate::telemetry::clock::ClockEvents;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::store::StoreEvents;
 
 pub use super::stop::{DRAIN, Drained};
 
@@ -98,7 +102,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let sockets = control::bind(&config.control).await?;
     let Opened { store, commits, recovered } = store::open(store_options(&config), clock.clone())?;
     let key = gateway_key(&config.store.dir)?;
-    let root = believed_root(&config, &recovered, &store).await?;
+    let root = believed_root(&config, &recovered, &store, &metrics.alarms).await?;
     let time = TimeCheck::new(recovered.time_floor, config.gateway.rtc_good);
     if let Some(root) = &root {
         time.prove(root.issued_at);
@@ -115,6 +119,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let pulses = Pulses::default();
     let (fixed, templates) = wiring::sensors(&config);
     let sensors = Sensors::new(fixed, templates);
+    wiring::mount(&sensors, &recovered.mounted);
     let uplink = uplink(&config, &recovered, &clock, &metrics);
     presence.tell(&uplink, true);
     // Also without a broker: cursors of sinks that are gone must not hold back the retention.
@@ -148,6 +153,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         tokio::spawn(desk.run(outbound, asked, requests.clone())),
     ];
 
+    let maintenance = Maintenance::new(recovered.maintenance, store.clone(), requests.clone(), clock.clone());
+    background.push(tokio::spawn(maintenance.clone().run()));
+
     let links = Links::default();
     let (committed_sender, committed) = watch::channel(recovered.last_seq);
     let aftermath = Arc::new(Aftermath {
@@ -156,7 +164,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         incarnation: presence.incarnation.clone(),
         store: store.clone(),
         clock: clock.clone(),
-        metrics: metrics.clone(),
+        events: StoreEvents::new(&metrics),
         given_up: AtomicU64::new(0),
         made_good: AtomicU64::new(0),
         committed: committed_sender,
@@ -165,8 +173,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         aftermath.announce(gap);
     }
     background.push(tokio::spawn(aftermath.clone().run(commits)));
+    metrics.start_time.set(started.as_micros() as f64 / 1e6);
+    let clock_events = ClockEvents::new(&metrics);
     let uptime = Uptime::new(time.clone(), store.clone(), clock.clone());
-    background.push(tokio::spawn(tick(aftermath, store.clone(), uptime, uplink.clone(), presence.clone())));
+    background.push(tokio::spawn(tick(aftermath, clock_events, uptime, uplink.clone(), presence.clone())));
 
     let live = Live::new();
     let pipeline = Pipeline {
@@ -188,13 +198,14 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (reload, reloads) = mpsc::channel(1);
     let facts = Facts {
         presence: &presence,
-        ledger_broken: recovered.ledger_broken,
+        restored: recovered.restored,
         sources: sources.shown(),
         sensors: &sensors,
         store: &store,
         uplink: &uplink,
         pipeline: &requests,
         desk: &asks,
+        maintenance: &maintenance,
         reload,
         live: &live,
         metrics: &metrics,
@@ -203,10 +214,17 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     sources.change(&config.sources).await;
     let mut drives = Drives::new(&uplink, &links, &clock, &metrics, &shutdown, &pulses);
     drives.change(wiring::plans(&config, sources.kits(), inbox.clone(), presence.will())).await;
+    page::show_sensors(config.http.as_ref(), &metrics);
     let page = bound.map(|bound| Page::start(bound, &metrics));
     let (version, gateway, count) = (env!("CARGO_PKG_VERSION"), &config.gateway.id, config.sources.len());
     tracing::info!("calibd {version} started: gateway {gateway}, {count} sources");
-    let vitals = Vitals { pulses, store: store.clone(), uplink: uplink.clone(), sensors: sensors.clone() };
+    let vitals = Vitals {
+        pulses,
+        store: store.clone(),
+        uplink: uplink.clone(),
+        sensors: sensors.clone(),
+        alarms: metrics.alarms.clone(),
+    };
     Ok(Running {
         config,
         presence,
@@ -241,20 +259,23 @@ async fn believed_root(
     config: &Config,
     recovered: &Recovered,
     store: &Store,
+    alarms: &Alarms,
 ) -> Result<Option<Root>, StoreError> {
     if let Some(path) = &recovered.history_quarantined {
-        tracing::error!("the history was broken and is now {}; a new one is begun", path.display());
+        tracing::warn!("the history was broken and is now {}; a new one is begun", path.display());
     }
     if let Some(problem) = &recovered.ledger_broken {
-        tracing::error!("{problem}; readings go out raw until the ledger is restored from a backup");
+        let remedy = "restore the ledger from a backup; until then readings go out raw";
+        alarms.part("ledger").raise("broken", problem, remedy);
         return Ok(None);
     }
-    let root = trust_root(&config.trust, recovered.root.as_ref(), store).await?;
+    let root = trust_root(&config.trust, recovered.root.as_ref(), store, alarms).await?;
     if let Some(root) = root.as_ref().filter(|root| root.fleet != config.gateway.fleet) {
         let (theirs, ours) = (&root.fleet, &config.gateway.fleet);
-        tracing::error!(
-            "the trust root is of fleet {theirs}, gateway.fleet is {ours}: every artifact will be refused"
+        let message = format!(
+            "the trust root is of fleet {theirs}, gateway.fleet is {ours}: every artifact is refused"
         );
+        alarms.part("trust").raise("wrong_fleet", message, "correct gateway.fleet or trust.root");
     }
     Ok(root)
 }

@@ -9,6 +9,7 @@ use crate::runtime::pulse::{Pulse, Pulses};
 use crate::source::binding::Sensors;
 use crate::store::{FailureKind, Store};
 use crate::sync::link::Link;
+use crate::telemetry::alarm::Alarms;
 
 /// Between two looks at the parts, unless the watchdog wants more.
 const LOOK: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub struct Vitals {
     pub uplink: Link,
     /// All sensors.
     pub sensors: Sensors,
+    /// Where a stuck part is made known.
+    pub alarms: Alarms,
 }
 
 /// What the status line says.
@@ -60,7 +63,8 @@ pub async fn attend(notifier: &Notifier, vitals: &Vitals) {
     let limit = (watchdog.unwrap_or(USUAL_WATCHDOG) / 2).max(LEAST_LIMIT);
     let mut looks = tokio::time::interval(watchdog.map_or(LOOK, |time| LOOK.min(time / 2)));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut rows, mut since, mut watch) = (vitals.store.health().rows, Instant::now(), Watch::default());
+    let (mut rows, mut since, mut watch) =
+        (vitals.store.health().rows, Instant::now(), Watch::new(&vitals.alarms));
     loop {
         looks.tick().await;
         let health = vitals.store.health();
@@ -80,23 +84,26 @@ pub async fn attend(notifier: &Notifier, vitals: &Vitals) {
 }
 
 /// What was stuck at the last look.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Watch {
     stuck: Vec<String>,
+    alarms: Alarms,
 }
 
 impl Watch {
+    fn new(alarms: &Alarms) -> Watch {
+        Watch { stuck: Vec::new(), alarms: alarms.clone() }
+    }
+
     /// What to tell: the status, and a sign of life only where no part is stuck.
     fn look(&mut self, stuck: &[String], line: &str) -> String {
-        for part in stuck.iter().filter(|part| !self.stuck.contains(part)) {
-            tracing::error!(
-                part,
-                "stuck: the watchdog is not fed any more, and systemd will start calibd again; look at the disk, \
-                 and report it if that is well"
-            );
+        for part in stuck {
+            let remedy = "the watchdog is not fed, and systemd will start calibd again; look at the disk, and report it \
+                          if that is well";
+            self.alarms.life(part).raise("stuck", format!("stuck: {part}"), remedy);
         }
         for part in self.stuck.iter().filter(|part| !stuck.contains(part)) {
-            tracing::info!(part, "goes on");
+            self.alarms.life(part).clear();
         }
         stuck.clone_into(&mut self.stuck);
         match stuck {
@@ -137,13 +144,16 @@ mod tests {
         let mut pipeline = pulses.part("pipeline").waits();
         let store = pulses.part("store");
         tokio::spawn(async move { pipeline.on(pending::<()>()).await });
-        let mut watch = Watch::default();
+        let alarms = Alarms::default();
+        let mut watch = Watch::new(&alarms);
         assert_eq!(watch.look(&pulses.stuck(limit), "well"), "STATUS=well\nWATCHDOG=1");
         tokio::time::sleep(limit * 2).await;
         for _ in 0..2 {
             assert_eq!(watch.look(&pulses.stuck(limit), "well"), "STATUS=well, stuck: store");
+            assert_eq!(alarms.standing()[0].message, "stuck: store");
         }
         store.beat();
         assert_eq!(watch.look(&pulses.stuck(limit), "well"), "STATUS=well\nWATCHDOG=1");
+        assert_eq!(alarms.count(), 0);
     }
 }

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use super::wiring::Kit;
 use crate::config::source::{SourceConfig, SourceKind};
 use crate::control::gateway;
-use crate::domain::id::Id;
 use crate::pipeline::run::Request;
 use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::{self, Stopper};
 use crate::runtime::supervise::supervise;
 use crate::source::binding::Sensors;
 use crate::source::{SampleSender, replay, serial};
+use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::format::SpecError;
 
@@ -152,7 +152,7 @@ fn run(kit: &Kit) -> Option<JoinHandle<()>> {
     match kit.config.kind.clone() {
         SourceKind::Mqtt(_) => None,
         SourceKind::Serial(config) => Some(supervise(name, shutdown, restarts, move || {
-            ended(kit.config.name.clone(), serial::run::run(config.clone(), kit.context()))
+            ended(kit.alarm(), serial::run::run(config.clone(), kit.context()))
         })),
         SourceKind::Replay(config) => {
             Some(supervise(name, shutdown, restarts, move || replay::run::run(config.clone(), kit.context())))
@@ -160,9 +160,9 @@ fn run(kit: &Kit) -> Option<JoinHandle<()>> {
     }
 }
 
-async fn ended(name: Id, task: impl Future<Output = Result<(), SpecError>>) {
+async fn ended(alarm: Alarm, task: impl Future<Output = Result<(), SpecError>>) {
     if let Err(fault) = task.await {
-        tracing::error!(source = %name, "cannot work as configured: {fault}");
+        alarm.raise("layout", format!("cannot work as configured: {fault}"), "correct the configuration");
     }
 }
 

@@ -7,10 +7,9 @@ use super::commits::Aftermath;
 use super::presence::Presence;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
-use crate::store::disk::Stage;
-use crate::store::{CheckResult, Health, Store};
+use crate::store::Store;
 use crate::sync::link::Link;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::clock::ClockEvents;
 
 /// Between two measurements of the backlog, and of the moved cursors.
 const TICK: Duration = Duration::from_secs(1);
@@ -50,41 +49,23 @@ impl Uptime {
     }
 }
 
-/// Shows the state of the store's files.
-fn show(health: &Health, metrics: &Metrics) {
-    if let Some(disk) = health.disk {
-        metrics.store_free.set(i64::try_from(disk.space.free).unwrap_or(i64::MAX));
-        for stage in Stage::ALL {
-            let label = vec![("stage", stage.as_str().to_owned())];
-            metrics.store_stage.get_or_create(&label).set(i64::from(stage == disk.stage));
-        }
-    }
-    if let Some(check) = health.checked {
-        metrics.store_check_time.set(check.at.as_micros() / 1_000_000);
-        metrics.store_check_ok.set(i64::from(check.result == CheckResult::Ok));
-    }
-}
-
 /// Measures, writes cursors, and says now and then that the gateway is well.
 pub async fn tick(
     aftermath: Arc<Aftermath>,
-    store: Store,
+    mut clock: ClockEvents,
     mut uptime: Uptime,
     uplink: Link,
     presence: Presence,
 ) {
     let mut ticks = 0u32;
-    let mut clock = presence.clock_state();
+    let mut look = || clock.state(presence.clock_state(), presence.clock.now(), presence.clock.monotonic());
+    look();
     loop {
         tokio::time::sleep(TICK).await;
         aftermath.progress().await;
         uptime.count().await;
-        show(&store.health(), &aftermath.metrics);
-        let now = presence.clock_state();
-        let changed = std::mem::replace(&mut clock, now) != now;
-        if changed {
-            tracing::info!("the clock is now {now}");
-        }
+        aftermath.measure();
+        let changed = look();
         if !uplink.is_configured() {
             continue;
         }
@@ -93,7 +74,7 @@ pub async fn tick(
         ticks = ticks.wrapping_add(1);
         if changed || ticks.is_multiple_of(STATUS_TICKS) {
             let mut status = presence.status(true);
-            let oldest = store.read_after(0, 1, u64::MAX).await.ok();
+            let oldest = aftermath.store.read_after(0, 1, u64::MAX).await.ok();
             status.store.oldest = oldest.and_then(|rows| rows.first().map(|row| row.time));
             status.store.backlog = backlog;
             uplink.retain(presence.topic.clone(), serde_json::to_vec(&status).unwrap_or_default());

@@ -12,13 +12,15 @@ use crate::domain::time::Timestamp;
 use crate::pipeline::calibrate::OnExpired;
 use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::Shutdown;
-use crate::source::binding::{Binding, Owner, Sensors, Template};
+use crate::source::binding::{Binding, Mounted, Owner, Sensors, Template};
 use crate::source::mqtt::intake::Intake;
 use crate::source::{CHANNEL_CAPACITY, SampleSender, SourceContext};
+use crate::store::Mount;
 use crate::sync::connect::{Broker, RECEIVE_MAXIMUM, TlsFiles};
 use crate::sync::downlink::Inbox;
 use crate::sync::sink::SinkSpec;
 use crate::sync::stream::Delivery;
+use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::source::SourceEvents;
 use crate::wire::decoder::Decoder;
@@ -39,6 +41,15 @@ pub fn sensors(config: &Config) -> (Vec<(Sensor, Owner)>, Vec<Template>) {
         max: template.max,
     };
     (config.sensors.iter().map(placed).collect(), config.templates.iter().map(template).collect())
+}
+
+/// Says which instruments were mounted at the sensors.
+pub fn mount(sensors: &Sensors, mounted: &[Mount]) {
+    for Mount { sensor, instrument, configured_serial, .. } in mounted {
+        let (model, serial) = (instrument.model.clone(), instrument.serial.clone());
+        let configured_serial = configured_serial.clone();
+        sensors.mount(sensor.clone(), Mounted { model, serial, configured_serial });
+    }
 }
 
 /// Makes the context of one source, as often as its task has to be started.
@@ -79,6 +90,11 @@ impl Kit {
         }
     }
 
+    /// What says that somebody must look after the source.
+    pub fn alarm(&self) -> Alarm {
+        self.metrics.alarms.source(self.config.name.as_str())
+    }
+
     /// Whether this source shares the uplink's connection.
     pub fn shares_uplink(&self) -> bool {
         matches!(&self.config.kind, SourceKind::Mqtt(mqtt) if mqtt.broker.is_none())
@@ -95,7 +111,11 @@ impl Kit {
     /// The intake, if this is an MQTT source. The layout was checked with the configuration.
     pub fn intake(&self) -> Option<Intake> {
         let SourceKind::Mqtt(mqtt) = &self.config.kind else { return None };
-        let decoder = Decoder::new(&mqtt.layout).map_err(|fault| tracing::error!("{fault}")).ok()?;
+        let unusable = |fault| {
+            let message = format!("cannot work as configured: {fault}");
+            self.alarm().raise("layout", message, "correct the configuration");
+        };
+        let decoder = Decoder::new(&mqtt.layout).map_err(unusable).ok()?;
         Some(Intake::new(self.context(), mqtt.topic.clone(), mqtt.qos, decoder))
     }
 }

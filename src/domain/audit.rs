@@ -58,7 +58,7 @@ impl AuditRow {
 }
 
 /// Checks a chain row by row, from the first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
     /// How many rows were checked.
     pub rows: u64,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::id::{Id, SensorId};
 
 /// What a sensor's value means.
@@ -12,6 +14,28 @@ pub enum Kind {
     Measurement,
     /// A probability or score between 0 and 1.
     Probability,
+}
+
+/// What is mounted at a sensor's position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instrument {
+    /// The model, as in the configuration and in targets of transforms.
+    pub model: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Who made it.
+    #[serde(default)]
+    pub make: Option<String>,
+    /// Serial number of the sensing element in it.
+    #[serde(default)]
+    pub element_serial: Option<String>,
+    /// Version of its firmware.
+    #[serde(default)]
+    pub firmware: Option<String>,
+    /// Whatever else is to be remembered.
+    #[serde(default)]
+    pub comment: Option<String>,
 }
 
 /// One sensor as configured on this gateway.

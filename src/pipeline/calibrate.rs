@@ -1,6 +1,6 @@
 //! One sample, one reading: apply the transform in force and say what the result is worth.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::active::Active;
@@ -53,6 +53,7 @@ pub struct Calibrator {
     index: HashMap<SensorId, usize>,
     waiting: HashMap<SensorId, Arc<Active>>,
     last_seqs: HashMap<SensorId, u64>,
+    maintenance: HashSet<SensorId>,
     on_expired: OnExpired,
 }
 
@@ -64,6 +65,7 @@ impl Calibrator {
             index: HashMap::new(),
             waiting: HashMap::new(),
             last_seqs,
+            maintenance: HashSet::new(),
             on_expired,
         }
     }
@@ -103,6 +105,15 @@ impl Calibrator {
         }
     }
 
+    /// Notes whether a sensor is in maintenance; it need not be known yet.
+    pub fn maintain(&mut self, sensor: SensorId, on: bool) {
+        if on {
+            self.maintenance.insert(sensor);
+        } else {
+            self.maintenance.remove(&sensor);
+        }
+    }
+
     /// What is in force, by sensor, also at sensors that are not known yet.
     pub fn in_force(&self) -> Vec<(SensorId, Arc<Active>)> {
         let known = self.slots.iter().filter_map(|slot| Some((slot.sensor.id.clone(), slot.active.clone()?)));
@@ -119,6 +130,10 @@ impl Calibrator {
         let mut reading = self.blank(index, sample, seq, time);
         if !moment.trusted {
             reading.reasons = reading.reasons.with(ReasonCode::TimeUntrusted);
+            reading.state = State::Suspect;
+        }
+        if self.maintenance.contains(&sample.sensor) {
+            reading.reasons = reading.reasons.with(ReasonCode::Maintenance);
             reading.state = State::Suspect;
         }
         match sample.raw {

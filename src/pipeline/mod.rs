@@ -3,5 +3,6 @@
 pub mod active;
 pub mod calibrate;
 pub mod live;
+pub mod maintenance;
 pub mod run;
 pub mod time;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::active::{Active, Change};
 use super::calibrate::{Calibrator, Moment, OnExpired};
 use super::live::Live;
-use super::time::TimeCheck;
+use super::time::{Jump, TimeCheck};
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading, Sample};
 use crate::domain::sequence::Numbers;
@@ -19,6 +19,7 @@ use crate::runtime::pulse::{Pulse, Waits};
 use crate::source::binding::Sensors;
 use crate::store::{Store, StoreError};
 use crate::sync::link::Link;
+use crate::telemetry::clock::ClockJumped;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::message::ClockState;
 
@@ -38,6 +39,8 @@ pub enum Request {
     Attach(mpsc::Receiver<Sample>),
     /// Say what is in force at which sensor.
     InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
+    /// Flag a sensor's readings as made in maintenance, or stop doing so.
+    Maintenance(SensorId, bool),
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -128,6 +131,7 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
+            Request::Maintenance(sensor, on) => self.calibrator.maintain(sensor, on),
             // Whoever asked may have given up waiting.
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
             Request::Attach(source) => self.sources.push(source),
@@ -164,6 +168,7 @@ impl Pipeline {
         let last = readings.last().map(|reading| reading.seq);
         self.uplink.offer(readings);
         self.live.show(readings);
+        self.metrics.sensors.note(readings);
         self.store.append(readings, acks).await?;
         self.uplink.appended();
         Ok(last)
@@ -171,13 +176,8 @@ impl Pipeline {
 
     fn moment(&mut self) -> Moment {
         let now = self.clock.now();
-        if let Some(jump) = self.time.observe(now, self.clock.monotonic()) {
-            let direction = if jump.micros < 0 { "back" } else { "forward" };
-            self.metrics.clock_jumps.get_or_create(&vec![("direction", direction.to_owned())]).inc();
-            let seconds = jump.micros as f64 / 1e6;
-            tracing::warn!(
-                "the clock jumped by {seconds:.1} s to {now}; readings keep their order by sequence number"
-            );
+        if let Some(Jump { micros }) = self.time.observe(now, self.clock.monotonic()) {
+            ClockJumped { micros, now }.record(&self.metrics);
         }
         let state = self.time.state(now, self.clock.discipline());
         Moment { now, trusted: state != ClockState::Untrusted }
@@ -188,11 +188,16 @@ impl Pipeline {
             if let Some(number) = self.numbers.take() {
                 return Ok(number);
             }
+            let alarm = self.metrics.alarms.part("numbers");
             match self.store.reserve().await {
-                Ok(block) => self.numbers.add(block),
+                Ok(block) => {
+                    alarm.clear();
+                    self.numbers.add(block);
+                }
                 Err(StoreError::Closed) => return Err(StoreError::Closed),
                 Err(error) => {
-                    tracing::error!("no sequence numbers, so readings wait: {error}; free space on the disk");
+                    let message = format!("no sequence numbers, so readings wait: {error}");
+                    alarm.raise(error.kind().as_str(), message, "free space on the disk of store.dir");
                     // A disk that is full is no reason to be started again.
                     waits.on(tokio::time::sleep(RESERVE_AGAIN)).await;
                 }

@@ -1,9 +1,12 @@
 //! Logs on standard error: plain lines with journald's priorities under systemd, readable ones elsewhere.
 
+use std::fmt::{self, Debug, Write};
 use std::io::IsTerminal;
 
-use tracing::Level;
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
@@ -11,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::clock::Clock;
+use super::clock::{Clock, system_now};
 use super::quiet::Quiet;
 
 /// Starts logging. `CALIBD_LOG` chooses levels (such as `info` or `calibd::sync=debug`); `info` is the default.
@@ -21,17 +24,13 @@ pub fn start() -> Quiet {
     let chosen = std::env::var("CALIBD_LOG");
     let filter = chosen.ok().and_then(|text| levels(&text).ok()).unwrap_or_else(usual);
     let quiet = Quiet::new(Clock::system());
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let subscriber = tracing_subscriber::registry().with(filter).with(quiet.clone());
     // systemd sets this when standard error goes to the journal, which adds the time itself.
-    let result = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        subscriber.with(lines.event_format(Journal)).try_init()
-    } else {
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        subscriber.with(lines.with_ansi(colours).with_target(false).compact()).try_init()
-    };
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let colours = !journal && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let lines = lines.fmt_fields(FieldsFirst).event_format(Lines { journal });
     // An error means that logging has been started before.
-    drop(result);
+    drop(tracing_subscriber::registry().with(filter).with(quiet.clone()).with(lines).try_init());
     quiet
 }
 
@@ -54,8 +53,11 @@ fn without_clients(targets: Targets) -> Targets {
     targets.with_target("rumqttc", LevelFilter::OFF).with_target("rumqttd", LevelFilter::OFF)
 }
 
-/// `<priority>span fields message`: the priority is that of syslog.
-struct Journal;
+/// `<priority>fields message` for the journal, `time LEVEL fields message` for others. The fields are those of the
+/// spans around the line, from the outermost, and then its own.
+struct Lines {
+    journal: bool,
+}
 
 fn priority(level: Level) -> u8 {
     match level {
@@ -66,22 +68,39 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-impl<S, N> FormatEvent<S, N> for Journal
+fn colour(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "31",
+        Level::WARN => "33",
+        Level::INFO => "32",
+        _ => "34",
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
 where
-    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(
         &self,
         context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
-        event: &tracing::Event<'_>,
-    ) -> std::fmt::Result {
-        write!(writer, "<{}>", priority(*event.metadata().level()))?;
-        for span in context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root)
-        {
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let level = *event.metadata().level();
+        if self.journal {
+            write!(writer, "<{}>", priority(level))?;
+        } else if writer.has_ansi_escapes() {
+            write!(writer, "\x1b[2m{}\x1b[0m \x1b[{}m{level:>5}\x1b[0m ", system_now(), colour(level))?;
+        } else {
+            write!(writer, "{} {level:>5} ", system_now())?;
+        }
+        let spans =
+            context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root);
+        for span in spans {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
-                write!(writer, "{fields} ")?;
+                write!(writer, "{fields}")?;
             }
         }
         context.field_format().format_fields(writer.by_ref(), event)?;
@@ -89,8 +108,60 @@ where
     }
 }
 
+/// `name=value ` for each field, and then the message.
+struct FieldsFirst;
+
+impl<'writer> FormatFields<'writer> for FieldsFirst {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut line = Line::default();
+        fields.record(&mut line);
+        writer.write_str(&line.fields)?;
+        writer.write_str(&line.message)
+    }
+}
+
+#[derive(Default)]
+struct Line {
+    fields: String,
+    message: String,
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // Names and codes look better without quotation marks; where they are needed they stay.
+        if value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"') {
+            self.record_debug(field, &value);
+        } else {
+            self.record_debug(field, &format_args!("{value}"));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Writing to a string cannot fail.
+        let _ = match field.name() {
+            "message" => write!(OneLine(&mut self.message), "{value:?}"),
+            name => write!(OneLine(&mut self.fields), "{name}={value:?} "),
+        };
+    }
+}
+
+/// Text from outside can end no line and give a terminal no orders.
+struct OneLine<'a>(&'a mut String);
+
+impl Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if c.is_control() { self.0.extend(c.escape_debug()) } else { self.0.push(c) }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[test]
@@ -119,5 +190,34 @@ mod tests {
     fn levels_are_syslog_priorities() {
         let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
         assert_eq!(levels.map(priority), [3, 4, 6, 7, 7]);
+    }
+
+    /// What was written.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_fields_of_spans_and_line_stand_before_the_message() {
+        let paper = Paper::default();
+        let writer = paper.clone();
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_ansi(false);
+        let lines = lines.fmt_fields(FieldsFirst).event_format(Lines { journal: true });
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            let span = tracing::error_span!("source", source = "line1");
+            tracing::warn!(parent: &span, reason = "bad number", count = 3, "input dropped: {}", "x\n<0>y\u{1b}[2J");
+        });
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "<4>source=line1 reason=\"bad number\" count=3 input dropped: x\\n<0>y\\u{1b}[2J\n");
     }
 }

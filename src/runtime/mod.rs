@@ -1,6 +1,7 @@
-//! What the process lives on: time, randomness, the wish to stop, supervised tasks, signs of life, logging.
+//! What the process lives on: time, randomness, the wish to stop, supervised tasks, signs of life, clients, logging.
 
 pub mod backoff;
+pub mod clients;
 pub mod clock;
 pub mod kernel;
 pub mod logging;
@@ -8,5 +9,6 @@ pub mod notify;
 pub mod pulse;
 pub mod quiet;
 pub mod random;
+pub mod serve;
 pub mod shutdown;
 pub mod supervise;

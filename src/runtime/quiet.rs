@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
 
 use super::clock::Clock;
 
@@ -33,12 +36,18 @@ const SUMMARY: &str = "calibd::held_back";
 pub struct Quiet {
     clock: Clock,
     windows: Arc<Mutex<Windows>>,
+    held_back: Arc<AtomicU64>,
 }
 
 impl Quiet {
     /// Holds nothing back yet.
     pub fn new(clock: Clock) -> Quiet {
-        Quiet { clock, windows: Arc::default() }
+        Quiet { clock, windows: Arc::default(), held_back: Arc::default() }
+    }
+
+    /// How many lines were held back since the start.
+    pub fn held_back(&self) -> u64 {
+        self.held_back.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Windows> {
@@ -46,11 +55,13 @@ impl Quiet {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says how many lines were held back, a window after the first of each kind, for ever.
-    pub async fn summaries(&self) {
+    /// Says how many lines were held back, a window after the first of each kind, for ever; `tell` is told
+    /// now and then how many there were in all.
+    pub async fn summaries(&self, tell: impl Fn(u64)) {
         loop {
             tokio::time::sleep(LOOK).await;
             self.summarise(WINDOW);
+            tell(self.held_back());
         }
     }
 
@@ -67,17 +78,38 @@ impl Quiet {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Quiet {
-    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Quiet {
+    /// Keeps what the span's lines are about.
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut subject = Subject::default();
+        attributes.record(&mut subject);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(subject);
+        }
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, context: Context<'_, S>) -> bool {
         let metadata = event.metadata();
         if *metadata.level() > Level::INFO || metadata.target() == SUMMARY {
             return true;
         }
-        let mut subject = Subject::default();
-        event.record(&mut subject);
-        let kind = (metadata.callsite(), subject.0);
-        self.lock().admits(kind, self.clock.monotonic(), || Held::of(event))
+        let kind = (metadata.callsite(), subject(event, &context));
+        let held = || Held::of(event, subject(event, &context));
+        let admitted = self.lock().admits(kind, self.clock.monotonic(), held);
+        self.held_back.fetch_add(u64::from(!admitted), Ordering::Relaxed);
+        admitted
     }
+}
+
+/// What a line is about, by the spans around it and by itself.
+fn subject<S: Subscriber + for<'a> LookupSpan<'a>>(event: &Event<'_>, context: &Context<'_, S>) -> String {
+    let mut subject = Subject::default();
+    for span in context.event_scope(event).into_iter().flatten() {
+        let extensions = span.extensions();
+        extensions.get::<Subject>().into_iter().for_each(|of_span| subject.0.push_str(&of_span.0));
+    }
+    event.record(&mut subject);
+    subject.0
 }
 
 /// What a line is about: `source=line1 reason=bad_number `.
@@ -116,11 +148,10 @@ struct Held {
 }
 
 impl Held {
-    fn of(event: &Event<'_>) -> Held {
-        let (mut subject, mut message) = (Subject::default(), Message::default());
-        event.record(&mut subject);
+    fn of(event: &Event<'_>, subject: String) -> Held {
+        let mut message = Message::default();
         event.record(&mut message);
-        Held { level: *event.metadata().level(), held_back: 0, like: subject.0 + &message.0 }
+        Held { level: *event.metadata().level(), held_back: 0, like: subject + &message.0 }
     }
 }
 
@@ -161,8 +192,6 @@ impl Windows {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
@@ -213,6 +242,24 @@ mod tests {
             );
             say("line1", 0);
             assert_eq!(journal.lines(), u64::from(LINES) + 3);
+            assert_eq!(quiet.held_back(), 99_995);
+        });
+    }
+
+    #[test]
+    fn spans_tell_lines_apart_as_fields_do() {
+        let (quiet, journal, subscriber) = journal();
+        tracing::subscriber::with_default(subscriber, || {
+            // A source that is opened again has a new span, and is the same source.
+            let spans = ["line1", "line2", "line1"].map(|source| tracing::error_span!("source", source));
+            for number in 0..100 {
+                let say = |span| tracing::warn!(parent: span, number, "not a number");
+                spans.iter().for_each(say);
+            }
+            assert_eq!(journal.lines(), u64::from(LINES) * 2);
+            assert_eq!(quiet.held_back(), 300 - u64::from(LINES) * 2);
+            quiet.summarise(Duration::ZERO);
+            assert!(journal.1.lock().unwrap().contains("source=\"line"));
         });
     }
 

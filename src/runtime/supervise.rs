@@ -30,7 +30,7 @@ where
                 Err(error) if error.is_cancelled() => return,
                 Err(error) => {
                     failed(&name);
-                    tracing::error!(
+                    tracing::warn!(
                         task = name,
                         "a fault of the program: {error}; please report it; started again"
                     );

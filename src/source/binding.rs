@@ -38,6 +38,17 @@ pub struct Owner {
     pub field: String,
 }
 
+/// The instrument that was mounted at a sensor, as far as targets of transforms may name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mounted {
+    /// Its model.
+    pub model: String,
+    /// Its serial number.
+    pub serial: String,
+    /// The serial number that the configuration named then.
+    pub configured_serial: Option<String>,
+}
+
 /// All sensors of the gateway, shared between the sources, the pipeline and the trust checks.
 #[derive(Debug, Clone, Default)]
 pub struct Sensors(Arc<Shared>);
@@ -55,6 +66,7 @@ struct Inner {
     templates: Vec<(Template, usize)>,
     /// Which template made a sensor.
     made_by: HashMap<SensorId, usize>,
+    mounted: HashMap<SensorId, Mounted>,
 }
 
 impl Inner {
@@ -63,7 +75,19 @@ impl Inner {
         Inner {
             known: sensors.into_iter().map(place).collect(),
             templates: templates.into_iter().map(|template| (template, 0)).collect(),
-            made_by: HashMap::new(),
+            ..Inner::default()
+        }
+    }
+
+    /// The sensor with the instrument that was mounted last. A configuration that has come to name another
+    /// serial number than it did then is the newer word and stands.
+    fn with_instrument(&self, sensor: &Arc<Sensor>) -> Arc<Sensor> {
+        match self.mounted.get(&sensor.id).filter(|mounted| mounted.configured_serial == sensor.serial) {
+            None => sensor.clone(),
+            Some(mounted) => {
+                let (model, serial) = (Some(mounted.model.clone()), Some(mounted.serial.clone()));
+                Arc::new(Sensor { model, serial, ..(**sensor).clone() })
+            }
         }
     }
 
@@ -124,6 +148,7 @@ impl Sensors {
                 let _ = next.make(template, id.clone());
             }
         }
+        next.mounted = std::mem::take(&mut inner.mounted);
         *inner = next;
         self.0.generation.fetch_add(1, Ordering::Release);
     }
@@ -144,13 +169,26 @@ impl Sensors {
 
     /// The sensor with this id, if it is configured or has been seen.
     pub fn get(&self, id: &SensorId) -> Option<Arc<Sensor>> {
-        self.lock().known.get(id).map(|(sensor, _)| sensor.clone())
+        let inner = self.lock();
+        inner.known.get(id).map(|(sensor, _)| inner.with_instrument(sensor))
+    }
+
+    /// The serial number that the configuration names for the instrument at a sensor.
+    pub fn configured_serial(&self, id: &SensorId) -> Option<String> {
+        self.lock().known.get(id)?.0.serial.clone()
+    }
+
+    /// Notes which instrument was mounted at a sensor, which may be one that has not been seen yet.
+    pub fn mount(&self, id: SensorId, mounted: Mounted) {
+        self.lock().mounted.insert(id, mounted);
     }
 
     /// All sensors that are configured or have been seen, by id.
     pub fn all(&self) -> Vec<Arc<Sensor>> {
+        let inner = self.lock();
         let mut all: Vec<Arc<Sensor>> =
-            self.lock().known.values().map(|(sensor, _)| sensor.clone()).collect();
+            inner.known.values().map(|(sensor, _)| inner.with_instrument(sensor)).collect();
+        drop(inner);
         all.sort_by(|one, other| one.id.cmp(&other.id));
         all
     }
@@ -164,11 +202,11 @@ impl Sensors {
     pub fn known_or_possible(&self, id: &SensorId) -> Option<Arc<Sensor>> {
         let inner = self.lock();
         if let Some((sensor, _)) = inner.known.get(id) {
-            return Some(sensor.clone());
+            return Some(inner.with_instrument(sensor));
         }
         let (template, _) =
             inner.templates.iter().find(|(t, made)| *made < t.max && could_make(&t.pattern, id))?;
-        Some(Arc::new(Sensor { id: id.clone(), ..template.model.clone() }))
+        Some(inner.with_instrument(&Arc::new(Sensor { id: id.clone(), ..template.model.clone() })))
     }
 }
 
@@ -360,6 +398,33 @@ mod tests {
         assert_eq!(bind.sensors(0, &[("name", "y")]).1, Some(BindError::TooMany));
         sensors.replace(vec![placed("b")], vec![]);
         assert_eq!((bound(&mut bind, "x"), sensors.count()), (vec!["b".to_owned()], 1));
+    }
+
+    #[test]
+    fn a_mounted_instrument_counts_until_the_configuration_names_another() {
+        let of = |serial: &str| (Sensor { serial: Some(serial.into()), ..sensor("a") }, placed("a").1);
+        let mounted = Mounted { model: "m2".into(), serial: "2".into(), configured_serial: Some("1".into()) };
+        let sensors = Sensors::new(vec![of("1")], vec![]);
+        sensors.mount(Id::new("a").unwrap(), mounted);
+        for (configured, counts) in [("1", "2"), ("3", "3"), ("2", "2")] {
+            sensors.replace(vec![of(configured)], vec![]);
+            let seen = sensors.get(&Id::new("a").unwrap()).unwrap();
+            assert_eq!(seen.serial.as_deref(), Some(counts), "{configured}");
+            assert_eq!(sensors.all(), [sensors.known_or_possible(&seen.id).unwrap()]);
+            assert_eq!(sensors.configured_serial(&seen.id).as_deref(), Some(configured));
+        }
+    }
+
+    #[test]
+    fn an_instrument_is_remembered_for_a_sensor_that_is_not_seen_yet() {
+        let sensors = Sensors::new(vec![], vec![template("t-{name}", 2)]);
+        let id = Id::new("t-a").unwrap();
+        let mounted = Mounted { model: "m".into(), serial: "2".into(), configured_serial: None };
+        sensors.mount(id.clone(), mounted);
+        let serial = || sensors.known_or_possible(&id).unwrap().serial.clone();
+        assert_eq!(serial().as_deref(), Some("2"));
+        binding(&sensors).sensors(0, &[("name", "a")]);
+        assert_eq!((sensors.count(), serial().as_deref()), (1, Some("2")));
     }
 
     #[test]

@@ -31,6 +31,15 @@ impl Stage {
         ["ok", "low", "retention", "raw_only"][self as usize]
     }
 
+    /// What is lost while the stage lasts; `None`: nothing.
+    pub fn loss(self) -> Option<&'static str> {
+        match self {
+            Stage::Ok | Stage::Low => None,
+            Stage::Retention => Some("the oldest readings are deleted before their time"),
+            Stage::RawOnly => Some("readings are stored without their calibrated values"),
+        }
+    }
+
     /// The stage after `space` has been measured. A better one is reached only a quarter above the
     /// limit of the worse one, so that it does not flutter.
     pub fn next(self, space: Space) -> Stage {

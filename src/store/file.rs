@@ -153,17 +153,24 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Moves a broken database aside, its -wal and -shm with it, under a name with the time; older
-/// ones beyond a few are deleted, so that a failing card does not fill up with them.
+/// Moves a broken database aside; older ones beyond a few are deleted, so that a failing card does not
+/// fill up with them.
 pub fn quarantine(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
+    let target = put_aside(path, "broken", now)?;
+    forget_older(&target, &path.file_stem().unwrap_or_default().to_string_lossy());
+    Ok(target)
+}
+
+/// Moves a database aside, its -wal and -shm with it, under a name with a word and the time.
+pub fn put_aside(path: &Path, word: &str, now: Timestamp) -> Result<PathBuf, StoreError> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let time: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-    let mut target = path.with_file_name(format!("{stem}-broken-{time}.db"));
+    let mut target = path.with_file_name(format!("{stem}-{word}-{time}.db"));
     for number in 2.. {
         if !target.exists() {
             break;
         }
-        target = path.with_file_name(format!("{stem}-broken-{time}-{number}.db"));
+        target = path.with_file_name(format!("{stem}-{word}-{time}-{number}.db"));
     }
     for suffix in ["", "-wal", "-shm"] {
         let from = beside(path, suffix);
@@ -174,7 +181,6 @@ pub fn quarantine(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
             _ => {}
         }
     }
-    forget_older(&target, &stem);
     Ok(target)
 }
 

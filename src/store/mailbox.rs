@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
+use super::ledger::Ledger;
 use super::types::{
     Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
     RootInstallation, StoredTransform,
@@ -31,6 +32,9 @@ const REQUESTS: usize = 1024;
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Something done with the ledger at a time of the gateway's clock.
+pub type LedgerWork = Box<dyn FnOnce(&mut Ledger, Timestamp) + Send>;
 
 /// Something asked of the store's thread.
 pub enum Request {
@@ -95,6 +99,8 @@ pub enum Request {
         time: Timestamp,
         reply: Reply<()>,
     },
+    /// Does something with the ledger and answers by itself.
+    Ledger(LedgerWork),
     Close(Reply<()>),
 }
 

@@ -11,11 +11,13 @@ pub mod error;
 pub mod types;
 
 mod check;
+mod copies;
 mod file;
 mod history;
 mod ledger;
 mod mailbox;
 mod owner;
+mod positions;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,8 +26,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::copies::{LedgerCopy, Staging, Upload};
 pub use self::error::{FailureKind, StoreError};
 use self::history::{Limits, OpenedHistory};
+pub use self::ledger::examine::Examined;
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::care::Care;
@@ -42,6 +46,7 @@ use crate::runtime::clock::Clock;
 #[derive(Clone, Debug)]
 pub struct Store {
     mailbox: Arc<Mailbox>,
+    dir: Arc<Path>,
     _handles: Arc<Handles>,
 }
 
@@ -65,6 +70,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     let lock = file::lock(&dir)?;
     let limits =
         Limits { max_age: options.max_age, max_size: options.max_size, max_pages: options.max_pages };
+    ledger::restore::apply(&dir, clock.now())?;
     let mut ledger = Ledger::open(&dir)?;
     let check = !ledger.ended_clean()?;
     let OpenedHistory { history, quarantined, checked } = history::open(&dir, limits, check, clock.now())?;
@@ -78,6 +84,11 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     {
         let texts = ["calibd", "history.quarantined", &moved.display().to_string(), fault];
         ledger.audit(clock.now(), &texts.map(str::to_owned))?;
+    }
+    if ledger.broken().is_none() {
+        let (floors, time) = history.floors()?;
+        ledger.catch_up(clock.now(), &floors, time)?;
+        history.mirror(&ledger.floors()?, ledger.time_floor()?)?;
     }
     let last_check = last_check(&mut ledger, checked, quarantined.is_some(), &clock)?;
     let mut gaps = settled.gaps.clone();
@@ -98,6 +109,9 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         root: ledger.root()?,
         time_floor: ledger.time_floor()?,
+        mounted: ledger.mounted()?,
+        maintenance: ledger.maintenance()?,
+        restored: ledger.restored()?,
         history_quarantined: quarantined.map(|(moved, _)| moved),
         ledger_broken: ledger.broken().map(str::to_owned),
     };
@@ -130,7 +144,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     };
     start(owner, &dir)?;
     let handles = Arc::new(Handles(Arc::clone(&mailbox)));
-    Ok(Opened { store: Store { mailbox, _handles: handles }, commits, recovered })
+    let store = Store { mailbox, dir: dir.into(), _handles: handles };
+    Ok(Opened { store, commits, recovered })
 }
 
 fn start(owner: Owner, dir: &Path) -> Result<(), StoreError> {

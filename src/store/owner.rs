@@ -17,7 +17,7 @@ use super::file;
 use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
 use super::mailbox::{Mailbox, Pending, Reply, Request};
-use super::types::{Commit, Failure, Health};
+use super::types::{Activation, Commit, Failure, Health};
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
 
@@ -134,15 +134,25 @@ impl Owner {
                 drop(reply.send(self.ledger.transforms_named(&name)));
             }
             Request::Activations { sensor, reply } => drop(reply.send(self.ledger.activations(&sensor))),
-            Request::Activate { activation, reply } => drop(reply.send(self.ledger.activate(&activation))),
+            Request::Activate { activation, reply } => drop(reply.send(self.activate(&activation))),
             Request::Refusal { refusal, reply } => {
                 drop(reply.send(self.ledger.record_refusal(now, &refusal)));
             }
             Request::Audit { texts, reply } => drop(reply.send(self.ledger.audit(now, &texts))),
             Request::VerifyAudit(reply) => drop(reply.send(self.ledger.verify_audit())),
+            Request::Ledger(work) => work(&mut self.ledger, now),
             Request::TimeFloor { time, reply } => drop(reply.send(self.ledger.raise_time_floor(time))),
         }
         None
+    }
+
+    fn activate(&mut self, activation: &Activation) -> Result<(), StoreError> {
+        self.ledger.activate(activation)?;
+        if let Err(error) = self.history.mirror(&[activation.floor()], None) {
+            // The next start mirrors it.
+            tracing::warn!(%error, "the floor is in the ledger, but not mirrored in the history");
+        }
+        Ok(())
     }
 
     fn reserve(&mut self) -> Result<Block, StoreError> {
@@ -155,7 +165,7 @@ impl Owner {
         if let Err(error) = &read
             && error.kind() == FailureKind::Corrupt
         {
-            tracing::error!(%error, "the history cannot be read");
+            tracing::warn!(%error, "the history cannot be read");
             self.replace_history()?;
         }
         read
@@ -213,7 +223,7 @@ impl Owner {
             above
         });
         if readings.len() < given {
-            tracing::error!(readings = given - readings.len(), "readings with used numbers were discarded");
+            tracing::warn!(readings = given - readings.len(), "readings with used numbers were discarded");
             self.state.health.dropped += (given - readings.len()) as u64;
         }
         self.next_unused = self.next_unused.max(last + 1);
@@ -294,7 +304,8 @@ impl Owner {
         let moved = file::quarantine(self.history.path(), now)?;
         self.history = history::open(&self.dir, self.limits, false, now)?.history;
         self.history.set_incarnation(&self.incarnation)?;
-        tracing::error!(moved = %moved.display(), "the history was broken: a new one is started");
+        self.history.mirror(&self.ledger.floors()?, self.ledger.time_floor()?)?;
+        tracing::warn!(moved = %moved.display(), "the history was broken: a new one is started");
         let gap = self.ledger.history_lost(last)?;
         self.state.gaps.push(gap);
         Ok(())
@@ -326,7 +337,7 @@ impl Owner {
             if error.kind() == FailureKind::Corrupt
                 && let Err(error) = self.replace_history()
             {
-                tracing::error!(%error, "the broken history could not be replaced");
+                tracing::warn!(%error, "the broken history could not be replaced");
             }
         }
         let gaps = mem::take(&mut self.state.gaps);

@@ -13,6 +13,7 @@ use super::error::FailureKind;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::{AckToken, Reading};
+use crate::domain::sensor::Instrument;
 use crate::domain::sequence::Gap;
 use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
@@ -73,6 +74,12 @@ pub struct Recovered {
     pub root: Option<StoredRoot>,
     /// The newest time ever proven.
     pub time_floor: Option<Timestamp>,
+    /// The instruments mounted now, by sensor.
+    pub mounted: Vec<Mount>,
+    /// The sensors in maintenance.
+    pub maintenance: Vec<Upkeep>,
+    /// When this ledger was restored from a backup, if it was.
+    pub restored: Option<Timestamp>,
     /// Where a broken history was moved.
     pub history_quarantined: Option<PathBuf>,
     /// Why the ledger cannot be used: go on raw-only.
@@ -337,6 +344,14 @@ pub struct Activation {
     pub rolled_back: bool,
 }
 
+impl Activation {
+    /// The floor that it sets.
+    pub fn floor(&self) -> StoredFloor {
+        let Activation { id, epoch, version, digest, .. } = self;
+        StoredFloor { id: id.clone(), epoch: *epoch, version: *version, digest: *digest }
+    }
+}
+
 /// A verified trust root to be installed.
 #[derive(Debug, Clone)]
 pub struct RootInstallation {
@@ -363,5 +378,35 @@ pub struct RefusalRecord {
     /// A sentence.
     pub detail: String,
     /// Where it came from.
+    pub actor: String,
+}
+
+/// An instrument that was mounted at a sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// When, by the gateway's clock.
+    pub at: Timestamp,
+    /// Who said so.
+    pub actor: String,
+    /// The instrument.
+    pub instrument: Instrument,
+    /// The serial number that the configuration named at the time.
+    pub configured_serial: Option<String>,
+}
+
+/// A sensor in maintenance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upkeep {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// Since when, by the gateway's clock.
+    pub since: Timestamp,
+    /// When it ends by itself, by the gateway's clock.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who said so.
     pub actor: String,
 }

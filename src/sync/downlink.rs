@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::link::Link;
 use crate::domain::id::Id;
 use crate::domain::sample::AckToken;
+use crate::telemetry::link::downlink_ignored;
 use crate::telemetry::metrics::Metrics;
 
 /// Messages that may wait to be judged.
@@ -114,11 +115,6 @@ impl Inbox {
                 Err(_) => "busy",
             }
         };
-        if problem == "busy" {
-            tracing::error!(
-                "too many artifacts at once: one was left for the next connection; send fewer at a time"
-            );
-        }
-        self.metrics.downlink_ignored.get_or_create(&vec![("reason", problem.to_owned())]).inc();
+        downlink_ignored(problem, &self.metrics);
     }
 }

@@ -18,7 +18,8 @@ use super::link::Link;
 use crate::runtime::backoff::full_jitter;
 use crate::runtime::pulse::{Pulse, Waits};
 use crate::runtime::random;
-use crate::source::mqtt::intake::{Intake, Taken};
+use crate::source::mqtt::intake::{ALLOW, Intake, Taken};
+use crate::telemetry::link::{LinkLost, downlink_ignored};
 use crate::telemetry::metrics::Metrics;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -85,14 +86,13 @@ impl Driver {
             if self.link.is_leaving() {
                 return;
             }
-            self.metrics.link_reconnects.inc();
             let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
             attempt = attempt.saturating_add(1);
-            let (host, port) = (&self.broker.host, self.broker.port);
+            let broker = self.address();
             for intake in &self.intakes {
-                intake.disconnected(&format!("broker {host}:{port}: {problem}"), wait);
+                intake.disconnected(&format!("broker {broker}: {problem}"), wait);
             }
-            tracing::warn!("broker {host}:{port}: {problem}; trying again in {:.1} s", wait.as_secs_f64());
+            LinkLost { broker: &broker, problem: &problem, retry: wait }.record(&self.metrics);
             waits.on(tokio::time::sleep(wait)).await;
         }
     }
@@ -132,19 +132,23 @@ impl Driver {
         if filters.is_empty() || !self.link.subscribe(filters) {
             self.link.connected();
         }
-        for intake in &self.intakes {
-            intake.connected(&format!("{}:{}", self.broker.host, self.broker.port));
-        }
-        tracing::info!("connected to broker {}:{}", self.broker.host, self.broker.port);
+        tracing::info!("connected to broker {}", self.address());
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.broker.host, self.broker.port)
     }
 
     fn subscribed(&self, ack: &SubAck) {
-        for (filter, code) in self.filters().iter().zip(&ack.return_codes) {
-            if !matches!(code, SubscribeReasonCode::Success(_)) {
-                tracing::error!(
-                    "the broker refused the subscription to {} ({code:?}); allow it in the broker's ACL",
-                    filter.path
-                );
+        // In the order of the filters: the sources', then those of what comes from above.
+        for (index, (filter, code)) in self.filters().iter().zip(&ack.return_codes).enumerate() {
+            let granted = matches!(code, SubscribeReasonCode::Success(_));
+            let refused = || format!("the broker refused the subscription to {} ({code:?})", filter.path);
+            match self.intakes.get(index) {
+                Some(intake) if granted => intake.connected(&self.address()),
+                Some(intake) => intake.refused(&refused()),
+                None if granted => {}
+                None => tracing::warn!("{}; {ALLOW}", refused()),
             }
         }
         self.link.connected();
@@ -187,8 +191,7 @@ impl Driver {
                 }
             }
             Route::Nowhere => {
-                let labels = vec![("reason", "unexpected_topic".to_owned())];
-                self.metrics.downlink_ignored.get_or_create(&labels).inc();
+                downlink_ignored("unexpected_topic", &self.metrics);
                 if let Some(token) = token(u16::MAX) {
                     self.link.settled(token);
                 }

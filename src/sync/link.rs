@@ -19,6 +19,7 @@ use super::sink::{Seqs, Sink, SinkSpec};
 use super::stream::Fetch;
 use crate::domain::sample::{AckToken, Reading};
 use crate::runtime::clock::Clock;
+use crate::telemetry::link::outbox_full;
 use crate::telemetry::metrics::Metrics;
 
 /// Packet ids in flight; the client allocates a slot for each.
@@ -217,10 +218,7 @@ impl Link {
     }
 
     fn after_control(&self, dropped: usize) {
-        if dropped > 0 {
-            let labels = vec![("sink", "control".to_owned()), ("reason", "outbox_full".to_owned())];
-            self.0.metrics.publishes_dropped.get_or_create(&labels).inc_by(dropped as u64);
-        }
+        outbox_full(dropped, &self.0.metrics);
         self.pump();
     }
 
@@ -296,7 +294,7 @@ impl Link {
         let mut inner = self.lock();
         let token = inner.in_flight.get_mut(usize::from(packet)).and_then(Option::take);
         if let Some(token) = token {
-            if accepted { inner.acked(token) } else { inner.refused(token, reason, now) }
+            if accepted { inner.acked(token) } else { inner.refused(token, reason, now, &self.0.metrics) }
         }
         inner.pump(now, &self.0.metrics);
         drop(inner);

@@ -9,6 +9,7 @@ use rumqttc::v5::mqttbytes::QoS;
 use super::stream::{Delivery, Stream};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::Reading;
+use crate::telemetry::link::TooLarge;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::reading::ReadingFormat;
 
@@ -168,10 +169,8 @@ impl Sink {
     /// Leaves out a message that the broker would not take: sending it would only cost the connection.
     pub fn too_large(&mut self, message: &Outgoing, metrics: &Metrics) {
         let Sink { spec, stream, .. } = self;
-        tracing::error!(sink = %spec.name, topic = message.topic, "larger than the broker takes, left out; raise the broker's packet size");
-        let labels = vec![("sink", spec.name.to_string()), ("reason", "too_large".to_owned())];
         let seqs = message.seqs.as_slice();
-        metrics.publishes_dropped.get_or_create(&labels).inc_by(seqs.len() as u64);
+        TooLarge { sink: Some(&spec.name), topic: &message.topic, count: seqs.len() }.record(metrics);
         if let Some(stream) = stream {
             let generation = stream.generation();
             for seq in seqs {

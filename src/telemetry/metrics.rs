@@ -1,35 +1,51 @@
 //! The registry of all metrics, and their exposition as OpenMetrics text.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
+use super::alarm::Alarms;
+use super::reasons::Reasons;
+use super::sensors::SensorValues;
 use super::tap::Taps;
+use crate::domain::id::SensorId;
 
 /// Label pairs of one series.
 pub type Labels = Vec<(&'static str, String)>;
 
-/// Every metric of the process. Cheap to clone; clones share the same counters.
+/// Every metric of the process, and the alarms. Cheap to clone; clones share the same counters.
+///
+/// Labels are names of the configuration, or come from lists in the program: nobody outside can add series.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
     /// What the sources see, for whoever tests them.
     pub taps: Taps,
+    /// What somebody must act on; `calibd_alarms` counts it.
+    pub alarms: Alarms,
+    /// `calibd_raw_value{sensor}` and its like
+    pub sensors: SensorValues,
     /// `calibd_readings_total{source}`
     pub readings: Family<Labels, Counter>,
     /// `calibd_samples_dropped_total{source,reason}`
-    pub samples_dropped: Family<Labels, Counter>,
+    pub samples_dropped: Reasons,
     /// `calibd_source_up{source}`
     pub source_up: Family<Labels, Gauge>,
     /// `calibd_source_reconnects_total{source}`
     pub source_reconnects: Family<Labels, Counter>,
     /// `calibd_refusals_total{reason}`
     pub refusals: Family<Labels, Counter>,
+    /// `calibd_activations_total`
+    pub activations: Counter,
     /// `calibd_downlink_ignored_total{reason}`: messages under `down/` that are no artifacts
     pub downlink_ignored: Family<Labels, Counter>,
     /// `calibd_commits_total`
@@ -44,10 +60,20 @@ pub struct Metrics {
     pub store_check_time: Gauge,
     /// `calibd_store_check_ok`: 1 if that found both whole
     pub store_check_ok: Gauge,
+    /// `calibd_readings_stored_total`
+    pub stored: Counter,
+    /// `calibd_readings_given_up_total`
+    pub given_up: Counter,
+    /// `calibd_readings_expired_total`
+    pub expired: Counter,
+    /// `calibd_waiting_readings`
+    pub waiting: Gauge,
     /// `calibd_publishes_total{sink}`
     pub publishes: Family<Labels, Counter>,
     /// `calibd_publishes_dropped_total{sink,reason}`
-    pub publishes_dropped: Family<Labels, Counter>,
+    pub publishes_dropped: Reasons,
+    /// `calibd_publishes_refused_total{sink}`: by the broker, tried again
+    pub publishes_refused: Family<Labels, Counter>,
     /// `calibd_sink_backlog_readings{sink}`
     pub sink_backlog: Family<Labels, Gauge>,
     /// `calibd_link_up`
@@ -56,10 +82,22 @@ pub struct Metrics {
     pub link_reconnects: Counter,
     /// `calibd_clock_jumps_total{direction}`
     pub clock_jumps: Family<Labels, Counter>,
+    /// `calibd_clock_state{state}`
+    pub clock_state: Family<Labels, Gauge>,
     /// `calibd_task_restarts_total{task}`
     pub task_restarts: Family<Labels, Counter>,
     /// `calibd_sequence_gaps_total`
     pub gaps: Counter,
+    /// `calibd_requests_total{listener,status}`
+    pub requests: Family<Labels, Counter>,
+    /// `calibd_clients_dropped_total{listener,reason}`
+    pub clients_dropped: Family<Labels, Counter>,
+    /// `calibd_watch_lost_total`
+    pub watch_lost: Counter,
+    /// `calibd_log_lines_held_back_total`
+    pub held_back: Counter,
+    /// `calibd_start_time_seconds`
+    pub start_time: Gauge<f64, AtomicU64>,
 }
 
 impl Metrics {
@@ -76,11 +114,14 @@ impl Metrics {
         Metrics {
             registry: Arc::default(),
             taps: Taps::default(),
+            alarms: Alarms::default(),
+            sensors: SensorValues::default(),
             readings: Family::default(),
-            samples_dropped: Family::default(),
+            samples_dropped: Reasons::new("source"),
             source_up: Family::default(),
             source_reconnects: Family::default(),
             refusals: Family::default(),
+            activations: Counter::default(),
             downlink_ignored: Family::default(),
             commits: Counter::default(),
             commit_failures: Family::default(),
@@ -88,51 +129,115 @@ impl Metrics {
             store_stage: Family::default(),
             store_check_time: Gauge::default(),
             store_check_ok: Gauge::default(),
+            stored: Counter::default(),
+            given_up: Counter::default(),
+            expired: Counter::default(),
+            waiting: Gauge::default(),
             publishes: Family::default(),
-            publishes_dropped: Family::default(),
+            publishes_dropped: Reasons::new("sink"),
+            publishes_refused: Family::default(),
             sink_backlog: Family::default(),
             link_up: Gauge::default(),
             link_reconnects: Counter::default(),
             clock_jumps: Family::default(),
+            clock_state: Family::default(),
             task_restarts: Family::default(),
             gaps: Counter::default(),
+            requests: Family::default(),
+            clients_dropped: Family::default(),
+            watch_lost: Counter::default(),
+            held_back: Counter::default(),
+            start_time: Gauge::default(),
         }
     }
 
     fn register(&self, to: &mut Registry) {
         to.register("readings", "samples taken over from a source", self.readings.clone());
-        to.register("samples_dropped", "input that gave no sample, and why", self.samples_dropped.clone());
+        let help = "input that gave no sample, and why";
+        to.register("samples_dropped", help, self.samples_dropped.family());
         to.register("source_up", "1 while the source is connected", self.source_up.clone());
         to.register("source_reconnects", "times a source was opened again", self.source_reconnects.clone());
         to.register("refusals", "artifacts refused, by reason code", self.refusals.clone());
+        to.register("activations", "transforms put in force", self.activations.clone());
+        let help = "messages from above that are no artifact";
+        to.register("downlink_ignored", help, self.downlink_ignored.clone());
+        self.register_store(to);
+        self.register_link(to);
+        let help = "steps of the wall clock against the time that passed";
+        to.register("clock_jumps", help, self.clock_jumps.clone());
+        to.register("clock_state", "1 for how far the clock is believed", self.clock_state.clone());
+        to.register("task_restarts", "tasks that failed and were started again", self.task_restarts.clone());
+        to.register("requests", "requests answered, by where and how", self.requests.clone());
+        let help = "clients sent away without a whole answer";
+        to.register("clients_dropped", help, self.clients_dropped.clone());
         to.register(
-            "downlink_ignored",
-            "messages from above that are no artifact",
-            self.downlink_ignored.clone(),
+            "watch_lost",
+            "readings that a watching client was too slow for",
+            self.watch_lost.clone(),
         );
+        let help = "lines of the log held back because many were alike";
+        to.register("log_lines_held_back", help, self.held_back.clone());
+        let help = "when calibd started, since 1970";
+        to.register_with_unit("start_time", help, Unit::Seconds, self.start_time.clone());
+        to.register("build", "the running version", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        to.register_collector(Box::new(Standing(self.alarms.clone())));
+        to.register_collector(Box::new(self.sensors.clone()));
+    }
+
+    fn register_store(&self, to: &mut Registry) {
         to.register("commits", "commits to the history", self.commits.clone());
-        to.register(
-            "commit_failures",
-            "commits that failed and are tried again",
-            self.commit_failures.clone(),
-        );
-        to.register("store_free_bytes", "free on the disk of the store", self.store_free.clone());
+        let help = "commits that failed and are tried again";
+        to.register("commit_failures", help, self.commit_failures.clone());
+        let help = "free on the disk of the store";
+        to.register_with_unit("store_free", help, Unit::Bytes, self.store_free.clone());
         to.register("store_stage", "1 at the stage of the disk of the store", self.store_stage.clone());
-        to.register(
-            "store_check_timestamp_seconds",
-            "when both databases were last checked",
-            self.store_check_time.clone(),
-        );
+        let help = "when both databases were last checked, since 1970";
+        to.register_with_unit("store_check_timestamp", help, Unit::Seconds, self.store_check_time.clone());
         to.register("store_check_ok", "1 if the last check found both whole", self.store_check_ok.clone());
+        to.register("readings_stored", "readings in commits that worked", self.stored.clone());
+        to.register("readings_given_up", "readings that could not be stored", self.given_up.clone());
+        to.register("readings_expired", "readings deleted by age or size", self.expired.clone());
+        let readings = || Unit::Other("readings".to_owned());
+        let help = "readings in memory because they could not be stored";
+        to.register_with_unit("waiting", help, readings(), self.waiting.clone());
+        to.register("sequence_gaps", "gaps in the sequence numbers", self.gaps.clone());
+    }
+
+    fn register_link(&self, to: &mut Registry) {
         to.register("publishes", "readings published by a sink", self.publishes.clone());
-        to.register("publishes_dropped", "readings a sink could not publish", self.publishes_dropped.clone());
-        to.register("sink_backlog_readings", "readings not yet acknowledged", self.sink_backlog.clone());
+        let help = "readings a sink could not publish";
+        to.register("publishes_dropped", help, self.publishes_dropped.family());
+        let help = "messages that the broker refused, to be sent again";
+        to.register("publishes_refused", help, self.publishes_refused.clone());
+        let readings = Unit::Other("readings".to_owned());
+        let help = "readings not yet acknowledged";
+        to.register_with_unit("sink_backlog", help, readings, self.sink_backlog.clone());
         to.register("link_up", "1 while the broker is connected", self.link_up.clone());
         to.register("link_reconnects", "times the broker was connected again", self.link_reconnects.clone());
-        to.register("clock_jumps", "steps of the wall clock over a second", self.clock_jumps.clone());
-        to.register("task_restarts", "tasks that failed and were started again", self.task_restarts.clone());
-        to.register("sequence_gaps", "gaps in the sequence numbers", self.gaps.clone());
-        to.register("build", "the running version", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+    }
+
+    /// Takes the series of a source away that is gone.
+    pub fn forget_source(&self, name: &str) {
+        let labels = vec![("source", name.to_owned())];
+        self.readings.remove(&labels);
+        self.source_up.remove(&labels);
+        self.source_reconnects.remove(&labels);
+        self.samples_dropped.forget(name);
+        self.alarms.source(name).clear();
+    }
+
+    /// Takes the series of a sink away that is gone.
+    pub fn forget_sink(&self, name: &str) {
+        let labels = vec![("sink", name.to_owned())];
+        self.publishes.remove(&labels);
+        self.publishes_refused.remove(&labels);
+        self.sink_backlog.remove(&labels);
+        self.publishes_dropped.forget(name);
+    }
+
+    /// Takes the series of all sensors away that are not to be kept.
+    pub fn retain_sensors(&self, keep: impl Fn(&SensorId) -> bool) {
+        self.sensors.retain(keep);
     }
 
     /// All metrics as OpenMetrics text.
@@ -150,6 +255,18 @@ impl Default for Metrics {
     }
 }
 
+/// `calibd_alarms`
+#[derive(Debug)]
+struct Standing(Alarms);
+
+impl Collector for Standing {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let gauge = ConstGauge::new(i64::try_from(self.0.count()).unwrap_or(i64::MAX));
+        let help = "things that somebody must act on, as in /healthz.";
+        gauge.encode(encoder.encode_descriptor("alarms", help, None, gauge.metric_type())?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,14 +275,41 @@ mod tests {
     fn the_names_are_those_of_the_reference() {
         let metrics = Metrics::new();
         metrics.readings.get_or_create(&vec![("source", "line1".into())]).inc();
+        metrics.sink_backlog.get_or_create(&vec![("sink", "uplink".into())]).set(7);
         metrics.commits.inc();
         let text = metrics.text();
         for line in [
             "calibd_readings_total{source=\"line1\"} 1",
             "calibd_commits_total 1",
+            "# UNIT calibd_sink_backlog_readings readings",
+            "calibd_sink_backlog_readings{sink=\"uplink\"} 7",
+            "calibd_alarms 0",
             concat!("calibd_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn what_is_gone_leaves_no_series_behind() {
+        let metrics = Metrics::new();
+        for name in ["old", "new"] {
+            let (source, sink) = (vec![("source", name.to_owned())], vec![("sink", name.to_owned())]);
+            metrics.readings.get_or_create(&source).inc();
+            metrics.source_up.get_or_create(&source).set(1);
+            metrics.source_reconnects.get_or_create(&source).inc();
+            metrics.samples_dropped.of(name, "bad_number").inc();
+            metrics.publishes.get_or_create(&sink).inc();
+            metrics.publishes_dropped.of(name, "disconnected").inc();
+            metrics.publishes_refused.get_or_create(&sink).inc();
+            metrics.sink_backlog.get_or_create(&sink).set(1);
+            metrics.alarms.source(name).raise("gone", "gone", "plug it in");
+        }
+        metrics.forget_source("old");
+        metrics.forget_sink("old");
+        let text = metrics.text();
+        assert!(!text.contains("\"old\"") && text.matches("\"new\"").count() == 8, "{text}");
+        assert_eq!(metrics.alarms.count(), 1);
     }
 }

@@ -1,6 +1,13 @@
-//! Counters, gauges and the log lines that go with them.
+//! Counters, gauges, alarms and the log lines that go with them.
 
+pub mod alarm;
+pub mod clock;
 pub mod http;
+pub mod link;
 pub mod metrics;
+pub mod reasons;
+pub mod sensors;
 pub mod source;
+pub mod store;
 pub mod tap;
+pub mod trust;

@@ -2,12 +2,17 @@
 //!
 //! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
 
+mod ledger;
+mod positions;
 mod transform;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::ledger::backup;
+pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
+pub use self::positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 use crate::domain::audit::AuditRow;
@@ -52,6 +57,15 @@ pub struct Status {
     /// How many sensors there are.
     pub sensors: SensorCounts,
     /// What somebody should look at, the most urgent first.
+    pub attention: Vec<Attention>,
+}
+
+/// `GET /v1/health`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether nobody must act.
+    pub healthy: bool,
+    /// What somebody must act on.
     pub attention: Vec<Attention>,
 }
 
@@ -127,6 +141,9 @@ pub struct SensorCounts {
     pub known: u64,
     /// With a transform in force; null: the pipeline did not say in time.
     pub calibrated: Option<u64>,
+    /// In maintenance.
+    #[serde(default)]
+    pub in_maintenance: u64,
 }
 
 /// Something that somebody should look at.
@@ -270,6 +287,9 @@ pub struct Sensor {
     pub last: Option<Reading>,
     /// What is in force.
     pub transform: Option<Transform>,
+    /// Set while it is in maintenance.
+    #[serde(default)]
+    pub maintenance: Option<Upkeep>,
 }
 
 /// `GET /v1/sensors`

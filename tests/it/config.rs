@@ -142,7 +142,7 @@ fn people_get_the_same_as_lines_on_standard_error() {
     assert_eq!(output.status.code(), Some(78));
     assert_eq!(text(&output.stdout), "");
     let wanted = fs::read_to_string(data("invalid").join("out-of-range.expected")).unwrap();
-    let wanted = format!("{wanted}out-of-range.toml: not valid, 4 faults\n");
+    let wanted = format!("{wanted}out-of-range.toml: not valid, 5 faults\n");
     assert_eq!(text(&output.stderr), wanted);
 }
 

@@ -3,7 +3,9 @@
 mod ctl;
 mod described;
 mod fuzzed;
+mod ledger;
 mod limits;
+mod positions;
 mod recorded;
 mod reprocess;
 mod tested;

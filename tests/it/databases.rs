@@ -127,7 +127,7 @@ fn goes_on_raw_without_its_ledger(damage: fn(&Path)) {
     let mut daemon = before.gateway.start();
     daemon.linked();
     let said = daemon.process.log();
-    assert!(said.contains("readings go out raw until the ledger is restored from a backup"), "{said}");
+    assert!(said.contains("restore the ledger from a backup; until then readings go out raw"), "{said}");
     before.publisher.publish("sensors/co-1/raw", r#"{"v":600.5}"#);
     let reading = before.reading(600.5);
     assert!(reading["value"].is_null() && reading["transform"].is_null(), "{reading}");

@@ -38,6 +38,17 @@ fn no_source_file_reaches_500_lines() {
 }
 
 #[test]
+fn a_line_at_error_is_an_alarm_or_the_end_of_the_process() {
+    // Put together here, so that this file doesn't hold what it looks for.
+    let mark = ["tracing::err", "or!("].concat();
+    let may = ["src/telemetry/alarm.rs", "src/runtime/quiet.rs", "src/daemon/mod.rs", "src/daemon/stop.rs"];
+    let found = rust_files(&repository().join("src")).into_iter().map(|path| shown(&path));
+    let found: Vec<String> =
+        found.filter(|path| !may.contains(&path.as_str()) && read(path).contains(&mark)).collect();
+    assert!(found.is_empty(), "raise an alarm, or let it be a warning: {found:#?}");
+}
+
+#[test]
 fn the_binaries_stay_thin() {
     let found = too_long("src/bin", MAX_BIN_LINES);
     assert!(found.is_empty(), "move what they do into the library: {found:#?}");

@@ -46,7 +46,7 @@ impl Desk {
     /// Audits, counts and answers a refusal, upwards too.
     pub(super) async fn refuse(&mut self, topic_id: &str, actor: &str, refused: Refused) -> Ack {
         let reason = refused.refusal.reason.as_str();
-        self.count(reason);
+        self.events.refused(reason);
         let id = refused.id.as_ref().map_or_else(|| topic_id.to_owned(), ToString::to_string);
         let record = RefusalRecord {
             digest: refused.digest,
@@ -58,10 +58,11 @@ impl Desk {
         };
         match self.store.record_refusal(record).await {
             Ok(true) => {
+                self.events.ledger_works();
                 tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message);
             }
             Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
-            Err(error) => tracing::error!(transform = %id, reason, "artifact refused, not audited: {error}"),
+            Err(error) => tracing::warn!(transform = %id, reason, "artifact refused, not audited: {error}"),
         }
         let ack = self.refusal(id, &refused);
         let sensors: Vec<_> =
@@ -76,9 +77,5 @@ impl Desk {
     fn ran_by(&self, id: &Id) -> Vec<SensorId> {
         let ours = self.installed.iter().filter(|(_, installed)| installed.active.reference.id == *id);
         ours.map(|(sensor, _)| sensor.clone()).collect()
-    }
-
-    pub(super) fn count(&self, reason: &str) {
-        self.metrics.refusals.get_or_create(&vec![("reason", reason.to_owned())]).inc();
     }
 }

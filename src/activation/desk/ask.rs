@@ -19,6 +19,8 @@ pub enum Ask {
     /// The configuration has changed: judge again what is in force at which sensor, and have the pipeline
     /// take over the sensors' facts in the same step.
     Reconfigured(OnExpired, oneshot::Sender<()>),
+    /// Another instrument is mounted: judge again what is in force at which sensor.
+    Mounted(oneshot::Sender<()>),
     /// Judge an artifact that somebody brought: its bytes, and who it was.
     Install(Bytes, String, Answered),
     /// Go back to an earlier transform.
@@ -33,6 +35,11 @@ impl Desk {
                 self.reconfigured(on_expired, pipeline).await;
                 let _ = done.send(());
             }
+            Ask::Mounted(done) => {
+                let changes = self.restore_again().await;
+                self.effect(changes, pipeline, Request::Activate).await;
+                let _ = done.send(());
+            }
             Ask::Install(envelope, user, answer) => {
                 let _ = answer.send(self.install(envelope, user, pipeline).await);
             }
@@ -44,9 +51,20 @@ impl Desk {
 
     async fn reconfigured(&mut self, on_expired: OnExpired, pipeline: &mpsc::Sender<Request>) {
         let changes = self.restore_again().await;
+        let request = |changes, done| Request::Reconfigure(changes, on_expired, done);
+        self.effect(changes, pipeline, request).await;
+    }
+
+    /// Has the pipeline take over changes, and reports them.
+    async fn effect(
+        &self,
+        changes: Vec<Change>,
+        pipeline: &mpsc::Sender<Request>,
+        request: impl FnOnce(Vec<Change>, oneshot::Sender<()>) -> Request,
+    ) {
         let sensors: Vec<_> = changes.iter().map(|change| change.sensor.clone()).collect();
         let (done, effective) = oneshot::channel();
-        if pipeline.send(Request::Reconfigure(changes, on_expired, done)).await.is_ok() {
+        if pipeline.send(request(changes, done)).await.is_ok() {
             // An error means that the pipeline is ending.
             let _ = effective.await;
         }

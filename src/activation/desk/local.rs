@@ -111,7 +111,7 @@ impl Desk {
         refused: &Refused,
     ) -> Result<Ack, Declined> {
         let (reason, message) = (refused.refusal.reason.as_str(), &refused.refusal.message);
-        self.count(reason);
+        self.events.refused(reason);
         let (sensor, id) = (&order.sensor, &stored.id);
         tracing::warn!(%sensor, transform = %id, reason, "not rolled back: {message}");
         let detail = json!({ "reason": reason, "message": message, "digest": stored.digest }).to_string();

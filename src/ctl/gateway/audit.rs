@@ -4,20 +4,39 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::show::{clean, time};
+use super::events::Events;
+use super::progress::Progress as Bar;
+use super::show::{clean, count, time};
 use super::{Asked, client};
-use crate::ctl::output::{Failure, print_json, print_table};
+use crate::ctl::output::{Failure, print, print_json, print_table};
 use crate::domain::audit::AuditRow;
-use crate::wire::control::Audit;
+use crate::wire::control::{Audit, Progress, Verified};
 
 const EXAMPLES: &str = "examples:
   calibctl audit list
   calibctl audit list --after 120 --limit 50 --json";
 
+const VERIFY_EXAMPLES: &str = "examples:
+  calibctl audit verify
+  calibctl audit verify --json | jq .audit.head
+
+Every row has to continue the one before it, every trust root and transform to be stored as it was signed, and
+the audit to name each. Keep the head elsewhere: an audit that was cut off at its end, or written anew from
+its beginning, shows by its head only. Exit code 1: it is not whole.";
+
 #[derive(Subcommand)]
 pub enum AuditCommand {
     /// Lists who did what, from the oldest.
     List(ListArgs),
+    /// Checks the whole ledger: its pages, the chain of the audit, every envelope.
+    Verify(VerifyArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    asked: Asked,
 }
 
 #[derive(Args)]
@@ -34,7 +53,54 @@ pub struct ListArgs {
 }
 
 pub fn run(command: &AuditCommand) -> Result<ExitCode, Failure> {
-    let AuditCommand::List(args) = command;
+    match command {
+        AuditCommand::List(args) => list(args),
+        AuditCommand::Verify(args) => verify(args),
+    }
+}
+
+fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let (mut events, mut found) = (Events::default(), None);
+    let mut bar = Bar::new("verifying");
+    let unreadable = |fault| Failure::refused(format!("an event of calibd cannot be read: {fault}"));
+    client::follow(&args.asked, "/v1/audit/verify", |bytes| {
+        for event in events.take(bytes)? {
+            match event.name.as_str() {
+                "progress" => {
+                    let Progress { done, total } = serde_json::from_str(&event.data).map_err(unreadable)?;
+                    bar.at(done, total);
+                }
+                "result" => found = Some(serde_json::from_str(&event.data).map_err(unreadable)?),
+                // A newer calibd may have more to say.
+                _ => {}
+            }
+        }
+        Ok(found.is_none())
+    })?;
+    drop(bar);
+    let found: Verified = found.ok_or_else(|| Failure::unreachable("calibd has ended the connection"))?;
+    if args.asked.json {
+        print_json(&found)?;
+    }
+    match (&found.audit, &found.fault) {
+        (_, fault) if !found.whole => {
+            let fault = fault.as_deref().unwrap_or("calibd does not say where");
+            Err(Failure::refused(format!("the ledger is not whole: {}", clean(fault))))
+        }
+        (Some(audit), _) if !args.asked.json => {
+            let counts = [audit.rows, found.transforms, found.roots].map(count);
+            let [rows, transforms, roots] = counts;
+            let head = audit.head;
+            let text = format!(
+                "the ledger is whole: {rows} audit rows, {transforms} transforms, {roots} trust roots\nhead {head}\n"
+            );
+            print(text.as_bytes()).map(|()| ExitCode::SUCCESS)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
     let audit = gather(args)?;
     if args.asked.json {
         print_json(&audit)?;

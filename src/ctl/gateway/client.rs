@@ -1,12 +1,13 @@
 //! One request to the daemon over its socket.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -24,21 +25,31 @@ const END: Duration = Duration::from_secs(60);
 const LARGEST: usize = 64 << 20;
 
 /// One request.
-struct Question<'a> {
+pub struct Question<'a, B = String> {
     socket: &'a Path,
     door: Door,
     method: Method,
     path: &'a str,
-    body: String,
+    body: B,
+    /// How long the daemon may take to begin an answer.
+    patience: Duration,
 }
 
 impl<'a> Question<'a> {
     fn reads(asked: &'a Asked, path: &'a str) -> Question<'a> {
         Question::new(asked, Door::Control, Method::GET, path, String::new())
     }
+}
 
-    fn new(asked: &'a Asked, door: Door, method: Method, path: &'a str, body: String) -> Question<'a> {
-        Question { socket: asked.socket(door), door, method, path, body }
+impl<'a, B> Question<'a, B> {
+    /// A question whose answer begins soon.
+    pub fn new(asked: &'a Asked, door: Door, method: Method, path: &'a str, body: B) -> Question<'a, B> {
+        Question { socket: asked.socket(door), door, method, path, body, patience: BEGIN }
+    }
+
+    /// The same with another patience.
+    pub fn patient(self, patience: Duration) -> Question<'a, B> {
+        Question { patience, ..self }
     }
 }
 
@@ -98,24 +109,30 @@ fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failu
     block_on(async { tokio::time::timeout(END, work).await.map_err(late)? })
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|fault| Failure::io("the asynchronous runtime", &fault))?.block_on(work)
 }
 
 /// The beginning of an answer that is one; a problem is a failure.
-async fn begin(question: Question<'_>) -> Result<Response<Incoming>, Failure> {
-    let socket = question.socket;
-    let late = |_| Failure::unreachable(format!("calibd did not answer within {} s", BEGIN.as_secs()));
-    let answer = tokio::time::timeout(BEGIN, ask(question)).await.map_err(late)??;
+pub async fn begin<B>(question: Question<'_, B>) -> Result<Response<Incoming>, Failure>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let (socket, patience) = (question.socket, question.patience);
+    let late = |_| Failure::unreachable(format!("calibd did not answer within {} s", patience.as_secs()));
+    let answer = tokio::time::timeout(patience, ask(question)).await.map_err(late)??;
     match answer.status() {
         StatusCode::OK => Ok(answer),
         status => Err(refused(status, &whole(answer, socket).await?)),
     }
 }
 
-async fn ask(question: Question<'_>) -> Result<Response<Incoming>, Failure> {
-    let Question { socket, door, method, path, body } = question;
+async fn ask<B>(question: Question<'_, B>) -> Result<Response<Incoming>, Failure>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let Question { socket, door, method, path, body, .. } = question;
     let stream = UnixStream::connect(socket).await.map_err(|fault| unconnected(socket, door, &fault))?;
     let broken = |fault: hyper::Error| Failure::unreachable(format!("{}: {fault}", socket.display()));
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
@@ -147,7 +164,7 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
     }
 }
 
-async fn whole(mut answer: Response<Incoming>, socket: &Path) -> Result<Vec<u8>, Failure> {
+pub async fn whole(mut answer: Response<Incoming>, socket: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     while let Some(piece) = piece(answer.body_mut(), socket).await? {
         bytes.extend_from_slice(&piece);
@@ -158,7 +175,7 @@ async fn whole(mut answer: Response<Incoming>, socket: &Path) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-async fn piece(body: &mut Incoming, socket: &Path) -> Result<Option<Bytes>, Failure> {
+pub async fn piece(body: &mut Incoming, socket: &Path) -> Result<Option<Bytes>, Failure> {
     let mut body = Pin::new(body);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let frame = frame.map_err(|fault| Failure::unreachable(format!("{}: {fault}", socket.display())))?;

@@ -9,7 +9,7 @@ use super::client::escaped;
 use super::show::{clean, reading, sparkline, state, time};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, note, print_json, print_screen, print_table};
-use crate::wire::control::{Readings, Sensor, Sensors};
+use crate::wire::control::{Readings, Sensor, Sensors, Upkeep};
 
 /// Readings that the line of bars shows.
 const BARS: usize = 48;
@@ -95,6 +95,7 @@ fn text(sensor: &Sensor, past: &Readings) -> String {
     row("time", last.map(|last| time(last.time)));
     row("recent", Some(sparkline(&recent(past))).filter(|bars| !bars.is_empty()));
     row("transform", Some(in_force(sensor)));
+    row("maintenance", sensor.maintenance.as_ref().map(upkeep));
     let mut out = format!("{}\n", sensor.id);
     for (name, text) in rows {
         // Writing to a string cannot fail.
@@ -107,6 +108,12 @@ fn text(sensor: &Sensor, past: &Readings) -> String {
 fn recent(past: &Readings) -> Vec<f64> {
     let values: Vec<f64> = past.readings.iter().filter_map(|reading| reading.value).collect();
     if values.is_empty() { past.readings.iter().filter_map(|reading| reading.raw).collect() } else { values }
+}
+
+fn upkeep(upkeep: &Upkeep) -> String {
+    let reason = upkeep.reason.as_deref().map_or(String::new(), |reason| format!(": {}", clean(reason)));
+    let (since, until) = (time(upkeep.since), time(upkeep.until));
+    format!("since {since}, until {until}, by {}{reason}", clean(&upkeep.actor))
 }
 
 fn in_force(sensor: &Sensor) -> String {

@@ -114,7 +114,11 @@ fn disk(store: &StoreStatus) -> String {
 
 fn sensors(status: &Status) -> String {
     let calibrated = status.sensors.calibrated.map_or("unknown how many".to_owned(), count);
-    format!("{}, {calibrated} with a transform in force", count(status.sensors.known))
+    let mut text = format!("{}, {calibrated} with a transform in force", count(status.sensors.known));
+    if status.sensors.in_maintenance > 0 {
+        let _ = write!(text, ", {} in maintenance", count(status.sensors.in_maintenance));
+    }
+    text
 }
 
 fn sources(status: &Status) -> String {

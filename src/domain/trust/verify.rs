@@ -148,6 +148,19 @@ pub fn verify_envelope(bytes: &[u8], root: Option<&Root>, time: &TimeView) -> Re
     open(bytes, None, root, time, &|_| false, &mut seen).map_err(|refusal| seen.refused(refusal))
 }
 
+/// Checks the form and the signers of a transform that a ledger holds as accepted: what can be checked
+/// without knowing the gateway, its sensors and its time.
+///
+/// # Errors
+/// The first check that failed.
+pub fn verify_kept(bytes: &[u8], root: &Root) -> Result<(Digest, Transform), Refusal> {
+    let time = TimeView { now: root.issued_at, trusted: false, floor: root.issued_at };
+    let signed = open(bytes, Some("transform"), Some(root), &time, &|_| true, &mut Seen::default())?;
+    let transform = Transform::parse(&signed.envelope.payload).map_err(|fault| content::refusal(&fault))?;
+    target::role_for(&transform, &signed.candidates)?;
+    Ok((signed.digest, transform))
+}
+
 /// The roles that may sign an artifact of this short type name.
 pub fn roles_for(type_name: &str) -> &'static [RoleName] {
     match type_name {

@@ -93,3 +93,24 @@ fn a_covariate_brings_its_latest_value_and_its_uncertainty() {
     let late = it.reading(&sample("s", 1.0, 2 + 15 * 60), 4, MOMENT).unwrap();
     assert_eq!(late.value, None, "older than a quarter of an hour");
 }
+
+#[test]
+fn readings_of_a_sensor_in_maintenance_are_suspect_and_say_so() {
+    let mut it = calibrator(&[sensor("s", &[]), sensor("t", &[])]);
+    it.maintain(id("s"), true);
+    it.maintain(id("later"), true);
+    let reading = it.reading(&sample("s", 1.0, 0), 1, MOMENT).unwrap();
+    assert_eq!(reading.state, State::Suspect);
+    assert!(reading.reasons.contains(ReasonCode::Maintenance));
+    let silent = Sample { raw: None, ..sample("s", 1.0, 1) };
+    let reading = it.reading(&silent, 2, MOMENT).unwrap();
+    assert_eq!(reading.state, State::Missing);
+    assert!(reading.reasons.contains(ReasonCode::Maintenance));
+    assert!(!it.reading(&sample("t", 1.0, 2), 3, MOMENT).unwrap().reasons.contains(ReasonCode::Maintenance));
+    it.add(sensor("later", &[]));
+    assert!(
+        it.reading(&sample("later", 1.0, 3), 4, MOMENT).unwrap().reasons.contains(ReasonCode::Maintenance)
+    );
+    it.maintain(id("s"), false);
+    assert!(!it.reading(&sample("s", 1.0, 4), 5, MOMENT).unwrap().reasons.contains(ReasonCode::Maintenance));
+}

@@ -14,6 +14,9 @@ const REMEMBERED: usize = 20_000;
 /// Longest topic that is remembered.
 const REMEMBERED_LEN: usize = 256;
 
+/// What to do about a subscription that is refused.
+pub const ALLOW: &str = "allow it in the broker's ACL";
+
 /// Whether the message's acknowledgement waits for a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
@@ -76,6 +79,11 @@ impl Intake {
     /// Notes that the broker is lost.
     pub fn disconnected(&self, problem: &str, retry: Duration) {
         self.context.events.disconnected(problem, retry);
+    }
+
+    /// Notes that the broker does not let the source have its messages.
+    pub fn refused(&self, problem: &str) {
+        self.context.events.refused(problem, ALLOW);
     }
 
     /// Takes one message; `token` goes with its last sample.

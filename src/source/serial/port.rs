@@ -12,9 +12,11 @@ use super::config::{Flow, Parity, SerialConfig};
 /// Opens the port exclusively (`TIOCEXCL` and an advisory lock) and clears what waits in it.
 ///
 /// Errors: a sentence with the port's name and what to do.
-pub fn open(config: &SerialConfig) -> Result<SerialStream, String> {
+pub fn open(config: &SerialConfig) -> Result<SerialStream, Loss> {
     let name = config.port.display();
-    let text = config.port.to_str().ok_or_else(|| format!("the name of port {name} is not UTF-8"))?;
+    let no_text =
+        || Loss { problem: format!("the name of port {name} is not UTF-8"), remedy: "correct `port`" };
+    let text = config.port.to_str().ok_or_else(no_text)?;
     let builder = tokio_serial::new(text, config.baud)
         .data_bits(data_bits(config.data_bits))
         .stop_bits(if config.stop_bits == 2 { StopBits::Two } else { StopBits::One })
@@ -52,8 +54,16 @@ fn flow(flow: Flow) -> FlowControl {
     }
 }
 
-/// What is wrong and what would be right.
-fn explain(port: &str, error: &tokio_serial::Error) -> String {
+/// Why there is no port.
+#[derive(Debug)]
+pub struct Loss {
+    /// What is wrong.
+    pub problem: String,
+    /// What would be right.
+    pub remedy: &'static str,
+}
+
+fn explain(port: &str, error: &tokio_serial::Error) -> Loss {
     let remedy = match error.kind() {
         ErrorKind::Io(io::ErrorKind::NotFound) => "plug the instrument in or correct `port`",
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => "add calibd's user to the group of the device",
@@ -63,5 +73,5 @@ fn explain(port: &str, error: &tokio_serial::Error) -> String {
         }
         _ => "check `port` and its settings",
     };
-    format!("port {port}: {error}; {remedy}")
+    Loss { problem: format!("port {port}: {error}"), remedy }
 }

@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt;
 use tokio_serial::SerialStream;
 
 use super::config::SerialConfig;
-use super::port;
+use super::port::{self, Loss};
 use crate::domain::sample::Sample;
 use crate::runtime::backoff::full_jitter;
 use crate::runtime::random;
@@ -27,20 +27,20 @@ pub async fn run(config: SerialConfig, mut context: SourceContext) -> Result<(),
     let mut decoder = Decoder::new(&config.layout)?;
     let mut attempt = 0;
     while !context.shutdown.is_requested() {
-        let problem = match port::open(&config) {
+        let Loss { problem, remedy } = match port::open(&config) {
             Ok(port) => {
                 context.events.connected(&config.port.display().to_string());
                 decoder.reset(config.drop_first_line);
                 match listen(port, &config, &mut decoder, &mut context, &mut attempt).await {
-                    Some(problem) => problem,
+                    Some(loss) => loss,
                     None => break,
                 }
             }
-            Err(problem) => problem,
+            Err(loss) => loss,
         };
         let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
         attempt = attempt.saturating_add(1);
-        context.events.disconnected(&problem, wait);
+        context.events.lost(&problem, remedy, wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = context.shutdown.requested() => break,
@@ -59,7 +59,7 @@ async fn listen(
     decoder: &mut Decoder,
     context: &mut SourceContext,
     attempt: &mut u32,
-) -> Option<String> {
+) -> Option<Loss> {
     let mut buffer = vec![0; BUFFER];
     let mut samples = Vec::new();
     let name = config.port.display();
@@ -70,8 +70,8 @@ async fn listen(
         };
         match read {
             // An unplugged port reads nothing for ever, without an error.
-            Ok(0) => return Some(format!("port {name} is gone: was it unplugged?")),
-            Err(error) => return Some(format!("port {name}: {error}: was it unplugged?")),
+            Ok(0) => return Some(unplugged(format!("port {name} is gone"))),
+            Err(error) => return Some(unplugged(format!("port {name}: {error}"))),
             Ok(count) => {
                 *attempt = 0;
                 decode(&buffer[..count], decoder, context, &mut samples);
@@ -81,6 +81,10 @@ async fn listen(
             return None;
         }
     }
+}
+
+fn unplugged(problem: String) -> Loss {
+    Loss { problem, remedy: "was it unplugged? check its cable and its power" }
 }
 
 fn decode(bytes: &[u8], decoder: &mut Decoder, context: &mut SourceContext, samples: &mut Vec<Sample>) {

@@ -8,7 +8,7 @@ pub const HISTORY: Kind = Kind {
     application_id: 0x6361_6c68, // "calh"
     page_size: 4096,
     checkpoint: 1000,
-    migrations: &[V1, V2],
+    migrations: &[V1, V2, V3],
 };
 
 /// Columns are in the order of the insert statement; small and often-empty ones cost no bytes.
@@ -58,3 +58,10 @@ CREATE TABLE gaps(first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT
 
 /// The probabilities that `value` merges; null where there are none.
 const V2: &str = "ALTER TABLE readings ADD COLUMN p0 REAL; ALTER TABLE readings ADD COLUMN p1 REAL;";
+
+/// What must never fall, as the ledger has it: for the day on which that is lost, or an older one restored.
+const V3: &str = "
+CREATE TABLE floors(
+    id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, version INTEGER NOT NULL, digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";

@@ -110,12 +110,10 @@ impl Ledger {
         let mut rows = statement.query([])?;
         let mut chain = Chain::default();
         while let Some(row) = rows.next()? {
-            let seq = row.get(0)?;
-            let time: String = row.get(1)?;
-            let Ok(time) = Timestamp::parse(&time) else { return Ok(Err(ChainError::Changed(seq))) };
-            let (actor, action) = (row.get(2)?, row.get(3)?);
-            let (subject, detail) = (row.get(4)?, row.get(5)?);
-            let stored = AuditRow { seq, time, actor, action, subject, detail };
+            let stored = match stored_row(row)? {
+                Ok(stored) => stored,
+                Err(error) => return Ok(Err(error)),
+            };
             let hash = |column| row.get(column).map(Digest).map_err(|_| corrupt());
             if let Err(error) = chain.push(&stored, &hash(6)?, &hash(7)?) {
                 return Ok(Err(error));
@@ -125,11 +123,16 @@ impl Ledger {
     }
 }
 
-fn row_of(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
-    let time: String = row.get(1)?;
-    let time = Timestamp::parse(&time).map_err(|_| corrupt())?;
+/// A row as it is stored; one whose time cannot be read was changed.
+pub fn stored_row(row: &Row<'_>) -> rusqlite::Result<Result<AuditRow, ChainError>> {
+    let (seq, time): (u64, String) = (row.get(0)?, row.get(1)?);
+    let Ok(time) = Timestamp::parse(&time) else { return Ok(Err(ChainError::Changed(seq))) };
     let (actor, action) = (row.get(2)?, row.get(3)?);
-    Ok(AuditRow { seq: row.get(0)?, time, actor, action, subject: row.get(4)?, detail: row.get(5)? })
+    Ok(Ok(AuditRow { seq, time, actor, action, subject: row.get(4)?, detail: row.get(5)? }))
+}
+
+fn row_of(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+    stored_row(row)?.map_err(|_| corrupt())
 }
 
 fn detail_of(refusal: &RefusalRecord) -> String {

@@ -133,6 +133,6 @@ fn diverged(incarnation: &str, end: u64, clean: Option<u64>, history: &HistoryFa
         || history.incarnation.as_deref().is_some_and(|other| other != incarnation)
 }
 
-fn add_block(tx: &Transaction<'_>, block: Block) -> rusqlite::Result<()> {
+pub(super) fn add_block(tx: &Transaction<'_>, block: Block) -> rusqlite::Result<()> {
     tx.execute("INSERT INTO blocks VALUES (?, ?)", params![block.first, block.last]).map(|_| ())
 }

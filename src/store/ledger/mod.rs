@@ -2,6 +2,11 @@
 
 mod audit;
 mod blocks;
+pub mod copy;
+pub mod examine;
+pub mod floors;
+mod positions;
+pub mod restore;
 mod schema;
 mod transforms;
 mod trust;
@@ -19,6 +24,9 @@ use super::history::forget_gap;
 use crate::domain::sequence::Gap;
 use crate::domain::time::Timestamp;
 
+/// The ledger's file in the store's directory.
+const FILE: &str = "ledger.db";
+
 /// The open ledger or, while the file is broken, its stand-in.
 pub struct Ledger {
     path: PathBuf,
@@ -33,7 +41,7 @@ impl Ledger {
     /// A broken file is left where it is, for `calibctl restore`; an empty stand-in in memory then
     /// gives sequence numbers under an incarnation of its own, and refuses everything else.
     pub fn open(dir: &Path) -> Result<Ledger, StoreError> {
-        let (path, reserve) = (dir.join("ledger.db"), Reserve::of(dir));
+        let (path, reserve) = (dir.join(FILE), Reserve::of(dir));
         match file::open(&path, &LEDGER, true) {
             Ok(db) => Ok(Ledger { path, db, broken: None, reserve }),
             Err(OpenError::Broken(fault)) => {
@@ -42,6 +50,11 @@ impl Ledger {
             }
             Err(OpenError::Fatal(error)) => Err(error),
         }
+    }
+
+    /// The file, if it can be used.
+    pub fn usable(&self) -> Result<PathBuf, StoreError> {
+        self.whole().map(|()| self.path.clone())
     }
 
     /// Why the file cannot be used, if it cannot.

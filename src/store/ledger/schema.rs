@@ -8,7 +8,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1],
+    migrations: &[V1, V2],
 };
 
 const V1: &str = "
@@ -40,4 +40,20 @@ CREATE TABLE audit(
     seq INTEGER PRIMARY KEY, time TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
     subject TEXT NOT NULL, detail TEXT NOT NULL, prev_hash BLOB NOT NULL, hash BLOB NOT NULL
 ) STRICT;
+";
+
+/// Instruments and maintenance.
+const V2: &str = "
+-- which instrument sits at which position: ascending, never changed; configured_serial: what the
+-- configuration said at the time
+CREATE TABLE instruments(
+    number INTEGER PRIMARY KEY, sensor TEXT NOT NULL, mounted INTEGER NOT NULL, actor TEXT NOT NULL,
+    model TEXT NOT NULL, serial TEXT NOT NULL, make TEXT, element_serial TEXT, firmware TEXT, comment TEXT,
+    configured_serial TEXT
+) STRICT;
+CREATE INDEX instruments_of_sensor ON instruments(sensor);
+-- sensors in maintenance now
+CREATE TABLE maintenance(
+    sensor TEXT PRIMARY KEY, since INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT, actor TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

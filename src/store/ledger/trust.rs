@@ -2,13 +2,13 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Ledger, audit, raise_floor, set_meta};
+use super::{Ledger, audit, floors, raise_floor, set_meta};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
-use crate::store::types::{Activation, ActiveTransform, RootInstallation, StoredFloor, StoredRoot};
+use crate::store::types::{Activation, ActiveTransform, RootInstallation, StoredRoot};
 
 impl Ledger {
     /// Installs a root; one of the same version and digest changes nothing.
@@ -67,18 +67,6 @@ impl Ledger {
         }))
     }
 
-    /// The floors of all ids.
-    pub fn floors(&self) -> Result<Vec<StoredFloor>, StoreError> {
-        let sql = "SELECT id, epoch, version, digest FROM floors ORDER BY id";
-        self.name(self.db.prepare(sql).and_then(|mut statement| {
-            let rows = statement.query_map([], |row| {
-                let (epoch, version) = (row.get(1)?, row.get(2)?);
-                Ok(StoredFloor { id: id(row, 0)?, epoch, version, digest: Digest(row.get(3)?) })
-            })?;
-            rows.collect()
-        }))
-    }
-
     /// The newest root.
     pub fn root(&self) -> Result<Option<StoredRoot>, StoreError> {
         let sql = "SELECT version, envelope, digest FROM roots ORDER BY version DESC LIMIT 1";
@@ -108,11 +96,7 @@ fn accept(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()>
         ],
     )?;
     // The floor never falls, whatever is activated (a rollback activates something older).
-    tx.execute(
-        "INSERT INTO floors VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
-         SET epoch = ?2, version = ?3, digest = ?4 WHERE (?2, ?3) > (epoch, version)",
-        params![id.as_str(), epoch, version, digest.0],
-    )?;
+    floors::raise(tx, &activation.floor())?;
     if new == 1 {
         let detail = serde_json::json!({ "digest": digest, "epoch": epoch, "version": version,
             "keyids": activation.keyids });

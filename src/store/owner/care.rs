@@ -78,11 +78,12 @@ impl Owner {
         match disk.stage {
             better if better < before => tracing::info!(stage, "{dir}: {free} MiB are free again"),
             Stage::Ok | Stage::Low => tracing::warn!(stage, "{dir}: only {free} MiB are free; {remedy}"),
-            Stage::Retention => tracing::error!(
+            // Somebody must act: that is raised where the health is looked at.
+            Stage::Retention => tracing::warn!(
                 stage,
                 "{dir}: only {free} MiB are free, so the oldest readings are deleted before their time; {remedy}"
             ),
-            Stage::RawOnly => tracing::error!(
+            Stage::RawOnly => tracing::warn!(
                 stage,
                 "{dir}: only {free} MiB are free, so readings are stored without their calibrated values, in the place of \
                  the oldest; {remedy}"
@@ -115,7 +116,7 @@ impl Owner {
         let Some(check) = self.care.check.take_if(|check| check.is_done()) else { return };
         self.care.tried = self.clock.monotonic();
         let Some(report) = check.report() else {
-            tracing::error!("a fault of the program ended the check of the databases; please report it");
+            tracing::warn!("a fault of the program ended the check of the databases; please report it");
             return;
         };
         for (name, verdict) in [("history", &report.history), ("ledger", &report.ledger)] {
@@ -126,15 +127,15 @@ impl Owner {
         }
         let mut result = CheckResult::Ok;
         if let Verdict::Broken(fault) = &report.history {
-            tracing::error!(fault, "the history is damaged");
+            tracing::warn!(fault, "the history is damaged");
             result = CheckResult::HistoryReplaced;
             if let Err(error) = self.replace_history() {
-                tracing::error!(%error, "the damaged history could not be replaced");
+                tracing::warn!(%error, "the damaged history could not be replaced");
                 return;
             }
         }
         if let Verdict::Broken(fault) = &report.ledger {
-            tracing::error!(
+            tracing::warn!(
                 fault,
                 "the ledger is damaged: restore it from a backup; what is in force stays so until calibd is started again"
             );

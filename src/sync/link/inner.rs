@@ -11,6 +11,7 @@ use crate::domain::sample::Reading;
 use crate::sync::control::Purpose;
 use crate::sync::sink::Sink;
 use crate::sync::stream::Fetch;
+use crate::telemetry::link::{PublishRefused, TooLarge};
 use crate::telemetry::metrics::Metrics;
 
 /// QoS 1 publishes in the client at any time.
@@ -53,8 +54,7 @@ impl Inner {
                 sink.published.inc();
             } else {
                 let reason = if client.is_some() { "client_full" } else { "disconnected" };
-                let labels = vec![("sink", sink.spec.name.to_string()), ("reason", reason.to_owned())];
-                metrics.publishes_dropped.get_or_create(&labels).inc();
+                metrics.publishes_dropped.of(sink.spec.name.as_str(), reason).inc();
             }
         }
     }
@@ -63,7 +63,7 @@ impl Inner {
         self.send_upstream_acks();
         while self.ready && self.under_way() < WINDOW {
             // In turn: after a connect there is a report of every sensor to send.
-            let control = self.send_control();
+            let control = self.send_control(metrics);
             if !self.send_readings(now, metrics) && !control {
                 return;
             }
@@ -74,12 +74,12 @@ impl Inner {
         self.fifo.len() + self.in_flight.iter().flatten().count()
     }
 
-    pub(super) fn send_control(&mut self) -> bool {
+    pub(super) fn send_control(&mut self, metrics: &Metrics) -> bool {
         let Some(client) = &self.client else { return false };
         let Some(message) = self.control.next() else { return false };
         let (id, topic, payload) = (message.id, message.topic.clone(), message.payload.clone());
         if topic.len() + payload.len() + OVERHEAD > self.max_packet {
-            tracing::error!(topic, "larger than the broker takes, left out; raise the broker's packet size");
+            TooLarge { sink: None, topic: &topic, count: 1 }.record(metrics);
             self.control.acked(id);
             return true;
         }
@@ -157,19 +157,15 @@ impl Inner {
     }
 
     /// The broker took the message and refused it: trying at once again would only flood it.
-    pub(super) fn refused(&mut self, token: Token, reason: &str, now: Duration) {
+    pub(super) fn refused(&mut self, token: Token, reason: &str, now: Duration, metrics: &Metrics) {
         match token {
             Token::Control(id) => {
-                tracing::error!(
-                    reason,
-                    "the broker refused one of the gateway's own messages; check its ACL"
-                );
+                PublishRefused { sink: None, reason }.record(metrics);
                 self.control.acked(id);
             }
             Token::Readings { sink, .. } => {
                 let Some(sink) = self.sink(sink) else { return };
-                let name = &sink.spec.name;
-                tracing::error!(sink = %name, reason, "the broker refused a reading; check its ACL for {}", sink.spec.topic);
+                PublishRefused { sink: Some((&sink.spec.name, &sink.spec.topic)), reason }.record(metrics);
                 sink.paused_until = Some(now + PAUSE);
                 sink.rewind();
             }

@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::{gateway, socket, started};
 
-fn calibctl(words: &[&str], socket: &Path) -> Output {
+pub fn calibctl(words: &[&str], socket: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_calibctl"));
     command.args(words).arg("--socket").arg(socket).output().unwrap()
 }
 
 /// What it prints; it has to succeed.
-fn prints(words: &[&str], socket: &Path) -> String {
+pub fn prints(words: &[&str], socket: &Path) -> String {
     let output = calibctl(words, socket);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words:?}: {} {errors}", output.status);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::transforms::{Bench, times};
 use super::{gateway, socket, started};
@@ -25,6 +25,9 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut
             "description",
             "maximum",
             "default",
+            "additionalProperties",
+            "minLength",
+            "maxLength",
         ];
         assert!(known.contains(&key.as_str()), "{at}: this test does not know `{key}`");
     }
@@ -96,12 +99,15 @@ fn every_answer_is_as_described() {
     let document = get(&socket(&gateway), "/v1/openapi.json").json();
     for (path, request) in [
         ("/v1/status", "/v1/status"),
+        ("/v1/health", "/v1/health"),
         ("/v1/sensors", "/v1/sensors"),
         ("/v1/sensors/{id}", "/v1/sensors/past"),
         ("/v1/sensors/{id}", "/v1/sensors/nobody"),
         ("/v1/sensors/{id}/transforms", "/v1/sensors/past/transforms"),
         ("/v1/sensors/{id}/transforms", "/v1/sensors/nobody/transforms"),
         ("/v1/transforms/{name}", "/v1/transforms/nobody"),
+        ("/v1/sensors/{id}/instruments", "/v1/sensors/past/instruments"),
+        ("/v1/sensors/{id}/instruments", "/v1/sensors/nobody/instruments"),
         ("/v1/readings", "/v1/readings?limit=30"),
         ("/v1/readings", "/v1/readings?limit=none"),
         ("/v1/readings", "/v1/readings?sensor=nobody"),
@@ -152,6 +158,39 @@ fn what_is_said_of_transforms_is_as_described() {
     ] {
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
         is_described(&document, path, method, &answer);
+    }
+}
+
+#[test]
+fn every_change_is_answered_as_described() {
+    let gateway = gateway();
+    let _daemon = started(&gateway);
+    let document = get(&socket(&gateway), "/v1/openapi.json").json();
+    let (instrument, maintenance) = ("/v1/sensors/{id}/instrument", "/v1/sensors/{id}/maintenance");
+    for (path, request, body, status) in [
+        (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": "8"}), 200),
+        (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": ""}), 400),
+        (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": "8", "x": 1}), 400),
+        (instrument, "/v1/sensors/nobody/instrument", json!({"model": "m", "serial": "8"}), 404),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": true}), 200),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": true, "for_seconds": 0}), 400),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": true, "for_seconds": 2_592_001}), 400),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": false, "reason": "x"}), 400),
+        (maintenance, "/v1/sensors/past/maintenance", json!({"on": false}), 200),
+        (maintenance, "/v1/sensors/nobody/maintenance", json!({"on": false}), 404),
+    ] {
+        let answer = post(&gateway.path("run/maintenance.sock"), request, body.to_string().as_bytes());
+        assert_eq!(answer.status, status, "{request} {body}: {}", answer.text());
+        is_described(&document, path, "post", &answer);
+        let answer = post(&socket(&gateway), request, body.to_string().as_bytes());
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        is_described(&document, path, "post", &answer);
+    }
+    for (path, request) in [
+        ("/v1/sensors/{id}", "/v1/sensors/past"),
+        ("/v1/sensors/{id}/instruments", "/v1/sensors/past/instruments"),
+    ] {
+        is_described(&document, path, "get", &get(&socket(&gateway), request));
     }
 }
 

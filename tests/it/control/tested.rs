@@ -13,7 +13,7 @@ use crate::support::tty::Tty;
 fn a_tested_source_shows_what_it_takes_in_and_what_it_makes_of_it() {
     let mut tty = Tty::new();
     let line = format!(
-        "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nbaud = 9600\ndrop_first_line = false\n\
+        "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nbaud = 9600\n\
          format = {{ kind = \"csv\", separator = \";\" }}\n\
          fields = {{ co = {{ column = 1 }}, spare = {{ column = 2 }} }}\n\
          [sensor.co-1]\nsource = \"line1\"\nfield = \"co\"\nunit = \"nA\"\n",
@@ -37,9 +37,9 @@ fn a_tested_source_shows_what_it_takes_in_and_what_it_makes_of_it() {
     assert_eq!(next()["event"], "connected");
     let silence = next();
     assert!(silence["hints"].to_string().contains("baud"), "{silence}");
-    tty.write("4.5;7\nx;8\n");
+    tty.write("cut\na;4.5;7\na;x;8\n");
     let record = next();
-    assert_eq!((&record["event"], &record["input"]), (&"record".into(), &"4.5;7".into()));
+    assert_eq!((&record["event"], &record["input"]), (&"record".into(), &"a;4.5;7".into()));
     assert_eq!(record["values"][0], serde_json::json!({"field": "co", "raw": 4.5, "sensors": ["co-1"]}));
     assert_eq!(record["values"][1], serde_json::json!({"field": "spare", "raw": 7.0, "sensors": []}));
     assert_eq!(next()["values"][0]["field"], "spare");

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use calibd::domain::sensor::Instrument;
+use calibd::store::Mount;
 use rusqlite::Connection;
 
 use super::*;
@@ -170,8 +172,7 @@ async fn a_history_of_the_first_schema_is_read_on() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path()).await;
     let old = Connection::open(dir.path().join("history.db")).unwrap();
-    let back =
-        "ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; PRAGMA user_version = 1";
+    let back = "ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; DROP TABLE floors; PRAGMA user_version = 1";
     old.execute_batch(back).unwrap();
     drop(old);
     let opened = open(dir.path());
@@ -182,4 +183,38 @@ async fn a_history_of_the_first_schema_is_read_on() {
     opened.store.close(LONG).await.unwrap();
     let after = open(dir.path()).store.read_after(201, 1, u64::MAX).await.unwrap();
     assert_eq!((after[0].seq, after[0].p0_p1), (202, Some([0.25, 0.75])));
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_first_schema_is_read_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = filled(dir.path()).await;
+    let old = Connection::open(dir.path().join("ledger.db")).unwrap();
+    old.execute_batch("DROP TABLE instruments; DROP TABLE maintenance; PRAGMA user_version = 1").unwrap();
+    drop(old);
+    let opened = open(dir.path());
+    assert_eq!((&opened.recovered.ledger_broken, opened.recovered.incarnation), (&None, before.incarnation));
+    let co = Id::new("co-1").unwrap();
+    let instrument = Instrument {
+        model: "m".into(),
+        serial: "8".into(),
+        make: None,
+        element_serial: Some("e".into()),
+        firmware: None,
+        comment: Some("repaired".into()),
+    };
+    let mount = Mount {
+        sensor: co.clone(),
+        at: noon(),
+        actor: "user:ann".into(),
+        instrument,
+        configured_serial: Some("7".into()),
+    };
+    let older = Mount { configured_serial: None, actor: "user:bob".into(), ..mount.clone() };
+    opened.store.mount(older.clone()).await.unwrap();
+    opened.store.mount(mount.clone()).await.unwrap();
+    assert_eq!(opened.store.mounts_of(co.clone(), 10).await.unwrap(), [older, mount.clone()]);
+    assert_eq!(opened.store.mounts_of(co, 1).await.unwrap(), std::slice::from_ref(&mount));
+    opened.store.close(LONG).await.unwrap();
+    assert_eq!(open(dir.path()).recovered.mounted, [mount]);
 }

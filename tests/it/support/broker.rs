@@ -36,7 +36,8 @@ fn search_path() -> OsString {
     path
 }
 
-fn command(program: &str) -> Command {
+/// A program that `tests/run` installs.
+pub fn command(program: &str) -> Command {
     let dirs: Vec<PathBuf> = std::env::split_paths(&search_path()).collect();
     let found = dirs.iter().map(|dir| dir.join(program)).find(|path| path.is_file());
     Command::new(found.unwrap_or_else(|| panic!("{program} is not installed; tests/run installs it")))

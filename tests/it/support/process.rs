@@ -129,14 +129,20 @@ impl Drop for Process {
     }
 }
 
-/// The metrics page at a port; `None` while nobody serves it.
-fn metrics(http: u16) -> Option<String> {
+/// A page of an HTTP server on this machine: its status and its body; `None` while nobody serves it.
+pub fn page(http: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", http)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes()).ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
-    text.starts_with("HTTP/1.1 200").then_some(text)
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// The metrics page at a port; `None` while nobody serves it.
+pub fn metrics(http: u16) -> Option<String> {
+    page(http, "/metrics").filter(|(status, _)| *status == 200).map(|(_, body)| body)
 }
 
 /// The value of a series on the metrics page at a port; 0 where there is none yet.
@@ -150,7 +156,8 @@ pub fn metric(http: u16, series: &str) -> i64 {
 pub struct Daemon {
     /// The process.
     pub process: Process,
-    http: u16,
+    /// The port of its metrics.
+    pub http: u16,
 }
 
 impl Daemon {

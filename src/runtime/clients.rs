@@ -1,4 +1,4 @@
-//! Connections that have not asked anything yet: a new one pushes out the one that has waited longest.
+//! Places for connections, a bounded number of them: a new one pushes out the one that has had its place longest.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,17 +35,17 @@ impl Seat {
     }
 }
 
-/// The connections that have not asked anything yet.
+/// Connections in the order in which they came, such as those that have not asked anything yet.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct Places {
     seats: Mutex<VecDeque<Arc<Seat>>>,
     most: usize,
 }
 
-impl Waiting {
+impl Places {
     /// Room for `most` of them.
-    pub fn new(most: usize) -> Waiting {
-        Waiting { seats: Mutex::default(), most }
+    pub fn new(most: usize) -> Places {
+        Places { seats: Mutex::default(), most }
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Seat>>> {
@@ -53,20 +53,19 @@ impl Waiting {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a place to a new connection.
-    pub fn admit(&self) -> Arc<Seat> {
-        let seat = Arc::new(Seat::default());
+    /// Gives a place to a connection. Those whose answers may take for ever keep theirs.
+    pub fn admit(&self, seat: &Arc<Seat>) {
         let mut seats = self.lock();
         seats.push_back(seat.clone());
         if seats.len() > self.most
-            && let Some(oldest) = seats.pop_front()
+            && let Some(oldest) = seats.iter().position(|seat| !seat.stays())
+            && let Some(oldest) = seats.remove(oldest)
         {
             oldest.leave();
         }
-        seat
     }
 
-    /// Notes that a connection has asked, or has ended.
+    /// Notes that a connection needs its place no longer.
     pub fn forget(&self, seat: &Arc<Seat>) {
         self.lock().retain(|other| !Arc::ptr_eq(seat, other));
     }
@@ -84,17 +83,32 @@ mod tests {
         }
     }
 
+    fn admitted(places: &Places) -> Arc<Seat> {
+        let seat = Arc::default();
+        places.admit(&seat);
+        seat
+    }
+
     #[tokio::test]
     async fn the_one_that_has_waited_longest_goes_and_who_has_asked_stays() {
-        let waiting = Waiting::new(2);
-        let first = waiting.admit();
+        let waiting = Places::new(2);
+        let first = admitted(&waiting);
         waiting.forget(&first);
-        let (second, third) = (waiting.admit(), waiting.admit());
+        let (second, third) = (admitted(&waiting), admitted(&waiting));
         assert!(!is_taken(&second).await);
-        let fourth = waiting.admit();
+        let fourth = admitted(&waiting);
         assert!(is_taken(&second).await);
         for seat in [first, third, fourth] {
             assert!(!is_taken(&seat).await);
         }
+    }
+
+    #[tokio::test]
+    async fn a_place_for_ever_is_not_taken_away() {
+        let asked = Places::new(2);
+        let watcher = admitted(&asked);
+        watcher.stay();
+        let (slow, _new) = (admitted(&asked), admitted(&asked));
+        assert!(is_taken(&slow).await && !is_taken(&watcher).await);
     }
 }

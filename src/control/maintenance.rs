@@ -1,0 +1,66 @@
+//! `POST /v1/sensors/{id}/maintenance`
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+
+use super::answer::{Answer, Problem, json, to_its_end};
+use super::gateway::Gateway;
+use super::given::Given;
+use super::instruments::text;
+use super::peer::Peer;
+use super::readings::known;
+use crate::store;
+use crate::wire::control::{Maintain, Maintained, Upkeep};
+
+/// How long it lasts unless asked otherwise, and at most.
+const USUAL: Duration = Duration::from_secs(2 * 3600);
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+/// The longest reason, in bytes.
+const LONGEST_REASON: usize = 500;
+
+/// Begins, changes or ends the maintenance of a sensor.
+pub async fn set(
+    State(gateway): State<Gateway>,
+    Path(name): Path<String>,
+    peer: Peer,
+    Given(wanted): Given<Maintain>,
+) -> Answer {
+    let length = length(&wanted)?;
+    let sensor = known(&gateway, &name).await?;
+    to_its_end(async move {
+        let (maintenance, actor) = (&gateway.maintenance, peer.actor());
+        let now = if wanted.on {
+            Some(maintenance.begin(sensor.clone(), length, wanted.reason, actor).await?)
+        } else {
+            maintenance.end(sensor.clone(), actor).await?;
+            None
+        };
+        json(&Maintained { sensor, maintenance: now.map(shown) })
+    })
+    .await
+}
+
+fn length(wanted: &Maintain) -> Result<Duration, Problem> {
+    let Maintain { on, for_seconds, reason } = wanted;
+    if !on && (for_seconds.is_some() || reason.is_some()) {
+        return Err(Problem::bad("for_seconds and reason are for the begin of a maintenance, not its end"));
+    }
+    if let Some(reason) = reason {
+        text("reason", reason, LONGEST_REASON)?;
+    }
+    let length = for_seconds.map_or(USUAL, Duration::from_secs);
+    if length.is_zero() || length > LONGEST {
+        let days = LONGEST.as_secs() / 86_400;
+        return Err(Problem::bad(format!(
+            "a maintenance lasts from a second to {days} days; say it again then"
+        )));
+    }
+    Ok(length)
+}
+
+/// A maintenance as it is shown.
+pub fn shown(upkeep: store::Upkeep) -> Upkeep {
+    let store::Upkeep { since, until, reason, actor, .. } = upkeep;
+    Upkeep { since, until, reason, actor }
+}

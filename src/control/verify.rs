@@ -1,0 +1,54 @@
+//! `GET /v1/audit/verify`: long work, told as server-sent events: `progress`, and at the end `result`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use tokio::sync::mpsc;
+
+use super::answer::Answer;
+use super::gateway::Gateway;
+use super::pieces::{EVENTS, event, streamed};
+use crate::runtime::clients::Seat;
+use crate::store::{Examined, StoreError};
+use crate::wire::control::{AuditHead, Progress, Verified};
+
+/// Events that may wait for a client; further progress is not told.
+const BEHIND: usize = 64;
+
+/// Checks the ledger.
+pub async fn verify(State(gateway): State<Gateway>, Extension(seat): Extension<Arc<Seat>>) -> Answer {
+    let turn = gateway.long_work()?;
+    seat.stay();
+    let (events, told) = mpsc::channel(BEHIND);
+    tokio::spawn(async move {
+        // The work goes to its end, so the next one has to wait for it.
+        let _turn = turn;
+        let progress = events.clone();
+        let tell = move |done, total| drop(progress.try_send(event("progress", &Progress { done, total })));
+        let examined = gateway.store.examine(tell).await;
+        // A client that is gone wants no result.
+        let _ = events.send(event("result", &result(examined))).await;
+    });
+    Ok(streamed(EVENTS, told, None))
+}
+
+fn result(examined: Result<Result<Examined, String>, StoreError>) -> Verified {
+    let (examined, fault) = match examined {
+        Ok(Ok(examined)) => (Some(examined), None),
+        Ok(Err(fault)) => (None, Some(fault)),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    Verified {
+        whole: examined.is_some(),
+        fault,
+        audit: examined.as_ref().map(head),
+        roots: examined.as_ref().map_or(0, |examined| examined.roots),
+        transforms: examined.as_ref().map_or(0, |examined| examined.transforms),
+    }
+}
+
+/// The end of the audit of a whole ledger.
+pub fn head(examined: &Examined) -> AuditHead {
+    AuditHead { rows: examined.chain.rows, head: examined.chain.head }
+}

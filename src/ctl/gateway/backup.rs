@@ -1,0 +1,135 @@
+//! `calibctl backup`
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use hyper::{HeaderMap, Method};
+use serde::Serialize;
+
+use super::client::{Question, begin, block_on, piece};
+use super::progress::Progress;
+use super::show::count;
+use super::{Asked, Door};
+use crate::ctl::output::{Failure, print, print_json};
+use crate::domain::digest::{Digest, Hasher};
+use crate::wire::control::AuditHead;
+use crate::wire::control::backup::{AUDIT_HEAD, AUDIT_ROWS, SHA256};
+
+const EXAMPLES: &str = "examples:
+  sudo calibctl backup /mnt/usb/gw-1-ledger.db
+  sudo calibctl backup --force ledger.db --json
+
+The copy is made while calibd runs, checked (pages, audit chain, every envelope), and written whole or not at
+all, for its owner only. It holds no private key: keep gateway.key.pem of store.dir, the configuration and the
+files that it names, too. `calibctl restore FILE` brings it back.";
+
+/// How long the copy may take to be made and checked.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BackupArgs {
+    /// The file to write.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Replaces a file that is there already.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    file: PathBuf,
+    bytes: u64,
+    sha256: Digest,
+    audit: AuditHead,
+}
+
+pub fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
+    if !args.force && args.file.exists() {
+        let name = args.file.display();
+        return Err(Failure::usage(format!("{name} exists already; choose another name or say --force")));
+    }
+    let mut beside = args.file.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let beside = Path::new(&beside);
+    let written = fetch(args, beside);
+    if written.is_err() {
+        // Best effort: the message about the real fault is what matters.
+        let _ = std::fs::remove_file(beside);
+    }
+    let written = written?;
+    if args.asked.json {
+        print_json(&written)?;
+    } else {
+        let (bytes, rows) = (count(written.bytes), count(written.audit.rows));
+        let (name, sha256, head) = (args.file.display(), written.sha256, written.audit.head);
+        print(
+            format!("{name}: {bytes} bytes, {rows} audit rows, checked\nsha256 {sha256}\naudit  {head}\n")
+                .as_bytes(),
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch(args: &BackupArgs, beside: &Path) -> Result<Written, Failure> {
+    let fault = |fault| Failure::io(&args.file.display().to_string(), &fault);
+    let options = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside);
+    let mut file = options.map_err(fault)?;
+    let question =
+        Question::new(&args.asked, Door::Admin, Method::GET, "/v1/backup", String::new()).patient(PATIENCE);
+    let socket = args.asked.socket(Door::Admin);
+    let (bytes, sha256, audit) = block_on(async {
+        let mut answer = begin(question).await?;
+        let promised = Promised::of(answer.headers())?;
+        let (mut hasher, mut bytes, mut progress) = (Hasher::default(), 0, Progress::new("writing"));
+        while let Some(piece) = piece(answer.body_mut(), socket).await? {
+            file.write_all(&piece).map_err(fault)?;
+            hasher.update(&piece);
+            bytes += piece.len() as u64;
+            progress.at(bytes, promised.length);
+        }
+        if hasher.finish() != promised.sha256 {
+            return Err(Failure::refused("what came is not what calibd sent; try again"));
+        }
+        Ok((bytes, promised.sha256, promised.audit))
+    })?;
+    file.sync_all().map_err(fault)?;
+    std::fs::rename(beside, &args.file).map_err(fault)?;
+    // The name is to survive a power cut, too.
+    let parent = args.file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()).map_err(fault)?;
+    Ok(Written { file: args.file.clone(), bytes, sha256, audit })
+}
+
+/// What the answer's head says of its body.
+struct Promised {
+    length: u64,
+    sha256: Digest,
+    audit: AuditHead,
+}
+
+impl Promised {
+    fn of(headers: &HeaderMap) -> Result<Promised, Failure> {
+        let text = |name: &str| headers.get(name)?.to_str().ok();
+        let found = || {
+            Some(Promised {
+                length: text("content-length")?.parse().ok()?,
+                sha256: Digest::parse(text(SHA256)?).ok()?,
+                audit: AuditHead {
+                    rows: text(AUDIT_ROWS)?.parse().ok()?,
+                    head: Digest::parse(text(AUDIT_HEAD)?).ok()?,
+                },
+            })
+        };
+        found().ok_or_else(|| Failure::refused("the answer of calibd does not say what it holds"))
+    }
+}

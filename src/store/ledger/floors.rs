@@ -1,0 +1,74 @@
+//! Floors: the newest version of each transform id that was ever accepted. They never fall.
+
+use rusqlite::{Connection, params};
+
+use super::trust::id;
+use super::{Ledger, audit, raise_floor};
+use crate::domain::digest::Digest;
+use crate::domain::time::Timestamp;
+use crate::store::error::StoreError;
+use crate::store::types::StoredFloor;
+
+/// All floors in a table `floors`, by id.
+pub fn all(db: &Connection) -> rusqlite::Result<Vec<StoredFloor>> {
+    let mut statement = db.prepare("SELECT id, epoch, version, digest FROM floors ORDER BY id")?;
+    let rows = statement.query_map([], |row| {
+        let (epoch, version) = (row.get(1)?, row.get(2)?);
+        Ok(StoredFloor { id: id(row, 0)?, epoch, version, digest: Digest(row.get(3)?) })
+    })?;
+    rows.collect()
+}
+
+/// Raises a floor in a table `floors`; a lower one, or the same, changes nothing.
+pub fn raise(db: &Connection, floor: &StoredFloor) -> rusqlite::Result<()> {
+    db.execute(
+        "INSERT INTO floors VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+         SET epoch = ?2, version = ?3, digest = ?4 WHERE (?2, ?3) > (epoch, version)",
+        params![floor.id.as_str(), floor.epoch, floor.version, floor.digest.0],
+    )
+    .map(drop)
+}
+
+/// Those that are above what is known.
+pub fn above(floors: &[StoredFloor], known: &[StoredFloor]) -> Vec<StoredFloor> {
+    let height = |floor: &StoredFloor| (floor.epoch, floor.version);
+    let news = |floor: &&StoredFloor| {
+        let known = known.iter().find(|known| known.id == floor.id);
+        known.is_none_or(|known| height(floor) > height(known))
+    };
+    floors.iter().filter(news).cloned().collect()
+}
+
+impl Ledger {
+    /// The floors of all ids.
+    pub fn floors(&self) -> Result<Vec<StoredFloor>, StoreError> {
+        self.name(all(&self.db))
+    }
+
+    /// Raises floors and the proven time to what another file knows; audited where that is more.
+    pub fn catch_up(
+        &mut self,
+        now: Timestamp,
+        floors: &[StoredFloor],
+        time: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.whole()?;
+        let news = above(floors, &self.floors()?);
+        let proven = self.time_floor()?;
+        let later = time.filter(|time| proven.is_none_or(|proven| *time > proven));
+        if news.is_empty() && later.is_none() {
+            return Ok(());
+        }
+        self.transact(|tx| {
+            news.iter().try_for_each(|floor| raise(tx, floor))?;
+            later.map_or(Ok(()), |time| raise_floor(tx, time))?;
+            if news.is_empty() {
+                return Ok(());
+            }
+            let raised: Vec<_> =
+                news.iter().map(|floor| (floor.id.as_str(), [floor.epoch, floor.version])).collect();
+            let detail = serde_json::json!(raised).to_string();
+            audit::append(tx, now, "calibd", "floors.raised", "history.db", &detail)
+        })
+    }
+}

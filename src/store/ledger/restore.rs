@@ -1,0 +1,253 @@
+//! Restoring the ledger: a backup is checked and laid ready, and takes its place at the next start.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Transaction};
+use serde_json::json;
+
+use super::examine::{Examined, Fault, examine};
+use super::{FILE, Ledger, Reserve, audit, copy, floors, raise_floor, set_meta};
+use crate::domain::audit::START;
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::sample::TransformRef;
+use crate::domain::sequence::Block;
+use crate::domain::time::Timestamp;
+use crate::store::error::StoreError;
+use crate::store::file::{self, OpenError};
+use crate::store::ledger::schema::LEDGER;
+use crate::store::types::{StoredFloor, StoredRoot};
+
+/// A checked backup that waits for the next start.
+const STAGED: &str = "ledger-restore.db";
+
+/// What will change with a restored ledger.
+#[derive(Debug)]
+pub struct Staging {
+    /// What the backup holds.
+    pub examined: Examined,
+    /// Rows and head of the present ledger's audit; `None`: it is broken.
+    pub present: Option<(u64, Digest)>,
+    /// Floors that stay above the backup's, which are beside them.
+    pub floors: Vec<(StoredFloor, Option<StoredFloor>)>,
+    /// What is in force now, and what will be, where that differs.
+    pub changes: Vec<(SensorId, Option<TransformRef>, Option<TransformRef>)>,
+}
+
+/// Whether a backup waits for the next start.
+pub fn waits(dir: &Path) -> bool {
+    dir.join(STAGED).exists()
+}
+
+/// Checks the file at `backup` and lays it ready for the next start. `Ok(Err(_))` says why it is none.
+pub fn stage(
+    dir: &Path,
+    backup: &Path,
+    fleet: &Id,
+    actor: &str,
+) -> Result<Result<Staging, String>, StoreError> {
+    let mut ledger = match Ledger::at(backup) {
+        Ok(ledger) => ledger,
+        Err(OpenError::Broken(fault)) => return Ok(Err(fault)),
+        Err(OpenError::Fatal(StoreError::TooNew { found, known, .. })) => {
+            let known = format!("this one knows schemas up to {known}");
+            return Ok(Err(format!(
+                "a newer calibd wrote it (schema {found}, {known}); restore it with that"
+            )));
+        }
+        Err(OpenError::Fatal(error)) => return Err(error),
+    };
+    let examined = match examine(&ledger.db, &mut |_, _| {}) {
+        Ok(examined) => examined,
+        Err(Fault::Found(fault)) => return Ok(Err(fault)),
+        Err(Fault::Sql(error)) => return Err(StoreError::sql(backup, error)),
+    };
+    if examined.chain.rows == 0 {
+        return Ok(Err("it holds no ledger".to_owned()));
+    }
+    if let Some(other) = examined.root.as_ref().map(|root| &root.fleet).filter(|other| *other != fleet) {
+        return Ok(Err(format!("it is of a gateway of fleet {other}, this one is of {fleet}")));
+    }
+    let staging = compare(dir, &ledger, examined)?;
+    ledger.transact(|tx| set_meta(tx, "restored_by", actor))?;
+    ledger.close()?;
+    move_to(backup, &dir.join(STAGED))?;
+    Ok(Ok(staging))
+}
+
+fn compare(dir: &Path, backup: &Ledger, examined: Examined) -> Result<Staging, StoreError> {
+    let path = dir.join(FILE);
+    let opened = if path.exists() { copy::open_to_read(&path).ok() } else { None };
+    // A ledger that cannot be read has nothing that could be compared.
+    let present = opened.and_then(|db| Some((head(&db).ok()?, floors::all(&db).ok()?, in_force(&db).ok()?)));
+    let after = backup.name(in_force(&backup.db))?;
+    let (present, known, before) = match present {
+        Some((head, floors, before)) => (Some(head), floors, before),
+        None => (None, Vec::new(), Vec::new()),
+    };
+    let theirs = backup.floors()?;
+    let beside = |floor: StoredFloor| {
+        let other = theirs.iter().find(|other| other.id == floor.id).cloned();
+        (floor, other)
+    };
+    let floors = floors::above(&known, &theirs).into_iter().map(beside).collect();
+    Ok(Staging { examined, present, floors, changes: changes(before, after) })
+}
+
+type InForce = Vec<(SensorId, TransformRef)>;
+
+fn changes(before: InForce, after: InForce) -> Vec<(SensorId, Option<TransformRef>, Option<TransformRef>)> {
+    let mut all = std::collections::BTreeMap::<SensorId, (Option<TransformRef>, Option<TransformRef>)>::new();
+    before.into_iter().for_each(|(sensor, transform)| all.entry(sensor).or_default().0 = Some(transform));
+    after.into_iter().for_each(|(sensor, transform)| all.entry(sensor).or_default().1 = Some(transform));
+    let differs =
+        |(_, (before, after)): &(SensorId, (Option<TransformRef>, Option<TransformRef>))| before != after;
+    all.into_iter().filter(differs).map(|(sensor, (before, after))| (sensor, before, after)).collect()
+}
+
+fn in_force(db: &Connection) -> rusqlite::Result<InForce> {
+    let mut statement = db.prepare(
+        "SELECT active.sensor, transforms.id, transforms.version, active.digest
+         FROM active JOIN transforms USING (digest)",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let (id, version) = (super::trust::id(row, 1)?, row.get(2)?);
+        Ok((super::trust::id(row, 0)?, TransformRef { id, version, digest: Digest(row.get(3)?) }))
+    })?;
+    rows.collect()
+}
+
+/// How many rows the audit has, and the hash of the last one.
+fn head(db: &Connection) -> rusqlite::Result<(u64, Digest)> {
+    let sql = "SELECT count(*), coalesce((SELECT hash FROM audit ORDER BY seq DESC LIMIT 1), ?) FROM audit";
+    db.query_row(sql, [START.0], |row| Ok((row.get(0)?, Digest(row.get(1)?))))
+}
+
+/// Puts a backup that waits in the place of the ledger, which is kept beside it.
+///
+/// Floors, the proven time, roots and sequence numbers are the newest of both; the rest is as in the backup.
+/// Every step can be done again, so it can be interrupted anywhere.
+pub fn apply(dir: &Path, now: Timestamp) -> Result<(), StoreError> {
+    let (staged, place) = (dir.join(STAGED), dir.join(FILE));
+    if !staged.exists() {
+        return Ok(());
+    }
+    let mut ledger = match Ledger::at(&staged) {
+        Ok(ledger) => ledger,
+        Err(OpenError::Broken(fault)) => {
+            let moved = file::put_aside(&staged, "broken", now)?;
+            tracing::warn!("the backup cannot be restored ({fault}); it is now {}", moved.display());
+            return Ok(());
+        }
+        Err(OpenError::Fatal(error)) => return Err(error),
+    };
+    ledger.take_over(now, Present::read(&place)?)?;
+    ledger.close()?;
+    let moved = file::put_aside(&place, "replaced", now)?;
+    move_to(&staged, &place)?;
+    tracing::warn!("the ledger is restored from a backup; the one before is kept as {}", moved.display());
+    Ok(())
+}
+
+/// What a restored ledger must not fall behind.
+struct Present {
+    head: (u64, Digest),
+    floors: Vec<StoredFloor>,
+    time: Option<Timestamp>,
+    root: Option<StoredRoot>,
+    end: u64,
+}
+
+impl Present {
+    /// What the ledger in use until now says; `None` if it is missing or broken.
+    fn read(path: &Path) -> Result<Option<Present>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let ledger = match Ledger::at(path) {
+            Ok(ledger) => ledger,
+            Err(OpenError::Broken(_) | OpenError::Fatal(StoreError::TooNew { .. })) => return Ok(None),
+            Err(OpenError::Fatal(error)) => return Err(error),
+        };
+        Ok(Some(Present {
+            head: ledger.name(head(&ledger.db))?,
+            floors: ledger.floors()?,
+            time: ledger.time_floor()?,
+            root: ledger.root()?,
+            end: ledger.end()?,
+        }))
+    }
+}
+
+impl Ledger {
+    /// Opens a ledger that has to be there already.
+    fn at(path: &Path) -> Result<Ledger, OpenError> {
+        let db = file::open(path, &LEDGER, true)?;
+        let reserve = Reserve::of(path.parent().unwrap_or(Path::new(".")));
+        Ok(Ledger { path: path.to_path_buf(), db, broken: None, reserve })
+    }
+
+    /// Closes the file as one that can be moved: nothing is left beside it.
+    fn close(self) -> Result<(), StoreError> {
+        let done = self.db.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
+        self.name(done)
+    }
+
+    /// The last number that was reserved.
+    fn end(&self) -> Result<u64, StoreError> {
+        self.name(self.db.query_row("SELECT coalesce(max(last), 0) FROM blocks", [], |row| row.get(0)))
+    }
+
+    /// When this ledger was restored.
+    pub fn restored(&self) -> Result<Option<Timestamp>, StoreError> {
+        let micros: Option<i64> = self.name(self.meta("restored"))?;
+        Ok(micros.and_then(Timestamp::from_micros))
+    }
+
+    /// Takes over what must not fall, and forgets the stream of numbers: the next start begins another.
+    fn take_over(&mut self, now: Timestamp, present: Option<Present>) -> Result<(), StoreError> {
+        let Some(actor) = self.name(self.meta::<String>("restored_by"))? else {
+            // An interrupted start has come so far already.
+            return Ok(());
+        };
+        let own = self.name(head(&self.db))?;
+        let version = self.root()?.map_or(0, |root| root.version);
+        let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
+        self.transact(|tx| {
+            let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
+            if let Some(present) = &present {
+                let (rows, head) = present.head;
+                detail["replaced"] = json!({ "rows": rows, "head": head });
+                present.floors.iter().try_for_each(|floor| floors::raise(tx, floor))?;
+                present.time.map_or(Ok(()), |time| raise_floor(tx, time))?;
+            }
+            audit::append(tx, now, &actor, "ledger.restored", FILE, &detail.to_string())?;
+            let root = present.as_ref().and_then(|present| present.root.as_ref());
+            let newer = root.filter(|root| root.version > version);
+            newer.map_or(Ok(()), |root| keep_root(tx, now, root))?;
+            tx.execute("DELETE FROM blocks", [])?;
+            super::blocks::add_block(tx, Block { first: end, last: end })?;
+            tx.execute(
+                "DELETE FROM meta WHERE key IN ('incarnation', 'incarnation_first', 'clean_next', 'restored_by')",
+                [],
+            )?;
+            set_meta(tx, "restored", now.as_micros())
+        })
+    }
+}
+
+fn keep_root(tx: &Transaction<'_>, now: Timestamp, root: &StoredRoot) -> rusqlite::Result<()> {
+    let values = rusqlite::params![root.version, root.digest.0, root.envelope, now.as_micros()];
+    tx.execute("INSERT INTO roots VALUES (?, ?, ?, ?)", values)?;
+    let (subject, detail) = (root.version.to_string(), json!({ "digest": root.digest }).to_string());
+    audit::append(tx, now, "calibd", "root.installed", &subject, &detail)
+}
+
+/// Moves a file and has the directory remember it.
+fn move_to(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let synced = std::fs::File::open(from).and_then(|file| file.sync_all());
+    let moved = synced.and_then(|()| std::fs::rename(from, to));
+    let dir: PathBuf = to.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let kept = moved.and_then(|()| std::fs::File::open(dir)).and_then(|dir| dir.sync_all());
+    kept.map_err(|error| StoreError::file(to, error))
+}

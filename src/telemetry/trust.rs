@@ -1,0 +1,84 @@
+//! What becomes of artifacts: each event is one log line and one counter.
+
+use std::collections::BTreeSet;
+
+use super::alarm::Alarm;
+use super::metrics::Metrics;
+use crate::domain::digest::Digest;
+use crate::domain::id::SensorId;
+use crate::domain::transform::artifact::Transform;
+use crate::domain::trust::reason::Refusal;
+
+/// Counts and logs what becomes of transforms in force.
+#[derive(Debug)]
+pub struct TransformEvents {
+    metrics: Metrics,
+    /// Sensors that lost the transform which was in force, and nothing has taken its place.
+    bare: BTreeSet<SensorId>,
+    alarm: Alarm,
+    ledger: Alarm,
+}
+
+impl TransformEvents {
+    /// No event yet.
+    pub fn new(metrics: &Metrics) -> TransformEvents {
+        TransformEvents {
+            metrics: metrics.clone(),
+            bare: BTreeSet::new(),
+            alarm: metrics.alarms.part("transforms"),
+            ledger: metrics.alarms.part("activation"),
+        }
+    }
+
+    /// An artifact was refused.
+    pub fn refused(&self, reason: &str) {
+        self.metrics.refusals.get_or_create(&vec![("reason", reason.to_owned())]).inc();
+    }
+
+    /// A transform that was in force is not accepted any more.
+    pub fn not_restored(&self, sensor: &SensorId, digest: &Digest, refusal: &Refusal) {
+        let reason = refusal.reason.as_str();
+        // In a span of the sensor's own, like all that is said of one.
+        let span = tracing::error_span!("sensor", %sensor);
+        tracing::warn!(parent: &span, %digest, reason, "the transform in the ledger is not accepted any more: {}", refusal.message);
+    }
+
+    /// What the ledger says has been put in force again, but for these sensors.
+    pub fn restored(&mut self, bare: BTreeSet<SensorId>) {
+        self.bare = bare;
+        self.show();
+    }
+
+    /// A transform was put in force at these sensors.
+    pub fn activated(&mut self, transform: &Transform, digest: &Digest, sensors: &[SensorId]) {
+        self.metrics.activations.inc();
+        let (id, version, count) = (&transform.id, transform.version, sensors.len());
+        tracing::info!(transform = %id, version, %digest, "in force at {count} sensor(s)");
+        self.ledger_works();
+        self.bare.retain(|sensor| !sensors.contains(sensor));
+        self.show();
+    }
+
+    /// A verified transform cannot be written to the ledger, and waits.
+    pub fn not_activated(&self, id: &str, problem: &str) {
+        let message = format!("the transform {id} is verified but not in force: {problem}");
+        self.ledger.raise(problem, message, "see to the disk of store.dir; it is tried again");
+    }
+
+    /// Something was written to the ledger.
+    pub fn ledger_works(&self) {
+        self.ledger.clear();
+    }
+
+    fn show(&self) {
+        let Some(first) = self.bare.first() else { return self.alarm.clear() };
+        let others = match self.bare.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {others} other sensors"),
+        };
+        let message = format!(
+            "the transform in the ledger for {first}{others} is not accepted any more; readings go out raw"
+        );
+        self.alarm.raise("not_accepted", message, "push a new one");
+    }
+}
