@@ -216,11 +216,11 @@ fn bind(
     }
     let field = field?;
     if let Some(fields) = sources.fields(&source)
-        && !fields.contains(&field)
+        && !fields.clone().any(|known| known == field)
     {
-        let remedy = match nearest(&field, fields.iter().map(String::as_str)) {
+        let remedy = match nearest(&field, fields.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("use one of {}", fields.join(", ")),
+            None => format!("use one of {}", fields.collect::<Vec<_>>().join(", ")),
         };
         section.fault("field", format!("source `{source}` has no field `{field}`"), remedy);
         return None;

@@ -54,8 +54,8 @@ impl SourceConfig {
     }
 
     /// The names of its fields, in the order in which records give them.
-    pub fn fields(&self) -> Vec<String> {
-        self.layout().fields.iter().map(|field| field.name.to_string()).collect()
+    pub fn fields(&self) -> impl Iterator<Item = &str> + Clone {
+        self.layout().fields.iter().map(|field| &*field.name)
     }
 
     /// The names that templates can use.
@@ -172,7 +172,7 @@ impl Sources {
     }
 
     /// The fields of a source without faults.
-    pub fn fields(&self, name: &Id) -> Option<Vec<String>> {
+    pub fn fields(&self, name: &Id) -> Option<impl Iterator<Item = &str> + Clone> {
         self.get(name).map(SourceConfig::fields)
     }
 

@@ -67,7 +67,7 @@ start = "oldest"
 EXTRAS = {
     "sensor": '[sensor.line-again]\nsource = "line1"\nfield = "n"\nunit = "nA"\n',
     "source": '[source.more]\nkind = "mqtt"\ntopic = "more/+name/raw"\nformat = { kind = "raw" }\nfields = { n = {} }\n',
-    "sink": '[sink.more]\nkind = "mqtt"\ntopic = "soak/more/{sensor}"\nqos = 0\n',
+    "sink": '[sink.more]\nkind = "mqtt"\ntopic = "published/{sensor}"\nqos = 0\n',
     "tags": '[sensor.spare]\nsource = "line1"\nfield = "n"\nunit = "nA"\ntags = { site = "north" }\n',
 }
 FAULTS = {
@@ -75,6 +75,11 @@ FAULTS = {
     "no TOML": "[sensor.line-9\n",
     "unknown source": '[sensor.line-9]\nsource = "line9"\nfield = "n"\nunit = "nA"\n',
 }
+
+# What the log says of each.
+TAKEN = "the configuration is taken over"
+AS_IT_WAS = "the configuration is as it was"
+REFUSED = "the configuration is not taken over"
 
 
 class Port:
@@ -311,7 +316,7 @@ def judge(soak, code):
     judge_messages(report, stored, soak.publisher)
     judge_sinks(report, stored, soak.subscriber)
     judge_memory(report, soak.resident)
-    judge_log(report, soak.gateway.log)
+    judge_log(report, soak.gateway.log.read_text(errors="replace").splitlines(), soak.happened)
     report.row("exit code", code, code == 0)
     return 1 if report.bad else 0
 
@@ -362,12 +367,15 @@ def judge_memory(report, resident):
     report.row("slope, KiB an hour", f"{slope * 3600 / 1024:.0f}")
 
 
-def judge_log(report, log):
-    lines = log.read_text(errors="replace").splitlines()
+def judge_log(report, lines, happened):
+    said = collections.Counter(what for line in lines for what in (TAKEN, AS_IT_WAS, REFUSED) if what in line)
+    report.row("configurations taken over", f"{said[TAKEN]}, and {said[AS_IT_WAS]} alike",
+               said[TAKEN] + said[AS_IT_WAS] == happened["valid configurations"])
+    report.row("configurations refused", said[REFUSED], said[REFUSED] == happened["invalid configurations"])
     panics = [line for line in lines if "panicked" in line or "a fault of the program" in line]
     report.row("panics", some(panics), not panics)
     # A configuration that is refused is somebody's to mend.
-    errors = [line for line in lines if " ERROR " in line and "configuration" not in line]
+    errors = [line for line in lines if " ERROR " in line and REFUSED not in line]
     report.row("other lines of level ERROR", some(errors), not errors)
 
 
