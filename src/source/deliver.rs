@@ -1,12 +1,23 @@
 //! The way of decoded records to the pipeline, the same for every source that reads by itself.
 
+use std::time::Duration;
+
 use super::layout::OnFull;
 use super::{PipelineGone, SourceContext};
 use crate::domain::sample::Sample;
 use crate::domain::time::Timestamp;
+use crate::runtime::shutdown::Shutdown;
 use crate::telemetry::tap::{Seen, Value, excerpt};
 use crate::wire::decoder::Record;
 use crate::wire::fault::DecodeError;
+
+/// How long a source that has to stop waits for the pipeline.
+const GRACE: Duration = Duration::from_secs(2);
+
+async fn stopped_for_long(shutdown: &mut Shutdown) {
+    shutdown.requested().await;
+    tokio::time::sleep(GRACE).await;
+}
 
 /// Whether a source goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +79,14 @@ impl SourceContext {
     pub async fn deliver(&mut self, samples: &mut Vec<Sample>, on_full: OnFull) -> Going {
         for sample in samples.drain(..) {
             let delivered = match on_full {
-                // Also while it is time to stop: what was read is not lost, and whoever stops the source
-                // waits for it only so long.
-                OnFull::Block => self.out.send(sample).await.map(|()| true),
+                // Also while it is time to stop: what was read is not lost if the pipeline takes it soon.
+                OnFull::Block => {
+                    tokio::select! {
+                        biased;
+                        delivered = self.out.send(sample) => delivered.map(|()| true),
+                        () = stopped_for_long(&mut self.shutdown) => return Going::Stop,
+                    }
+                }
                 OnFull::Drop => self.try_deliver(sample),
             };
             match delivered {
