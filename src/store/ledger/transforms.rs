@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use rusqlite::{Row, params};
-use serde_json::Value;
 
 use super::Ledger;
 use super::trust::id;
@@ -87,12 +86,18 @@ impl Ledger {
                    FROM audit WHERE subject = ? AND action IN ('transform.activated', 'transform.rolled_back')";
         let mut statement = self.db.prepare(sql)?;
         let rows = statement.query_map([sensor.as_str()], |row| {
-            let detail: Value = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|_| corrupt())?;
-            let digest = detail["digest"].as_str().and_then(|digest| Digest::parse(digest).ok());
-            Ok(((row.get(0)?, digest.ok_or_else(corrupt)?), (row.get(2)?, row.get(3)?)))
+            let detail: String = row.get(1)?;
+            let Activated { digest } = serde_json::from_str(&detail).map_err(|_| corrupt())?;
+            Ok(((row.get(0)?, digest), (row.get(2)?, row.get(3)?)))
         })?;
         rows.collect()
     }
+}
+
+/// What is read of an audit row's detail.
+#[derive(serde::Deserialize)]
+struct Activated {
+    digest: Digest,
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredTransform> {
