@@ -69,8 +69,8 @@ fn checked(instrument: &Instrument) -> Result<(), Problem> {
 
 /// Checks a text that somebody has written.
 pub fn text(name: &str, text: &str, longest: usize) -> Result<(), Problem> {
-    if text.trim().is_empty() || text.len() > longest || text.chars().any(char::is_control) {
-        let wanted = format!("1 to {longest} bytes of text without control characters");
+    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+        let wanted = format!("a text of 1 to {longest} characters without control characters");
         return Err(Problem::bad(format!("{name}: give {wanted}, or leave it out where that is possible")));
     }
     Ok(())

@@ -43,7 +43,7 @@ pub async fn restore(
         let _turn = turn;
         let refused = |fault| {
             let text = format!("this file cannot be restored: {fault}");
-            Problem::with(StatusCode::UNPROCESSABLE_ENTITY, text)
+            Problem::with(StatusCode::CONFLICT, text)
         };
         let actor = peer.actor();
         let staging = gateway.store.stage(upload, gateway.fleet.clone(), actor.clone()).await?;

@@ -78,6 +78,9 @@ fn shown(put: &PastActivation, until: Option<Timestamp>) -> InForce {
 /// Judges a signed transform, and puts it in force if it passes.
 pub async fn install(State(gateway): State<Gateway>, peer: Peer, request: Request) -> Answer {
     let envelope = bytes(request, &gateway).await?;
+    if envelope.is_empty() {
+        return Err(Problem::bad("the body is empty; send a signed transform"));
+    }
     asked(&gateway, |answer| Ask::Install(envelope, peer.actor(), answer)).await
 }
 

@@ -11,12 +11,15 @@ use super::output::{Failure, print, print_json};
 use crate::domain::trust::key::PrivateKey;
 
 #[derive(Subcommand)]
+#[command(
+    after_help = "examples:\n  calibctl key generate fleet-2026\n  calibctl key show fleet-2026.pub.pem"
+)]
 pub enum KeyCommand {
     /// Makes an ed25519 key pair: NAME.key.pem (mode 0600) and NAME.pub.pem.
-    #[command(after_help = "example:\n  calibctl key generate fleet-2026")]
+    #[command(after_help = "examples:\n  calibctl key generate fleet-2026")]
     Generate(GenerateArgs),
     /// Shows a key's identifier, from its public or its private file.
-    #[command(after_help = "example:\n  calibctl key show fleet-2026.pub.pem --json")]
+    #[command(after_help = "examples:\n  calibctl key show fleet-2026.pub.pem --json")]
     Show(ShowArgs),
 }
 

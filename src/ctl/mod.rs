@@ -2,32 +2,41 @@
 
 mod apply;
 mod artifacts;
+mod completions;
 mod data;
 mod evaluate;
 mod expiry;
 mod files;
 mod fit;
 mod gateway;
+mod groups;
 mod key;
 mod output;
 mod plot;
 mod progress;
 mod root;
+mod screen;
 mod sign;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use output::Failure;
 
+const EXAMPLES: &str = "examples:
+  calibctl status
+  calibctl readings co-1 --since 2h
+  calibctl fit pairs.csv --method affine
+  calibctl help transform show
+
+exit codes: 0 done, 1 refused or not so, 2 usage, 3 calibd can't be reached, 4 not permitted";
+
 /// Keeps field sensors truthful: the gateway, keys, trust roots and signed calibrations.
 #[derive(Parser)]
-#[command(name = "calibctl", version, about, propagate_version = true, subcommand_required = true)]
-#[command(
-    after_help = "exit codes: 0 done, 1 refused or not so, 2 usage, 3 calibd can't be reached, 4 not permitted"
-)]
+#[command(name = "calibctl", version, propagate_version = true, subcommand_required = true)]
+#[command(after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -87,11 +96,19 @@ enum Command {
     Sign(sign::SignArgs),
     /// Checks a signed artifact as a gateway would, as far as that goes away from it.
     Verify(verify::VerifyArgs),
+    /// Writes what bash, zsh or fish needs to complete calibctl's command line.
+    Completions(completions::CompletionsArgs),
+}
+
+/// calibctl's command line, of which its help, its completions and its manual pages are made.
+pub fn command() -> clap::Command {
+    groups::grouped(Cli::command())
 }
 
 /// Runs calibctl with the process's arguments.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let parsed = Cli::from_arg_matches(&command().get_matches());
+    let result = match parsed.unwrap_or_else(|fault| fault.exit()).command {
         Command::Status(args) => gateway::run::status(&args),
         Command::Sensors(args) => gateway::run::sensors(&args),
         Command::Sensor(args) => gateway::run::sensor(&args),
@@ -114,18 +131,59 @@ pub fn main() -> ExitCode {
         Command::Plot(args) => plot::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Completions(args) => completions::run(&args),
     };
     result.unwrap_or_else(|failure: Failure| failure.report())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::Command;
 
-    use super::Cli;
+    use super::command;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn without(command: &Command, path: &str, found: &mut Vec<String>) {
+            let path = format!("{path} {}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if !help.starts_with("examples:\n  ") {
+                found.push(path.clone());
+            }
+            command.get_subcommands().for_each(|it| without(it, &path, found));
+        }
+        let mut found = Vec::new();
+        without(&command(), "", &mut found);
+        assert!(found.is_empty(), "no examples in the help of {found:#?}");
+    }
+
+    #[test]
+    fn the_help_lists_every_command_once_and_in_its_group() {
+        let help = command().render_help().to_string();
+        for it in command().get_subcommands() {
+            let head = format!("\n  {} ", it.get_name());
+            assert_eq!(help.matches(&head).count(), 1, "{head}: {help}");
+        }
+        let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("no `{text}` in {help}"));
+        let order = [
+            "On the gateway:\n",
+            "\n  status ",
+            "\n  transform ",
+            "\nFiles:\n",
+            "\n  fit ",
+            "\nKeys and trust:\n",
+            "\n  verify ",
+            "\nThis program:\n",
+            "\n  completions ",
+            "\nOptions:\n",
+            "--help",
+            "\nexamples:\n",
+        ];
+        assert!(order.map(at).is_sorted(), "{help}");
     }
 }

@@ -1,9 +1,11 @@
 //! What goes to the terminal, and the exit codes.
 
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
+
+use super::screen::Screen;
 
 /// A failed command: what to say on stderr, and the exit code.
 #[derive(Debug)]
@@ -65,7 +67,12 @@ impl Failure {
 
 /// Writes a line to stderr; a closed stderr is nobody's problem.
 pub fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", printable(line));
+    let _ = writeln!(io::stderr(), "{}", Screen::stderr().lines(&printable(line)));
+}
+
+/// Writes a question to stderr, and leaves the cursor behind it; a closed stderr is nobody's problem.
+pub fn ask(question: &str) {
+    let _ = write!(io::stderr(), "{} ", Screen::stderr().lines(&printable(question)));
 }
 
 /// The text without what could move a terminal's cursor or colour it: files' cells are quoted in messages.
@@ -97,53 +104,19 @@ pub fn print_screen(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes aligned columns to stdout, each line cut where a terminal would break it.
+/// Writes lines for people to stdout, broken where a terminal's line ends.
+pub fn print_lines(text: &str) -> Result<(), Failure> {
+    print(Screen::stdout().lines(text).as_bytes())
+}
+
+/// Writes aligned columns to stdout; where a terminal is too narrow a row takes several lines.
 pub fn print_table(rows: &[Vec<String>], right: usize) -> Result<(), Failure> {
-    let text = aligned(rows, right);
-    match width() {
-        None => print(text.as_bytes()),
-        Some(width) => print(text.lines().map(|line| cut(line, width) + "\n").collect::<String>().as_bytes()),
-    }
+    print(aligned(rows, right).as_bytes())
 }
 
-/// The terminal's columns; `None` where stdout is none.
-fn width() -> Option<usize> {
-    io::stdout()
-        .is_terminal()
-        .then(terminal_size::terminal_size)
-        .flatten()
-        .map(|(columns, _)| columns.0.into())
-}
-
-fn cut(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
-        return line.to_owned();
-    }
-    line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Text with line breaks where a terminal would need them, lines after the first indented.
+/// Text behind `indent` columns for stdout, broken where a terminal's line ends; further lines are indented as far.
 pub fn wrapped(text: &str, indent: usize) -> String {
-    width().map_or_else(|| text.to_owned(), |width| wrap(text, indent, width))
-}
-
-fn wrap(text: &str, indent: usize, width: usize) -> String {
-    let mut out = String::new();
-    let mut column = indent;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if column > indent && column + 1 + length > width {
-            out.push('\n');
-            out.extend(std::iter::repeat_n(' ', indent));
-            column = indent;
-        } else if column > indent {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out
+    Screen::stdout().wrapped(text, indent)
 }
 
 /// Writes one JSON object and a newline to stdout.
@@ -185,17 +158,9 @@ fn without_zeros(text: &str) -> &str {
 }
 
 /// Rows of cells as aligned columns: the first one to the left, `right` others to the right, what follows
-/// to the left.
+/// to the left. Where stdout is a terminal that is too narrow, a row takes several lines.
 pub fn aligned(rows: &[Vec<String>], right: usize) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
-    let cell = |(at, cell): (usize, &String)| {
-        let width = widths[at];
-        if (1..=right).contains(&at) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-    };
-    let line = |row: &Vec<String>| row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ");
-    rows.iter().map(|row| line(row).trim_end().to_owned() + "\n").collect()
+    Screen::stdout().table(rows, right, 0).concat()
 }
 
 #[cfg(test)]
@@ -225,20 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn narrow_terminals_get_shorter_lines() {
-        assert_eq!(wrap("one two three four", 3, 11), "one two\n   three\n   four");
-        assert_eq!(wrap("unbreakable word", 2, 5), "unbreakable\n  word");
-        assert_eq!((cut("abcdef", 6), cut("abcdefg", 6)), ("abcdef".into(), "abcde…".into()));
-    }
-
-    #[test]
     fn what_files_hold_cannot_steer_the_terminal() {
         assert_eq!(printable("`\u{1b}[2J\0\r`\tb\nc"), "`\u{fffd}[2J\u{fffd}\u{fffd}`\tb\nc");
-    }
-
-    #[test]
-    fn columns_are_aligned() {
-        let rows = [vec!["a".into(), "1".into(), "x".into()], vec!["long".into(), "23".into()]];
-        assert_eq!(aligned(&rows, 1), "a      1  x\nlong  23\n");
     }
 }

@@ -10,13 +10,14 @@ use clap::Subcommand;
 use super::output::Failure;
 
 #[derive(Subcommand)]
+#[command(after_help = init::EXAMPLES)]
 pub enum RootCommand {
     /// Makes the first root of a fleet and signs it.
     #[command(after_help = init::EXAMPLES)]
     Init(Box<init::InitArgs>),
     /// Checks a root by itself and shows what is in it.
     #[command(
-        after_help = "example:\n  calibctl root show root.json\n\nThe digest, or the file's SHA-256, is \
+        after_help = "examples:\n  calibctl root show root.json\n\nThe digest, or the file's SHA-256, is \
                             what trust.root_sha256 pins."
     )]
     Show(show::ShowArgs),

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::{Arg, ArgAction, Command};
+
 use crate::config::fault::Fault;
 use crate::config::{Loaded, Refused, load};
 
@@ -35,6 +37,44 @@ Options:
 CALIBD_LOG chooses what is logged: info unless said otherwise, debug, calibd::sync=debug, ...
 
 Exit codes: 0 done, valid (warnings may be shown), 2 wrong usage, 78 bad configuration";
+
+const EXAMPLES: &str = "\
+Examples:
+  calibd --config /etc/calibd/calibd.toml        run until SIGTERM
+  calibd check --config /etc/calibd/calibd.toml  report every fault of the configuration
+
+Exit codes: 0 done, 2 wrong usage, 78 bad configuration";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  calibd check
+  calibd check --config calibd.toml --json
+
+Relative paths in the configuration are relative to the working directory.
+Exit codes: 0 valid (warnings may be shown), 78 bad configuration
+--json prints {\"valid\", \"faults\": [{\"file\", \"line\", \"key\", \"problem\", \"remedy\"}], \"warnings\": [...]}";
+
+/// calibd's command line, of which its manual pages are made. The program itself reads it with [`parse`].
+pub fn command() -> Command {
+    let config = Arg::new("config").long("config").value_name("FILE").global(true).default_value(CONFIG);
+    let config = config.help("The configuration; the files conf.d/*.toml beside it are laid over it");
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+    let json = json.help("Print one JSON object to standard output and nothing else");
+    let check = Command::new("check").about("Check the configuration and report every fault at once");
+    let demo = Command::new("demo")
+        .about("Show the whole way with real data and nothing else set up, in half a minute")
+        .hide(cfg!(not(feature = "demo")));
+    Command::new("calibd")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "Keeps field sensors truthful: reads raw measurements, applies signed calibration transforms, keeps \
+             both with their uncertainty, and publishes them",
+        )
+        .after_help(EXAMPLES)
+        .arg(config)
+        .subcommand(check.after_help(CHECK_EXAMPLES).arg(json))
+        .subcommand(demo)
+}
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -203,6 +243,25 @@ mod tests {
         assert_eq!(asked("--version"), Ok(Asked::Version));
         assert_eq!(asked("demo --for 2m"), Ok(Asked::Demo));
         assert!(HELP.contains(CONFIG));
+    }
+
+    #[test]
+    fn the_manual_and_the_help_show_what_is_read() {
+        command().debug_assert();
+        for line in ["", "check", "check --json", "--config a check", "check --config=a", "--config a demo"] {
+            let shown = command().try_get_matches_from(format!("calibd {line}").split_whitespace());
+            assert!(shown.is_ok() && asked(line).is_ok(), "{line}");
+        }
+        for line in ["--json", "chek", "--jsn", "check check", "check --config", "--config a --config=b"] {
+            let shown = command().try_get_matches_from(format!("calibd {line}").split_whitespace());
+            assert!(shown.is_err() && asked(line).is_err(), "{line}");
+        }
+        for (command, word) in command().get_subcommands().map(|c| (c, c.get_name())) {
+            let options = command.get_arguments().filter_map(|argument| argument.get_long());
+            for word in options.chain([word]) {
+                assert!(HELP.contains(word), "{word}");
+            }
+        }
     }
 
     #[test]

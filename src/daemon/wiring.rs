@@ -82,7 +82,11 @@ impl Kit {
         SourceContext {
             index: self.index,
             out: self.out.clone(),
-            bind: Binding::new(&self.sensors, name.clone(), self.config.fields().map(str::to_owned).collect()),
+            bind: Binding::new(
+                &self.sensors,
+                name.clone(),
+                self.config.fields().map(str::to_owned).collect(),
+            ),
             events: SourceEvents::new(name.clone(), &self.metrics),
             clock: self.clock.clone(),
             shutdown: self.shutdown.clone(),

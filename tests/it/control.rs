@@ -8,6 +8,7 @@ mod limits;
 mod positions;
 mod recorded;
 mod reprocess;
+mod terminals;
 mod tested;
 mod transforms;
 

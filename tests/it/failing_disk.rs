@@ -7,7 +7,7 @@ use crate::support::control::get;
 use crate::support::disk::Disk;
 use crate::support::gateway::{Gateway, MQTT_SOURCE, UP, UPLINK};
 use crate::support::mqtt::{Publisher, Subscriber};
-use crate::support::wait::until_true;
+use crate::support::wait::{until, until_true};
 
 #[test]
 fn readings_wait_in_memory_and_live_sinks_go_on() {
@@ -32,11 +32,13 @@ fn readings_wait_in_memory_and_live_sinks_go_on() {
     measured(3.0);
     let status = || get(&gateway.path("run/control.sock"), "/v1/status").json();
     until_true("both to wait", || status()["store"]["waiting"] == 2);
-    let said = status();
-    assert_eq!(said["store"]["failing"], "read_only");
+    assert_eq!(status()["store"]["failing"], "read_only");
     let message = "readings cannot be written (read_only); 2 wait in memory";
-    let entry = said["attention"].as_array().unwrap().iter().find(|entry| entry["message"] == message);
-    assert!(entry.unwrap()["remedy"].as_str().unwrap().contains("mount it writable"), "{said}");
+    let entry = until("what to do to be said", || {
+        let said = status();
+        said["attention"].as_array().unwrap().iter().find(|entry| entry["message"] == message).cloned()
+    });
+    assert!(entry["remedy"].as_str().unwrap().contains("mount it writable"), "{entry}");
     daemon.says("history.db: read-only; see what the kernel's log says of the disk");
     assert!(daemon.process.stop().success() || !daemon.process.runs());
 

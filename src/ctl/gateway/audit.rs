@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::events::Events;
-use super::progress::Progress as Bar;
 use super::show::{clean, count, time};
 use super::{Asked, client};
-use crate::ctl::output::{Failure, print, print_json, print_table};
+use crate::ctl::output::{Failure, print_json, print_lines, print_table};
+use crate::ctl::progress::Progress as Bar;
 use crate::domain::audit::AuditRow;
 use crate::wire::control::{Audit, Progress, Verified};
 
@@ -25,6 +25,7 @@ the audit to name each. Keep the head elsewhere: an audit that was cut off at it
 its beginning, shows by its head only. Exit code 1: it is not whole.";
 
 #[derive(Subcommand)]
+#[command(after_help = "examples:\n  calibctl audit list\n  calibctl audit verify")]
 pub enum AuditCommand {
     /// Lists who did what, from the oldest.
     List(ListArgs),
@@ -68,7 +69,7 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             match event.name.as_str() {
                 "progress" => {
                     let Progress { done, total } = serde_json::from_str(&event.data).map_err(unreadable)?;
-                    bar.at(done, total);
+                    bar.of(done, total);
                 }
                 "result" => found = Some(serde_json::from_str(&event.data).map_err(unreadable)?),
                 // A newer calibd may have more to say.
@@ -94,7 +95,7 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             let text = format!(
                 "the ledger is whole: {rows} audit rows, {transforms} transforms, {roots} trust roots\nhead {head}\n"
             );
-            print(text.as_bytes()).map(|()| ExitCode::SUCCESS)
+            print_lines(&text).map(|()| ExitCode::SUCCESS)
         }
         _ => Ok(ExitCode::SUCCESS),
     }

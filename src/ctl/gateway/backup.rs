@@ -12,10 +12,10 @@ use hyper::{HeaderMap, Method};
 use serde::Serialize;
 
 use super::client::{Question, begin, block_on, piece};
-use super::progress::Progress;
 use super::show::count;
 use super::{Asked, Door};
-use crate::ctl::output::{Failure, print, print_json};
+use crate::ctl::output::{Failure, print_json, print_lines};
+use crate::ctl::progress::Progress;
 use crate::domain::digest::{Digest, Hasher};
 use crate::wire::control::AuditHead;
 use crate::wire::control::backup::{AUDIT_HEAD, AUDIT_ROWS, SHA256};
@@ -72,10 +72,9 @@ pub fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
     } else {
         let (bytes, rows) = (count(written.bytes), count(written.audit.rows));
         let (name, sha256, head) = (args.file.display(), written.sha256, written.audit.head);
-        print(
-            format!("{name}: {bytes} bytes, {rows} audit rows, checked\nsha256 {sha256}\naudit  {head}\n")
-                .as_bytes(),
-        )?;
+        print_lines(&format!(
+            "{name}: {bytes} bytes, {rows} audit rows, checked\nsha256 {sha256}\naudit  {head}\n"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,7 +94,7 @@ fn fetch(args: &BackupArgs, beside: &Path) -> Result<Written, Failure> {
             file.write_all(&piece).map_err(fault)?;
             hasher.update(&piece);
             bytes += piece.len() as u64;
-            progress.at(bytes, promised.length);
+            progress.of(bytes, promised.length);
         }
         if hasher.finish() != promised.sha256 {
             return Err(Failure::refused("what came is not what calibd sent; try again"));

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::client::{escaped, get, post};
 use super::show::{clean, time};
 use super::{Asked, Door};
-use crate::ctl::output::{Failure, note, print, print_json, print_table};
+use crate::ctl::output::{Failure, note, print_json, print_lines, print_table};
 use crate::domain::sensor::Instrument;
 use crate::wire::control::{Instruments, Mount, Mounted, Transform};
 
@@ -23,6 +23,7 @@ const HISTORY_EXAMPLES: &str = "examples:
   calibctl instrument history co-1 --json | jq '.mounts[-1].instrument.serial'";
 
 #[derive(Subcommand)]
+#[command(after_help = MOUNT_EXAMPLES)]
 pub enum InstrumentCommand {
     /// Notes that another instrument is mounted at a sensor's position.
     Mount(MountArgs),
@@ -82,7 +83,7 @@ fn mount(args: MountArgs) -> Result<(), Failure> {
     let path = format!("/v1/sensors/{}/instrument", escaped(&id));
     let body = serde_json::json!(instrument).to_string();
     let mounted: Mounted = post(&asked, Door::Maintenance, &path, body)?;
-    if asked.json { print_json(&mounted) } else { print(told(&mounted).as_bytes()) }
+    if asked.json { print_json(&mounted) } else { print_lines(&told(&mounted)) }
 }
 
 fn told(mounted: &Mounted) -> String {

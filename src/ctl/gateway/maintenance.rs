@@ -8,7 +8,7 @@ use super::client::{escaped, post};
 use super::show::time;
 use super::{Asked, Door};
 use crate::config::scalar::parse_duration;
-use crate::ctl::output::{Failure, print, print_json};
+use crate::ctl::output::{Failure, print_json, print_lines};
 use crate::wire::control::{Maintain, Maintained};
 
 const EXAMPLES: &str = "examples:
@@ -23,13 +23,13 @@ asked otherwise, and survives a restart. Said again, it is for so long from then
 #[command(after_help = EXAMPLES)]
 pub enum MaintenanceCommand {
     /// Begins it, or changes how long it lasts.
-    #[command(after_help = EXAMPLES)]
     On(OnArgs),
     /// Ends it.
     Off(OffArgs),
 }
 
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct OnArgs {
     /// The sensor.
     #[arg(value_name = "ID")]
@@ -45,6 +45,7 @@ pub struct OnArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = "examples:\n  calibctl maintenance off co-1")]
 pub struct OffArgs {
     /// The sensor.
     #[arg(value_name = "ID")]
@@ -74,7 +75,7 @@ pub fn run(command: &MaintenanceCommand) -> Result<ExitCode, Failure> {
             Some(upkeep) => format!("in maintenance until {}; its readings are flagged", time(upkeep.until)),
             None => "not in maintenance".to_owned(),
         };
-        print(format!("{} is {state}\n", done.sensor).as_bytes())?;
+        print_lines(&format!("{} is {state}\n", done.sensor))?;
     }
     Ok(ExitCode::SUCCESS)
 }

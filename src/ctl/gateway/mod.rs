@@ -6,7 +6,6 @@ mod client;
 mod events;
 mod instrument;
 mod maintenance;
-mod progress;
 mod readings;
 mod reload;
 mod reprocess;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::show::clean;
 use super::{Asked, Door, client};
-use crate::ctl::output::{Failure, note, print, print_json};
+use crate::ctl::output::{Failure, note, print_json, print_lines};
 use crate::wire::control::Reloaded;
 
 const EXAMPLES: &str = "examples:
@@ -42,7 +42,7 @@ fn show(reloaded: &Reloaded) -> Result<(), Failure> {
         return Ok(());
     }
     let text: String = reloaded.changes.iter().map(|change| format!("{}\n", clean(change))).collect();
-    print(text.as_bytes())?;
+    print_lines(&text)?;
     note(match reloaded.changes.len() {
         0 => "nothing has changed",
         _ => "taken over",

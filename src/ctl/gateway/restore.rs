@@ -15,10 +15,10 @@ use hyper::Method;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::client::{Question, begin, block_on, whole};
-use super::progress::Progress;
 use super::show::{count, time};
 use super::{Asked, Door};
-use crate::ctl::output::{Failure, print, print_json};
+use crate::ctl::output::{Failure, print_json, print_lines};
+use crate::ctl::progress::Progress;
 use crate::wire::control::{Restoring, TransformName};
 
 const EXAMPLES: &str = "examples:
@@ -56,7 +56,7 @@ pub fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
     if args.asked.json {
         print_json(&restoring)?;
     } else {
-        print(text(&restoring).as_bytes())?;
+        print_lines(&text(&restoring))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -116,7 +116,7 @@ impl Body for Sent {
         piece.truncate(read);
         self.done += read as u64;
         let (done, length) = (self.done, self.length);
-        self.progress.at(done, length);
+        self.progress.of(done, length);
         Poll::Ready(Some(Ok(Frame::data(piece.into()))))
     }
 

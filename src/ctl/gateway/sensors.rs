@@ -9,18 +9,31 @@ use super::client::escaped;
 use super::show::{clean, reading, sparkline, state, time};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, note, print_json, print_screen, print_table};
+use crate::ctl::screen::Screen;
 use crate::wire::control::{Readings, Sensor, Sensors, Upkeep};
 
 /// Readings that the line of bars shows.
 const BARS: usize = 48;
+/// Columns before a field's text.
+const INDENT: usize = 14;
+
+const LIST_EXAMPLES: &str = "examples:
+  calibctl sensors
+  calibctl sensors --json | jq '.sensors[] | select(.transform == null).id'";
+
+const EXAMPLES: &str = "examples:
+  calibctl sensor co-1
+  calibctl sensor co-1 --json | jq .last.value";
 
 #[derive(Args)]
+#[command(after_help = LIST_EXAMPLES)]
 pub struct SensorsArgs {
     #[command(flatten)]
     asked: Asked,
 }
 
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct SensorArgs {
     /// The sensor.
     #[arg(value_name = "ID")]
@@ -68,12 +81,12 @@ pub fn one(args: &SensorArgs) -> Result<ExitCode, Failure> {
     } else {
         let path = format!("/v1/readings?sensor={}&limit={BARS}", escaped(&args.id));
         let past: Readings = client::get(&args.asked, &path)?;
-        print_screen(&text(&sensor, &past))?;
+        print_screen(&text(&sensor, &past, Screen::stdout()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(sensor: &Sensor, past: &Readings) -> String {
+fn text(sensor: &Sensor, past: &Readings, screen: Screen) -> String {
     let mut rows = Vec::new();
     let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
     let quantity = Some(&sensor.quantity).filter(|quantity| !quantity.is_empty());
@@ -93,15 +106,21 @@ fn text(sensor: &Sensor, past: &Readings) -> String {
     );
     row("state", last.map(state));
     row("time", last.map(|last| time(last.time)));
-    row("recent", Some(sparkline(&recent(past))).filter(|bars| !bars.is_empty()));
+    row("recent", Some(sparkline(newest(&recent(past), screen))).filter(|bars| !bars.is_empty()));
     row("transform", Some(in_force(sensor)));
     row("maintenance", sensor.maintenance.as_ref().map(upkeep));
-    let mut out = format!("{}\n", sensor.id);
+    let mut out = screen.lines(&format!("{}\n", sensor.id));
     for (name, text) in rows {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {name:<10} {text}");
+        let _ = writeln!(out, "  {name:<11} {}", screen.wrapped(&text, INDENT));
     }
     out
+}
+
+/// As many as there is room for.
+fn newest(values: &[f64], screen: Screen) -> &[f64] {
+    let room = screen.columns.map_or(BARS, |columns| columns.saturating_sub(INDENT));
+    &values[values.len().saturating_sub(room)..]
 }
 
 /// The last values, all calibrated or all raw.

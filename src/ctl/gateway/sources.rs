@@ -23,6 +23,7 @@ reason, and hints while nothing comes. The source goes on as ever. Ends with Ctr
 code is 1 if nothing could be read in that time.";
 
 #[derive(Subcommand)]
+#[command(after_help = "examples:\n  calibctl source test line1")]
 pub enum SourceCommand {
     /// Shows live what a source decodes, and hints when nothing comes.
     Test(TestArgs),

@@ -17,11 +17,18 @@ use clap::{Args, Subcommand};
 
 use super::Asked;
 use super::show::{clean, time};
-use crate::ctl::output::{Failure, note, print, print_json, print_table};
+use crate::ctl::output::{Failure, note, print_json, print_lines, print_table};
 use crate::wire::control::Transform;
 use crate::wire::message::{Ack, Verdict};
 
+const EXAMPLES: &str = "examples:
+  calibctl transform list
+  calibctl transform show co-1
+  calibctl transform diff co-electrochemical
+  sudo calibctl transform install co-7.dsse.json";
+
 #[derive(Subcommand)]
+#[command(after_help = EXAMPLES)]
 pub enum TransformCommand {
     /// Lists what is in force at which sensor.
     List(ListArgs),
@@ -38,6 +45,9 @@ pub enum TransformCommand {
 }
 
 #[derive(Args)]
+#[command(
+    after_help = "examples:\n  calibctl transform list\n  calibctl transform list --json | jq '.transforms[].expires'"
+)]
 pub struct ListArgs {
     #[command(flatten)]
     asked: Asked,
@@ -80,7 +90,7 @@ fn answered(ack: &Ack, json: bool) -> Result<ExitCode, Failure> {
         return Err(Failure::refused(format!("refused, {reason}: {}", clean(&ack.message))));
     } else {
         let version = ack.version.map_or(String::new(), |version| format!(" version {version}"));
-        print(format!("{}{version}: {}\n", clean(&ack.id), clean(&ack.message)).as_bytes())?;
+        print_lines(&format!("{}{version}: {}\n", clean(&ack.id), clean(&ack.message)))?;
     }
     Ok(ExitCode::from(u8::from(refused)))
 }

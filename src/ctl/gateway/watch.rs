@@ -8,7 +8,7 @@ use super::client::escaped;
 use super::events::{Event, Events};
 use super::show::{clock, reading, state};
 use super::{Asked, client};
-use crate::ctl::output::{Failure, note, print};
+use crate::ctl::output::{Failure, note, print, wrapped};
 use crate::wire::control::{Lost, Reading};
 
 const EXAMPLES: &str = "examples:
@@ -64,11 +64,7 @@ fn show(event: &Event, json: bool) -> Result<bool, Failure> {
 }
 
 fn line(shown: &Reading) -> String {
-    format!(
-        "{}  {:<12}  {:<24}  {}\n",
-        clock(shown.time),
-        shown.sensor.as_str(),
-        reading(shown),
-        state(shown)
-    )
+    let said = format!("{:<12}  {:<24}  {}", shown.sensor.as_str(), reading(shown), state(shown));
+    // Behind the time.
+    format!("{}  {}\n", clock(shown.time), wrapped(&said, 15))
 }

@@ -1,6 +1,7 @@
 //! Instruments and maintenance.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Transform;
 use crate::domain::id::SensorId;
@@ -51,7 +52,7 @@ pub struct Maintain {
     /// Whether it is to be in maintenance.
     pub on: bool,
     /// For how long; absent: two hours.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub for_seconds: Option<u64>,
     /// Why.
     #[serde(default)]
@@ -78,4 +79,12 @@ pub struct Upkeep {
     pub reason: Option<String>,
     /// Who said so.
     pub actor: String,
+}
+
+/// A whole number, also one that is written with a point: JSON makes no difference between 60 and 60.0.
+fn whole<'de, D: Deserializer<'de>>(source: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(source)? else { return Ok(None) };
+    let as_float = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..1e15).contains(value));
+    let whole = number.as_u64().or_else(|| as_float().map(|value| value as u64));
+    whole.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is not a number of seconds")))
 }

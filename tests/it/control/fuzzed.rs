@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use super::{gateway, started};
+use crate::support::process::without_our_files;
 use crate::support::python::program;
 
 /// A port of this machine behind which a Unix socket is: Schemathesis speaks TCP only.
@@ -39,10 +40,12 @@ fn finds_nothing_at(socket: &Path) {
     let url = format!("http://127.0.0.1:{}/v1/openapi.json", port_of(socket.to_owned()));
     let mut command = Command::new(program("schemathesis"));
     command.args(["run", &url, "--seed", "1", "--max-examples", "25", "--request-timeout", "30"]);
-    // It has no end; other tests read it.
-    command.args(["--exclude-path", "/v1/watch", "--warnings", "off", "--no-color"]);
+    // These two have no end; other tests read them.
+    command.args(["--exclude-path", "/v1/watch", "--exclude-path", "/v1/sources/{name}/test"]);
+    command.args(["--warnings", "off", "--no-color"]);
     let folder = tempfile::tempdir().unwrap();
-    let output = command.current_dir(folder.path()).output().unwrap();
+    // It lives long, and would keep the pseudo-terminals of other tests plugged in.
+    let output = without_our_files(&command).current_dir(folder.path()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}: {text}", socket.display());
     assert!(text.contains("No issues found"), "{text}");

@@ -32,7 +32,7 @@ impl Recorded {
     }
 
     /// calibctl as a program that asks this socket where no other is said.
-    fn calibctl(&self) -> PathBuf {
+    pub fn calibctl(&self) -> PathBuf {
         let program = self.dir.path().join("calibctl");
         let (binary, socket) = (env!("CARGO_BIN_EXE_calibctl"), self.socket());
         let script = format!(
@@ -106,7 +106,8 @@ fn recorded_answers_are_shown_as_transcribed() {
     cases.case(transcripts().join("*.trycmd")).run();
 }
 
-fn transcripts() -> PathBuf {
+/// Where the transcripts are.
+pub fn transcripts() -> PathBuf {
     repository().join("tests/data/control/commands")
 }
 

@@ -1,6 +1,7 @@
 //! What several behaviours' tests share.
 
 pub mod broker;
+pub mod commands;
 pub mod control;
 pub mod desk;
 pub mod disk;
@@ -10,6 +11,7 @@ pub mod mqtt;
 pub mod process;
 pub mod python;
 pub mod source;
+pub mod terminal;
 pub mod trust;
 pub mod tty;
 pub mod wait;

@@ -35,7 +35,7 @@ pub fn run(command: &mut Command) -> String {
 ///
 /// Pseudo-terminals are inherited, and a port whose device another test's process holds, too, is not
 /// unplugged when its own test lets it go.
-fn without_our_files(command: &Command) -> Command {
+pub fn without_our_files(command: &Command) -> Command {
     const CLOSE: &str = r#"
         for fd in /proc/$$/fd/*; do
             fd=${fd##*/}

@@ -12,7 +12,7 @@ use super::super::show::{clean, measured};
 use super::chosen::{Chosen, choose, past};
 use super::effect::{Effect, Point, Side, effect};
 use super::fields::{flat, shown};
-use crate::ctl::output::{Failure, print, print_json, print_table, significant};
+use crate::ctl::output::{Failure, print_json, print_lines, print_table, significant};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 
@@ -123,7 +123,7 @@ fn changes(old: &Chosen, new: &Chosen) -> Vec<Change> {
 
 fn show(diff: &Diff, old: &Chosen, new: &Chosen) -> Result<(), Failure> {
     if diff.changes.is_empty() {
-        print(format!("{} and {} say the same\n", old.label(), new.label()).as_bytes())?;
+        print_lines(&format!("{} and {} say the same\n", old.label(), new.label()))?;
     } else {
         let head = vec!["FIELD".to_owned(), old.label(), new.label()];
         let cell = |value: &Value| if value.is_null() { "-".to_owned() } else { shown(value) };
@@ -132,7 +132,7 @@ fn show(diff: &Diff, old: &Chosen, new: &Chosen) -> Result<(), Failure> {
         print_table(&rows, 0)?;
     }
     if let Some(note) = &diff.note {
-        print(format!("\n{}\n", clean(note)).as_bytes())?;
+        print_lines(&format!("\n{}\n", clean(note)))?;
     }
     diff.effect.as_ref().map_or(Ok(()), show_effect)
 }
@@ -142,11 +142,11 @@ fn show_effect(effect: &Effect) -> Result<(), Failure> {
     let head = [format!("RAW/{raw}"), format!("OLD/{unit}"), format!("NEW/{unit}")];
     let head = head.into_iter().chain(["DIFFERENCE".to_owned(), "IN u".to_owned()]).collect();
     let rows: Vec<Vec<String>> = [head].into_iter().chain(effect.points.iter().map(row)).collect();
-    print(b"\n")?;
+    print_lines("\n")?;
     print_table(&rows, 4)?;
     let at = effect.covariates.iter().map(|(role, value)| format!("{} {value}", clean(role)));
     let at = at.collect::<Vec<_>>().join(", ");
-    if at.is_empty() { Ok(()) } else { print(format!("at {at}\n").as_bytes()) }
+    if at.is_empty() { Ok(()) } else { print_lines(&format!("at {at}\n")) }
 }
 
 fn row(point: &Point) -> Vec<String> {

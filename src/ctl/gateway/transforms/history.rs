@@ -10,7 +10,12 @@ use super::chosen::past;
 use crate::ctl::output::{Failure, note, print_json, print_table};
 use crate::wire::control::InForce;
 
+const EXAMPLES: &str = "examples:
+  calibctl transform history co-1
+  calibctl transform history co-1 --json | jq '.transforms[0]'";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct HistoryArgs {
     /// The sensor.
     #[arg(value_name = "SENSOR")]

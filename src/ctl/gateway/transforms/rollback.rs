@@ -1,6 +1,6 @@
 //! `calibctl transform rollback`
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
+use std::io::{BufRead as _, IsTerminal as _, stdin};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +10,7 @@ use super::super::show::time;
 use super::super::{Asked, Door, client};
 use super::answered;
 use super::chosen::{held, past};
-use crate::ctl::output::Failure;
+use crate::ctl::output::{Failure, ask};
 use crate::domain::digest::Digest;
 use crate::wire::control::{Rollback, SensorTransforms};
 
@@ -76,8 +76,7 @@ fn confirmed(question: &str) -> Result<bool, Failure> {
     if !stdin().is_terminal() {
         return Err(Failure::usage(format!("{question} there is no terminal to ask at: say --yes")));
     }
-    // A closed stderr is nobody's problem.
-    let _ = write!(stderr(), "{question} [y/N] ");
+    ask(&format!("{question} [y/N]"));
     let mut line = String::new();
     stdin().lock().read_line(&mut line).map_err(|fault| Failure::io("stdin", &fault))?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))

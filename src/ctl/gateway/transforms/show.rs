@@ -68,7 +68,7 @@ fn find(args: &ShowArgs) -> Result<HeldTransform, Failure> {
 
 fn text(held: &HeldTransform, transform: &Transform) -> String {
     let names = |list: &[SensorId]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let mut out = format!("{} version {}\n", held.id, held.version);
+    let mut out = wrapped(&format!("{} version {}", held.id, held.version), 0) + "\n";
     let mut row = |name: &str, text: String| {
         if !text.is_empty() {
             // Writing to a string cannot fail.
