@@ -78,6 +78,10 @@ fn cut(text: String) -> String {
 
 /// What is different and cannot change while the daemon runs: who it is, where its files are, its store.
 pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let listen = |config: &Config| config.http.as_ref().map(|http| http.listen);
+    // The new address is bound while the old one still is, which a port allows only once.
+    let same_port =
+        Option::zip(listen(old), listen(new)).is_some_and(|(o, n)| o != n && o.port() == n.port());
     let changed = [
         ("gateway.id", old.gateway.id != new.gateway.id),
         ("gateway.fleet", old.gateway.fleet != new.gateway.fleet),
@@ -85,6 +89,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("trust.root", old.trust.root != new.trust.root),
         ("trust.root_sha256", old.trust.root_sha256 != new.trust.root_sha256),
         ("control.dir", old.control != new.control),
+        ("http.listen, with the same port,", same_port),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
 }

@@ -53,10 +53,8 @@ async fn held(gateway: &Gateway, stored: StoredTransform) -> Result<HeldTransfor
 /// What was in force at a sensor, from the newest.
 pub async fn of_sensor(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
     let sensor = named(&name)?;
+    known(&gateway, &name).await?;
     let past = gateway.store.activations(sensor.clone()).await?;
-    if past.is_empty() {
-        known(&gateway, &name).await?;
-    }
     let ends = past.iter().skip(1).map(|next| Some(next.since)).chain([None]);
     let mut transforms: Vec<InForce> = past.iter().zip(ends).map(|(put, until)| shown(put, until)).collect();
     transforms.reverse();

@@ -1,6 +1,7 @@
 //! `GET /v1/audit/verify`: long work, told as server-sent events: `progress`, and at the end `result`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
@@ -13,6 +14,8 @@ use crate::runtime::clients::Seat;
 use crate::store::{Examined, StoreError};
 use crate::wire::control::{AuditHead, Progress, Verified};
 
+/// How long a client may take for what waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Events that may wait for a client; further progress is not told.
 const BEHIND: usize = 64;
 
@@ -22,13 +25,13 @@ pub async fn verify(State(gateway): State<Gateway>, Extension(seat): Extension<A
     seat.stay();
     let (events, told) = mpsc::channel(BEHIND);
     tokio::spawn(async move {
-        // The work goes to its end, so the next one has to wait for it.
-        let _turn = turn;
         let progress = events.clone();
         let tell = move |done, total| drop(progress.try_send(event("progress", &Progress { done, total })));
         let examined = gateway.store.examine(tell).await;
+        // The work went to its end, so the next one had to wait for it; not for a client that takes nothing.
+        drop(turn);
         // A client that is gone wants no result.
-        let _ = events.send(event("result", &result(examined))).await;
+        let _ = tokio::time::timeout(PATIENCE, events.send(event("result", &result(examined)))).await;
     });
     Ok(streamed(EVENTS, told, None))
 }

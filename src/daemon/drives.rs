@@ -44,7 +44,9 @@ impl Plan {
     /// Whether a connection made for `other` serves this plan as it is.
     fn is_alike(&self, other: &Plan) -> bool {
         let indices = |plan: &Plan| plan.kits.iter().map(|kit| kit.index).collect::<Vec<_>>();
-        self.broker == other.broker
+        // The will says how the clock was when the connection was made, and may stay.
+        let broker = Broker { will: other.broker.will.clone(), ..self.broker.clone() };
+        broker == other.broker
             && indices(self) == indices(other)
             && self.inbox.as_ref().map(Inbox::filters) == other.inbox.as_ref().map(Inbox::filters)
     }
@@ -54,6 +56,8 @@ impl Plan {
 #[derive(Debug)]
 struct Drive {
     plan: Plan,
+    /// Filters of the session's past that were to be given up.
+    stale: Vec<String>,
     link: Link,
     end: Arc<Notify>,
     task: JoinHandle<()>,
@@ -125,6 +129,8 @@ impl Drives {
     /// for good that is everything.
     fn left(&self, drive: &Drive, plan: &Plan) -> Vec<String> {
         let mut filters = drive.plan.filters();
+        // The connection may never have stood long enough to give them up.
+        filters.extend(drive.stale.iter().cloned());
         if (&drive.plan.broker.host, drive.plan.broker.port) == (&plan.broker.host, plan.broker.port) {
             let wanted = plan.filters();
             filters.retain(|filter| !wanted.contains(filter));
@@ -148,6 +154,7 @@ impl Drives {
     }
 
     fn drive(&self, plan: Plan, link: Link, stale: Vec<String>) -> Drive {
+        link.stay();
         let end = Arc::new(Notify::new());
         let name = format!("link {}:{}", plan.broker.host, plan.broker.port);
         let pulse = self.pulses.part(name.as_str());
@@ -155,6 +162,7 @@ impl Drives {
             let (link, end, metrics, pulse) =
                 (link.clone(), end.clone(), self.metrics.clone(), pulse.clone());
             let (broker, kits, inbox) = (plan.broker.clone(), plan.kits.clone(), plan.inbox.clone());
+            let stale = stale.clone();
             move || {
                 Driver {
                     broker: broker.clone(),
@@ -169,7 +177,7 @@ impl Drives {
                 .run()
             }
         });
-        Drive { plan, link, end, task, pulse }
+        Drive { plan, stale, link, end, task, pulse }
     }
 
     /// Leaves a broker in order: its last will is not published.

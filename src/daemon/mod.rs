@@ -79,14 +79,21 @@ async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => drop(files.reload(&mut running, &notifier, "signal").await),
+            _ = hangup.recv() => tokio::select! {
+                _ = files.reload(&mut running, &notifier, "signal") => {}
+                // It has no end; a reload that takes long is no reason to be started again.
+                () = &mut attend => {}
+            },
             () = &mut attend => {}
             () = &mut kernel => {}
             () = &mut summaries => {}
             event = running.event() => match event {
                 Event::Reload(Reload { actor, answer }) => {
-                    // Whoever asked may have given up waiting.
-                    let _ = answer.send(files.reload(&mut running, &notifier, &actor).await);
+                    tokio::select! {
+                        // Whoever asked may have given up waiting.
+                        reloaded = files.reload(&mut running, &notifier, &actor) => drop(answer.send(reloaded)),
+                        () = &mut attend => {}
+                    }
                 }
                 Event::Failed(problem) => {
                     tracing::error!("stopping: {problem}");

@@ -304,10 +304,13 @@ impl Owner {
         let moved = file::quarantine(self.history.path(), now)?;
         self.history = history::open(&self.dir, self.limits, false, now)?.history;
         self.history.set_incarnation(&self.incarnation)?;
-        self.history.mirror(&self.ledger.floors()?, self.ledger.time_floor()?)?;
         tracing::warn!(moved = %moved.display(), "the history was broken: a new one is started");
         let gap = self.ledger.history_lost(last)?;
         self.state.gaps.push(gap);
+        let floors = self.ledger.floors().and_then(|floors| Ok((floors, self.ledger.time_floor()?)));
+        if let Err(error) = floors.and_then(|(floors, time)| self.history.mirror(&floors, time)) {
+            tracing::warn!(%error, "the floors are not mirrored in the new history before the next start");
+        }
         Ok(())
     }
 

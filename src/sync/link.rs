@@ -240,7 +240,6 @@ impl Link {
         // A driver that failed may have left a connection's state behind.
         inner.reset();
         inner.client = Some(client);
-        inner.leaving = false;
         inner.upstream.reconnected(CONNECTIONS.fetch_add(1, Ordering::Relaxed));
     }
 
@@ -393,6 +392,11 @@ impl Link {
         let mut inner = self.lock();
         inner.leaving = true;
         inner.client.as_ref().is_some_and(|client| client.try_disconnect().is_ok())
+    }
+
+    /// A new driver is about to begin: what the one before was asked is over.
+    pub fn stay(&self) {
+        self.lock().leaving = false;
     }
 
     /// Has the broker send again what it saw no acknowledgement for, by a new connection.

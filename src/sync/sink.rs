@@ -97,6 +97,8 @@ impl Sink {
     /// It goes on after what that one saw acknowledged; what was under way is sent again.
     pub fn after(spec: SinkSpec, mut stream: Stream, metrics: &Metrics) -> Sink {
         stream.rewind();
+        // What is being fetched is answered under the old key.
+        stream.fetch_failed();
         stream.deliver(spec.delivery);
         Sink::with(spec, Some(stream), metrics)
     }
@@ -274,6 +276,16 @@ mod tests {
         assert_eq!(cursor(Sink::new(spec(1), None, 9, &metrics)), 0);
         assert_eq!(cursor(Sink::new(SinkSpec { from_oldest: true, ..spec(1) }, None, 9, &metrics)), 9);
         assert_eq!(cursor(Sink::new(spec(1), Some(4), 9, &metrics)), 5);
+    }
+
+    #[test]
+    fn a_sink_that_takes_anothers_place_fetches_again_what_was_being_fetched() {
+        let metrics = Metrics::new();
+        let mut stream =
+            Sink::new(SinkSpec { from_oldest: true, ..spec(1) }, None, 9, &metrics).stream.unwrap();
+        assert!(stream.fetch().is_some() && stream.fetch().is_none());
+        let mut sink = Sink::after(spec(2), stream, &metrics);
+        assert!(sink.stream.as_mut().unwrap().fetch().is_some());
     }
 
     #[test]

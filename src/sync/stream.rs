@@ -69,6 +69,8 @@ impl Stream {
 
     /// Delivers in another way from now on.
     pub fn deliver(&mut self, delivery: Delivery) {
+        // A durable stream takes no readings from the pipeline: what is not committed yet has to be read back.
+        self.behind |= delivery != self.delivery;
         self.delivery = delivery;
     }
 

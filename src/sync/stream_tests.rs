@@ -162,3 +162,17 @@ proptest! {
         prop_assert!(stream.is_drained());
     }
 }
+
+#[test]
+fn a_stream_that_turns_live_reads_back_what_was_not_committed_yet() {
+    let mut stream = Stream::new(Delivery::Durable, 100, 100);
+    // These were on their way to the store: a durable stream has not seen them.
+    rows(101..=110).iter().for_each(|r| stream.offer(r));
+    stream.rewind();
+    stream.deliver(Delivery::Live);
+    stream.offer(&reading(111));
+    let fetch = stream.fetch().unwrap();
+    assert_eq!((fetch.after, fetch.up_to), (100, None));
+    stream.fetched(fetch, rows(101..=111), true);
+    assert_eq!(drain(&mut stream), (101..=111).collect::<Vec<_>>());
+}

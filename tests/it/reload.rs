@@ -130,6 +130,10 @@ fn what_is_wrong_or_cannot_change_is_refused_and_the_old_stays() {
         (swap(&store, "/tmp/elsewhere"), vec!["[store] cannot change"]),
         (swap("100ms", "200ms"), vec!["[store] cannot change"]),
         (
+            swap("listen = \"127.0.0.1:", "listen = \"0.0.0.0:"),
+            vec!["http.listen, with the same port, cannot"],
+        ),
+        (
             swap(&format!("127.0.0.1:{}", gateway.http), &elsewhere.to_string())
                 + &sensor("b-1", "line1", "b"),
             vec!["http.listen", "choose a free address"],

@@ -68,12 +68,20 @@ impl History {
             None => Retained::default(),
         };
         if file > limit || free > SPARE.max(file / 4) {
-            // Each row is one page given back.
-            let mut statement = self.db.prepare_cached(VACUUM)?;
-            let mut pages = statement.query([])?;
-            while pages.next()?.is_some() {}
+            // What was deleted has to be told, whatever becomes of its pages.
+            if let Err(error) = self.give_back() {
+                tracing::warn!(%error, "the pages of deleted readings are not given back yet");
+            }
         }
         Ok(retained)
+    }
+
+    fn give_back(&self) -> rusqlite::Result<()> {
+        // Each row is one page given back.
+        let mut statement = self.db.prepare_cached(VACUUM)?;
+        let mut pages = statement.query([])?;
+        while pages.next()?.is_some() {}
+        Ok(())
     }
 
     /// Pages in use and pages of the file.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
@@ -11,10 +12,11 @@ use crate::domain::audit::START;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
-use crate::domain::sequence::Block;
+use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::file::{self, OpenError};
+use crate::store::history::{add_gap, gap_of};
 use crate::store::ledger::schema::LEDGER;
 use crate::store::types::{StoredFloor, StoredRoot};
 
@@ -68,11 +70,40 @@ pub fn stage(
     if let Some(other) = examined.root.as_ref().map(|root| &root.fleet).filter(|other| *other != fleet) {
         return Ok(Err(format!("it is of a gateway of fleet {other}, this one is of {fleet}")));
     }
+    if !is_of_one_line(&present_roots(dir), &ledger.name(roots(&ledger.db))?) {
+        return Ok(Err("its trust root has nothing in common with the installed one".to_owned()));
+    }
     let staging = compare(dir, &ledger, examined)?;
     ledger.transact(|tx| set_meta(tx, "restored_by", actor))?;
     ledger.close()?;
     move_to(backup, &dir.join(STAGED))?;
     Ok(Ok(staging))
+}
+
+/// Versions and digests of trust roots.
+type Roots = Vec<(u64, [u8; 32])>;
+
+fn roots(db: &Connection) -> rusqlite::Result<Roots> {
+    let mut statement = db.prepare("SELECT version, digest FROM roots ORDER BY version")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The roots of the ledger in use; none where it cannot be read.
+fn present_roots(dir: &Path) -> Roots {
+    let path = dir.join(FILE);
+    let opened = if path.exists() { copy::open_to_read(&path).ok() } else { None };
+    opened.and_then(|db| roots(&db).ok()).unwrap_or_default()
+}
+
+/// Whether both are of one line of succession: they share a version, and none of those they share differs.
+/// A ledger without a root is of any.
+fn is_of_one_line(present: &Roots, restored: &Roots) -> bool {
+    let shared = restored.iter().filter_map(|(version, digest)| {
+        let (_, other) = present.iter().find(|(other, _)| other == version)?;
+        Some(other == digest)
+    });
+    let shared: Vec<bool> = shared.collect();
+    present.is_empty() || restored.is_empty() || !shared.is_empty() && shared.iter().all(|same| *same)
 }
 
 fn compare(dir: &Path, backup: &Ledger, examined: Examined) -> Result<Staging, StoreError> {
@@ -155,6 +186,10 @@ struct Present {
     floors: Vec<StoredFloor>,
     time: Option<Timestamp>,
     root: Option<StoredRoot>,
+    roots: Roots,
+    /// Where local orders went back, and gaps that are not announced yet: neither may be forgotten.
+    rolled_back: Vec<(String, Value)>,
+    gaps: Vec<Gap>,
     end: u64,
 }
 
@@ -174,9 +209,22 @@ impl Present {
             floors: ledger.floors()?,
             time: ledger.time_floor()?,
             root: ledger.root()?,
+            roots: ledger.name(roots(&ledger.db))?,
+            rolled_back: ledger.name(rolled_back(&ledger.db))?,
+            gaps: ledger.name(gaps(&ledger.db))?,
             end: ledger.end()?,
         }))
     }
+}
+
+fn rolled_back(db: &Connection) -> rusqlite::Result<Vec<(String, Value)>> {
+    let mut statement = db.prepare("SELECT key, value FROM meta WHERE key LIKE 'rolled_back %'")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn gaps(db: &Connection) -> rusqlite::Result<Vec<Gap>> {
+    let mut statement = db.prepare("SELECT first, last, reason, sink FROM gaps ORDER BY first")?;
+    statement.query_map([], gap_of)?.collect()
 }
 
 impl Ledger {
@@ -211,7 +259,9 @@ impl Ledger {
             return Ok(());
         };
         let own = self.name(head(&self.db))?;
-        let version = self.root()?.map_or(0, |root| root.version);
+        let own_roots = self.name(roots(&self.db))?;
+        let foreign = present.as_ref().is_some_and(|present| !is_of_one_line(&present.roots, &own_roots));
+        let version = if foreign { 0 } else { self.root()?.map_or(0, |root| root.version) };
         let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
         self.transact(|tx| {
             let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
@@ -220,6 +270,14 @@ impl Ledger {
                 detail["replaced"] = json!({ "rows": rows, "head": head });
                 present.floors.iter().try_for_each(|floor| floors::raise(tx, floor))?;
                 present.time.map_or(Ok(()), |time| raise_floor(tx, time))?;
+                present.rolled_back.iter().try_for_each(|(key, value)| set_meta(tx, key, value))?;
+            }
+            // Those of the backup have been announced since, or are of a stream that has ended.
+            tx.execute("DELETE FROM gaps", [])?;
+            present.iter().flat_map(|present| &present.gaps).try_for_each(|gap| add_gap(tx, gap))?;
+            if foreign {
+                // A root that came after the backup was checked: whoever was trusted stays.
+                tx.execute("DELETE FROM roots", [])?;
             }
             audit::append(tx, now, &actor, "ledger.restored", FILE, &detail.to_string())?;
             let root = present.as_ref().and_then(|present| present.root.as_ref());
@@ -250,4 +308,25 @@ fn move_to(from: &Path, to: &Path) -> Result<(), StoreError> {
     let dir: PathBuf = to.parent().unwrap_or(Path::new(".")).to_path_buf();
     let kept = moved.and_then(|()| std::fs::File::open(dir)).and_then(|dir| dir.sync_all());
     kept.map_err(|error| StoreError::file(to, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_are_of_one_line_where_they_share_a_version_and_differ_in_none() {
+        let line = |roots: &[(u64, u8)]| roots.iter().map(|(v, d)| (*v, [*d; 32])).collect::<Roots>();
+        let present = line(&[(1, 1), (2, 2)]);
+        for (restored, fits) in [
+            (line(&[]), true),
+            (line(&[(1, 1)]), true),
+            (line(&[(2, 2), (3, 3)]), true),
+            (line(&[(99, 9)]), false),
+            (line(&[(1, 1), (2, 9)]), false),
+        ] {
+            assert_eq!(is_of_one_line(&present, &restored), fits, "{restored:?}");
+        }
+        assert!(is_of_one_line(&line(&[]), &line(&[(99, 9)])));
+    }
 }
