@@ -1,6 +1,6 @@
 //! Handlers of one type.
 //!
-//! Of each type of handler the framework has some ten kB of its own in the program.
+//! The framework makes services of its own for each type of handler: with 26 of them some 15 kB of the program.
 
 use std::pin::Pin;
 use std::sync::Arc;

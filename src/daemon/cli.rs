@@ -88,7 +88,7 @@ enum Asked {
 
 /// Reads the command line, the program's name left out; otherwise says what is wrong.
 ///
-/// By hand: there are two options, and a parser that can do more is 4 % of the program.
+/// By hand: there are two options, and clap_builder alone had 160 kB of code.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
     let mut arguments = arguments.into_iter();
     let (mut config, mut check, mut json) = (None, false, false);
