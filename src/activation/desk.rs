@@ -184,8 +184,9 @@ impl Desk {
     fn report(&self, sensor: &SensorId) {
         let installed = self.installed.get(sensor).map(|installed| &installed.active);
         let ids = installed.iter().map(|active| &active.reference.id);
-        let floors = ids.filter_map(|id| Some((id.clone(), self.floors.get(id)?)));
-        let floors: BTreeMap<_, _> = floors.map(|(id, f)| (id, (f.epoch, f.version))).collect();
+        let stored = ids.filter_map(|id| Some((id.clone(), self.floors.get(id)?)));
+        let mut floors = BTreeMap::new();
+        floors.extend(stored.map(|(id, f)| (id, (f.epoch, f.version))));
         self.reports.reported(sensor, installed, floors);
     }
 

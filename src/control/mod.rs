@@ -12,6 +12,7 @@ mod answer;
 mod attention;
 mod audit;
 mod backup;
+mod erased;
 mod given;
 mod health;
 mod instruments;

@@ -6,10 +6,11 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::MethodRouter;
 use hyper::body::Body as _;
 
 use super::answer::{Problem, typed};
+use super::erased::{get, post};
 use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
 use super::peer::only;

@@ -3,12 +3,24 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Parser};
 
 use super::dataset::ROWS;
 
 /// Lines a second unless said otherwise: 1,500 hours in 25 seconds.
 const USUAL_SPEED: f64 = 60.0;
+
+/// The part of `calibd`'s command line that is the demo's.
+#[derive(Debug, Parser)]
+#[command(name = "calibd")]
+pub enum Command {
+    /// Show the whole way with real data and nothing else set up, in half a minute
+    #[command(after_help = EXAMPLES)]
+    Demo(Arguments),
+    /// The demo's broker, in a process of its own
+    #[command(hide = true)]
+    DemoBroker(BrokerArguments),
+}
 
 /// Options of `calibd demo`.
 #[derive(Debug, Args)]
@@ -36,7 +48,7 @@ pub struct BrokerArguments {
 }
 
 /// Examples for `calibd demo --help`.
-pub const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   calibd demo                     the whole story in half a minute
   calibd demo --for 2m            slower

@@ -21,9 +21,10 @@ pub mod voice;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::Arguments;
+use args::{Arguments, Command};
 use children::{Children, Gateway};
 use error::DemoError;
 use site::Site;
@@ -33,8 +34,16 @@ use voice::{Tone, Voice};
 /// How long the children may take to end.
 const FAREWELL: Duration = Duration::from_secs(15);
 
+/// Runs `calibd demo` with the arguments of the process.
+pub fn main() -> ExitCode {
+    match Command::parse() {
+        Command::Demo(arguments) => run(&arguments),
+        Command::DemoBroker(arguments) => broker::run(&arguments),
+    }
+}
+
 /// Runs the demo. Exit code 0 if everything was as it should be, 1 if not, 2 for a directory in use.
-pub fn run(arguments: &Arguments) -> ExitCode {
+fn run(arguments: &Arguments) -> ExitCode {
     let voice = Voice::new();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -40,7 +40,7 @@ def until(what, found, patience=PATIENCE):
 
 def free_port():
     """A TCP port that nobody uses, below those that the system gives to outgoing connections."""
-    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+    for port in range(20_000 + os.getpid() * 131 % 10_000, 32_000):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -74,7 +74,8 @@ class Process:
 
     def check(self):
         if self.child.poll() is not None:
-            raise Fault(f"{self.child.args[0]} ended with {self.child.returncode}; see {self.log}")
+            last = "".join(self.log.read_text(errors="replace").splitlines()[-1:])
+            raise Fault(f"{self.child.args[0]} ended with {self.child.returncode}: {last}")
 
     def stop(self, patience=PATIENCE):
         """Asks it to end, and answers with its exit code; kills it when it does not."""

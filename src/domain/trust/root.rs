@@ -205,7 +205,8 @@ impl Root {
     }
 
     fn check_role(&self, name: RoleName, role: &Role) -> Result<(), String> {
-        let distinct: BTreeSet<_> = role.keyids.iter().collect();
+        let mut distinct = BTreeSet::new();
+        distinct.extend(role.keyids.iter().copied());
         if distinct.len() != role.keyids.len() {
             return Err("keyids: names a key twice".to_owned());
         }

@@ -100,8 +100,7 @@ fn enough(
         }
     }
     // A revoked key is the gravest thing to hear of.
-    faults.sort_by_key(|fault| fault.reason != Reason::KeyRevoked);
-    match faults.into_iter().next() {
+    match faults.into_iter().min_by_key(|fault| fault.reason != Reason::KeyRevoked) {
         Some(fault) if valid.len() < need => Err(fault),
         _ => Ok(valid),
     }
@@ -109,10 +108,12 @@ fn enough(
 
 /// No signature is good: the signer is unknown, or the content was changed after a known one signed.
 fn nobody(envelope: &Envelope, root: &Root) -> Refusal {
-    let known: BTreeSet<_> = envelope.hints().filter(|id| root.keys.contains_key(id)).collect();
+    let mut known = BTreeSet::new();
+    known.extend(envelope.hints().filter(|id| root.keys.contains_key(id)));
     let unnamed = envelope.signatures.iter().any(|signature| signature.keyid.is_none());
     if known.is_empty() && !unnamed {
-        let hints: BTreeSet<_> = envelope.hints().collect();
+        let mut hints = BTreeSet::new();
+        hints.extend(envelope.hints());
         return Refusal::new(
             Reason::UnknownKey,
             format!("signed by {}, which the root does not know", list(&hints)),
