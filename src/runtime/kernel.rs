@@ -3,6 +3,7 @@
 //! The answer is in `adjtimex(2)`, which safe code cannot call. systemd's `timedated` calls it for whoever asks,
 //! whichever time daemon sets the clock: a greatest error under 16 s counts as synchronised.
 
+use std::env;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub async fn ask(clock: Clock) {
 async fn synchronised() -> Result<bool, String> {
     let mut command = Command::new("timedatectl");
     command.args(["show", "--property=NTPSynchronized", "--value"]);
+    // systemd's tools report their failures to NOTIFY_SOCKET, where they would pass for this process's own.
+    command.env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path)));
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, command.output()).await;
     let output = output.map_err(|_| "timedatectl gives no answer".to_owned())?;
