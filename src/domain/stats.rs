@@ -16,32 +16,66 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Adds a value, by Welford's method (Technometrics 4:419, 1962).
+    /// Adds a value.
     pub fn push(&mut self, value: f64) {
         if self.n == 0 {
             *self = Stats { n: 1, min: value, max: value, mean: value, m2: 0.0 };
             return;
         }
+        let mut moments = self.moments();
+        moments.push(value);
+        *self = moments.between(self.min.min(value), self.max.max(value));
+    }
+
+    /// Both together.
+    pub fn merged(self, other: Stats) -> Stats {
+        if self.n == 0 || other.n == 0 {
+            return if self.n == 0 { other } else { self };
+        }
+        let moments = self.moments().merged(other.moments());
+        moments.between(self.min.min(other.min), self.max.max(other.max))
+    }
+
+    fn moments(&self) -> Moments {
+        Moments { n: self.n, mean: self.mean, m2: self.m2 }
+    }
+
+    /// The standard deviation of the sample (n - 1); `None` for fewer than two values.
+    pub fn std(&self) -> Option<f64> {
+        self.moments().std()
+    }
+}
+
+/// Count, mean and sum of squared deviations of finite values.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Moments {
+    /// Values.
+    pub n: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// Squared deviations from the mean, together.
+    pub m2: f64,
+}
+
+impl Moments {
+    /// Adds a value, by Welford's method (Technometrics 4:419, 1962).
+    pub fn push(&mut self, value: f64) {
         self.n += 1;
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
         let before = value - self.mean;
         self.mean += before / self.n as f64;
         self.m2 += before * (value - self.mean);
     }
 
     /// Both together, by Chan, Golub and LeVeque (1979).
-    pub fn merged(self, other: Stats) -> Stats {
+    pub fn merged(self, other: Moments) -> Moments {
         if self.n == 0 || other.n == 0 {
             return if self.n == 0 { other } else { self };
         }
         let n = self.n + other.n;
         let share = other.n as f64 / n as f64;
         let apart = other.mean - self.mean;
-        Stats {
+        Moments {
             n,
-            min: self.min.min(other.min),
-            max: self.max.max(other.max),
             mean: self.mean + apart * share,
             m2: self.m2 + other.m2 + apart * apart * self.n as f64 * share,
         }
@@ -51,6 +85,16 @@ impl Stats {
     pub fn std(&self) -> Option<f64> {
         (self.n > 1).then(|| (self.m2 / (self.n - 1) as f64).sqrt())
     }
+
+    fn between(self, min: f64, max: f64) -> Stats {
+        Stats { n: self.n, min, max, mean: self.mean, m2: self.m2 }
+    }
+}
+
+/// How many independent values `n` values are worth whose autocorrelation lag1^k fades with the lag:
+/// n (1 - lag1) / (1 + lag1), never more than n (Bartlett 1935; Bayley, Hammersley 1946).
+pub fn n_effective(n: f64, lag1: f64) -> f64 {
+    n * ((1.0 - lag1) / (1.0 + lag1)).min(1.0)
 }
 
 #[cfg(test)]

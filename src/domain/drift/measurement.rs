@@ -33,6 +33,9 @@ pub struct Scores {
     pub en_fraction_within_1: Option<f64>,
 }
 
+/// k of U = k u, unless another one is asked for: about 95 % of a normal distribution.
+pub const COVERAGE_FACTOR: f64 = 2.0;
+
 /// What E_n needs beside the standard uncertainties of the pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Agreement<'a> {
@@ -45,7 +48,7 @@ pub struct Agreement<'a> {
 
 impl Default for Agreement<'_> {
     fn default() -> Agreement<'static> {
-        Agreement { coverage_factor: 2.0, shared: None }
+        Agreement { coverage_factor: COVERAGE_FACTOR, shared: None }
     }
 }
 

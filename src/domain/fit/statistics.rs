@@ -3,6 +3,7 @@
 use super::fitted::Fit;
 use super::pairs::Pairs;
 use super::sums;
+use crate::domain::stats::n_effective;
 
 /// Completes a fit with the statistics of its residuals; what is undefined is `None`.
 ///
@@ -80,10 +81,9 @@ struct Memory {
 impl Memory {
     /// `None` for fewer than three residuals or if all are equal.
     ///
-    /// n_eff = n (1 - r1) / (1 + r1), for residuals whose autocorrelation r1^k fades with the lag
-    /// (Bartlett 1935; Bayley, Hammersley 1946), never more than n. Sums over the measured
-    /// autocorrelations at all lags say less: over months they add up the drift, which more pairs
-    /// don't average out and which has its own component of uncertainty.
+    /// Sums over the measured autocorrelations at all lags say less than the one at lag 1: over months
+    /// they add up the drift, which more pairs don't average out and which has its own component of
+    /// uncertainty.
     fn of(residuals: &[f64]) -> Option<Memory> {
         let n = residuals.len();
         if n < 3 {
@@ -92,7 +92,7 @@ impl Memory {
         let mean = sums::sum(residuals) / n as f64;
         let (square, lagged) = sums::products(residuals, mean);
         let lag1 = finite(lagged / square)?;
-        Some(Memory { lag1, n_effective: n as f64 * ((1.0 - lag1) / (1.0 + lag1)).min(1.0) })
+        Some(Memory { lag1, n_effective: n_effective(n as f64, lag1) })
     }
 }
 

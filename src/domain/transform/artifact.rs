@@ -158,6 +158,23 @@ pub struct Condition {
     pub above: Option<f64>,
 }
 
+impl Condition {
+    /// Whether a covariate is named and the bounds leave a range between them.
+    pub fn is_sound(&self) -> bool {
+        let bounded = match (self.above, self.below) {
+            (Some(above), Some(below)) => above < below && above.is_finite() && below.is_finite(),
+            (Some(bound), None) | (None, Some(bound)) => bound.is_finite(),
+            (None, None) => false,
+        };
+        bounded && !self.covariate.trim().is_empty()
+    }
+
+    /// Whether the covariate's value is in the range.
+    pub fn holds(&self, value: f64) -> bool {
+        self.above.is_none_or(|above| above <= value) && self.below.is_none_or(|below| value < below)
+    }
+}
+
 /// Where a transform holds, and what happens elsewhere. Ranges are `[low, high]`, both included.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

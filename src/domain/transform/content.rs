@@ -52,12 +52,7 @@ fn check_cohorts(cohorts: &[Cohort]) -> Result<(), ContentError> {
         if cohort.when.covariate.trim().is_empty() {
             return Err(invalid(&path, "when.covariate", "name the covariate's role"));
         }
-        let fits = match (cohort.when.above, cohort.when.below) {
-            (Some(above), Some(below)) => above < below && above.is_finite() && below.is_finite(),
-            (Some(bound), None) | (None, Some(bound)) => bound.is_finite(),
-            (None, None) => false,
-        };
-        if !fits {
+        if !cohort.when.is_sound() {
             return Err(invalid(&path, "when", "state below, above, or both with above under below"));
         }
     }

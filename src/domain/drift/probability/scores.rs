@@ -159,7 +159,8 @@ fn check_options(options: &Options, n: usize) -> Result<(), FitError> {
     }
 }
 
-fn calibration_errors(bins: &[Bin], n: usize) -> (f64, f64) {
+/// ECE and MCE of the bins of n pairs.
+pub(in crate::domain::drift) fn calibration_errors(bins: &[Bin], n: usize) -> (f64, f64) {
     let (mut expected, mut largest) = (0.0, 0.0f64);
     for bin in bins {
         if let (Some(predicted), Some(observed)) = (bin.mean_predicted, bin.observed) {
@@ -172,7 +173,7 @@ fn calibration_errors(bins: &[Bin], n: usize) -> (f64, f64) {
 }
 
 /// -ln of the probability that was given to what happened, at most 34.5.
-pub(super) fn log_loss_of(p: f64, label: f64) -> f64 {
+pub(in crate::domain::drift) fn log_loss_of(p: f64, label: f64) -> f64 {
     let clipped = p.clamp(1e-15, 1.0 - 1e-15);
     if label == 1.0 { -clipped.ln() } else { -(-clipped).ln_1p() }
 }
