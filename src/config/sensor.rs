@@ -8,6 +8,7 @@ use super::reader::Section;
 use super::scalar::nearest;
 use super::source::Sources;
 use crate::domain::id::{Id, SensorId};
+use crate::domain::reference::Stamp;
 use crate::domain::sensor::{Kind, Sensor};
 use crate::domain::units::Unit;
 use crate::wire::topic::TopicTemplate;
@@ -73,17 +74,6 @@ pub struct ReferenceConfig {
     pub interval: Option<Duration>,
     /// Which point of the interval its time names.
     pub stamp: Stamp,
-}
-
-/// Which point of its interval an average is stamped with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
-    /// Its begin.
-    Begin,
-    /// Its middle.
-    Mid,
-    /// Its end.
-    End,
 }
 
 const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::INFINITY;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::error::StoreError;
+use super::history::History;
 use super::ledger::Ledger;
 use super::types::{
     Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
@@ -35,6 +36,9 @@ pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// Something done with the ledger at a time of the gateway's clock.
 pub type LedgerWork = Box<dyn FnOnce(&mut Ledger, Timestamp) + Send>;
+
+/// Something done with the history; says whether that turned out to be broken.
+pub type HistoryWork = Box<dyn FnOnce(&History) -> bool + Send>;
 
 /// Something asked of the store's thread.
 pub enum Request {
@@ -101,6 +105,8 @@ pub enum Request {
     },
     /// Does something with the ledger and answers by itself.
     Ledger(LedgerWork),
+    /// Does something with the history and answers by itself.
+    History(HistoryWork),
     Close(Reply<()>),
 }
 

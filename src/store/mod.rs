@@ -11,6 +11,7 @@ pub mod error;
 pub mod types;
 
 mod check;
+mod comparisons;
 mod copies;
 mod file;
 mod history;
@@ -26,6 +27,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::comparisons::{
+    Added, PairPage, PairRange, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
+};
 pub use self::copies::{LedgerCopy, Staging, Upload};
 pub use self::error::{FailureKind, StoreError};
 use self::history::{Limits, OpenedHistory};

@@ -16,7 +16,7 @@ use super::error::{FailureKind, StoreError};
 use super::file;
 use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
-use super::mailbox::{Mailbox, Pending, Reply, Request};
+use super::mailbox::{HistoryWork, Mailbox, Pending, Reply, Request};
 use super::types::{Activation, Commit, Failure, Health};
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
@@ -141,6 +141,7 @@ impl Owner {
             Request::Audit { texts, reply } => drop(reply.send(self.ledger.audit(now, &texts))),
             Request::VerifyAudit(reply) => drop(reply.send(self.ledger.verify_audit())),
             Request::Ledger(work) => work(&mut self.ledger, now),
+            Request::History(work) => self.mend_after(work),
             Request::TimeFloor { time, reply } => drop(reply.send(self.ledger.raise_time_floor(time))),
         }
         None
@@ -169,6 +170,16 @@ impl Owner {
             self.replace_history()?;
         }
         read
+    }
+
+    /// Does something with the history; one that turns out to be broken is replaced.
+    fn mend_after(&mut self, work: HistoryWork) {
+        if work(&self.history) {
+            tracing::warn!("the history is broken");
+            if let Err(error) = self.replace_history() {
+                tracing::warn!(%error, "the broken history could not be replaced");
+            }
+        }
     }
 
     fn announced(&mut self, gap: &Gap) -> Result<(), StoreError> {

@@ -18,6 +18,7 @@ pub mod number;
 pub mod preset;
 pub mod reading;
 pub mod reading_field;
+pub mod reference;
 pub mod regex;
 pub mod senml;
 pub mod table;

@@ -2,6 +2,7 @@
 
 mod checked;
 mod child;
+mod comparisons;
 mod files;
 mod full;
 mod ledger;

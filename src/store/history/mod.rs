@@ -1,6 +1,7 @@
 //! `history.db`: readings, their rollups, cursors of the sinks, gaps to be announced.
 
 mod clock;
+mod comparisons;
 mod floors;
 mod index;
 mod pressure;

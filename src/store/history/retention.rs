@@ -50,6 +50,7 @@ impl History {
         wanted: u64,
         now: Duration,
     ) -> rusqlite::Result<Retained> {
+        self.forget_comparisons()?;
         let (used, file) = self.pages()?;
         let (limit, free) = (self.page_limit(), file - used);
         // Under pressure nothing is deleted while there are pages to give back.

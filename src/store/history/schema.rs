@@ -1,5 +1,6 @@
 //! The history's tables. Why they look like this, and what they cost: docs/decisions/0040.
 
+use crate::store::comparisons::{pair_tables, reference_tables};
 use crate::store::file::Kind;
 
 /// The history file.
@@ -8,7 +9,7 @@ pub const HISTORY: Kind = Kind {
     application_id: 0x6361_6c68, // "calh"
     page_size: 4096,
     checkpoint: 1000,
-    migrations: &[V1, V2, V3],
+    migrations: &[V1, V2, V3, V4],
 };
 
 /// Columns are in the order of the insert statement; small and often-empty ones cost no bytes.
@@ -65,3 +66,6 @@ CREATE TABLE floors(
     id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, version INTEGER NOT NULL, digest BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// References that came by themselves, and pairs.
+const V4: &str = concat!(reference_tables!(), pair_tables!());

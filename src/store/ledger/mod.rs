@@ -6,6 +6,7 @@ pub mod copy;
 pub mod examine;
 pub mod floors;
 mod positions;
+mod references;
 pub mod restore;
 mod schema;
 mod transforms;

@@ -1,5 +1,6 @@
 //! The ledger's tables.
 
+use crate::store::comparisons::reference_tables;
 use crate::store::file::Kind;
 
 /// The ledger file.
@@ -8,7 +9,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2],
+    migrations: &[V1, V2, V3],
 };
 
 const V1: &str = "
@@ -57,3 +58,16 @@ CREATE TABLE maintenance(
     sensor TEXT PRIMARY KEY, since INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT, actor TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// References that people gave, and the standards behind them.
+const V3: &str = concat!(
+    reference_tables!(),
+    "
+-- reference standards: ascending, never changed, the last of an id counts; content: JSON
+CREATE TABLE standards(
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, added INTEGER NOT NULL, actor TEXT NOT NULL,
+    content TEXT NOT NULL
+) STRICT;
+CREATE INDEX standards_of_id ON standards(id);
+"
+);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use calibd::domain::sensor::Instrument;
-use calibd::store::Mount;
+use calibd::store::{Mount, PairPage, PairRange, ReferencePage, ReferenceRange};
 use rusqlite::Connection;
 
 use super::*;
@@ -172,7 +172,8 @@ async fn a_history_of_the_first_schema_is_read_on() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path()).await;
     let old = Connection::open(dir.path().join("history.db")).unwrap();
-    let back = "ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; DROP TABLE floors; PRAGMA user_version = 1";
+    let back = "ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; DROP TABLE floors;
+        DROP TABLE reference_readings; DROP TABLE pairs; PRAGMA user_version = 1";
     old.execute_batch(back).unwrap();
     drop(old);
     let opened = open(dir.path());
@@ -180,6 +181,8 @@ async fn a_history_of_the_first_schema_is_read_on() {
     let before = opened.store.read_after(1, 1, u64::MAX).await.unwrap();
     assert_eq!(before, [Reading { p0_p1: None, ..reading(2) }]);
     append(&opened.store, [202]).await;
+    let range = PairRange { sensor: before[0].sensor.clone(), since: noon(), after: None, limit: 1 };
+    assert_eq!(opened.store.pairs(range).await.unwrap(), PairPage::default());
     opened.store.close(LONG).await.unwrap();
     let after = open(dir.path()).store.read_after(201, 1, u64::MAX).await.unwrap();
     assert_eq!((after[0].seq, after[0].p0_p1), (202, Some([0.25, 0.75])));
@@ -190,7 +193,10 @@ async fn a_ledger_of_the_first_schema_is_read_on() {
     let dir = tempfile::tempdir().unwrap();
     let before = filled(dir.path()).await;
     let old = Connection::open(dir.path().join("ledger.db")).unwrap();
-    old.execute_batch("DROP TABLE instruments; DROP TABLE maintenance; PRAGMA user_version = 1").unwrap();
+    let back =
+        "DROP TABLE instruments; DROP TABLE maintenance; DROP TABLE reference_readings; DROP TABLE standards;
+        PRAGMA user_version = 1";
+    old.execute_batch(back).unwrap();
     drop(old);
     let opened = open(dir.path());
     assert_eq!((&opened.recovered.ledger_broken, opened.recovered.incarnation), (&None, before.incarnation));
@@ -211,6 +217,9 @@ async fn a_ledger_of_the_first_schema_is_read_on() {
         configured_serial: Some("7".into()),
     };
     let older = Mount { configured_serial: None, actor: "user:bob".into(), ..mount.clone() };
+    let range = ReferenceRange { limit: 1, ..ReferenceRange::default() };
+    assert_eq!(opened.store.references(range).await.unwrap(), ReferencePage::default());
+    assert_eq!(opened.store.standards().await.unwrap(), []);
     opened.store.mount(older.clone()).await.unwrap();
     opened.store.mount(mount.clone()).await.unwrap();
     assert_eq!(opened.store.mounts_of(co.clone(), 10).await.unwrap(), [older, mount.clone()]);

@@ -17,7 +17,7 @@ mod qr;
 mod real;
 mod report;
 mod scaling;
-mod twofold;
+pub(in crate::domain) mod twofold;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,111 @@
+//! References, standards and pairs: what sensors are compared with, and what comes of it.
+//!
+//! What people enter, import or measure in a session stays in the ledger; what comes by itself, and all
+//! pairs, are in the history, and go with their age.
+
+mod pairs;
+mod references;
+
+pub use self::pairs::{PairPage, PairRange};
+pub(super) use self::pairs::{insert_pairs, pair_page, pair_tables};
+pub use self::references::{
+    Added, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
+};
+pub(super) use self::references::{NewReference, add_reference, reference_page, reference_tables, withdraw};
+use super::error::{FailureKind, StoreError};
+use super::history::History;
+use super::mailbox::Request;
+use super::{Store, Timestamp};
+use crate::domain::id::{Id, SensorId};
+use crate::domain::pairing::Pair;
+use crate::domain::reference::{Reference, Standard};
+
+impl Store {
+    /// Has the store's thread do something with the history.
+    async fn with_history<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|reply| {
+            Request::History(Box::new(move |history| {
+                let done = work(history);
+                let broken = done.as_ref().is_err_and(|error| error.kind() == FailureKind::Corrupt);
+                // A reply that nobody waits for any more is no fault.
+                drop(reply.send(done));
+                broken
+            }))
+        })
+        .await
+    }
+
+    /// Adds references that somebody entered, imported or measured in a session: one durable transaction
+    /// with its audit row for each sensor. One that is there already changes nothing; another value under
+    /// the same id is a revision, which counts from then on. Says of each what it was, in their order.
+    pub async fn add_references(
+        &self,
+        references: Vec<Reference>,
+        actor: &str,
+    ) -> Result<Vec<Added>, StoreError> {
+        let actor = actor.to_owned();
+        self.with_ledger(move |ledger, now| ledger.add_references(now, &references, &actor)).await
+    }
+
+    /// Keeps references that came by themselves, with the readings and as long as they; else as
+    /// [`Store::add_references`], without audit rows.
+    pub async fn keep_references(&self, references: Vec<Reference>) -> Result<Vec<Added>, StoreError> {
+        self.with_history(move |history| history.keep_references(&references)).await
+    }
+
+    /// References, a page of them.
+    pub async fn references(&self, range: ReferenceRange) -> Result<ReferencePage, StoreError> {
+        if range.automatic {
+            return self.with_history(move |history| history.references(&range)).await;
+        }
+        self.with_ledger(move |ledger, _| ledger.references(&range)).await
+    }
+
+    /// Withdraws references of a sensor, and the pairs made with them; gives back the ids of those that were
+    /// not withdrawn already. Withdrawing again is harmless, and deletes pairs that came meanwhile.
+    ///
+    /// The pairs go first: a crash between the two leaves references without pairs, not the reverse.
+    pub async fn withdraw_references(
+        &self,
+        sensor: SensorId,
+        ids: Vec<Id>,
+        actor: &str,
+        reason: Option<String>,
+    ) -> Result<Vec<Id>, StoreError> {
+        let (of, named, by, why) = (sensor.clone(), ids.clone(), actor.to_owned(), reason.clone());
+        let withdrawal = move |at: Timestamp| Withdrawal { at, actor: by, reason: why };
+        let in_ledger = withdrawal.clone();
+        let work = move |ledger: &mut super::ledger::Ledger, now| {
+            ledger.usable()?;
+            Ok(now)
+        };
+        let now = self.with_ledger(work).await?;
+        let kept = self.with_history(move |history| history.withdraw(&of, &named, &withdrawal(now))).await?;
+        self.with_ledger(move |ledger, now| ledger.withdraw(&sensor, &ids, kept, &in_ledger(now))).await
+    }
+
+    /// Adds a reference standard, or what is new of a known one: one durable transaction with its audit row.
+    /// Says whether anything was new.
+    pub async fn add_standard(&self, standard: Standard, actor: &str) -> Result<bool, StoreError> {
+        let actor = actor.to_owned();
+        self.with_ledger(move |ledger, now| ledger.add_standard(now, &standard, &actor)).await
+    }
+
+    /// The reference standards as they are now, by id.
+    pub async fn standards(&self) -> Result<Vec<StoredStandard>, StoreError> {
+        self.with_ledger(|ledger, _| ledger.standards()).await
+    }
+
+    /// Keeps pairs: one durable transaction. The pair of a reference takes the place of an earlier one.
+    pub async fn insert_pairs(&self, pairs: Vec<Pair>) -> Result<(), StoreError> {
+        self.with_history(move |history| history.insert_pairs(&pairs)).await
+    }
+
+    /// A sensor's pairs from a time on, ascending, a page of them.
+    pub async fn pairs(&self, range: PairRange) -> Result<PairPage, StoreError> {
+        self.with_history(move |history| history.pairs(&range)).await
+    }
+}

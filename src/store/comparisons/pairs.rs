@@ -1,0 +1,164 @@
+//! The table of pairs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+
+use super::references::{id, optional_id, span};
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::pairing::Pair;
+use crate::domain::quality::{Reasons, State};
+use crate::domain::reference::Origin;
+use crate::domain::sample::TransformRef;
+use crate::domain::time::Timestamp;
+use crate::store::history::corrupt;
+
+/// The most pairs of a page.
+const MOST: usize = 10_000;
+
+/// Makes the table.
+macro_rules! pair_tables {
+    () => {
+        "
+-- readings beside their references, one for each reference; since, until: the reference's; flags: state +
+-- 4 * reasons of the readings; flag: the reference's state; lag, latency: microseconds; covariates: JSON
+CREATE TABLE pairs(
+    number INTEGER PRIMARY KEY, sensor TEXT NOT NULL, reference TEXT NOT NULL,
+    since INTEGER NOT NULL, until INTEGER NOT NULL, value REAL, u REAL, raw REAL,
+    reference_value REAL NOT NULL, reference_u REAL, unit TEXT NOT NULL,
+    transform TEXT, version INTEGER, digest BLOB,
+    readings INTEGER NOT NULL, completeness REAL NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+    flags INTEGER NOT NULL, flag INTEGER NOT NULL, standard TEXT, overdue INTEGER NOT NULL,
+    origin INTEGER NOT NULL, lag INTEGER NOT NULL, latency INTEGER NOT NULL, covariates TEXT
+) STRICT;
+CREATE UNIQUE INDEX pairs_of_references ON pairs(sensor, reference);
+CREATE INDEX pairs_in_time ON pairs(sensor, until);
+"
+    };
+}
+pub(crate) use pair_tables;
+
+/// Which pairs are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairRange {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// Whose references end at or after this time.
+    pub since: Timestamp,
+    /// Where the last page ended.
+    pub after: Option<(Timestamp, u64)>,
+    /// At most so many; never more than 10,000.
+    pub limit: usize,
+}
+
+/// Pairs that were asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PairPage {
+    /// Ascending by the end of their references.
+    pub pairs: Vec<Pair>,
+    /// Where to go on; `None`: that was all.
+    pub after: Option<(Timestamp, u64)>,
+}
+
+/// Writes pairs, each in the place of an earlier one of its reference.
+pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT OR REPLACE INTO pairs(sensor, reference, since, until, value, u, raw, reference_value,
+         reference_u, unit, transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag,
+         standard, overdue, origin, lag, latency, covariates)
+         VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    )?;
+    for pair in pairs {
+        let transform = pair.transform.as_deref();
+        let covariates =
+            (!pair.covariates.is_empty()).then(|| serde_json::json!(pair.covariates).to_string());
+        insert.execute(params![
+            pair.sensor.as_str(),
+            pair.reference.as_str(),
+            pair.span.begin().as_micros(),
+            pair.span.end().as_micros(),
+            pair.value,
+            pair.u,
+            pair.raw,
+            pair.reference_value,
+            pair.reference_u,
+            &*pair.unit,
+            transform.map(|transform| transform.id.as_str()),
+            transform.map(|transform| transform.version),
+            transform.map(|transform| transform.digest.0),
+            pair.readings,
+            pair.completeness,
+            pair.seqs.0,
+            pair.seqs.1,
+            i64::from(pair.reasons.bits()) << 2 | pair.state as i64,
+            pair.flag as u8,
+            pair.standard.as_ref().map(Id::as_str),
+            pair.overdue,
+            pair.origin as u8,
+            pair.lag,
+            pair.latency,
+            covariates
+        ])?;
+    }
+    Ok(())
+}
+
+/// A sensor's pairs, and where to go on.
+pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPage> {
+    let sql = "SELECT number, sensor, reference, since, until, value, u, raw, reference_value, reference_u, unit,
+        transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag, standard, overdue,
+        origin, lag, latency, covariates
+        FROM pairs WHERE sensor = ? AND (until, number) > (?, ?) ORDER BY until, number LIMIT ?";
+    // Numbers count from 1.
+    let since = (range.since.as_micros(), 0);
+    let (until, number) = range.after.map_or(since, |(until, number)| since.max((until.as_micros(), number)));
+    let limit = range.limit.clamp(1, MOST);
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params![range.sensor.as_str(), until, number, limit])?;
+    let mut page = PairPage::default();
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let pair = stored(row)?;
+        last = Some((pair.span.end(), row.get(0)?));
+        page.pairs.push(pair);
+    }
+    page.after = last.filter(|_| page.pairs.len() == limit);
+    Ok(page)
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Pair> {
+    let flags: u32 = row.get(18)?;
+    let state = |number| State::from_u8(number).ok_or_else(corrupt);
+    let transform = match optional_id(row, 11)? {
+        Some(id) => Some(Arc::new(TransformRef { id, version: row.get(12)?, digest: Digest(row.get(13)?) })),
+        None => None,
+    };
+    let covariates: Option<String> = row.get(25)?;
+    let covariates = covariates.map(|text| serde_json::from_str(&text).map_err(|_| corrupt())).transpose()?;
+    Ok(Pair {
+        sensor: id(row, 1)?,
+        reference: id(row, 2)?,
+        span: span(row, 3)?,
+        value: row.get(5)?,
+        u: row.get(6)?,
+        raw: row.get(7)?,
+        reference_value: row.get(8)?,
+        reference_u: row.get(9)?,
+        unit: row.get::<_, String>(10)?.into(),
+        transform,
+        readings: row.get(14)?,
+        completeness: row.get(15)?,
+        seqs: (row.get(16)?, row.get(17)?),
+        state: state((flags & 3) as u8)?,
+        reasons: Reasons::from_bits(flags >> 2),
+        flag: state(row.get(19)?)?,
+        standard: optional_id(row, 20)?,
+        overdue: row.get(21)?,
+        origin: Origin::from_u8(row.get(22)?).ok_or_else(corrupt)?,
+        lag: row.get(23)?,
+        latency: row.get(24)?,
+        covariates: covariates.unwrap_or_else(BTreeMap::new),
+    })
+}

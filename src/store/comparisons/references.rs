@@ -1,0 +1,285 @@
+//! The table of references, which both databases have, and what is asked of it.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::domain::id::{Id, SensorId};
+use crate::domain::quality::State;
+use crate::domain::reference::{Origin, Reference, Span, Standard};
+use crate::domain::time::Timestamp;
+use crate::store::history::corrupt;
+
+/// The most references of a page.
+const MOST: usize = 1000;
+/// Rows that one request may look at.
+const WINDOW: u64 = 50_000;
+
+/// Makes the table.
+macro_rules! reference_tables {
+    () => {
+        "
+-- reference readings: ascending, never changed but for their withdrawal; of those with one sensor and id the
+-- last revision counts. since, until: the interval, or twice the point; given_*: before the conversion;
+-- flag: a state; origin: 0 manual, 1 import, 2 sensor, 3 mqtt, 4 session; times: microseconds since 1970
+CREATE TABLE reference_readings(
+    number INTEGER PRIMARY KEY, sensor TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL,
+    since INTEGER NOT NULL, until INTEGER NOT NULL, value REAL NOT NULL, u REAL, unit TEXT NOT NULL,
+    given_value REAL, given_unit TEXT, standard TEXT, due INTEGER, flag INTEGER NOT NULL,
+    origin INTEGER NOT NULL, source TEXT, event TEXT, received INTEGER NOT NULL, actor TEXT NOT NULL,
+    withdrawn INTEGER, withdrawn_by TEXT, reason TEXT
+) STRICT;
+CREATE UNIQUE INDEX reference_revisions ON reference_readings(sensor, id, revision);
+"
+    };
+}
+pub(crate) use reference_tables;
+
+const COLUMNS: &str =
+    "SELECT number, sensor, id, revision, since, until, value, u, unit, given_value, given_unit,
+    standard, due, flag, origin, source, event, received, actor, withdrawn, withdrawn_by, reason,
+    (SELECT max(revision) FROM reference_readings AS other
+     WHERE other.sensor = reference_readings.sensor AND other.id = reference_readings.id)
+    FROM reference_readings";
+
+/// What a reference was when it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// New.
+    New,
+    /// Known, and nothing new in it.
+    Unchanged,
+    /// Known with another value: so many were before it.
+    Revised(u32),
+    /// Withdrawn, and nothing new in it: it stays withdrawn.
+    Withdrawn,
+}
+
+/// That a reference does not count any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// When, by the gateway's clock.
+    pub at: Timestamp,
+    /// Who said so.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A reference as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredReference {
+    /// Its number in its database; they ascend.
+    pub number: u64,
+    /// The reference.
+    pub reference: Reference,
+    /// Which version of it this is, from 1.
+    pub revision: u32,
+    /// Whether a later version has taken its place.
+    pub superseded: bool,
+    /// Who gave it.
+    pub actor: String,
+    /// That it was withdrawn.
+    pub withdrawn: Option<Withdrawal>,
+}
+
+/// A standard as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredStandard {
+    /// The standard.
+    pub standard: Standard,
+    /// When it was last changed, by the gateway's clock.
+    pub at: Timestamp,
+    /// Who said so.
+    pub actor: String,
+}
+
+/// Which references are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReferenceRange {
+    /// Those that came by themselves, which are in the history; else those of the ledger.
+    pub automatic: bool,
+    /// Of this sensor only.
+    pub sensor: Option<SensorId>,
+    /// Of this id only.
+    pub id: Option<Id>,
+    /// That end at or after this time.
+    pub since: Option<Timestamp>,
+    /// That end before this time.
+    pub until: Option<Timestamp>,
+    /// Also those that are withdrawn or superseded.
+    pub all: bool,
+    /// With numbers above this one.
+    pub after: u64,
+    /// At most so many; never more than 1,000.
+    pub limit: usize,
+}
+
+/// References that were asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ReferencePage {
+    /// In ascending order of their numbers.
+    pub references: Vec<StoredReference>,
+    /// Where to go on; `None`: that was all. A page can be empty and say where to go on.
+    pub after: Option<u64>,
+}
+
+/// A reference to be added.
+pub struct NewReference<'a> {
+    pub reference: &'a Reference,
+    pub actor: &'a str,
+}
+
+/// Adds a reference, unless the newest of its id says the same.
+pub fn add_reference(db: &Connection, new: &NewReference<'_>) -> rusqlite::Result<Added> {
+    let Reference { id, sensor, span, value, u, unit, standard, due, flag, origin, source, event, .. } =
+        new.reference;
+    let sql = format!("{COLUMNS} WHERE sensor = ? AND id = ? ORDER BY revision DESC LIMIT 1");
+    let known = db.prepare_cached(&sql)?.query_row([sensor.as_str(), id.as_str()], stored).optional()?;
+    let same = known.as_ref().filter(|known| known.reference.says_the_same_as(new.reference));
+    match same {
+        Some(known) if known.withdrawn.is_some() => return Ok(Added::Withdrawn),
+        Some(_) => return Ok(Added::Unchanged),
+        None => {}
+    }
+    let before = known.map_or(0, |known| known.revision);
+    let given = new.reference.given.as_ref();
+    db.prepare_cached(
+        "INSERT INTO reference_readings(sensor, id, revision, since, until, value, u, unit, given_value,
+         given_unit, standard, due, flag, origin, source, event, received, actor)
+         VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    )?
+    .execute(params![
+        sensor.as_str(),
+        id.as_str(),
+        before + 1,
+        span.begin().as_micros(),
+        span.end().as_micros(),
+        value,
+        u,
+        &**unit,
+        given.map(|(value, _)| value),
+        given.map(|(_, unit)| &**unit),
+        standard.as_ref().map(Id::as_str),
+        due.map(Timestamp::as_micros),
+        *flag as u8,
+        *origin as u8,
+        source.as_ref().map(Id::as_str),
+        event.as_deref(),
+        new.reference.received.as_micros(),
+        new.actor
+    ])?;
+    Ok(if before == 0 { Added::New } else { Added::Revised(before) })
+}
+
+/// Withdraws references of a sensor; gives back the ids of those that were not withdrawn already.
+pub fn withdraw(
+    db: &Connection,
+    sensor: &SensorId,
+    ids: &[Id],
+    withdrawal: &Withdrawal,
+) -> rusqlite::Result<Vec<Id>> {
+    let mut update = db.prepare_cached(
+        "UPDATE reference_readings SET withdrawn = ?, withdrawn_by = ?, reason = ?
+         WHERE sensor = ? AND id = ? AND withdrawn IS NULL",
+    )?;
+    let Withdrawal { at, actor, reason } = withdrawal;
+    let mut changed = Vec::new();
+    for id in ids {
+        let rows = update.execute(params![at.as_micros(), actor, reason, sensor.as_str(), id.as_str()])?;
+        if rows > 0 {
+            changed.push(id.clone());
+        }
+    }
+    Ok(changed)
+}
+
+/// References of a range, and where to go on.
+pub fn reference_page(db: &Connection, range: &ReferenceRange) -> rusqlite::Result<ReferencePage> {
+    let last: u64 =
+        db.query_row("SELECT coalesce(max(number), 0) FROM reference_readings", [], |row| row.get(0))?;
+    let end = range.after.saturating_add(WINDOW).min(last);
+    let sql = format!(
+        "{COLUMNS} WHERE number > ? AND number <= ? AND (?3 IS NULL OR sensor = ?3) AND (?4 IS NULL OR id = ?4)
+         AND until >= ? AND until < ? ORDER BY number"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![
+        range.after.min(last),
+        end,
+        range.sensor.as_ref().map(Id::as_str),
+        range.id.as_ref().map(Id::as_str),
+        range.since.map_or(i64::MIN, Timestamp::as_micros),
+        range.until.map_or(i64::MAX, Timestamp::as_micros),
+    ])?;
+    let (mut page, limit) = (ReferencePage::default(), range.limit.clamp(1, MOST));
+    while let Some(row) = rows.next()? {
+        let found = stored(row)?;
+        if !range.all && (found.superseded || found.withdrawn.is_some()) {
+            continue;
+        }
+        if page.references.len() == limit {
+            page.after = page.references.last().map(|last| last.number);
+            return Ok(page);
+        }
+        page.references.push(found);
+    }
+    page.after = (end < last).then_some(end);
+    Ok(page)
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredReference> {
+    let revision = row.get(3)?;
+    let withdrawn = optional_time(row, 19)?;
+    let withdrawn = match (withdrawn, row.get(20)?) {
+        (Some(at), Some(actor)) => Some(Withdrawal { at, actor, reason: row.get(21)? }),
+        _ => None,
+    };
+    let reference = Reference {
+        sensor: id(row, 1)?,
+        id: id(row, 2)?,
+        span: span(row, 4)?,
+        value: row.get(6)?,
+        u: row.get(7)?,
+        unit: row.get::<_, String>(8)?.into(),
+        given: Option::zip(row.get(9)?, row.get::<_, Option<String>>(10)?)
+            .map(|(value, unit)| (value, unit.into())),
+        standard: optional_id(row, 11)?,
+        due: optional_time(row, 12)?,
+        flag: State::from_u8(row.get(13)?).ok_or_else(corrupt)?,
+        origin: Origin::from_u8(row.get(14)?).ok_or_else(corrupt)?,
+        source: optional_id(row, 15)?,
+        event: row.get::<_, Option<String>>(16)?.map(Into::into),
+        received: Timestamp::from_micros(row.get(17)?).ok_or_else(corrupt)?,
+    };
+    let superseded = row.get::<_, u32>(22)? > revision;
+    Ok(StoredReference {
+        number: row.get(0)?,
+        reference,
+        revision,
+        superseded,
+        actor: row.get(18)?,
+        withdrawn,
+    })
+}
+
+/// An identifier in a column.
+pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<Id> {
+    Id::new(&row.get::<_, String>(column)?).map_err(|_| corrupt())
+}
+
+/// An identifier that a column may have.
+pub(super) fn optional_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Id>> {
+    row.get::<_, Option<String>>(column)?.map(|text| Id::new(&text).map_err(|_| corrupt())).transpose()
+}
+
+/// The interval in two columns.
+pub(super) fn span(row: &Row<'_>, column: usize) -> rusqlite::Result<Span> {
+    let time = |column| Ok::<_, rusqlite::Error>(Timestamp::from_micros(row.get(column)?));
+    let ends = Option::zip(time(column)?, time(column + 1)?);
+    ends.and_then(|(begin, end)| Span::between(begin, end)).ok_or_else(corrupt)
+}
+
+fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(column)?
+        .map(|time| Timestamp::from_micros(time).ok_or_else(corrupt))
+        .transpose()
+}

@@ -1,0 +1,109 @@
+//! References that came by themselves, and all pairs. They go when they are older than readings may be, and
+//! when they take more than their share of the room.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::{History, corrupt};
+use crate::domain::id::{Id, SensorId};
+use crate::domain::pairing::Pair;
+use crate::domain::reference::Reference;
+use crate::store::comparisons::{
+    Added, NewReference, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference,
+    insert_pairs, pair_page, reference_page, withdraw,
+};
+use crate::store::error::StoreError;
+
+/// Who gives what comes by itself.
+const ACTOR: &str = "calibd";
+/// Rows that one step deletes from a table.
+const STEP: u64 = 256;
+/// Each of the two tables may take this share of the history's size, ...
+const SHARE: u64 = 8;
+/// ... at so many bytes a row, its places in the indices included: above what was measured.
+const ROW: u64 = 512;
+
+impl History {
+    /// Keeps references, all or none.
+    pub fn keep_references(&self, references: &[Reference]) -> Result<Vec<Added>, StoreError> {
+        self.together(|tx| {
+            let keep = |reference| add_reference(tx, &NewReference { reference, actor: ACTOR });
+            references.iter().map(keep).collect()
+        })
+    }
+
+    /// References, a page of them.
+    pub fn references(&self, range: &ReferenceRange) -> Result<ReferencePage, StoreError> {
+        self.attached()?;
+        self.name(reference_page(&self.db, range))
+    }
+
+    /// Withdraws the references of a sensor that are here, and deletes the pairs of all that are named.
+    pub fn withdraw(
+        &self,
+        sensor: &SensorId,
+        ids: &[Id],
+        withdrawal: &Withdrawal,
+    ) -> Result<Vec<Id>, StoreError> {
+        self.together(|tx| {
+            let mut delete = tx.prepare_cached("DELETE FROM pairs WHERE sensor = ? AND reference = ?")?;
+            for id in ids {
+                delete.execute([sensor.as_str(), id.as_str()])?;
+            }
+            withdraw(tx, sensor, ids, withdrawal)
+        })
+    }
+
+    /// Keeps pairs, all or none.
+    pub fn insert_pairs(&self, pairs: &[Pair]) -> Result<(), StoreError> {
+        self.together(|tx| insert_pairs(tx, pairs))
+    }
+
+    /// A sensor's pairs, a page of them.
+    pub fn pairs(&self, range: &PairRange) -> Result<PairPage, StoreError> {
+        self.attached()?;
+        self.name(pair_page(&self.db, range))
+    }
+
+    /// Refuses while a broken file is being replaced: what stands in for it has no tables.
+    fn attached(&self) -> Result<(), StoreError> {
+        if self.detached { self.name(Err(corrupt())) } else { Ok(()) }
+    }
+
+    fn together<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.attached()?;
+        self.name(Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).and_then(|tx| {
+            let done = work(&tx)?;
+            tx.commit()?;
+            Ok(done)
+        }))
+    }
+
+    /// Deletes one step of references and pairs that are too old or too many.
+    pub(super) fn forget_comparisons(&self) -> rusqlite::Result<()> {
+        let age = i64::try_from(self.limits.max_age.as_micros()).unwrap_or(i64::MAX);
+        let past = self.clock.time().map_or(i64::MIN, |time| time.saturating_sub(age));
+        let most = (self.limits.max_size / SHARE / ROW).max(STEP);
+        forget(&self.db, "reference_readings", past, most)?;
+        forget(&self.db, "pairs", past, most)
+    }
+}
+
+/// In the order in which they were written. What was written late, of an earlier time, goes with what was
+/// written beside it.
+fn forget(db: &Connection, table: &str, past: i64, most: u64) -> rusqlite::Result<()> {
+    let sql = format!("SELECT number, until FROM {table} ORDER BY number LIMIT 1");
+    let first: Option<(u64, i64)> =
+        db.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((first, until)) = first else { return Ok(()) };
+    let sql = format!("SELECT max(number) FROM {table}");
+    let last: u64 = db.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+    let over = (last + 1 - first).saturating_sub(most).min(STEP);
+    if over > 0 || until < past {
+        let sql = format!("DELETE FROM {table} WHERE number < ?2 AND (number < ?1 OR until < ?3)");
+        db.prepare_cached(&sql)?.execute(params![first + over, first + STEP, past])?;
+    }
+    Ok(())
+}
