@@ -15,6 +15,7 @@ pub mod sensor;
 pub mod sequence;
 pub mod stats;
 pub mod strict_json;
+pub mod synthetic;
 pub mod time;
 pub mod transform;
 pub mod trust;

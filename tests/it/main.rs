@@ -38,5 +38,6 @@ mod serial_end_to_end;
 mod service;
 mod store;
 mod support;
+mod synthetic;
 mod tls;
 mod trust;
