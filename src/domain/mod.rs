@@ -8,6 +8,7 @@ pub mod digest;
 pub mod drift;
 pub mod fit;
 pub mod id;
+pub mod monitor;
 pub mod quality;
 pub mod resample;
 pub mod sample;
