@@ -7,6 +7,7 @@ pub mod fault;
 pub mod files;
 pub mod gateway;
 pub mod load;
+pub mod monitor;
 pub mod reader;
 pub mod scalar;
 pub mod sensor;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::id::{Id, SensorId};
+use super::monitor::Limits;
 
 /// What a sensor's value means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,4 +58,15 @@ pub struct Sensor {
     pub uncertainty: Option<f64>,
     /// Roles such as `temperature` and the sensors that play them.
     pub covariates: BTreeMap<String, Id>,
+    /// How its readings are watched; `None`: not at all.
+    pub monitor: Option<Monitoring>,
+}
+
+/// How the readings of a sensor are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Monitoring {
+    /// What is allowed.
+    pub limits: Limits,
+    /// Whether a reading that something stands against becomes suspect.
+    pub flag: bool,
 }

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::active::Active;
+use super::watch::Watch;
 use crate::domain::calibration::{Dated, Latest, Said};
 use crate::domain::id::{Id, SensorId};
+use crate::domain::monitor::Finding;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
 use crate::domain::sensor::Sensor;
@@ -30,6 +32,7 @@ struct Slot {
     active: Option<Arc<Active>>,
     last_seq: Option<u64>,
     latest: Option<Latest>,
+    watch: Watch,
 }
 
 impl Slot {
@@ -54,6 +57,7 @@ pub struct Calibrator {
     waiting: HashMap<SensorId, Arc<Active>>,
     last_seqs: HashMap<SensorId, u64>,
     maintenance: HashSet<SensorId>,
+    findings: Vec<(SensorId, Finding)>,
     on_expired: OnExpired,
 }
 
@@ -66,6 +70,7 @@ impl Calibrator {
             waiting: HashMap::new(),
             last_seqs,
             maintenance: HashSet::new(),
+            findings: Vec::new(),
             on_expired,
         }
     }
@@ -80,15 +85,21 @@ impl Calibrator {
         let active = self.waiting.remove(&sensor.id);
         let last_seq = self.last_seqs.remove(&sensor.id);
         self.index.insert(sensor.id.clone(), self.slots.len());
-        self.slots.push(Slot { sensor, active, last_seq, latest: None });
+        self.slots.push(Slot { sensor, active, last_seq, latest: None, watch: Watch::default() });
     }
 
     /// Takes over another configuration: the sensors' facts, and what happens at an expiry.
     pub fn reconfigure(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>, on_expired: OnExpired) {
         self.on_expired = on_expired;
+        self.follow(facts);
+    }
+
+    /// Takes over the sensors' facts.
+    pub fn follow(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>) {
         for slot in &mut self.slots {
             // What a sensor that is gone has delivered before is still read with its old facts.
             if let Some(sensor) = facts(&slot.sensor.id) {
+                slot.watch.follow(&slot.sensor, &sensor);
                 slot.sensor = sensor;
             }
         }
@@ -141,11 +152,21 @@ impl Calibrator {
             Some(raw) => self.calibrate(index, sample, raw, moment, &mut reading),
         }
         let slot = &mut self.slots[index];
+        if let Some(monitoring) = &slot.sensor.monitor
+            && let Some(found) = slot.watch.note(monitoring, &mut reading)
+        {
+            self.findings.extend(found.into_iter().map(|finding| (sample.sensor.clone(), finding)));
+        }
         slot.last_seq = Some(seq);
         if let Some(latest) = slot.as_covariate(sample, &reading) {
             slot.latest = Some(latest);
         }
         Some(reading)
+    }
+
+    /// What the monitors have found in the readings since this was asked last.
+    pub fn findings(&mut self) -> Vec<(SensorId, Finding)> {
+        std::mem::take(&mut self.findings)
     }
 
     fn blank(&self, index: usize, sample: &Sample, seq: u64, time: Timestamp) -> Reading {

@@ -6,3 +6,4 @@ pub mod live;
 pub mod maintenance;
 pub mod run;
 pub mod time;
+mod watch;

@@ -20,6 +20,7 @@ use crate::source::binding::Sensors;
 use crate::store::{Store, StoreError};
 use crate::sync::link::Link;
 use crate::telemetry::clock::ClockJumped;
+use crate::telemetry::found::Found;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::message::ClockState;
 
@@ -33,6 +34,8 @@ const RESERVE_AGAIN: Duration = Duration::from_secs(1);
 pub enum Request {
     /// Put these changes in force together.
     Activate(Vec<Change>, oneshot::Sender<()>),
+    /// Take over that another instrument is at a sensor, and put these changes in force with it.
+    Mounted(Vec<Change>, oneshot::Sender<()>),
     /// Take over the sensors' new facts, and put these changes in force with them.
     Reconfigure(Vec<Change>, OnExpired, oneshot::Sender<()>),
     /// Take samples from one more source.
@@ -136,6 +139,10 @@ impl Pipeline {
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
             Request::Attach(source) => self.sources.push(source),
             Request::Activate(changes, done) => self.put_in_force(changes, done),
+            Request::Mounted(changes, done) => {
+                self.calibrator.follow(|id| self.sensors.get(id));
+                self.put_in_force(changes, done);
+            }
             Request::Reconfigure(changes, on_expired, done) => {
                 self.calibrator.reconfigure(|id| self.sensors.get(id), on_expired);
                 self.put_in_force(changes, done);
@@ -169,6 +176,9 @@ impl Pipeline {
         self.uplink.offer(readings);
         self.live.show(readings);
         self.metrics.sensors.note(readings);
+        for (sensor, finding) in self.calibrator.findings() {
+            Found { sensor: &sensor, finding: &finding }.record(&self.metrics);
+        }
         self.store.append(readings, acks).await?;
         self.uplink.appended();
         Ok(last)

@@ -59,6 +59,7 @@ fn sensors() -> Sensors {
         serial: None,
         uncertainty: Some(0.5),
         covariates: BTreeMap::new(),
+        monitor: None,
     };
     let owned = |name| (sensor(name), Owner { source: Id::new("source").unwrap(), field: "v".to_owned() });
     Sensors::new(NAMES.iter().map(owned).collect(), Vec::new())

@@ -1,0 +1,97 @@
+//! `[sensor.<id>.monitor]`: how the readings of a sensor are watched without any reference.
+
+use std::time::Duration;
+
+use super::reader::{Section, Value};
+use crate::domain::monitor::{Limit, Limits};
+use crate::domain::sensor::Monitoring;
+
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+
+/// Reads the table `monitor` of a sensor: watched with safe limits, and nothing flagged, unless it says otherwise.
+pub fn read_monitor(sensor: &mut Section<'_>) -> Option<Monitoring> {
+    let Some(mut table) = sensor.table("monitor") else { return Some(Monitoring::default()) };
+    let usual = Limits::default();
+    let enabled = table.boolean("enabled").unwrap_or(true);
+    let flag = table.boolean("flag").unwrap_or(false);
+    let limits = Limits {
+        learn: table.duration("learn", Duration::ZERO..=YEAR).unwrap_or(usual.learn),
+        tolerance: table.float("tolerance", 0.0..=f64::INFINITY).unwrap_or(usual.tolerance),
+        stuck: limit(&mut table, "stuck", seconds),
+        noise: match limit(&mut table, "noise", |value| value.float(1.1..=1e6)) {
+            Limit::Off => None,
+            Limit::Learnt => usual.noise,
+            Limit::Given(factor) => Some(factor),
+        },
+        spike: limit(&mut table, "spike", |value| value.float(1.0..=1e6)),
+        rate: read_rate(&mut table),
+    };
+    enabled.then_some(Monitoring { limits, flag })
+}
+
+/// `false`: off; `true` or absent: learnt; else as `given` reads it.
+fn limit(table: &mut Section<'_>, key: &str, given: impl Fn(&Value<'_>) -> Option<f64>) -> Limit {
+    let Some(value) = table.value(key) else { return Limit::Learnt };
+    if value.is_boolean() {
+        return if value.boolean() == Some(false) { Limit::Off } else { Limit::Learnt };
+    }
+    given(&value).map_or(Limit::Learnt, Limit::Given)
+}
+
+fn seconds(value: &Value<'_>) -> Option<f64> {
+    value.duration(Duration::from_millis(1)..=YEAR).map(|duration| duration.as_secs_f64())
+}
+
+/// In the sensor's unit per second.
+fn read_rate(table: &mut Section<'_>) -> Option<f64> {
+    if !table.has("rate") {
+        return None;
+    }
+    let mut rate = table.table("rate")?;
+    let limit = rate.required("limit", "limit = 5").float("limit", f64::MIN_POSITIVE..=f64::INFINITY);
+    let per = rate.required("per", "per = \"1m\"").duration("per", Duration::from_millis(1)..=YEAR);
+    Some(limit? / per?.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::reader::read_str;
+
+    fn read(text: &str) -> (Option<Monitoring>, Vec<String>) {
+        let (monitor, faults) = read_str("a.toml", text, read_monitor);
+        (monitor, faults.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn sensors_are_watched_and_nothing_is_flagged_unless_it_says_so() {
+        assert_eq!(read(""), (Some(Monitoring::default()), vec![]));
+        assert_eq!(read("monitor = { flag = true, noise = true }").0.map(|it| it.flag), Some(true));
+        assert_eq!(read("monitor = { enabled = false, flag = true }"), (None, vec![]));
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = r#"
+            [monitor]
+            learn = "2h"
+            tolerance = 0.05
+            stuck = "10m"
+            noise = 3
+            spike = 8
+            rate = { limit = 6, per = "1m" }
+        "#;
+        let limits = Limits {
+            learn: Duration::from_secs(7200),
+            tolerance: 0.05,
+            stuck: Limit::Given(600.0),
+            noise: Some(3.0),
+            spike: Limit::Given(8.0),
+            rate: Some(0.1),
+        };
+        assert_eq!(read(text), (Some(Monitoring { limits, flag: false }), vec![]));
+        let off = Limits { stuck: Limit::Off, noise: None, spike: Limit::Off, ..Limits::default() };
+        let text = "monitor = { stuck = false, noise = false, spike = false }";
+        assert_eq!(read(text), (Some(Monitoring { limits: off, flag: false }), vec![]));
+    }
+}
