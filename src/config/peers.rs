@@ -43,8 +43,7 @@ fn read_group(
         section.fault_here(format!("`{name}` is not an identifier"), super::value::ID_RULE);
     }
     let unit = section.required("unit", "unit = \"Cel\"").string("unit");
-    let tolerance =
-        if section.has("tolerance") { Some(section.float("tolerance", 0.0..=f64::INFINITY)?) } else { None };
+    let tolerance = section.float("tolerance", 0.0..=f64::INFINITY);
     let ages = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
     let max_age = section.duration("max_age", ages).unwrap_or(Duration::from_secs(300));
     // Within the range, so it fits.

@@ -144,6 +144,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         recovered.floors,
     );
     let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor, wiring::on_expired(&config));
+    calibrator.compare(config.peers.clone());
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }

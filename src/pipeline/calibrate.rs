@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::active::Active;
+use super::side_by_side::Groups;
 use super::watch::Watch;
+use crate::config::peers::PeersConfig;
 use crate::domain::calibration::{Dated, Latest, Said};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::monitor::Finding;
@@ -57,6 +59,7 @@ pub struct Calibrator {
     waiting: HashMap<SensorId, Arc<Active>>,
     last_seqs: HashMap<SensorId, u64>,
     maintenance: HashSet<SensorId>,
+    groups: Groups,
     findings: Vec<(SensorId, Finding)>,
     on_expired: OnExpired,
 }
@@ -70,6 +73,7 @@ impl Calibrator {
             waiting: HashMap::new(),
             last_seqs,
             maintenance: HashSet::new(),
+            groups: Groups::default(),
             findings: Vec::new(),
             on_expired,
         }
@@ -116,6 +120,11 @@ impl Calibrator {
         }
     }
 
+    /// Goes over to these groups of sensors that measure the same thing.
+    pub fn compare(&mut self, peers: Vec<PeersConfig>) {
+        self.groups.change(peers);
+    }
+
     /// Notes whether a sensor is in maintenance; it need not be known yet.
     pub fn maintain(&mut self, sensor: SensorId, on: bool) {
         if on {
@@ -157,6 +166,8 @@ impl Calibrator {
         {
             self.findings.extend(found.into_iter().map(|finding| (sample.sensor.clone(), finding)));
         }
+        let beside = self.groups.note(&reading);
+        self.findings.extend(beside.map(|finding| (sample.sensor.clone(), finding)));
         slot.last_seq = Some(seq);
         if let Some(latest) = slot.as_covariate(sample, &reading) {
             slot.latest = Some(latest);

@@ -11,6 +11,7 @@ use super::active::{Active, Change};
 use super::calibrate::{Calibrator, Moment, OnExpired};
 use super::live::Live;
 use super::time::{Jump, TimeCheck};
+use crate::config::peers::PeersConfig;
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading, Sample};
 use crate::domain::sequence::Numbers;
@@ -44,6 +45,8 @@ pub enum Request {
     InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
     /// Flag a sensor's readings as made in maintenance, or stop doing so.
     Maintenance(SensorId, bool),
+    /// Compare these sensors, which measure the same thing, and no others.
+    Peers(Vec<PeersConfig>),
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -134,6 +137,7 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
+            Request::Peers(peers) => self.calibrator.compare(peers),
             Request::Maintenance(sensor, on) => self.calibrator.maintain(sensor, on),
             // Whoever asked may have given up waiting.
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),

@@ -63,3 +63,40 @@ fn readings_are_flagged_where_that_is_wished() {
     // The value before the fault and twenty like it are not enough.
     assert_eq!(flagged(&gateway, ReasonCode::Stuck), (3020..=4000).collect::<Vec<_>>());
 }
+
+/// Four sensors of one quantity, of which the last jumps after 2,000 seconds.
+fn side_by_side() -> Gateway {
+    let mut text = String::from(
+        r#"
+        [source.game]
+        kind = "synthetic"
+        speed = "max"
+        for = "3000s"
+        start = "2026-01-01T00:00:00Z"
+        [source.game.fields.truth]
+        walk = { std = 5, per = "1h" }
+        [peers.hall]
+        sensors = ["a", "b", "c", "d"]
+        unit = "Cel"
+        "#,
+    );
+    for (place, name) in ["a", "b", "c", "d"].iter().enumerate() {
+        let faults = if *name == "d" { r#"[{ kind = "step", at = "2000s", by = 5 }]"# } else { "[]" };
+        text += &format!(
+            "[source.game.fields.{name}]\nlevel = {place}\nfollows = \"truth\"\nnoise = {{ std = 0.3 }}\n\
+             faults = {faults}\n[sensor.{name}]\nsource = \"game\"\nfield = \"{name}\"\nunit = \"Cel\"\n\
+             monitor = {{ enabled = false }}\n"
+        );
+    }
+    Gateway::new().with(&text)
+}
+
+#[test]
+fn the_one_that_disagrees_with_the_others_is_found() {
+    let gateway = side_by_side();
+    let mut daemon = gateway.start();
+    daemon.reaches("calibd_readings_stored_total", 4 * 3000);
+    assert_eq!(daemon.metric("calibd_findings_total{sensor=\"d\",kind=\"peers\"}"), 1);
+    assert_eq!(daemon.total("calibd_findings_total"), 1);
+    daemon.says("the sensor d disagrees with the sensors beside it");
+}
