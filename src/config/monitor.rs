@@ -48,7 +48,7 @@ fn read_rate(table: &mut Section<'_>) -> Option<f64> {
         return None;
     }
     let mut rate = table.table("rate")?;
-    let limit = rate.required("limit", "limit = 5").float("limit", f64::MIN_POSITIVE..=f64::INFINITY);
+    let limit = rate.required("limit", "limit = 5").float("limit", 1e-12..=f64::INFINITY);
     let per = rate.required("per", "per = \"1m\"").duration("per", Duration::from_millis(1)..=YEAR);
     Some(limit? / per?.as_secs_f64())
 }
