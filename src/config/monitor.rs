@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use super::reader::{Section, Value};
 use crate::domain::monitor::{Limit, Limits};
-use crate::domain::sensor::Monitoring;
+use crate::domain::sensor::{Kind, Monitoring};
 
 const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// Reads the table `monitor` of a sensor: watched with safe limits, and nothing flagged, unless it says otherwise.
-pub fn read_monitor(sensor: &mut Section<'_>) -> Option<Monitoring> {
-    let Some(mut table) = sensor.table("monitor") else { return Some(Monitoring::default()) };
+/// A probability, which may well be 1 all day, is not watched unless it says so.
+pub fn read_monitor(sensor: &mut Section<'_>, kind: Kind) -> Option<Monitoring> {
+    let measured = kind == Kind::Measurement;
+    let Some(mut table) = sensor.table("monitor") else { return measured.then(Monitoring::default) };
     let usual = Limits::default();
-    let enabled = table.boolean("enabled").unwrap_or(true);
+    let enabled = table.boolean("enabled").unwrap_or(measured);
     let flag = table.boolean("flag").unwrap_or(false);
     let limits = Limits {
         learn: table.duration("learn", Duration::ZERO..=YEAR).unwrap_or(usual.learn),
@@ -59,7 +61,7 @@ mod tests {
     use crate::config::reader::read_str;
 
     fn read(text: &str) -> (Option<Monitoring>, Vec<String>) {
-        let (monitor, faults) = read_str("a.toml", text, read_monitor);
+        let (monitor, faults) = read_str("a.toml", text, |section| read_monitor(section, Kind::Measurement));
         (monitor, faults.iter().map(ToString::to_string).collect())
     }
 
@@ -68,6 +70,12 @@ mod tests {
         assert_eq!(read(""), (Some(Monitoring::default()), vec![]));
         assert_eq!(read("monitor = { flag = true, noise = true }").0.map(|it| it.flag), Some(true));
         assert_eq!(read("monitor = { enabled = false, flag = true }"), (None, vec![]));
+        for (text, watched) in
+            [("", false), ("monitor = { flag = true }", false), ("monitor = { enabled = true }", true)]
+        {
+            let probability = |section: &mut Section<'_>| read_monitor(section, Kind::Probability);
+            assert_eq!(read_str("a.toml", text, probability).0.is_some(), watched, "{text}");
+        }
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let covariates = read_covariates(section, id, known);
     let tags = read_tags(section);
     let reference = read_reference(section, id, known);
-    let monitor = read_monitor(section);
+    let monitor = read_monitor(section, kind);
     section.no_effect_yet(&["period", "mpe", "reference"]);
     let (source, field) = bound?;
     // A template's sensors get their ids when they are first seen.

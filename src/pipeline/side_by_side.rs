@@ -57,3 +57,84 @@ impl Groups {
         if compared.raised { peers.finding(place) } else { None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::Id;
+    use crate::domain::monitor::peers::PeerLimits;
+    use crate::domain::quality::Reasons;
+    use crate::domain::time::Timestamp;
+
+    fn config(tolerance: f64) -> PeersConfig {
+        PeersConfig {
+            name: Id::new("hall").unwrap(),
+            sensors: ["a", "b", "c"].map(|name| Id::new(name).unwrap()).to_vec(),
+            unit: "Cel".into(),
+            limits: PeerLimits { max_age_micros: 60_000_000, tolerance: Some(tolerance) },
+        }
+    }
+
+    fn reading(sensor: &str, raw: f64, seq: u64) -> Reading {
+        let time = Timestamp::EPOCH.saturating_add_micros(seq as i64 * 1_000_000);
+        Reading {
+            sensor: Id::new(sensor).unwrap(),
+            seq,
+            after: None,
+            time,
+            received: time,
+            raw: Some(raw),
+            value: None,
+            u: None,
+            p0_p1: None,
+            unit: "Cel".into(),
+            state: State::Suspect,
+            reasons: Reasons::of(ReasonCode::RawOnly),
+            transform: None,
+        }
+    }
+
+    type Change = fn(Reading) -> Reading;
+
+    /// How often `c`, which is far off, is found in so many rounds.
+    fn found(groups: &mut Groups, rounds: u64, change: Change) -> usize {
+        let mut found = 0;
+        for seq in 0..rounds {
+            for (sensor, raw) in [("a", 20.0), ("b", 20.1), ("c", 25.0), ("x", 90.0)] {
+                let reading = reading(sensor, raw, seq);
+                let reading = if sensor == "c" { change(reading) } else { reading };
+                found += usize::from(groups.note(&reading).is_some());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn only_what_can_be_compared_is() {
+        let cases: [(u64, Change, usize); 6] = [
+            (31, |reading| reading, 0),
+            (100, |reading| reading, 1),
+            (100, |reading| Reading { unit: "K".into(), ..reading }, 0),
+            (100, |reading| Reading { state: State::Missing, raw: None, ..reading }, 0),
+            (100, |reading| Reading { state: State::Invalid, ..reading }, 0),
+            (100, |reading| Reading { reasons: Reasons::of(ReasonCode::Maintenance), ..reading }, 0),
+        ];
+        for (rounds, change, expected) in cases {
+            let mut groups = Groups::default();
+            assert_eq!(found(&mut groups, rounds, |reading| reading), 0, "there is no group");
+            groups.change(vec![config(0.5)]);
+            assert_eq!(found(&mut groups, rounds, change), expected);
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_the_same_goes_on() {
+        let mut groups = Groups::default();
+        for (tolerance, expected) in [(0.5, 1), (0.5, 0), (0.6, 1)] {
+            groups.change(vec![config(tolerance)]);
+            assert_eq!(found(&mut groups, 40, |reading| reading), expected);
+        }
+        groups.change(vec![]);
+        assert_eq!(found(&mut groups, 40, |reading| reading), 0);
+    }
+}
