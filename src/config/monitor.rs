@@ -10,9 +10,11 @@ const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// Reads the table `monitor` of a sensor: watched with safe limits, and nothing flagged, unless it says otherwise.
 /// A probability, which may well be 1 all day, is not watched unless it says so.
-pub fn read_monitor(sensor: &mut Section<'_>, kind: Kind) -> Option<Monitoring> {
+pub fn read_monitor(sensor: &mut Section<'_>, kind: Kind, period: Option<Duration>) -> Option<Monitoring> {
     let measured = kind == Kind::Measurement;
-    let Some(mut table) = sensor.table("monitor") else { return measured.then(Monitoring::default) };
+    let Some(mut table) = sensor.table("monitor") else {
+        return measured.then(|| Monitoring { period, ..Monitoring::default() });
+    };
     let usual = Limits::default();
     let enabled = table.boolean("enabled").unwrap_or(measured);
     let flag = table.boolean("flag").unwrap_or(false);
@@ -28,7 +30,8 @@ pub fn read_monitor(sensor: &mut Section<'_>, kind: Kind) -> Option<Monitoring> 
         spike: limit(&mut table, "spike", |value| value.float(1.0..=1e6)),
         rate: read_rate(&mut table),
     };
-    enabled.then_some(Monitoring { limits, flag })
+    let silence = limit(&mut table, "silence", seconds);
+    enabled.then_some(Monitoring { limits, silence, period, flag })
 }
 
 /// `false`: off; `true` or absent: learnt; else as `given` reads it.
@@ -61,7 +64,8 @@ mod tests {
     use crate::config::reader::read_str;
 
     fn read(text: &str) -> (Option<Monitoring>, Vec<String>) {
-        let (monitor, faults) = read_str("a.toml", text, |section| read_monitor(section, Kind::Measurement));
+        let (monitor, faults) =
+            read_str("a.toml", text, |section| read_monitor(section, Kind::Measurement, None));
         (monitor, faults.iter().map(ToString::to_string).collect())
     }
 
@@ -73,7 +77,7 @@ mod tests {
         for (text, watched) in
             [("", false), ("monitor = { flag = true }", false), ("monitor = { enabled = true }", true)]
         {
-            let probability = |section: &mut Section<'_>| read_monitor(section, Kind::Probability);
+            let probability = |section: &mut Section<'_>| read_monitor(section, Kind::Probability, None);
             assert_eq!(read_str("a.toml", text, probability).0.is_some(), watched, "{text}");
         }
     }
@@ -87,6 +91,7 @@ mod tests {
             stuck = "10m"
             noise = 3
             spike = 8
+            silence = "1m"
             rate = { limit = 6, per = "1m" }
         "#;
         let limits = Limits {
@@ -97,9 +102,13 @@ mod tests {
             spike: Limit::Given(8.0),
             rate: Some(0.1),
         };
-        assert_eq!(read(text), (Some(Monitoring { limits, flag: false }), vec![]));
+        let silence = Limit::Given(60.0);
+        assert_eq!(read(text), (Some(Monitoring { limits, silence, period: None, flag: false }), vec![]));
         let off = Limits { stuck: Limit::Off, noise: None, spike: Limit::Off, ..Limits::default() };
-        let text = "monitor = { stuck = false, noise = false, spike = false }";
-        assert_eq!(read(text), (Some(Monitoring { limits: off, flag: false }), vec![]));
+        let text = "monitor = { stuck = false, noise = false, spike = false, silence = false }";
+        assert_eq!(
+            read(text),
+            (Some(Monitoring { limits: off, silence: Limit::Off, ..Monitoring::default() }), vec![])
+        );
     }
 }

@@ -191,8 +191,8 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let covariates = read_covariates(section, id, known);
     let tags = read_tags(section);
     let reference = read_reference(section, id, known);
-    let monitor = read_monitor(section, kind);
-    section.no_effect_yet(&["period", "mpe", "reference"]);
+    let monitor = read_monitor(section, kind, period);
+    section.no_effect_yet(&["mpe", "reference"]);
     let (source, field) = bound?;
     // A template's sensors get their ids when they are first seen.
     let id = id.cloned().or_else(|| Id::new("template").ok())?;

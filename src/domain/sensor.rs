@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::id::{Id, SensorId};
-use super::monitor::Limits;
+use super::monitor::{Limit, Limits};
 
 /// What a sensor's value means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +64,20 @@ pub struct Sensor {
 }
 
 /// How the readings of a sensor are watched.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Monitoring {
     /// What is allowed.
     pub limits: Limits,
+    /// Seconds without a reading.
+    pub silence: Limit,
+    /// The time between two readings, if that is known.
+    pub period: Option<Duration>,
     /// Whether a reading that something stands against becomes suspect.
     pub flag: bool,
+}
+
+impl Default for Monitoring {
+    fn default() -> Monitoring {
+        Monitoring { limits: Limits::default(), silence: Limit::Learnt, period: None, flag: false }
+    }
 }

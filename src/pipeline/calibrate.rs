@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::active::Active;
 use super::side_by_side::Groups;
@@ -61,6 +62,8 @@ pub struct Calibrator {
     maintenance: HashSet<SensorId>,
     groups: Groups,
     findings: Vec<(SensorId, Finding)>,
+    /// Since the start, by a clock that never jumps.
+    elapsed: Duration,
     on_expired: OnExpired,
 }
 
@@ -75,6 +78,7 @@ impl Calibrator {
             maintenance: HashSet::new(),
             groups: Groups::default(),
             findings: Vec::new(),
+            elapsed: Duration::ZERO,
             on_expired,
         }
     }
@@ -101,10 +105,13 @@ impl Calibrator {
     /// Takes over the sensors' facts.
     pub fn follow(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>) {
         for slot in &mut self.slots {
-            // What a sensor that is gone has delivered before is still read with its old facts.
-            if let Some(sensor) = facts(&slot.sensor.id) {
-                slot.watch.follow(&slot.sensor, &sensor);
-                slot.sensor = sensor;
+            match facts(&slot.sensor.id) {
+                Some(sensor) => {
+                    slot.watch.follow(&slot.sensor, &sensor);
+                    slot.sensor = sensor;
+                }
+                // What a sensor that is gone has delivered before is still read with its old facts.
+                None => slot.watch = Watch::default(),
             }
         }
     }
@@ -143,6 +150,23 @@ impl Calibrator {
         all
     }
 
+    /// Notes how much time has passed since the start.
+    pub fn pass(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+    }
+
+    /// Looks for sensors that have come to be silent, at `time` on the wall.
+    pub fn look(&mut self, time: Timestamp) {
+        for slot in &mut self.slots {
+            if let Some(monitoring) = &slot.sensor.monitor
+                && !self.maintenance.contains(&slot.sensor.id)
+            {
+                let found = slot.watch.look(monitoring, self.elapsed, time);
+                self.findings.extend(found.map(|finding| (slot.sensor.id.clone(), finding)));
+            }
+        }
+    }
+
     /// Turns a sample into the reading numbered `seq`; `None` if its sensor has no place.
     pub fn reading(&mut self, sample: &Sample, seq: u64, moment: Moment) -> Option<Reading> {
         let index = *self.index.get(&sample.sensor)?;
@@ -161,6 +185,7 @@ impl Calibrator {
             Some(raw) => self.calibrate(index, sample, raw, moment, &mut reading),
         }
         let slot = &mut self.slots[index];
+        slot.watch.heard(self.elapsed);
         if let Some(monitoring) = &slot.sensor.monitor
             && let Some(found) = slot.watch.note(monitoring, &mut reading)
         {

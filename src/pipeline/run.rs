@@ -49,6 +49,8 @@ pub enum Request {
     Maintenance(SensorId, bool),
     /// Compare these sensors, which measure the same thing, and no others.
     Peers(Vec<PeersConfig>),
+    /// Look for sensors that have fallen silent.
+    Look,
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -144,6 +146,7 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
+            Request::Look => self.look(),
             Request::Peers(peers) => self.calibrator.compare(peers),
             Request::Maintenance(sensor, on) => self.calibrator.maintain(sensor, on),
             // Whoever asked may have given up waiting.
@@ -158,6 +161,18 @@ impl Pipeline {
                 self.calibrator.reconfigure(|id| self.sensors.get(id), on_expired);
                 self.put_in_force(changes, done);
             }
+        }
+    }
+
+    fn look(&mut self) {
+        self.calibrator.pass(self.clock.monotonic());
+        self.calibrator.look(self.clock.now());
+        self.tell_findings();
+    }
+
+    fn tell_findings(&mut self) {
+        for (sensor, finding) in self.calibrator.findings() {
+            Found { sensor: &sensor, finding: &finding }.record(&self.metrics);
         }
     }
 
@@ -190,6 +205,7 @@ impl Pipeline {
     /// Makes readings of the samples and hands them on; answers with the last number given.
     async fn take(&mut self, batch: &mut Batch, waits: &mut Waits) -> Result<Option<u64>, StoreError> {
         let moment = self.moment();
+        self.calibrator.pass(self.clock.monotonic());
         let Batch { samples, readings, acks } = batch;
         for sample in samples.drain(..) {
             acks.extend(sample.ack);
@@ -205,9 +221,7 @@ impl Pipeline {
         self.uplink.offer(readings);
         self.live.show(readings);
         self.metrics.sensors.note(readings);
-        for (sensor, finding) in self.calibrator.findings() {
-            Found { sensor: &sensor, finding: &finding }.record(&self.metrics);
-        }
+        self.tell_findings();
         self.store.append(readings, acks).await?;
         self.uplink.appended();
         Ok(last)

@@ -100,3 +100,24 @@ fn the_one_that_disagrees_with_the_others_is_found() {
     assert_eq!(daemon.total("calibd_findings_total"), 1);
     daemon.says("the sensor d disagrees with the sensors beside it");
 }
+
+#[test]
+fn a_sensor_that_falls_silent_is_found() {
+    let gateway = Gateway::new().with(
+        r#"
+        [source.game]
+        kind = "synthetic"
+        period = "50ms"
+        fields = { raw = { faults = [{ kind = "gap", at = "500ms" }] } }
+        [sensor.a]
+        source = "game"
+        field = "raw"
+        unit = "nA"
+        monitor = { silence = "1s" }
+        "#,
+    );
+    let mut daemon = gateway.start();
+    daemon.reaches("calibd_findings_total{sensor=\"a\",kind=\"silent\"}", 1);
+    daemon.says("the sensor a has been silent for");
+    assert_eq!(gateway.history().raw_of("a").len(), 10);
+}

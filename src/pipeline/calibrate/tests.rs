@@ -64,7 +64,8 @@ fn watched(it: &mut Calibrator, count: i64) -> Vec<Reading> {
 
 fn watching(flag: bool) -> Arc<Sensor> {
     let limits = Limits { learn: Duration::ZERO, noise: None, ..Limits::default() };
-    Arc::new(Sensor { monitor: Some(Monitoring { limits, flag }), ..(*sensor("a", &[])).clone() })
+    let monitoring = Monitoring { limits, flag, ..Monitoring::default() };
+    Arc::new(Sensor { monitor: Some(monitoring), ..(*sensor("a", &[])).clone() })
 }
 
 fn stuck(readings: &[Reading]) -> usize {
@@ -87,6 +88,33 @@ fn monitors_find_and_flag_only_where_that_is_wished() {
     let mut unwatched = calibrator(&[sensor("a", &[])]);
     watched(&mut unwatched, 30);
     assert_eq!(unwatched.findings(), []);
+}
+
+#[test]
+fn a_sensor_that_has_fallen_silent_is_found_once_until_it_speaks() {
+    let period = Some(Duration::from_secs(10));
+    let monitor = Some(Monitoring { period, ..Monitoring::default() });
+    let mut it = calibrator(&[Arc::new(Sensor { monitor, ..(*sensor("a", &[])).clone() })]);
+    let found = |it: &mut Calibrator, at: i64| {
+        it.pass(Duration::from_secs(at as u64));
+        it.look(Timestamp::EPOCH.saturating_add_micros(at * 1_000_000));
+        it.findings().into_iter().map(|(_, finding)| finding).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&mut it, 1000), []);
+    it.reading(&sample("a", 1.0, 1000), 1, MOMENT).unwrap();
+    assert_eq!(found(&mut it, 1050), []);
+    let silent = found(&mut it, 1051);
+    assert_eq!(silent[0].evidence, monitor::Evidence::Silent { seconds: 51.0, allowed: 50.0 });
+    assert_eq!(silent[0].since, Timestamp::EPOCH.saturating_add_micros(1_000_000_000));
+    assert_eq!(found(&mut it, 1100), []);
+    it.reading(&sample("a", 1.0, 1100), 2, MOMENT).unwrap();
+    it.maintain(id("a"), true);
+    assert_eq!(found(&mut it, 1200), []);
+    it.maintain(id("a"), false);
+    assert_eq!(found(&mut it, 1200).len(), 1);
+    it.reading(&sample("a", 1.0, 1200), 3, MOMENT).unwrap();
+    it.follow(|_| None);
+    assert_eq!(found(&mut it, 2000), []);
 }
 
 #[test]
