@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::broker::BrokerConfig;
 use super::reader::Section;
 use crate::domain::id::Id;
+use crate::domain::synthetic::Signal;
 use crate::source::mqtt::config::MqttSourceConfig;
 use crate::source::replay::config::ReplayConfig;
 use crate::source::serial::config::SerialConfig;
+use crate::source::synthetic::config::SyntheticConfig;
 use crate::wire::decoder::Decoder;
 use crate::wire::format::{FormatSpec, Layout};
 use crate::wire::topic::TopicTemplate;
@@ -28,6 +30,8 @@ pub enum SourceKind {
     Serial(SerialConfig),
     /// A recorded file.
     Replay(ReplayConfig),
+    /// Invented signals.
+    Synthetic(SyntheticConfig),
     /// Topics of a broker.
     Mqtt(Box<MqttSourceConfig>),
 }
@@ -38,31 +42,42 @@ impl SourceKind {
         match self {
             SourceKind::Serial(_) => "serial",
             SourceKind::Replay(_) => "replay",
+            SourceKind::Synthetic(_) => "synthetic",
             SourceKind::Mqtt(_) => "mqtt",
         }
     }
 }
 
 impl SourceConfig {
-    /// How its bytes are read.
-    pub fn layout(&self) -> &Layout {
+    /// How its bytes are read, if it reads any.
+    fn layout(&self) -> Option<&Layout> {
         match &self.kind {
-            SourceKind::Serial(serial) => &serial.layout,
-            SourceKind::Replay(replay) => &replay.layout,
-            SourceKind::Mqtt(mqtt) => &mqtt.layout,
+            SourceKind::Serial(serial) => Some(&serial.layout),
+            SourceKind::Replay(replay) => Some(&replay.layout),
+            SourceKind::Synthetic(_) => None,
+            SourceKind::Mqtt(mqtt) => Some(&mqtt.layout),
+        }
+    }
+
+    fn signals(&self) -> &[Signal] {
+        match &self.kind {
+            SourceKind::Synthetic(synthetic) => &synthetic.signals,
+            _ => &[],
         }
     }
 
     /// The names of its fields, in the order in which records give them.
     pub fn fields(&self) -> impl Iterator<Item = &str> + Clone {
-        self.layout().fields.iter().map(|field| &*field.name)
+        let read = self.layout().map_or(&[][..], |layout| &layout.fields);
+        let invented = self.signals().iter().map(|signal| signal.name.as_str());
+        read.iter().map(|field| &*field.name).chain(invented)
     }
 
     /// The names that templates can use.
     pub fn captures(&self) -> Vec<String> {
         match &self.kind {
             SourceKind::Mqtt(mqtt) => mqtt.topic.names().map(str::to_owned).collect(),
-            _ => groups(self.layout()),
+            _ => self.layout().map_or_else(Vec::new, groups),
         }
     }
 
@@ -77,7 +92,7 @@ impl SourceConfig {
     /// The files that must be readable, with the keys that name them.
     pub fn files(&self) -> Vec<(&'static str, &PathBuf)> {
         match &self.kind {
-            SourceKind::Serial(_) => Vec::new(),
+            SourceKind::Serial(_) | SourceKind::Synthetic(_) => Vec::new(),
             SourceKind::Replay(replay) => vec![("file", &replay.file)],
             SourceKind::Mqtt(mqtt) => mqtt.broker.as_ref().map_or_else(Vec::new, BrokerConfig::files),
         }
@@ -135,12 +150,13 @@ fn read_source(name: &str, index: usize, section: &mut Section<'_>, has_mqtt: bo
     if index >= MOST {
         section.fault_here("is one source too many", "configure at most 16384 sources");
     }
-    let kinds = [("serial", 0), ("replay", 1), ("mqtt", 2)];
+    let kinds = [("serial", 0), ("replay", 1), ("mqtt", 2), ("synthetic", 3)];
     section.required("kind", "kind = \"serial\"");
     let kind = match section.choice_or_later("kind", &kinds, &LATER_KINDS) {
         Some(0) => SerialConfig::read(section).map(SourceKind::Serial),
         Some(1) => ReplayConfig::read(section).map(SourceKind::Replay),
-        Some(_) => read_mqtt(section, has_mqtt).map(|mqtt| SourceKind::Mqtt(Box::new(mqtt))),
+        Some(2) => read_mqtt(section, has_mqtt).map(|mqtt| SourceKind::Mqtt(Box::new(mqtt))),
+        Some(_) => SyntheticConfig::read(section).map(SourceKind::Synthetic),
         None => {
             section.abandon();
             None

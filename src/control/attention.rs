@@ -101,6 +101,10 @@ fn down(source: &SourceStatus) -> Attention {
         let text = format!("the replay {name} is not running");
         return ticket(text, "it has ended, or its file cannot be read: see the log");
     }
+    if source.kind == "synthetic" {
+        let text = format!("the synthetic source {name} is not running");
+        return ticket(text, "it has ended: remove it, or restart calibd to run it again");
+    }
     ticket(format!("the source {name} is not connected"), "see the log for why; it is tried again")
 }
 

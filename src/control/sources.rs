@@ -103,6 +103,10 @@ fn silence(kind: &str, connected: bool) -> Tested {
             "is the broker's address in `url` right, and can it be reached from here?",
             "do user, password and certificates fit? The log of calibd says what the broker answers",
         ],
+        ("synthetic", _) => &[
+            "are all fields in a gap, or has the time of `for` passed?",
+            "how long is `period`? At `speed` below 1 it takes longer",
+        ],
         _ => &[
             "has the file been replayed to its end? `loop = true` begins again",
             "does `speed` stretch the recorded times? The next row may be due much later",
@@ -124,6 +128,7 @@ mod tests {
             ("mqtt", true, "publish"),
             ("mqtt", false, "url"),
             ("replay", true, "loop"),
+            ("synthetic", true, "gap"),
         ] {
             let Tested::Silence { hints, .. } = silence(kind, connected) else { panic!("no silence") };
             assert!(hints.iter().any(|hint| hint.contains(word)), "{kind} {hints:?}");

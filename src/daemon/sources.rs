@@ -14,7 +14,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::{self, Stopper};
 use crate::runtime::supervise::supervise;
 use crate::source::binding::Sensors;
-use crate::source::{SampleSender, replay, serial};
+use crate::source::{SampleSender, replay, serial, synthetic};
 use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::format::SpecError;
@@ -164,6 +164,9 @@ fn run(kit: &Kit) -> Option<JoinHandle<()>> {
         SourceKind::Replay(config) => {
             Some(supervise(name, shutdown, restarts, move || replay::run::run(config.clone(), kit.context())))
         }
+        SourceKind::Synthetic(config) => Some(supervise(name, shutdown, restarts, move || {
+            synthetic::run::run(config.clone(), kit.context())
+        })),
     }
 }
 

@@ -72,7 +72,7 @@ impl Kit {
     /// How many samples the channel of a source has to hold.
     pub fn room(source: &SourceConfig) -> usize {
         // An MQTT source must be able to take all that the broker may have on its way.
-        let on_its_way = usize::from(RECEIVE_MAXIMUM) * source.layout().fields.len().max(1);
+        let on_its_way = usize::from(RECEIVE_MAXIMUM) * source.fields().count().max(1);
         CHANNEL_CAPACITY.max(on_its_way)
     }
 

@@ -97,6 +97,16 @@ pub fn n_effective(n: f64, lag1: f64) -> f64 {
     n * ((1.0 - lag1) / (1.0 + lag1)).min(1.0)
 }
 
+/// The middle value, or the mean of the two; reorders what it is given. 0 for nothing.
+pub fn median(values: &mut [f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let even = values.len().is_multiple_of(2);
+    let (below, middle, _) = values.select_nth_unstable_by(values.len() / 2, f64::total_cmp);
+    if even { below.iter().copied().fold(f64::NEG_INFINITY, f64::max) / 2.0 + *middle / 2.0 } else { *middle }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

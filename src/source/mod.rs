@@ -6,6 +6,7 @@ pub mod layout;
 pub mod mqtt;
 pub mod replay;
 pub mod serial;
+pub mod synthetic;
 
 use tokio::sync::mpsc;
 

@@ -124,7 +124,7 @@ pub struct CheckStatus {
 pub struct SourceStatus {
     /// Its name.
     pub name: Id,
-    /// `serial`, `mqtt` or `replay`.
+    /// `serial`, `mqtt`, `replay` or `synthetic`.
     pub kind: String,
     /// Whether it is connected.
     pub up: bool,

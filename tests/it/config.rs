@@ -76,6 +76,25 @@ fn the_shipped_example_is_accepted() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+#[test]
+fn every_example_of_the_documentation_is_accepted() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let mut checked = 0;
+    for file in fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        if name.ends_with(".toml") {
+            let report = json(&check(&dir, &["--config", name, "--json"]));
+            assert_eq!(
+                (&report["faults"], &report["warnings"]),
+                (&serde_json::json!([]), &serde_json::json!([])),
+                "{name}"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 0);
+}
+
 /// What stands commented out in the example is accepted too, but for the files that it names.
 #[test]
 fn the_commented_keys_of_the_example_are_real() {

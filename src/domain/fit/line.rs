@@ -4,6 +4,7 @@ use super::error::FitError;
 use super::fitted::Fit;
 use super::pairs::Pairs;
 use super::statistics::describe;
+pub(super) use crate::domain::stats::median;
 use crate::domain::transform::affine::AffineSpec;
 use crate::domain::transform::stage::StageSpec;
 
@@ -46,16 +47,6 @@ pub(super) fn mean(values: &[f64], weights: Option<&[f64]>) -> f64 {
             values.iter().zip(weights).map(|(v, w)| v * w).sum::<f64>() / weights.iter().sum::<f64>()
         }
     }
-}
-
-/// The middle value, or the mean of the two; reorders what it is given. 0 for nothing.
-pub(super) fn median(values: &mut [f64]) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let even = values.len().is_multiple_of(2);
-    let (below, middle, _) = values.select_nth_unstable_by(values.len() / 2, f64::total_cmp);
-    if even { below.iter().copied().fold(f64::NEG_INFINITY, f64::max) / 2.0 + *middle / 2.0 } else { *middle }
 }
 
 /// A fitted line y = offset + gain x.

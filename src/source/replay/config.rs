@@ -85,7 +85,8 @@ impl ReplayConfig {
     }
 }
 
-fn read_speed(section: &mut Section<'_>) -> Speed {
+/// Reads `speed`: as it is, unless said otherwise.
+pub fn read_speed(section: &mut Section<'_>) -> Speed {
     let Some(value) = section.value("speed") else { return Speed::Times(1.0) };
     if value.is_string() {
         return value.choice(&[("max", Speed::Max)], &[]).unwrap_or(Speed::Max);
