@@ -20,4 +20,5 @@ pub mod source;
 pub mod store;
 pub mod sync;
 pub mod telemetry;
+pub mod tracking;
 pub mod wire;

@@ -3,6 +3,7 @@
 
 pub mod broker;
 pub mod difference;
+mod drift;
 pub mod fault;
 pub mod files;
 pub mod gateway;

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::drift::read_drift;
 use super::monitor::read_monitor;
 use super::reader::Section;
 use super::scalar::nearest;
 use super::source::Sources;
-use crate::domain::id::{Id, SensorId};
+use crate::domain::comparison::{Comparison, ReferenceSensor};
+use crate::domain::id::Id;
 use crate::domain::reference::Stamp;
 use crate::domain::sensor::{Kind, Sensor};
+use crate::domain::uncertainty::decision::{Combine, Mpe};
 use crate::domain::units::Unit;
 use crate::wire::topic::TopicTemplate;
 
@@ -23,14 +27,6 @@ pub struct SensorConfig {
     pub source: Id,
     /// The source's field with its value.
     pub field: String,
-    /// The time between two of its readings.
-    pub period: Option<Duration>,
-    /// The maximum permissible error.
-    pub mpe: Option<Mpe>,
-    /// Free words for selection.
-    pub tags: BTreeMap<String, String>,
-    /// The sensor that it is compared with.
-    pub reference: Option<ReferenceConfig>,
 }
 
 /// A recipe for sensors that are made when a source first names them.
@@ -42,39 +38,6 @@ pub struct SensorTemplate {
     pub max: usize,
     /// Everything else; the id in it is a placeholder.
     pub model: SensorConfig,
-}
-
-/// The maximum permissible error (VIM 4.26) at a value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mpe {
-    /// In the sensor's unit.
-    pub absolute: f64,
-    /// As a share of the value.
-    pub relative: f64,
-    /// How the two make one.
-    pub combine: Combine,
-}
-
-/// How an absolute and a relative error make one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Combine {
-    /// The larger of the two.
-    Max,
-    /// Their sum.
-    Sum,
-}
-
-/// The sensor that another is compared with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReferenceConfig {
-    /// The reference.
-    pub sensor: SensorId,
-    /// Its standard uncertainty, in its unit.
-    pub uncertainty: Option<f64>,
-    /// The interval over which it averages.
-    pub interval: Option<Duration>,
-    /// Which point of the interval its time names.
-    pub stamp: Stamp,
 }
 
 const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::INFINITY;
@@ -182,13 +145,15 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let tags = read_tags(section);
     let reference = read_reference(section, id, known);
     let monitor = read_monitor(section, kind, period);
-    section.no_effect_yet(&["mpe", "reference"]);
+    let (window, cohorts) = read_drift(section);
     let (source, field) = bound?;
     // A template's sensors get their ids when they are first seen.
     let id = id.cloned().or_else(|| Id::new("template").ok())?;
     let unit = unit?.into();
-    let sensor = Sensor { id, quantity, kind, unit, model, serial, uncertainty, covariates, monitor };
-    Some(SensorConfig { sensor, source, field, period, mpe, tags, reference })
+    let comparison = Arc::new(Comparison { period, mpe, tags, reference, window, cohorts });
+    let sensor =
+        Sensor { id, quantity, kind, unit, model, serial, uncertainty, covariates, comparison, monitor };
+    Some(SensorConfig { sensor, source, field })
 }
 
 /// Checks that the source and its field exist.
@@ -263,11 +228,7 @@ fn read_mpe(section: &mut Section<'_>) -> Option<Mpe> {
         table.fault_here("states no error", "write { absolute = 0.5 }, { relative = 0.1 } or both");
         return None;
     }
-    Some(Mpe {
-        absolute: absolute.unwrap_or(0.0),
-        relative: relative.unwrap_or(0.0),
-        combine: combine.unwrap_or(Combine::Max),
-    })
+    Some(Mpe { absolute, relative, combine: combine.unwrap_or_default() })
 }
 
 fn read_tags(section: &mut Section<'_>) -> BTreeMap<String, String> {
@@ -288,7 +249,7 @@ fn read_covariates(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>
         .collect()
 }
 
-fn read_reference(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> Option<ReferenceConfig> {
+fn read_reference(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> Option<ReferenceSensor> {
     let mut table = section.table("reference")?;
     let sensor = table.required("sensor", "sensor = \"co-ref\"").id("sensor");
     if let Some(sensor) = &sensor {
@@ -301,7 +262,11 @@ fn read_reference(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>)
     if table.has("stamp") && !table.has("interval") {
         table.fault("stamp", "stands without interval", "add interval = \"1h\" or remove it");
     }
-    Some(ReferenceConfig { sensor: sensor?, uncertainty, interval, stamp })
+    Some(ReferenceSensor {
+        sensor: sensor?,
+        uncertainty,
+        interval: interval.map(|interval| (interval, stamp)),
+    })
 }
 
 /// Checks that another sensor that is referred to exists.

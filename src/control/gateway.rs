@@ -20,6 +20,7 @@ use crate::source::binding::Sensors;
 use crate::store::Store;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
+use crate::tracking;
 use crate::wire::control::{Reloaded, Transform};
 
 /// How long the pipeline or the store may take to answer before a request does without.
@@ -62,6 +63,7 @@ pub struct Parts {
     pub reload: mpsc::Sender<Reload>,
     pub pipeline: mpsc::Sender<Request>,
     pub desk: mpsc::Sender<Ask>,
+    pub tracking: mpsc::Sender<tracking::Ask>,
     pub maintenance: Maintenance,
     pub live: Live,
     pub time: TimeCheck,

@@ -12,6 +12,7 @@ mod answer;
 mod attention;
 mod audit;
 mod backup;
+mod drift;
 mod erased;
 mod given;
 mod health;

@@ -16,8 +16,8 @@ use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    audit, backup, health, instruments, maintenance, metrics, readings, reload, restore, rollups, sensors,
-    sources, status, transforms, verify, watch,
+    audit, backup, drift, health, instruments, maintenance, metrics, readings, reload, restore, rollups,
+    sensors, sources, status, transforms, verify, watch,
 };
 
 /// The description of the interface, OpenAPI 3.1.
@@ -35,6 +35,7 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors/{id}/maintenance", only(Role::Maintenance, post(maintenance::set))),
         ("/v1/readings", get(readings::list)),
         ("/v1/rollups", get(rollups::list)),
+        ("/v1/drift", get(drift::list)),
         ("/v1/transforms", get(transforms::list).merge(only(Role::Admin, post(transforms::install)))),
         ("/v1/transforms/{name}", get(transforms::one)),
         ("/v1/sensors/{id}/transforms", get(transforms::of_sensor)),

@@ -54,6 +54,8 @@ enum Command {
     Watch(gateway::WatchArgs),
     /// Shows a sensor's readings from the history.
     Readings(gateway::ReadingsArgs),
+    /// Shows how far sensors are from their references.
+    Drift(gateway::DriftArgs),
     /// Tests a source.
     #[command(subcommand)]
     Source(gateway::SourceCommand),
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Sensor(args) => gateway::run::sensor(&args),
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
+        Command::Drift(args) => gateway::run::drift(&args),
         Command::Source(command) => gateway::run::source(&command),
         Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),

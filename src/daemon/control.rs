@@ -20,6 +20,7 @@ use crate::source::binding::Sensors;
 use crate::store::Store;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
+use crate::tracking;
 
 /// The sockets; none if the usual place cannot be had and nobody asked for it.
 pub async fn bind(config: &ControlConfig) -> Result<Vec<(Role, UnixListener)>, SocketError> {
@@ -43,6 +44,7 @@ pub struct Facts<'a> {
     pub uplink: &'a Link,
     pub pipeline: &'a mpsc::Sender<Request>,
     pub desk: &'a mpsc::Sender<Ask>,
+    pub tracking: &'a mpsc::Sender<tracking::Ask>,
     pub maintenance: &'a Maintenance,
     pub reload: mpsc::Sender<Reload>,
     pub live: &'a Live,
@@ -73,6 +75,7 @@ pub fn start(
         link: facts.uplink.clone(),
         pipeline: facts.pipeline.clone(),
         desk: facts.desk.clone(),
+        tracking: facts.tracking.clone(),
         maintenance: facts.maintenance.clone(),
         reload: facts.reload,
         live: facts.live.clone(),

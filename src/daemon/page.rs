@@ -36,7 +36,9 @@ pub async fn bind(config: Option<&HttpConfig>) -> Result<Option<Bound>, PageErro
 
 /// Shows the last values of as many sensors as the configuration allows.
 pub fn show_sensors(config: Option<&HttpConfig>, metrics: &Metrics) {
-    metrics.sensors.export(config.map_or(0, |http| http.max_sensors));
+    let most = config.map_or(0, |http| http.max_sensors);
+    metrics.sensors.export(most);
+    metrics.drift.export(most);
 }
 
 /// A page that is served until it is dropped.

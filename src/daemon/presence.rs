@@ -56,7 +56,12 @@ impl Presence {
     }
 }
 
+/// Below which the gateway's own messages are.
+pub fn up_branch(config: &Config) -> String {
+    format!("calibd/1/{}/up/{}", config.gateway.fleet, config.gateway.id)
+}
+
 /// The topic of one of the gateway's own messages.
 pub fn up_topic(config: &Config, name: &str) -> String {
-    format!("calibd/1/{}/up/{}/{name}", config.gateway.fleet, config.gateway.id)
+    format!("{}/{name}", up_branch(config))
 }

@@ -15,7 +15,7 @@ use super::control::{self, Facts};
 use super::drives::Drives;
 use super::identity::{IdentityError, gateway_key, trust_root};
 use super::page::{self, Page, PageError};
-use super::presence::{Presence, up_topic};
+use super::presence::{Presence, up_branch, up_topic};
 use super::service::{self, Vitals};
 use super::sources::Sources;
 use super::tick::{Uptime, tick};
@@ -44,6 +44,9 @@ use crate::telemetry::alarm::Alarms;
 use crate::telemetry::clock::ClockEvents;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::StoreEvents;
+use crate::tracking;
+use crate::tracking::publish::Publisher;
+use crate::tracking::run::Tracking;
 
 pub use super::stop::{DRAIN, Drained};
 
@@ -68,6 +71,7 @@ pub struct Running {
     pub(super) stopper: Stopper,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) desk: mpsc::Sender<Ask>,
+    pub(super) tracking: mpsc::Sender<tracking::Ask>,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
     pub(super) drives: Drives,
@@ -196,6 +200,18 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         pulse: pulses.part("pipeline"),
     };
     let pipeline = tokio::spawn(pipeline.run());
+    let (tracking, tracked) = mpsc::channel(64);
+    let compared = Tracking::new(tracking::run::Parts {
+        sensors: sensors.clone(),
+        store: store.clone(),
+        live: live.clone(),
+        time: presence.time.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
+        mounted: recovered.mounted.iter().map(|mount| (mount.sensor.clone(), mount.at)).collect(),
+    });
+    background.push(tokio::spawn(compared.run(tracked)));
     let mut sources = Sources::new(&sensors, &metrics, &clock, &requests);
     let (reload, reloads) = mpsc::channel(1);
     let facts = Facts {
@@ -207,6 +223,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         uplink: &uplink,
         pipeline: &requests,
         desk: &asks,
+        tracking: &tracking,
         maintenance: &maintenance,
         reload,
         live: &live,
@@ -233,6 +250,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         stopper,
         requests,
         desk: asks,
+        tracking,
         pipeline,
         sources,
         drives,

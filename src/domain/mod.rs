@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod calibration;
+pub mod comparison;
 pub mod digest;
 pub mod drift;
 pub mod fit;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::comparison::Comparison;
 use super::id::{Id, SensorId};
 use super::monitor::{Limit, Limits};
 
@@ -59,6 +60,8 @@ pub struct Sensor {
     pub uncertainty: Option<f64>,
     /// Roles such as `temperature` and the sensors that play them.
     pub covariates: BTreeMap<String, Id>,
+    /// How it is compared with references.
+    pub comparison: Arc<Comparison>,
     /// How its readings are watched; `None`: not at all.
     pub monitor: Option<Monitoring>,
 }

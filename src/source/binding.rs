@@ -193,6 +193,13 @@ impl Sensors {
         all
     }
 
+    /// Whether there is a sensor, or a template of some, of which this is so.
+    pub fn any(&self, is_so: impl Fn(&Sensor) -> bool) -> bool {
+        let inner = self.lock();
+        let models = inner.templates.iter().map(|(template, _)| &template.model);
+        inner.known.values().map(|(sensor, _)| &**sensor).chain(models).any(is_so)
+    }
+
     /// What feeds a sensor.
     pub fn owner(&self, id: &SensorId) -> Option<Owner> {
         self.lock().known.get(id).map(|(_, owner)| owner.clone())
@@ -336,6 +343,7 @@ mod tests {
             serial: None,
             uncertainty: None,
             covariates: Default::default(),
+            comparison: Default::default(),
             monitor: None,
         }
     }

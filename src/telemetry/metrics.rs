@@ -14,6 +14,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::alarm::Alarms;
+use super::drift::DriftScores;
 use super::reasons::Reasons;
 use super::sensors::SensorValues;
 use super::tap::Taps;
@@ -34,6 +35,14 @@ pub struct Metrics {
     pub alarms: Alarms,
     /// `calibd_raw_value{sensor}` and its like
     pub sensors: SensorValues,
+    /// How far sensors are from their references.
+    pub drift: DriftScores,
+    /// `calibd_pairs_made_total{origin}`
+    pub pairs: Family<Labels, Counter>,
+    /// `calibd_references_refused_total`
+    pub references_refused: Counter,
+    /// `calibd_references_unpaired_total{reason}`
+    pub references_unpaired: Family<Labels, Counter>,
     /// `calibd_readings_total{source}`
     pub readings: Family<Labels, Counter>,
     /// `calibd_samples_dropped_total{source,reason}`
@@ -116,6 +125,10 @@ impl Metrics {
             taps: Taps::default(),
             alarms: Alarms::default(),
             sensors: SensorValues::default(),
+            drift: DriftScores::default(),
+            pairs: Family::default(),
+            references_refused: Counter::default(),
+            references_unpaired: Family::default(),
             readings: Family::default(),
             samples_dropped: Reasons::new("source"),
             source_up: Family::default(),
@@ -182,6 +195,12 @@ impl Metrics {
         to.register("build", "the running version", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         to.register_collector(Box::new(Standing(self.alarms.clone())));
         to.register_collector(Box::new(self.sensors.clone()));
+        to.register_collector(Box::new(self.drift.clone()));
+        to.register("pairs_made", "pairs made, by the way their reference came", self.pairs.clone());
+        let help = "readings of references that cannot be references";
+        to.register("references_refused", help, self.references_refused.clone());
+        let help = "references that no pair could be made of";
+        to.register("references_unpaired", help, self.references_unpaired.clone());
     }
 
     fn register_store(&self, to: &mut Registry) {
@@ -237,7 +256,8 @@ impl Metrics {
 
     /// Takes the series of all sensors away that are not to be kept.
     pub fn retain_sensors(&self, keep: impl Fn(&SensorId) -> bool) {
-        self.sensors.retain(keep);
+        self.sensors.retain(&keep);
+        self.drift.retain(keep);
     }
 
     /// All metrics as OpenMetrics text.

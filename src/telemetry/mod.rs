@@ -2,6 +2,7 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod drift;
 pub mod found;
 pub mod http;
 pub mod link;
@@ -11,4 +12,5 @@ pub mod sensors;
 pub mod source;
 pub mod store;
 pub mod tap;
+pub mod tracking;
 pub mod trust;

@@ -2,6 +2,7 @@
 //!
 //! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
 
+mod drift;
 mod ledger;
 mod positions;
 mod transform;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::drift::{Drift, SensorDrift};
 pub use self::ledger::backup;
 pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
 pub use self::positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};

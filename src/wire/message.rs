@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::control::SensorDrift;
 use crate::domain::digest::Digest;
+use crate::domain::drift::latency::LabelScores;
+use crate::domain::drift::window::{Report, Scores};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 
@@ -132,4 +135,52 @@ pub struct GapEvent {
     pub sink: Option<String>,
     /// When it was announced.
     pub time: Timestamp,
+}
+
+/// `metrics/<sensor>`, retained: how far a sensor is from its references.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DriftMetrics<'a> {
+    pub sensor: &'a SensorId,
+    /// All its pairs.
+    #[serde(flatten)]
+    pub all: Part<'a>,
+    /// How late and how complete its references are.
+    pub labels: LabelScores,
+    /// Those of each cohort that has enough of its own.
+    pub cohorts: Vec<Part<'a>>,
+}
+
+/// The pairs of a sensor, or of a cohort.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part<'a> {
+    /// From when to when.
+    pub window: [Timestamp; 2],
+    /// The cohort; null: all pairs.
+    pub cohort: Option<&'a str>,
+    /// As far as raw values are in the unit of the references.
+    pub raw: Scores,
+    pub calibrated: Scores,
+    /// Pairs whose standard was overdue.
+    pub overdue: u64,
+}
+
+impl<'a> DriftMetrics<'a> {
+    /// The message of a sensor.
+    pub fn of(drift: &'a SensorDrift) -> DriftMetrics<'a> {
+        let own = |report: &&Report| report.fallback.is_none();
+        DriftMetrics {
+            sensor: &drift.sensor,
+            all: Part::of(&drift.all),
+            labels: drift.labels,
+            cohorts: drift.cohorts.iter().filter(own).map(Part::of).collect(),
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn of(report: &'a Report) -> Part<'a> {
+        let Report { window, cohort, raw, calibrated, overdue, .. } = report;
+        let (window, cohort) = (*window, cohort.as_deref());
+        Part { window, cohort, raw: *raw, calibrated: *calibrated, overdue: *overdue }
+    }
 }

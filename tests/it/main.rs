@@ -41,4 +41,5 @@ mod store;
 mod support;
 mod synthetic;
 mod tls;
+mod tracking;
 mod trust;

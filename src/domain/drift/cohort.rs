@@ -49,6 +49,12 @@ pub struct Cohorts {
     least: u64,
 }
 
+impl Default for Cohorts {
+    fn default() -> Cohorts {
+        Cohorts { list: Vec::new(), least: LEAST }
+    }
+}
+
 impl Cohorts {
     /// Checks the cohorts; those with fewer than `least` pairs in a window fall back to all pairs.
     pub fn new(list: Vec<Cohort>, least: u64) -> Result<Cohorts, CohortError> {

@@ -1,6 +1,6 @@
 //! Labels: how late references come, and how many readings get one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::window::Span;
 use super::window::ring::Ring;
@@ -37,7 +37,7 @@ pub struct Labels {
 }
 
 /// As published; `None` where nothing is known.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct LabelScores {
     /// Share of the readings of the window that have a reference; the youngest may still get one.
     pub completeness: Option<f64>,

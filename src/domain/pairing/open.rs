@@ -24,6 +24,11 @@ impl Open {
         Open { length: micros(interval.length).max(1), how: *how, gathers: Vec::new(), lost: now }
     }
 
+    /// Readings of up to this time may have been missed.
+    pub fn missed(&mut self, until: Timestamp) {
+        self.lost = self.lost.max(until);
+    }
+
     /// Takes the next reading.
     pub fn push(&mut self, reading: &Observed) {
         let mut needed = 0;

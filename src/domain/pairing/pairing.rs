@@ -66,6 +66,14 @@ impl Pairing {
         }
     }
 
+    /// Readings of up to this time may have been missed.
+    pub fn missed(&mut self, until: Timestamp) {
+        self.lost = self.lost.max(until);
+        if let Some(open) = &mut self.open {
+            open.missed(until);
+        }
+    }
+
     /// Takes a reference. It is given back if too many wait already: it is stored, to be paired later.
     pub fn reference(&mut self, reference: Reference, now: Timestamp) -> Result<(), Reference> {
         if self.waiting.len() >= WAITING {

@@ -27,6 +27,7 @@ fn sensor(name: &str, covariates: &[(&str, &str)]) -> Arc<Sensor> {
         serial: None,
         uncertainty: Some(0.5),
         covariates,
+        comparison: Default::default(),
         monitor: None,
     })
 }

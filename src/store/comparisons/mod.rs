@@ -99,8 +99,9 @@ impl Store {
         self.with_ledger(|ledger, _| ledger.standards()).await
     }
 
-    /// Keeps pairs: one durable transaction. The pair of a reference takes the place of an earlier one.
-    pub async fn insert_pairs(&self, pairs: Vec<Pair>) -> Result<(), StoreError> {
+    /// Keeps pairs: one durable transaction. The pair of a reference takes the place of an earlier one; says of
+    /// each whether there was one.
+    pub async fn insert_pairs(&self, pairs: Vec<Pair>) -> Result<Vec<bool>, StoreError> {
         self.with_history(move |history| history.insert_pairs(&pairs)).await
     }
 

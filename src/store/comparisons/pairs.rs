@@ -62,8 +62,10 @@ pub struct PairPage {
     pub after: Option<(Timestamp, u64)>,
 }
 
-/// Writes pairs, each in the place of an earlier one of its reference.
-pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<()> {
+/// Writes pairs, each in the place of an earlier one of its reference; says of each whether there was one.
+pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<bool>> {
+    let mut known = db.prepare_cached("SELECT 1 FROM pairs WHERE sensor = ? AND reference = ?")?;
+    let mut replaced = Vec::with_capacity(pairs.len());
     let mut insert = db.prepare_cached(
         "INSERT OR REPLACE INTO pairs(sensor, reference, since, until, value, u, raw, reference_value,
          reference_u, unit, transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag,
@@ -71,6 +73,7 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<()> {
          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     )?;
     for pair in pairs {
+        replaced.push(known.exists([pair.sensor.as_str(), pair.reference.as_str()])?);
         let transform = pair.transform.as_deref();
         let covariates =
             (!pair.covariates.is_empty()).then(|| serde_json::json!(pair.covariates).to_string());
@@ -102,7 +105,7 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<()> {
             covariates
         ])?;
     }
-    Ok(())
+    Ok(replaced)
 }
 
 /// A sensor's pairs, and where to go on.

@@ -53,8 +53,8 @@ impl History {
         })
     }
 
-    /// Keeps pairs, all or none.
-    pub fn insert_pairs(&self, pairs: &[Pair]) -> Result<(), StoreError> {
+    /// Keeps pairs, all or none; says of each whether it took the place of an earlier one.
+    pub fn insert_pairs(&self, pairs: &[Pair]) -> Result<Vec<bool>, StoreError> {
         self.together(|tx| insert_pairs(tx, pairs))
     }
 
@@ -86,15 +86,16 @@ impl History {
         let age = i64::try_from(self.limits.max_age.as_micros()).unwrap_or(i64::MAX);
         let past = self.clock.time().map_or(i64::MIN, |time| time.saturating_sub(age));
         let most = (self.limits.max_size / SHARE / ROW).max(STEP);
-        forget(&self.db, "reference_readings", past, most)?;
-        forget(&self.db, "pairs", past, most)
+        // By when they came: what is replayed may be of any time.
+        forget(&self.db, "reference_readings", "received", past, most)?;
+        forget(&self.db, "pairs", "until + max(latency, 0)", past, most)
     }
 }
 
 /// In the order in which they were written. What was written late, of an earlier time, goes with what was
 /// written beside it.
-fn forget(db: &Connection, table: &str, past: i64, most: u64) -> rusqlite::Result<()> {
-    let sql = format!("SELECT number, until FROM {table} ORDER BY number LIMIT 1");
+fn forget(db: &Connection, table: &str, came: &str, past: i64, most: u64) -> rusqlite::Result<()> {
+    let sql = format!("SELECT number, {came} FROM {table} ORDER BY number LIMIT 1");
     let first: Option<(u64, i64)> =
         db.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((first, until)) = first else { return Ok(()) };
@@ -102,7 +103,7 @@ fn forget(db: &Connection, table: &str, past: i64, most: u64) -> rusqlite::Resul
     let last: u64 = db.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
     let over = (last + 1 - first).saturating_sub(most).min(STEP);
     if over > 0 || until < past {
-        let sql = format!("DELETE FROM {table} WHERE number < ?2 AND (number < ?1 OR until < ?3)");
+        let sql = format!("DELETE FROM {table} WHERE number < ?2 AND (number < ?1 OR {came} < ?3)");
         db.prepare_cached(&sql)?.execute(params![first + over, first + STEP, past])?;
     }
     Ok(())

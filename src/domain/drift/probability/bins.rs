@@ -1,6 +1,6 @@
 //! Bins of predictions: [lo, hi), the last one closed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How the bounds of bins are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,7 +13,7 @@ pub enum Binning {
 }
 
 /// A bin of predictions and what was observed in it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// Lower bound, which belongs to the bin.
     pub lo: f64,

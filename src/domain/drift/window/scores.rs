@@ -1,13 +1,13 @@
 //! The statistics of a window, as they are published.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::drift::probability::bins::Bin;
 use crate::domain::time::Timestamp;
 
 /// Scores of values against references over a window; `None` where one can't be given. Errors are
 /// value - reference, in their unit.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Scores {
     /// Pairs.
     pub n: u64,
@@ -44,7 +44,7 @@ pub struct Scores {
 }
 
 /// What a window says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// From where to where.
     pub window: [Timestamp; 2],
@@ -66,7 +66,7 @@ pub struct Report {
 }
 
 /// Why a cohort's report is its parent's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fallback {
     /// Pairs of the cohort.
     pub n: u64,

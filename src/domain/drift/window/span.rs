@@ -57,6 +57,11 @@ impl Span {
         Span { pane: (micros + i64::from(panes) - 1) / i64::from(panes), panes }
     }
 
+    /// When a window begins that is looked at now.
+    pub fn start(self, now: Timestamp) -> Timestamp {
+        self.bounds(self.index(now) + 1 - self.panes())[0]
+    }
+
     /// Panes in the window.
     pub(in crate::domain::drift) fn panes(self) -> i64 {
         i64::from(self.panes)

@@ -1,0 +1,53 @@
+//! What is known of a sensor for its comparison with references.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::drift::cohort::Cohorts;
+use super::drift::window::{Setup, Span};
+use super::id::SensorId;
+use super::pairing::How;
+use super::reference::Stamp;
+use super::sensor::Kind;
+use super::uncertainty::decision::Mpe;
+
+/// How a sensor is compared with references, and how its drift is summed up.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Comparison {
+    /// The time between two of its readings.
+    pub period: Option<Duration>,
+    /// Its maximum permissible error, in the unit of its values.
+    pub mpe: Option<Mpe>,
+    /// Free words for selection.
+    pub tags: BTreeMap<String, String>,
+    /// The sensor that it is compared with.
+    pub reference: Option<ReferenceSensor>,
+    /// How much time the statistics cover; `None`: seven days.
+    pub window: Option<Duration>,
+    /// Parts of its pairs that are scored by themselves.
+    pub cohorts: Cohorts,
+}
+
+/// A sensor that is another's reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceSensor {
+    /// Which.
+    pub sensor: SensorId,
+    /// Its standard uncertainty, in its unit; `None`: that of its readings.
+    pub uncertainty: Option<f64>,
+    /// The interval that each of its readings averages, and which point of that its time is.
+    pub interval: Option<(Duration, Stamp)>,
+}
+
+impl Comparison {
+    /// How references are paired, of which those of a sensor come in `reference`.
+    pub fn how(&self, reference: Option<Duration>) -> How {
+        How::suited(self.period, reference)
+    }
+
+    /// How the windows are laid out; a length that cannot be is the usual one.
+    pub fn setup(&self, kind: Kind) -> Setup {
+        let span = self.window.and_then(|window| Span::new(kind, window).ok());
+        Setup { kind, span: span.unwrap_or(Span::week(kind)), mpe: self.mpe }
+    }
+}

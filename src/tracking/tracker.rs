@@ -1,0 +1,235 @@
+//! One sensor and what it is compared with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Wanted;
+use super::pairs::statistic;
+use crate::domain::digest::Digest;
+use crate::domain::drift::latency::Labels;
+use crate::domain::drift::window::{Placed, Windows};
+use crate::domain::id::Id;
+use crate::domain::pairing::{Decision, How, Interval, Observed, Pair, Pairing};
+use crate::domain::reference::Reference;
+use crate::domain::sample::Reading;
+use crate::domain::sensor::Sensor;
+use crate::domain::time::Timestamp;
+use crate::wire::control::SensorDrift;
+
+/// Readings that are remembered of a sensor whose references come without an interval.
+const RECENT: usize = 256;
+
+/// The newest reading's time, by the clock of whoever made it.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    time: Timestamp,
+    /// How much later it was received, in microseconds; at least 0.
+    lag: i64,
+}
+
+/// A sensor's readings, references and pairs, as far as they are remembered.
+#[derive(Debug)]
+pub struct Tracker {
+    sensor: Arc<Sensor>,
+    how: How,
+    pairing: Pairing,
+    windows: Windows,
+    labels: Labels,
+    newest: Option<Newest>,
+    /// The end of the newest pair, and the transform that made it.
+    paired: Option<(Timestamp, Option<Digest>)>,
+    /// Pairs from before this time do not count: another instrument was mounted then.
+    mounted: Option<Timestamp>,
+    /// The windows do not hold what the store does.
+    stale: bool,
+    changed: bool,
+}
+
+impl Tracker {
+    /// The tracker of a sensor that has no readings yet; the readings of its reference come as often as
+    /// `reference` says. What was read before the last instrument was mounted does not count.
+    pub fn new(sensor: Arc<Sensor>, reference: Option<Duration>, mounted: Option<Timestamp>) -> Tracker {
+        let comparison = &sensor.comparison;
+        let how = comparison.how(reference);
+        let configured = comparison.reference.as_ref();
+        let interval = configured.and_then(|reference| reference.interval);
+        // Whoever is compared by hand only is looked up in the history.
+        let recent = if configured.is_some() && interval.is_none() { RECENT } else { 0 };
+        let interval = interval.map(|(length, _)| Interval { length });
+        let setup = comparison.setup(sensor.kind);
+        Tracker {
+            pairing: Pairing::new(how, recent, interval, Timestamp::EPOCH),
+            windows: Windows::new(setup, comparison.cohorts.count()),
+            labels: Labels::new(setup.span),
+            how,
+            sensor,
+            newest: None,
+            paired: None,
+            mounted,
+            stale: false,
+            changed: false,
+        }
+    }
+
+    /// The sensor.
+    pub fn sensor(&self) -> &Arc<Sensor> {
+        &self.sensor
+    }
+
+    /// How it is paired.
+    pub fn how(&self) -> &How {
+        &self.how
+    }
+
+    /// Now, by the clock that the sensor's readings are dated by: what is replayed, or comes with the time of a
+    /// device that runs behind, is not old.
+    pub fn now(&self, gateway: Timestamp) -> Timestamp {
+        self.newest.map_or(gateway, |newest| gateway.saturating_add_micros(-newest.lag))
+    }
+
+    /// Takes the sensor's next reading.
+    pub fn reading(&mut self, reading: &Reading) {
+        self.note(reading);
+        let observed = Observed::from(reading);
+        if observed.is_usable() {
+            self.labels.readings(reading.time, 1, self.now(reading.received));
+        }
+        self.pairing.reading(observed);
+    }
+
+    /// Takes the sensor's newest stored reading: what came before it is in the store only.
+    pub fn resume(&mut self, reading: &Reading) {
+        self.note(reading);
+        self.pairing.missed(reading.time.saturating_add_micros(1));
+    }
+
+    /// Takes the time of a reading, of the sensor or of its reference.
+    pub fn note(&mut self, reading: &Reading) {
+        // A clock that is ahead is no reason to call everything else old.
+        let time = reading.time.min(reading.received);
+        if self.newest.is_none_or(|newest| time >= newest.time) {
+            self.newest = Some(Newest { time, lag: reading.received.micros_since(time) });
+        }
+    }
+
+    /// Takes a reference, and answers with what has become of others if it makes room for it that way.
+    pub fn reference(&mut self, reference: Reference, gateway: Timestamp) -> Vec<Decision> {
+        let now = self.now(gateway);
+        let Err(refused) = self.pairing.reference(reference, now) else { return Vec::new() };
+        let mut settled = self.pairing.settle(now);
+        if let Err(refused) = self.pairing.reference(refused, now) {
+            // All that waits is younger: this one is looked up when it can be.
+            let window = crate::domain::pairing::window(&refused, &self.how);
+            settled.push(Decision::Look(refused, window));
+        }
+        settled
+    }
+
+    /// What has become of the references that waited.
+    pub fn settle(&mut self, gateway: Timestamp) -> Vec<Decision> {
+        let now = self.now(gateway);
+        match self.pairing.due() {
+            Some(due) if due <= now => self.pairing.settle(now),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Counts a new pair.
+    pub fn pair(&mut self, pair: &Pair, gateway: Timestamp) {
+        let now = self.now(gateway);
+        let lag = self.newest.map_or(0, |newest| newest.lag);
+        let time = pair.span.middle().saturating_add_micros(pair.lag);
+        let came = time.saturating_add_micros(pair.latency.saturating_sub(lag).max(0));
+        self.labels.labelled(time, pair.readings, now);
+        self.labels.reference(time, came, now);
+        self.changed = true;
+        if self.count(pair, now) == Some(Placed::OutOfOrder) {
+            self.stale = true;
+        }
+    }
+
+    /// Counts a pair in the windows, if it is of the transform that they are about.
+    fn count(&mut self, pair: &Pair, now: Timestamp) -> Option<Placed> {
+        let (end, transform) = (pair.span.end(), pair.transform.as_ref().map(|transform| transform.digest));
+        if self.mounted.is_some_and(|mounted| pair.span.begin() < mounted) {
+            return None;
+        }
+        match self.paired {
+            Some((newest, of)) if of == transform => self.paired = Some((newest.max(end), of)),
+            Some((newest, _)) if end < newest => return None,
+            _ => {
+                // Another transform is in force: what the one before did says nothing of it.
+                if self.paired.is_some() {
+                    self.windows.restart(end);
+                }
+                self.paired = Some((end, transform));
+            }
+        }
+        let statistic = statistic(&self.sensor, pair)?;
+        Some(self.windows.add(&statistic, now))
+    }
+
+    /// Forgets a reference that waits; what was made of it is counted again from the store.
+    pub fn withdraw(&mut self, ids: &[Id]) {
+        ids.iter().for_each(|id| self.pairing.withdraw(id));
+        self.stale = true;
+    }
+
+    /// Another instrument was mounted: what the one before did says nothing of it.
+    pub fn mount(&mut self, gateway: Timestamp) {
+        self.mounted = Some(self.now(gateway));
+        self.stale = true;
+    }
+
+    /// What the windows hold is not what the store does any more.
+    pub fn make_stale(&mut self) {
+        self.stale = true;
+    }
+
+    /// Whether the pairs have to be counted again from the store.
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// From when on stored pairs count now.
+    pub fn since(&self, gateway: Timestamp) -> Timestamp {
+        self.windows.all().setup().span.start(self.now(gateway))
+    }
+
+    /// Begins to count anew; [`Tracker::recount`] with each stored pair in the order of their ends.
+    pub fn begin_recount(&mut self) {
+        let setup = *self.windows.all().setup();
+        self.windows = Windows::new(setup, self.sensor.comparison.cohorts.count());
+        (self.paired, self.stale, self.changed) = (None, false, true);
+    }
+
+    /// Counts a stored pair.
+    pub fn recount(&mut self, pair: &Pair, gateway: Timestamp) {
+        self.count(pair, self.now(gateway));
+    }
+
+    /// Says once that there is something new to tell.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Whether there is something new to tell.
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// What its pairs say; `None` without any.
+    pub fn drift(&self, wanted: &Wanted, gateway: Timestamp) -> Option<SensorDrift> {
+        self.paired?;
+        let now = self.now(gateway);
+        let cohorts = &self.sensor.comparison.cohorts;
+        let fits = |at: &usize| wanted.cohort.as_deref().is_none_or(|name| cohorts.name(*at) == Some(name));
+        let of = |at: usize| self.windows.of_cohort(cohorts, at, now, wanted.part);
+        Some(SensorDrift {
+            sensor: self.sensor.id.clone(),
+            all: self.windows.all().report(now, wanted.part),
+            cohorts: (0..cohorts.count()).filter(fits).filter_map(of).collect(),
+            labels: self.labels.scores(now),
+        })
+    }
+}

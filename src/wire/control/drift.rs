@@ -1,0 +1,27 @@
+//! How far sensors are from their references.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::drift::latency::LabelScores;
+use crate::domain::drift::window::Report;
+use crate::domain::id::SensorId;
+
+/// `GET /v1/drift`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The sensors that have pairs, by id.
+    pub sensors: Vec<SensorDrift>,
+}
+
+/// What the pairs of a sensor say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SensorDrift {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// All its pairs.
+    pub all: Report,
+    /// Those of each cohort, in the order of the configuration.
+    pub cohorts: Vec<Report>,
+    /// How late and how complete its references are.
+    pub labels: LabelScores,
+}
