@@ -26,9 +26,9 @@ pub struct Facts {
     pub u_shared: Option<f64>,
     /// The pair's place among the sensor's cohorts.
     pub cohort: Option<u8>,
-    /// Time of the reference less time of the reading, in microseconds.
+    /// Time of the reference less time of the reading, in microseconds; for snapshots.
     pub lag: i64,
-    /// The transform that made `value`.
+    /// The transform that made `value`; for snapshots.
     pub transform: Option<Digest>,
     /// The standard behind the reference was overdue for its own calibration.
     pub overdue: bool,

@@ -98,7 +98,7 @@ impl Window {
         if at > latest + 1 {
             return Placed::Future;
         }
-        if at <= latest - self.setup.span.panes() || self.since.is_some_and(|since| pair.time < since) {
+        if at <= latest - self.setup.span.panes() || self.start(now).is_some_and(|start| pair.time < start) {
             return Placed::TooOld;
         }
         let pane = self.panes.pane(at);
@@ -116,10 +116,14 @@ impl Window {
     }
 
     /// Forgets all pairs, and takes none from before `since`: for a change of the instrument or of the
-    /// transform.
+    /// transform. By a clock that was ahead, it holds nothing back once the clock is right.
     pub fn restart(&mut self, since: Timestamp) {
         self.clear();
         self.since = Some(since);
+    }
+
+    fn start(&self, now: Timestamp) -> Option<Timestamp> {
+        self.since.filter(|since| *since <= now)
     }
 
     /// Forgets all pairs and counts these, the stored ones, in the order of their times: after a start,
@@ -176,7 +180,7 @@ impl Window {
         let latest = self.setup.span.index(now);
         let count = part.map_or(self.setup.span.panes(), |part| self.setup.span.panes_in(part));
         let start = self.setup.span.bounds(latest + 1 - count)[0];
-        let start = self.since.map_or(start, |since| since.max(start).min(now));
+        let start = self.start(now).map_or(start, |since| since.max(start));
         let pane = self.panes.covered(latest, count).fold(Pane::default(), |all, pane| all.merged(pane));
         let bins = |ring: &Ring<Reliability>| {
             ring.covered(latest, count).fold(Reliability::default(), |all, one| all.merged(one))

@@ -87,6 +87,10 @@ fn all_windows_of_a_sensor_are_rebuilt() {
     let report = windows.all().report(at(60), None);
     assert_eq!((report.calibrated.n, report.window), (1, [at(50), at(60)]));
     assert_eq!(reports(&windows).1.fallback, Some(Fallback { n: 1, needed: 3 }));
+    // by a clock that was ahead
+    windows.restart(at(5000));
+    assert_eq!(windows.add(&stored[49], at(60)), Placed::InOrder);
+    assert_eq!(windows.all().report(at(60), None).window, before.0.window);
 }
 
 #[test]
