@@ -7,19 +7,20 @@
 mod aim;
 mod gather;
 pub mod lag;
+mod live;
 mod observed;
 mod open;
 mod outcome;
-mod pairing;
+
 mod spacing;
 
 use std::time::Duration;
 
 pub use self::aim::{Window, window};
 pub use self::gather::Gather;
+pub use self::live::{Decision, Interval, Pairing};
 pub use self::observed::Observed;
 pub use self::outcome::{Outcome, Pair};
-pub use self::pairing::{Decision, Interval, Pairing};
 use super::calibration::COVARIATE_MAX_AGE;
 use super::reference::{Reference, Span};
 use super::time::Timestamp;
