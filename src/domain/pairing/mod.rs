@@ -11,7 +11,6 @@ mod live;
 mod observed;
 mod open;
 mod outcome;
-
 mod spacing;
 
 use std::time::Duration;
