@@ -11,11 +11,11 @@ pub(super) use self::pairs::{insert_pairs, pair_page, pair_tables};
 pub use self::references::{
     Added, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
 };
-pub(super) use self::references::{NewReference, add_reference, reference_page, reference_tables, withdraw};
+pub(super) use self::references::{add_reference, reference_page, reference_tables, withdraw};
+use super::Store;
 use super::error::{FailureKind, StoreError};
 use super::history::History;
 use super::mailbox::Request;
-use super::{Store, Timestamp};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::pairing::Pair;
 use crate::domain::reference::{Reference, Standard};
@@ -75,16 +75,11 @@ impl Store {
         actor: &str,
         reason: Option<String>,
     ) -> Result<Vec<Id>, StoreError> {
-        let (of, named, by, why) = (sensor.clone(), ids.clone(), actor.to_owned(), reason.clone());
-        let withdrawal = move |at: Timestamp| Withdrawal { at, actor: by, reason: why };
-        let in_ledger = withdrawal.clone();
-        let work = move |ledger: &mut super::ledger::Ledger, now| {
-            ledger.usable()?;
-            Ok(now)
-        };
-        let now = self.with_ledger(work).await?;
-        let kept = self.with_history(move |history| history.withdraw(&of, &named, &withdrawal(now))).await?;
-        self.with_ledger(move |ledger, now| ledger.withdraw(&sensor, &ids, kept, &in_ledger(now))).await
+        let now = self.with_ledger(|ledger, now| ledger.usable().map(|_| now)).await?;
+        let withdrawal = Withdrawal { at: now, actor: actor.to_owned(), reason };
+        let (of, named, by) = (sensor.clone(), ids.clone(), withdrawal.clone());
+        let kept = self.with_history(move |history| history.withdraw(&of, &named, &by)).await?;
+        self.with_ledger(move |ledger, _| ledger.withdraw(&sensor, &ids, kept, &withdrawal)).await
     }
 
     /// Adds a reference standard, or what is new of a known one: one durable transaction with its audit row.
