@@ -19,8 +19,8 @@ pub fn collected(main: &Path) -> Value {
 /// Where calibd keeps its data, as far as the configuration says.
 pub fn store_dir(files: &Value) -> Option<PathBuf> {
     // A drop-in stands over what comes before it.
-    let dirs = files.as_object()?.values().filter_map(|file| file.pointer("/store/dir")?.as_str());
-    dirs.last().map(PathBuf::from)
+    let mut dirs = files.as_object()?.values().filter_map(|file| file.pointer("/store/dir")?.as_str());
+    dirs.next_back().map(PathBuf::from)
 }
 
 fn drop_ins(main: &Path) -> Vec<PathBuf> {
