@@ -16,8 +16,8 @@ use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    audit, backup, drift, health, instruments, maintenance, metrics, readings, reload, restore, rollups,
-    sensors, sources, status, transforms, verify, watch,
+    audit, backup, drift, health, instruments, maintenance, metrics, readings, references, reload, restore,
+    rollups, sensors, sources, standards, status, transforms, verify, watch,
 };
 
 /// The description of the interface, OpenAPI 3.1.
@@ -33,6 +33,10 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors/{id}/instrument", only(Role::Maintenance, post(instruments::mount))),
         ("/v1/sensors/{id}/instruments", get(instruments::history)),
         ("/v1/sensors/{id}/maintenance", only(Role::Maintenance, post(maintenance::set))),
+        ("/v1/sensors/{id}/references", only(Role::Maintenance, post(references::add))),
+        ("/v1/sensors/{id}/references/withdraw", only(Role::Maintenance, post(references::withdraw))),
+        ("/v1/references", get(references::list)),
+        ("/v1/standards", get(standards::list).merge(only(Role::Maintenance, post(standards::add)))),
         ("/v1/readings", get(readings::list)),
         ("/v1/rollups", get(rollups::list)),
         ("/v1/drift", get(drift::list)),

@@ -70,6 +70,12 @@ enum Command {
     /// Flags the readings of a sensor that is being worked on.
     #[command(subcommand)]
     Maintenance(gateway::MaintenanceCommand),
+    /// Adds, imports, lists and withdraws what sensors should have shown.
+    #[command(subcommand)]
+    Reference(gateway::ReferenceCommand),
+    /// Notes the standards behind reference readings, and lists them.
+    #[command(subcommand)]
+    Standard(gateway::StandardCommand),
     /// Computes stored readings again with another transform, and leaves them as they are.
     Reprocess(gateway::ReprocessArgs),
     /// Shows the audit, or verifies it with the whole ledger.
@@ -124,6 +130,8 @@ pub fn main() -> ExitCode {
         Command::Transform(command) => gateway::run::transform(&command),
         Command::Instrument(command) => gateway::run::instrument(command),
         Command::Maintenance(command) => gateway::run::maintenance(&command),
+        Command::Reference(command) => gateway::run::reference(&command),
+        Command::Standard(command) => gateway::run::standard(&command),
         Command::Reprocess(args) => gateway::run::reprocess(&args),
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Backup(args) => gateway::run::backup(&args),

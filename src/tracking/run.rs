@@ -61,7 +61,7 @@ pub struct Tracking {
     covariates: Covariates,
     /// The number of the last reading that was taken.
     last: u64,
-    late: VecDeque<(Reference, Window)>,
+    late: VecDeque<Reference>,
     references: Vec<Reference>,
     pairs: Vec<Pair>,
     /// Covariates of those pairs that have to be looked up: of which, in which role, which sensor.
@@ -270,7 +270,7 @@ impl Tracking {
     fn decided(&mut self, decisions: Vec<Decision>) {
         for decision in decisions {
             match decision {
-                Decision::Look(reference, window) => self.late.push_back((reference, window)),
+                Decision::Look(reference, _) => self.late.push_back(reference),
                 Decision::Settled(reference, outcome) => self.settled(&reference, outcome),
             }
         }
@@ -316,7 +316,7 @@ impl Tracking {
             Ask::Withdrawn(sensor, ids) => {
                 // What waits to be written would come again.
                 self.keep().await;
-                self.late.retain(|(late, _)| late.sensor != sensor || !ids.contains(&late.id));
+                self.late.retain(|late| late.sensor != sensor || !ids.contains(&late.id));
                 self.trackers.get_mut(&sensor).into_iter().for_each(|tracker| tracker.withdraw(&ids));
                 Ok(())
             }
@@ -369,12 +369,12 @@ impl Tracking {
 
     /// Looks one late reference up, so that readings do not wait for many.
     async fn look_up(&mut self) {
-        let Some((reference, window)) = self.late.pop_front() else { return };
+        let Some(reference) = self.late.pop_front() else { return };
         let Some(tracker) = self.trackers.get(&reference.sensor) else { return };
         let (how, now) = (*tracker.how(), tracker.now(self.now()));
         let found = async {
             self.parts.store.flush().await?;
-            stored::pair(&self.parts.store, &reference, window, &how, now).await
+            self.parts.store.pair(&reference, &how, now).await
         };
         match found.await {
             Ok(Outcome::Waiting { .. }) => {
@@ -451,7 +451,7 @@ impl Tracking {
     async fn add_covariates(&mut self) -> Result<(), StoreError> {
         while let Some((place, role, sensor)) = self.beside.last() {
             let Some(pair) = self.pairs.get_mut(*place) else { break };
-            if let Some(value) = stored::beside(&self.parts.store, sensor, pair.span).await? {
+            if let Some(value) = self.parts.store.beside(sensor, pair.span).await? {
                 pair.covariates.insert(role.clone(), value);
             }
             self.beside.pop();

@@ -3,36 +3,13 @@
 use std::collections::HashSet;
 
 use crate::domain::id::{Id, SensorId};
-use crate::domain::pairing::{self, Gather, How, Observed, Outcome, Pair, Window};
-use crate::domain::reference::{Reference, Span};
+use crate::domain::pairing::{Pair, Window};
+use crate::domain::reference::Reference;
 use crate::domain::sample::Reading;
 use crate::domain::time::Timestamp;
 use crate::store::{PairRange, Range, ReferenceRange, Store, StoreError};
 
 const PAGE: usize = 1000;
-
-/// Pairs a reference with the stored readings of a window.
-pub async fn pair(
-    store: &Store,
-    reference: &Reference,
-    window: Window,
-    how: &How,
-    now: Timestamp,
-) -> Result<Outcome, StoreError> {
-    let mut gather = Gather::of(reference, how);
-    each(store, &reference.sensor, window, |reading| gather.push(&Observed::from(reading))).await?;
-    Ok(gather.finish(reference, now))
-}
-
-/// The value of a covariate beside a pair.
-pub async fn beside(store: &Store, sensor: &SensorId, span: Span) -> Result<Option<f64>, StoreError> {
-    let mut readings = Vec::new();
-    let age = crate::domain::calibration::COVARIATE_MAX_AGE;
-    let since = span.begin().saturating_add_micros(-age);
-    let window = Window { since, until: span.end().saturating_add_micros(age + 1) };
-    each(store, sensor, window, |reading| readings.push(Observed::from(reading))).await?;
-    Ok(pairing::beside(span, &mut readings.into_iter()))
-}
 
 /// Every stored reading of a sensor and a time, the newest first.
 pub async fn each(

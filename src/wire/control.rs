@@ -5,6 +5,7 @@
 mod drift;
 mod ledger;
 mod positions;
+mod references;
 mod transform;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,10 @@ pub use self::drift::{Drift, SensorDrift};
 pub use self::ledger::backup;
 pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
 pub use self::positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
+pub use self::references::{
+    AddReferences, AddedReference, AddedReferences, AddedStandard, KeptStandard, Reference, References,
+    Standards, Withdraw, Withdrawal, Withdrawn,
+};
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 use crate::domain::audit::AuditRow;

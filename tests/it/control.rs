@@ -8,6 +8,7 @@ mod ledger;
 mod limits;
 mod positions;
 mod recorded;
+mod references;
 mod reprocess;
 mod terminals;
 mod tested;

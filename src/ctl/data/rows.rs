@@ -7,7 +7,9 @@ use std::io::{BufRead as _, BufReader, Read};
 use super::DataArgs;
 use crate::ctl::output::Failure;
 use crate::domain::digest::{Digest, Hasher};
+use crate::domain::reference::Given;
 use crate::wire::number::Decimal;
+use crate::wire::reference::References;
 use crate::wire::table::{Header, Numbers, Row, RowFault};
 
 /// The most bytes of one row: it is held in memory, and split again for each line of a quoted cell.
@@ -39,6 +41,7 @@ pub struct Rows {
     row: Row,
     lines: u64,
     line: u64,
+    bytes_read: u64,
 }
 
 impl Rows {
@@ -69,6 +72,7 @@ impl Rows {
             row: Row::default(),
             lines: 0,
             line: 0,
+            bytes_read: 0,
         };
         rows.read_header(args)?;
         rows.numbers = Numbers::new(rows.header.separator, args.decimal, &args.missing);
@@ -217,6 +221,18 @@ impl Rows {
         }
     }
 
+    /// The reference that the row is.
+    ///
+    /// Errors: what is wrong with it; the next row can be read all the same.
+    pub fn reference(&mut self, references: &mut References) -> Result<Given, String> {
+        references.read(&self.text, &self.row, &mut self.numbers, self.line)
+    }
+
+    /// How many bytes were read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
     /// The digest of the bytes read so far.
     pub fn digest(&self) -> Digest {
         self.hasher.clone().finish()
@@ -249,6 +265,7 @@ impl Rows {
         }
         self.hasher.update(&self.bytes);
         self.lines += 1;
+        self.bytes_read += self.bytes.len() as u64;
         if self.bytes.len() as u64 == room {
             return Err(self.fault(&format!(
                 "the row has over {MAX_ROW} bytes: does a quote stand open, or is this no CSV file?"

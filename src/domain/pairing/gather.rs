@@ -2,11 +2,13 @@
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::aim::{Aim, Window, micros};
 use super::outcome::Outcome;
 use super::spacing::{Spacing, expected};
 use super::{COMPLETENESS, How, Observed};
+use crate::domain::calibration::COVARIATE_MAX_AGE;
 use crate::domain::fit::linear::twofold::Twofold;
 use crate::domain::quality::{Reasons, State};
 use crate::domain::reference::{Reference, Span};
@@ -44,6 +46,12 @@ impl Gather {
     /// For a reference of this time that may yet come.
     pub fn over(span: Span, how: &How) -> Gather {
         Gather::toward(Aim::over(span, how), how)
+    }
+
+    /// For a covariate beside a reference of this time, see [`super::beside`].
+    pub fn beside(span: Span) -> Gather {
+        let max_age = Duration::from_micros(COVARIATE_MAX_AGE.unsigned_abs());
+        Gather::over(span, &How { max_age, ..How::suited(None, None) })
     }
 
     fn toward(aim: Aim, how: &How) -> Gather {
@@ -96,7 +104,7 @@ impl Gather {
             _ if !in_window => {}
             Aim::Nearest(at, _) if !self.matched && self.admits(reading) => self.nearer(reading, at),
             Aim::Nearest(..) => {}
-            Aim::Between(at) => self.beside(reading, at),
+            Aim::Between(at) => self.around(reading, at),
             Aim::Mean(span) => {
                 if self.how.period.is_none() {
                     self.spacing.push(reading.time);
@@ -125,7 +133,7 @@ impl Gather {
         }
     }
 
-    fn beside(&mut self, reading: &Observed, at: Timestamp) {
+    fn around(&mut self, reading: &Observed, at: Timestamp) {
         if !self.admits(reading) {
             return;
         }
@@ -211,7 +219,7 @@ impl Gather {
     }
 
     /// The value gathered so far, whatever it is worth.
-    pub(super) fn value(&self) -> Option<f64> {
+    pub fn value(&self) -> Option<f64> {
         match self.largest() {
             Some(group) => group.part().value,
             None => self.kept[0].as_ref().and_then(Observed::measured),

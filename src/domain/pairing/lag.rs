@@ -15,8 +15,12 @@ const FEWEST: usize = 24;
 const MOST_STEPS: i64 = 288;
 /// How much larger the variance that stays unexplained without moving has to be for a warning, ...
 const BETTER: f64 = 1.25;
+/// ... by how much larger r^2 has to be then, ...
+const LARGER: f64 = 0.01;
 /// ... and the r^2 below which nothing is said: such values have little to do with each other.
 const AGREES: f64 = 0.25;
+/// What counts as no larger: rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// A value and its time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,16 +68,24 @@ pub struct Agreement {
 impl Agreement {
     /// Whether the references agree so much better when they are moved that their times are to be doubted.
     pub fn is_doubtful(&self) -> bool {
-        self.lag != 0 && self.r_squared >= AGREES && 1.0 - self.unmoved >= BETTER * (1.0 - self.r_squared)
+        self.lag != 0
+            && self.r_squared >= AGREES
+            && self.r_squared - self.unmoved >= LARGER
+            && 1.0 - self.unmoved >= BETTER * (1.0 - self.r_squared)
     }
 
     /// A warning, where there is reason for one.
     pub fn warning(&self) -> Option<String> {
         let way = if self.lag < 0 { "earlier" } else { "later" };
-        let apart = Duration::from_micros(self.lag.unsigned_abs());
+        let seconds = self.lag.unsigned_abs() / 1_000_000;
+        let apart = match (seconds % 3600, seconds % 60) {
+            (0, _) => format!("{} h", seconds / 3600),
+            (_, 0) => format!("{} min", seconds / 60),
+            _ => format!("{seconds} s"),
+        };
         self.is_doubtful().then(|| {
             format!(
-                "the references agree best with readings of {apart:?} {way} than they say (r2 {:.2} instead of {:.2} over {} values): check their offset from UTC, and whether their time is the interval's begin or its end",
+                "the references agree best with readings {apart} {way} than they say (r² {:.2} instead of {:.2} over {} values): check their offset from UTC, and whether their time is the interval's begin or its end",
                 self.r_squared, self.unmoved, self.n
             )
         })
@@ -97,7 +109,7 @@ pub fn best(values: &[Point], references: &[Point], step: Duration, reach: Durat
     let mut best = Agreement { lag: 0, r_squared: unmoved, n: pairs, unmoved };
     for lag in (1..=steps).flat_map(|count| [-count * step, count * step]) {
         let Some((r_squared, n)) = compared(&values, &references, lag, step) else { continue };
-        if n >= FEWEST.max(pairs / 2) && r_squared > best.r_squared {
+        if n >= FEWEST.max(pairs / 2) && r_squared > best.r_squared + ROUNDING {
             best = Agreement { lag, r_squared, n, unmoved };
         }
     }

@@ -7,20 +7,19 @@
 mod aim;
 mod gather;
 pub mod lag;
+mod live;
 mod observed;
 mod open;
 mod outcome;
-mod pairing;
 mod spacing;
 
 use std::time::Duration;
 
 pub use self::aim::{Window, window};
 pub use self::gather::Gather;
+pub use self::live::{Decision, Interval, Pairing};
 pub use self::observed::Observed;
 pub use self::outcome::{Outcome, Pair};
-pub use self::pairing::{Decision, Interval, Pairing};
-use super::calibration::COVARIATE_MAX_AGE;
 use super::reference::{Reference, Span};
 use super::time::Timestamp;
 
@@ -88,9 +87,7 @@ pub fn pair(
 /// The value of a covariate beside a pair: its mean over the pair's interval, else the reading nearest in
 /// time, as it would have been used for a value; in the unit in which most of its readings are.
 pub fn beside(span: Span, readings: &mut dyn Iterator<Item = Observed>) -> Option<f64> {
-    let max_age = Duration::from_micros(COVARIATE_MAX_AGE.unsigned_abs());
-    let how = How { max_age, ..How::suited(None, None) };
-    let mut gather = Gather::over(span, &how);
+    let mut gather = Gather::beside(span);
     readings.for_each(|reading| gather.push(&reading));
     gather.value()
 }

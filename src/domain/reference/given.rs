@@ -233,7 +233,7 @@ pub fn parse_unit(code: &str) -> Result<Unit, ReferenceError> {
 /// reference has nine digits), above 10 maximum permissible errors (such a comparison decides nothing), or
 /// without a maximum permissible error above a million times the value. Of a value of 0 without one
 /// everything finite is believed: there is nothing to compare with.
-pub fn judge_u(u: f64, value: f64, mpe: Option<&Mpe>) -> Result<(), ReferenceError> {
+fn judge_u(u: f64, value: f64, mpe: Option<&Mpe>) -> Result<(), ReferenceError> {
     if !(u > 0.0 && u.is_finite()) {
         return Err(ReferenceError::UncertaintyNotPositive(u));
     }

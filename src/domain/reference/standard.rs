@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReferenceError;
-use super::given::{judge_u, parse_unit};
+use super::given::parse_unit;
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
 use crate::domain::units::Unit;
@@ -96,7 +96,10 @@ impl Certified {
         if self.value.is_some_and(|value| !value.is_finite()) {
             return Err(ReferenceError::NotFinite);
         }
-        self.u.map_or(Ok(()), |u| judge_u(u, self.value.unwrap_or(0.0), None))
+        match self.u {
+            Some(u) if !(u > 0.0 && u.is_finite()) => Err(ReferenceError::UncertaintyNotPositive(u)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -11,14 +11,18 @@ pub(super) use self::pairs::{insert_pairs, pair_page, pair_tables};
 pub use self::references::{
     Added, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
 };
-pub(super) use self::references::{NewReference, add_reference, reference_page, reference_tables, withdraw};
+pub(super) use self::references::{add_reference, reference_page, reference_tables, withdraw};
 use super::error::{FailureKind, StoreError};
 use super::history::History;
 use super::mailbox::Request;
-use super::{Store, Timestamp};
+use super::{Range, Store};
 use crate::domain::id::{Id, SensorId};
-use crate::domain::pairing::Pair;
-use crate::domain::reference::{Reference, Standard};
+use crate::domain::pairing::{Gather, How, Observed, Outcome, Pair, Window};
+use crate::domain::reference::{Reference, Span, Standard};
+use crate::domain::time::Timestamp;
+
+/// Readings read at a time.
+const PAGE: usize = 1000;
 
 impl Store {
     /// Has the store's thread do something with the history.
@@ -75,16 +79,11 @@ impl Store {
         actor: &str,
         reason: Option<String>,
     ) -> Result<Vec<Id>, StoreError> {
-        let (of, named, by, why) = (sensor.clone(), ids.clone(), actor.to_owned(), reason.clone());
-        let withdrawal = move |at: Timestamp| Withdrawal { at, actor: by, reason: why };
-        let in_ledger = withdrawal.clone();
-        let work = move |ledger: &mut super::ledger::Ledger, now| {
-            ledger.usable()?;
-            Ok(now)
-        };
-        let now = self.with_ledger(work).await?;
-        let kept = self.with_history(move |history| history.withdraw(&of, &named, &withdrawal(now))).await?;
-        self.with_ledger(move |ledger, now| ledger.withdraw(&sensor, &ids, kept, &in_ledger(now))).await
+        let now = self.with_ledger(|ledger, now| ledger.usable().map(|_| now)).await?;
+        let withdrawal = Withdrawal { at: now, actor: actor.to_owned(), reason };
+        let (of, named, by) = (sensor.clone(), ids.clone(), withdrawal.clone());
+        let kept = self.with_history(move |history| history.withdraw(&of, &named, &by)).await?;
+        self.with_ledger(move |ledger, _| ledger.withdraw(&sensor, &ids, kept, &withdrawal)).await
     }
 
     /// Adds a reference standard, or what is new of a known one: one durable transaction with its audit row.
@@ -97,6 +96,36 @@ impl Store {
     /// The reference standards as they are now, by id.
     pub async fn standards(&self) -> Result<Vec<StoredStandard>, StoreError> {
         self.with_ledger(|ledger, _| ledger.standards()).await
+    }
+
+    /// What comes of a reference with the stored readings; they are read a page at a time, the newest first.
+    pub async fn pair(
+        &self,
+        reference: &Reference,
+        how: &How,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        let gather = self.gathered(&reference.sensor, Gather::of(reference, how)).await?;
+        Ok(gather.finish(reference, now))
+    }
+
+    /// The value of a covariate's sensor beside a reference of this time.
+    pub async fn beside(&self, sensor: &SensorId, span: Span) -> Result<Option<f64>, StoreError> {
+        Ok(self.gathered(sensor, Gather::beside(span)).await?.value())
+    }
+
+    async fn gathered(&self, sensor: &SensorId, mut gather: Gather) -> Result<Gather, StoreError> {
+        let Window { since, until } = gather.window();
+        let (since, until) = (Some(since), Some(until));
+        let mut range = Range { sensor: Some(sensor.clone()), since, until, before: None, limit: PAGE };
+        loop {
+            let page = self.select(range.clone()).await?;
+            page.readings.iter().rev().for_each(|reading| gather.push(&Observed::from(reading)));
+            if page.before.is_none() {
+                return Ok(gather);
+            }
+            range.before = page.before;
+        }
     }
 
     /// Keeps pairs: one durable transaction. The pair of a reference takes the place of an earlier one; says of

@@ -122,26 +122,19 @@ pub struct ReferencePage {
     pub after: Option<u64>,
 }
 
-/// A reference to be added.
-pub struct NewReference<'a> {
-    pub reference: &'a Reference,
-    pub actor: &'a str,
-}
-
 /// Adds a reference, unless the newest of its id says the same.
-pub fn add_reference(db: &Connection, new: &NewReference<'_>) -> rusqlite::Result<Added> {
-    let Reference { id, sensor, span, value, u, unit, standard, due, flag, origin, source, event, .. } =
-        new.reference;
+pub fn add_reference(db: &Connection, new: &Reference, actor: &str) -> rusqlite::Result<Added> {
+    let Reference { id, sensor, span, value, u, unit, standard, due, flag, origin, source, event, .. } = new;
     let sql = format!("{COLUMNS} WHERE sensor = ? AND id = ? ORDER BY revision DESC LIMIT 1");
     let known = db.prepare_cached(&sql)?.query_row([sensor.as_str(), id.as_str()], stored).optional()?;
-    let same = known.as_ref().filter(|known| known.reference.says_the_same_as(new.reference));
+    let same = known.as_ref().filter(|known| known.reference.says_the_same_as(new));
     match same {
         Some(known) if known.withdrawn.is_some() => return Ok(Added::Withdrawn),
         Some(_) => return Ok(Added::Unchanged),
         None => {}
     }
     let before = known.map_or(0, |known| known.revision);
-    let given = new.reference.given.as_ref();
+    let given = new.given.as_ref();
     db.prepare_cached(
         "INSERT INTO reference_readings(sensor, id, revision, since, until, value, u, unit, given_value,
          given_unit, standard, due, flag, origin, source, event, received, actor)
@@ -164,8 +157,8 @@ pub fn add_reference(db: &Connection, new: &NewReference<'_>) -> rusqlite::Resul
         *origin as u8,
         source.as_ref().map(Id::as_str),
         event.as_deref(),
-        new.reference.received.as_micros(),
-        new.actor
+        new.received.as_micros(),
+        actor
     ])?;
     Ok(if before == 0 { Added::New } else { Added::Revised(before) })
 }

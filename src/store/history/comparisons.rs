@@ -8,8 +8,8 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::pairing::Pair;
 use crate::domain::reference::Reference;
 use crate::store::comparisons::{
-    Added, NewReference, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference,
-    insert_pairs, pair_page, reference_page, withdraw,
+    Added, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference, insert_pairs,
+    pair_page, reference_page, withdraw,
 };
 use crate::store::error::StoreError;
 
@@ -25,10 +25,7 @@ const ROW: u64 = 512;
 impl History {
     /// Keeps references, all or none.
     pub fn keep_references(&self, references: &[Reference]) -> Result<Vec<Added>, StoreError> {
-        self.together(|tx| {
-            let keep = |reference| add_reference(tx, &NewReference { reference, actor: ACTOR });
-            references.iter().map(keep).collect()
-        })
+        self.together(|tx| references.iter().map(|reference| add_reference(tx, reference, ACTOR)).collect())
     }
 
     /// References, a page of them.

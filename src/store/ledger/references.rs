@@ -11,8 +11,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::{Reference, Standard};
 use crate::domain::time::Timestamp;
 use crate::store::comparisons::{
-    Added, NewReference, ReferencePage, ReferenceRange, StoredStandard, Withdrawal, add_reference,
-    reference_page, withdraw,
+    Added, ReferencePage, ReferenceRange, StoredStandard, Withdrawal, add_reference, reference_page, withdraw,
 };
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
@@ -30,7 +29,7 @@ impl Ledger {
             let mut news: BTreeMap<&SensorId, Vec<(&Reference, Added)>> = BTreeMap::new();
             let mut all = Vec::with_capacity(references.len());
             for reference in references {
-                let added = add_reference(tx, &NewReference { reference, actor })?;
+                let added = add_reference(tx, reference, actor)?;
                 if matches!(added, Added::New | Added::Revised(_)) {
                     news.entry(&reference.sensor).or_default().push((reference, added));
                 }

@@ -28,6 +28,8 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut
             "additionalProperties",
             "minLength",
             "maxLength",
+            "maxItems",
+            "exclusiveMinimum",
         ];
         assert!(known.contains(&key.as_str()), "{at}: this test does not know `{key}`");
     }
@@ -117,6 +119,10 @@ fn every_answer_is_as_described() {
         ("/v1/drift", "/v1/drift"),
         ("/v1/drift", "/v1/drift?window=0"),
         ("/v1/drift", "/v1/drift?sensor=nobody"),
+        ("/v1/references", "/v1/references"),
+        ("/v1/references", "/v1/references?limit=0"),
+        ("/v1/references", "/v1/references?sensor=nobody"),
+        ("/v1/standards", "/v1/standards"),
         ("/v1/transforms", "/v1/transforms"),
         ("/v1/audit", "/v1/audit?limit=2"),
         ("/v1/audit", "/v1/audit?limit=none"),
@@ -170,6 +176,7 @@ fn every_change_is_answered_as_described() {
     let _daemon = started(&gateway);
     let document = get(&socket(&gateway), "/v1/openapi.json").json();
     let (instrument, maintenance) = ("/v1/sensors/{id}/instrument", "/v1/sensors/{id}/maintenance");
+    let (references, withdraw) = ("/v1/sensors/{id}/references", "/v1/sensors/{id}/references/withdraw");
     for (path, request, body, status) in [
         (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": "8"}), 200),
         (instrument, "/v1/sensors/past/instrument", json!({"model": "m", "serial": ""}), 400),
@@ -181,6 +188,21 @@ fn every_change_is_answered_as_described() {
         (maintenance, "/v1/sensors/past/maintenance", json!({"on": false, "reason": "x"}), 400),
         (maintenance, "/v1/sensors/past/maintenance", json!({"on": false}), 200),
         (maintenance, "/v1/sensors/nobody/maintenance", json!({"on": false}), 404),
+        (
+            references,
+            "/v1/sensors/past/references",
+            json!({"references": [{"value": 4.2, "unit": "mV"}]}),
+            200,
+        ),
+        (references, "/v1/sensors/past/references", json!({"references": [{"value": 4.2, "u": 0}]}), 200),
+        (references, "/v1/sensors/past/references", json!({"references": []}), 400),
+        (references, "/v1/sensors/past/references", json!({"references": [{"value": 1, "x": 1}]}), 400),
+        (references, "/v1/sensors/nobody/references", json!({"references": [{"value": 1}]}), 404),
+        (withdraw, "/v1/sensors/past/references/withdraw", json!({"ids": ["r-1"], "reason": "x"}), 200),
+        (withdraw, "/v1/sensors/past/references/withdraw", json!({"ids": []}), 400),
+        (withdraw, "/v1/sensors/nobody/references/withdraw", json!({"ids": ["r-1"]}), 404),
+        ("/v1/standards", "/v1/standards", json!({"id": "gas-7", "values": [{"unit": "mV"}]}), 200),
+        ("/v1/standards", "/v1/standards", json!({"id": "gas-7", "lot": ""}), 400),
     ] {
         let answer = post(&gateway.path("run/maintenance.sock"), request, body.to_string().as_bytes());
         assert_eq!(answer.status, status, "{request} {body}: {}", answer.text());
@@ -192,6 +214,8 @@ fn every_change_is_answered_as_described() {
     for (path, request) in [
         ("/v1/sensors/{id}", "/v1/sensors/past"),
         ("/v1/sensors/{id}/instruments", "/v1/sensors/past/instruments"),
+        ("/v1/references", "/v1/references?all=true"),
+        ("/v1/standards", "/v1/standards"),
     ] {
         is_described(&document, path, "get", &get(&socket(&gateway), request));
     }

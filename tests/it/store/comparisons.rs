@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use calibd::domain::digest::Digest;
-use calibd::domain::pairing::Pair;
+use calibd::domain::pairing::{How, Observed, Outcome, Pair};
 use calibd::domain::quality::ReasonCode;
 use calibd::domain::reference::{Certified, Origin, Reference, Span, Stamp, Standard};
 use calibd::domain::sample::TransformRef;
@@ -204,6 +204,27 @@ async fn pairs_come_back_as_they_were_in_the_order_of_time() {
     assert_eq!(pairs(&store, 100).await, [pair(2, 2.0), twin, bare, moved]);
     let range = PairRange { sensor: co(), since: hours(5).end(), after: None, limit: 9 };
     assert_eq!(store.pairs(range).await.unwrap().pairs.len(), 1);
+}
+
+#[tokio::test]
+async fn a_late_reference_pairs_with_what_is_stored_as_it_would_have_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { store, .. } = open(dir.path());
+    append(&store, 1..=5000).await;
+    store.close(LONG).await.unwrap();
+    let Opened { store, .. } = open(dir.path());
+    let how = How::suited(None, None);
+    let late = Reference { event: None, ..reference(1, 250.0) };
+    let now = noon().saturating_add_micros(86_400_000_000);
+    let outcome = store.pair(&late, &how, now).await.unwrap();
+    let all: Vec<Reading> = (1..=5000).map(reading).collect();
+    let in_time = calibd::domain::pairing::pair(&late, &mut all.iter().map(Observed::from), &how, now);
+    assert_eq!(outcome, in_time);
+    let Outcome::Paired(pair) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((pair.readings, pair.seqs), (3599, (1, 3599)), "the first is a second after noon");
+    assert_eq!(store.beside(&co(), hours(1)).await.unwrap(), pair.value);
+    assert_eq!(store.beside(&co(), Span::point(noon())).await.unwrap(), Some(1.0 / 7.0));
+    assert_eq!(store.beside(&Id::new("co-2").unwrap(), hours(1)).await.unwrap(), None);
 }
 
 #[tokio::test]

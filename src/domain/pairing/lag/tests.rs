@@ -26,7 +26,7 @@ fn an_hours_shift_of_a_year_of_carbon_monoxide_is_found() {
     assert_eq!((late.lag, late.r_squared), (-3_600_000_000, right.r_squared));
     assert!((right.r_squared - 0.838).abs() < 1e-3 && (late.unmoved - 0.567).abs() < 1e-3, "{late:?}");
     let warning = late.warning().unwrap();
-    assert!(warning.contains("3600s earlier") && warning.contains("0.84"), "{warning}");
+    assert!(warning.contains("1 h earlier") && warning.contains("0.84"), "{warning}");
     let zone = best(&values, &uci(2, -2), HOUR, DAY).unwrap();
     assert_eq!(zone.lag, 2 * 3_600_000_000);
 }
@@ -41,6 +41,10 @@ fn noise_and_constants_are_no_reason_for_a_warning() {
     assert!(!found.is_doubtful(), "{found:?}");
     let constant: Vec<Point> = noise().into_iter().map(|point| Point { value: 4.0, ..point }).collect();
     assert_eq!(best(&noise(), &constant, HOUR, DAY), None);
+    let straight = |(point, n): (Point, u8)| Point { value: f64::from(n) / 3.0, ..point };
+    let line: Vec<Point> = noise().into_iter().zip(0..100).map(straight).collect();
+    let found = best(&line, &line, HOUR, DAY).unwrap();
+    assert_eq!((found.lag, found.warning()), (0, None), "a straight line fits itself at any lag");
     assert_eq!(best(&noise()[..23], &noise(), HOUR, DAY), None);
     assert_eq!(best(&[], &[], HOUR, DAY), None);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::open::Open;
 use super::{Gather, How, Observed, Outcome, Window, window};
+use crate::domain::id::Id;
 use crate::domain::reference::Reference;
 use crate::domain::time::Timestamp;
 
@@ -75,9 +76,9 @@ impl Pairing {
     }
 
     /// Takes a reference. It is given back if too many wait already: it is stored, to be paired later.
-    pub fn reference(&mut self, reference: Reference, now: Timestamp) -> Result<(), Reference> {
+    pub fn reference(&mut self, reference: Reference, now: Timestamp) -> Result<(), Box<Reference>> {
         if self.waiting.len() >= WAITING {
-            return Err(reference);
+            return Err(Box::new(reference));
         }
         // What is withdrawn or corrected before it is paired needs no pair.
         self.waiting.retain(|(_, waiting)| waiting.id != reference.id);
@@ -86,7 +87,7 @@ impl Pairing {
     }
 
     /// Forgets a reference that waits.
-    pub fn withdraw(&mut self, id: &crate::domain::id::Id) {
+    pub fn withdraw(&mut self, id: &Id) {
         self.waiting.retain(|(_, waiting)| waiting.id != *id);
     }
 

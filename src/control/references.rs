@@ -1,0 +1,201 @@
+//! `GET /v1/references`, `POST /v1/sensors/{id}/references` and `.../references/withdraw`
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+
+use super::answer::{Answer, Problem, json, to_its_end};
+use super::gateway::Gateway;
+use super::given::{Given, number};
+use super::instruments::text;
+use super::peer::Peer;
+use super::readings::{checked_limit, known};
+use crate::domain::id::SensorId;
+use crate::domain::reference::{self, Known, Origin, Standard};
+use crate::domain::sensor::Kind;
+use crate::domain::time::Timestamp;
+use crate::domain::units::Unit;
+use crate::store::{Added, ReferenceRange, StoredReference};
+use crate::wire::control::{
+    AddReferences, AddedReference, AddedReferences, Reference, References, Withdraw, Withdrawal, Withdrawn,
+};
+use crate::wire::message::ClockState;
+
+/// References that one request may add or withdraw.
+const MOST: usize = 1000;
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// The query.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    sensor: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    automatic: Option<bool>,
+    all: Option<bool>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// References of a time range, from the first that was entered.
+pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, QueryRejection>) -> Answer {
+    let Query(wanted) = wanted?;
+    let limit = checked_limit(wanted.limit)?;
+    let sensor = match &wanted.sensor {
+        Some(name) => Some(known(&gateway, name).await?),
+        None => None,
+    };
+    let Wanted { since, until, automatic, all, .. } = wanted;
+    let after = number("after", wanted.after)?.unwrap_or(0);
+    let (automatic, all) = (automatic.unwrap_or(false), all.unwrap_or(false));
+    let range = ReferenceRange { automatic, sensor, id: None, since, until, all, after, limit };
+    let page = gateway.store.references(range).await?;
+    json(&References { references: page.references.into_iter().map(shown).collect(), after: page.after })
+}
+
+fn shown(stored: StoredReference) -> Reference {
+    let StoredReference { number, reference, revision, superseded, actor, withdrawn } = stored;
+    Reference {
+        number,
+        overdue: reference.is_overdue(),
+        sensor: reference.sensor,
+        id: reference.id,
+        revision,
+        superseded,
+        since: reference.span.begin(),
+        until: reference.span.end(),
+        value: reference.value,
+        u: reference.u,
+        unit: reference.unit.to_string(),
+        standard: reference.standard,
+        flag: reference.flag.as_str().to_owned(),
+        origin: reference.origin.as_str().to_owned(),
+        event: reference.event.map(|event| event.to_string()),
+        received: reference.received,
+        actor,
+        withdrawn: withdrawn.map(|it| Withdrawal { time: it.at, actor: it.actor, reason: it.reason }),
+    }
+}
+
+/// Adds references of a sensor; each is taken or refused on its own.
+pub async fn add(
+    State(gateway): State<Gateway>,
+    Path(name): Path<String>,
+    peer: Peer,
+    Given(wanted): Given<AddReferences>,
+) -> Answer {
+    if wanted.references.is_empty() || wanted.references.len() > MOST {
+        return Err(Problem::bad(format!("give 1 to {MOST} references at a time")));
+    }
+    let sensor = known(&gateway, &name).await?;
+    to_its_end(async move { added(&gateway, sensor, wanted, peer.actor()).await }).await
+}
+
+/// What is known of the sensor that references are about.
+struct About {
+    sensor: SensorId,
+    kind: Kind,
+    /// The unit of the transform in force.
+    calibrated: Option<Unit>,
+    raw: Option<Unit>,
+    standards: Vec<Standard>,
+    now: Timestamp,
+    trusted: bool,
+    origin: Origin,
+}
+
+async fn added(gateway: &Gateway, sensor: SensorId, wanted: AddReferences, actor: String) -> Answer {
+    let transform = gateway.in_force().await?.remove(&sensor);
+    let configured = gateway.sensors.get(&sensor);
+    let about = About {
+        kind: configured.as_ref().map_or(Kind::Measurement, |configured| configured.kind),
+        calibrated: transform.and_then(|transform| Unit::parse(&transform.unit).ok()),
+        raw: configured.and_then(|configured| Unit::parse(&configured.unit).ok()),
+        standards: gateway.store.standards().await?.into_iter().map(|kept| kept.standard).collect(),
+        now: gateway.clock.now(),
+        trusted: gateway.time.of(&gateway.clock) != ClockState::Untrusted,
+        origin: if wanted.import { Origin::Import } else { Origin::Manual },
+        sensor: sensor.clone(),
+    };
+    let checked: Vec<_> = wanted.references.iter().map(|given| about.check(given)).collect();
+    let sound = checked.iter().flatten().map(|(reference, _)| reference.clone()).collect();
+    let mut outcomes = gateway.store.add_references(sound, &actor).await?.into_iter();
+    let result = |checked: Result<(reference::Reference, Option<String>), String>| match checked {
+        Ok((reference, message)) => AddedReference {
+            id: Some(reference.id),
+            // One for each that was sound.
+            outcome: outcomes.next().map_or("refused", named).to_owned(),
+            message,
+        },
+        Err(message) => AddedReference { id: None, outcome: "refused".to_owned(), message: Some(message) },
+    };
+    json(&AddedReferences { sensor, results: checked.into_iter().map(result).collect() })
+}
+
+impl About {
+    /// The reference, and what else is to be known of it.
+    fn check(&self, given: &reference::Given) -> Result<(reference::Reference, Option<String>), String> {
+        let standard = given.standard.as_ref();
+        let standard = standard.and_then(|id| self.standards.iter().find(|known| known.id.as_str() == id));
+        let reference = given.check(&Known {
+            sensor: &self.sensor,
+            kind: self.kind,
+            unit: self.unit(given),
+            mpe: None,
+            standard,
+            now: self.now,
+            trusted: self.trusted,
+            origin: self.origin,
+            source: None,
+        });
+        let reference = reference.map_err(|error| error.to_string())?;
+        let message = match &reference.standard {
+            Some(id) if standard.is_none() => Some(format!(
+                "there is no standard `{id}` here, so its due date is not known: add it with `calibctl standard add {id}`"
+            )),
+            Some(id) if reference.is_overdue() => Some(format!("the standard `{id}` was overdue")),
+            _ => None,
+        };
+        Ok((reference, message))
+    }
+
+    /// Before the first transform the raw unit counts where the reference's converts to it.
+    fn unit(&self, given: &reference::Given) -> Option<&Unit> {
+        let converts = |raw: &&Unit| {
+            let unit = given.unit.as_deref().and_then(|code| Unit::parse(code).ok());
+            unit.is_none_or(|unit| unit.conversion(raw).is_ok())
+        };
+        self.calibrated.as_ref().or_else(|| self.raw.as_ref().filter(converts))
+    }
+}
+
+fn named(added: Added) -> &'static str {
+    match added {
+        Added::New => "new",
+        Added::Unchanged => "unchanged",
+        Added::Revised(_) => "revised",
+        Added::Withdrawn => "withdrawn",
+    }
+}
+
+/// Withdraws references of a sensor, with the pairs made of them.
+pub async fn withdraw(
+    State(gateway): State<Gateway>,
+    Path(name): Path<String>,
+    peer: Peer,
+    Given(wanted): Given<Withdraw>,
+) -> Answer {
+    let Withdraw { ids, reason } = wanted;
+    if ids.is_empty() || ids.len() > MOST {
+        return Err(Problem::bad(format!("name 1 to {MOST} references at a time")));
+    }
+    reason.as_ref().map_or(Ok(()), |reason| text("reason", reason, LONGEST_REASON))?;
+    let sensor = known(&gateway, &name).await?;
+    to_its_end(async move {
+        let withdrawn = gateway.store.withdraw_references(sensor.clone(), ids, &peer.actor(), reason).await?;
+        json(&Withdrawn { sensor, withdrawn })
+    })
+    .await
+}
