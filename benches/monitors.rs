@@ -151,7 +151,7 @@ fn group(kind: Option<FaultKind>, seed: u64, count: u64) -> (u32, Option<u64>) {
     };
     let signals: Vec<Signal> = std::iter::once(truth).chain((0..5).map(member)).collect();
     let mut generator = Generator::new(signals, MINUTE, seed);
-    let limits = PeerLimits { max_age_micros: 300_000_000, tolerance: None };
+    let limits = PeerLimits { max_age: MINUTE * 5, learn: DAY, tolerance: None };
     let (mut wrong, mut found, mut values) = (0, None, Vec::new());
     let Some(mut peers) = Peers::new(5) else { return (0, None) };
     for number in 0..LEARNT + count {
@@ -162,7 +162,7 @@ fn group(kind: Option<FaultKind>, seed: u64, count: u64) -> (u32, Option<u64>) {
             if compared.is_some_and(|compared| compared.raised) {
                 match place {
                     4 if kind.is_some() => {
-                        found = found.or(number.checked_sub(LEARNT).map(|after| after + 1))
+                        found = found.or(number.checked_sub(LEARNT).map(|after| after + 1));
                     }
                     _ => wrong += 1,
                 }
@@ -182,9 +182,10 @@ fn peers() {
     println!("| --- | --- | --- |");
     println!("| nothing | {share:.3} per 10,000 readings | |");
     for (name, kind) in [
+        ("a step of 2", FaultKind::Step(2.0)),
         ("a step of 3", FaultKind::Step(3.0)),
         ("a step of 5", FaultKind::Step(5.0)),
-        ("a step of 8", FaultKind::Step(8.0)),
+        ("a ramp of 5 in 200 readings", FaultKind::Ramp { by: 5.0, over: MINUTE * 200 }),
         ("stuck", FaultKind::Stuck),
     ] {
         let runs: Vec<_> = (0..SEEDS).map(|seed| group(Some(kind), seed, PATIENCE)).collect();

@@ -46,8 +46,9 @@ fn read_group(
     let tolerance = section.float("tolerance", 0.0..=f64::INFINITY);
     let ages = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
     let max_age = section.duration("max_age", ages).unwrap_or(Duration::from_secs(300));
-    // Within the range, so it fits.
-    let limits = PeerLimits { max_age_micros: max_age.as_micros() as i64, tolerance };
+    let day = Duration::from_secs(86_400);
+    let learn = section.duration("learn", Duration::ZERO..=366 * day).unwrap_or(day);
+    let limits = PeerLimits { max_age, learn, tolerance };
     let items = section.required("sensors", "sensors = [\"a\", \"b\", \"c\"]").list("sensors")?;
     if !(FEWEST..=MOST).contains(&items.len()) {
         let problem = format!("has {} sensors", items.len());

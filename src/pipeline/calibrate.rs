@@ -107,7 +107,9 @@ impl Calibrator {
         for slot in &mut self.slots {
             match facts(&slot.sensor.id) {
                 Some(sensor) => {
-                    slot.watch.follow(&slot.sensor, &sensor);
+                    if slot.watch.follow(&slot.sensor, &sensor) {
+                        self.groups.forget(&sensor.id);
+                    }
                     slot.sensor = sensor;
                 }
                 // What a sensor that is gone has delivered before is still read with its old facts.

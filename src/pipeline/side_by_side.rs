@@ -40,6 +40,13 @@ impl Groups {
         }
     }
 
+    /// Forgets what was learnt of a sensor.
+    pub(super) fn forget(&mut self, sensor: &SensorId) {
+        if let Some((group, place)) = self.places.get(sensor) {
+            self.groups[*group].peers.forget(*place);
+        }
+    }
+
     /// Compares a reading with the others of its group; says what is found that was not before.
     pub(super) fn note(&mut self, reading: &Reading) -> Option<Finding> {
         if self.groups.is_empty() {
@@ -65,13 +72,16 @@ mod tests {
     use crate::domain::monitor::peers::PeerLimits;
     use crate::domain::quality::Reasons;
     use crate::domain::time::Timestamp;
+    use std::time::Duration;
+
+    const MINUTE: Duration = Duration::from_secs(60);
 
     fn config(tolerance: f64) -> PeersConfig {
         PeersConfig {
             name: Id::new("hall").unwrap(),
             sensors: ["a", "b", "c"].map(|name| Id::new(name).unwrap()).to_vec(),
             unit: "Cel".into(),
-            limits: PeerLimits { max_age_micros: 60_000_000, tolerance: Some(tolerance) },
+            limits: PeerLimits { max_age: MINUTE, learn: MINUTE, tolerance: Some(tolerance) },
         }
     }
 
@@ -134,6 +144,8 @@ mod tests {
             groups.change(vec![config(tolerance)]);
             assert_eq!(found(&mut groups, 40, |reading| reading), expected);
         }
+        groups.forget(&Id::new("c").unwrap());
+        assert_eq!(found(&mut groups, 40, |reading| reading), 1);
         groups.change(vec![]);
         assert_eq!(found(&mut groups, 40, |reading| reading), 0);
     }

@@ -17,12 +17,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins anew where these facts tell of another instrument, or of other values from it.
-    pub(super) fn follow(&mut self, old: &Sensor, new: &Sensor) {
+    /// Begins anew where these facts tell of another instrument, or of other values from it; says whether they do.
+    pub(super) fn follow(&mut self, old: &Sensor, new: &Sensor) -> bool {
         let instrument = |sensor: &Sensor| (sensor.serial.clone(), sensor.model.clone(), sensor.unit.clone());
-        if instrument(old) != instrument(new) {
+        let other = instrument(old) != instrument(new);
+        if other {
             *self = Watch::default();
         }
+        other
     }
 
     /// Notes that a sample came, `now` after the start.

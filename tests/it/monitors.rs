@@ -78,6 +78,7 @@ fn side_by_side() -> Gateway {
         [peers.hall]
         sensors = ["a", "b", "c", "d"]
         unit = "Cel"
+        learn = "20m"
         "#,
     );
     for (place, name) in ["a", "b", "c", "d"].iter().enumerate() {

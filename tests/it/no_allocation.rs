@@ -112,7 +112,8 @@ fn watching_a_reading_allocates_nothing() {
     let limits =
         Limits { learn: std::time::Duration::ZERO, tolerance: 0.1, rate: Some(1.0), ..Limits::default() };
     let mut peers = Peers::new(3).unwrap();
-    let peer_limits = PeerLimits { max_age_micros: 1_000_000, tolerance: None };
+    let learn = std::time::Duration::from_secs(5);
+    let peer_limits = PeerLimits { max_age: learn, learn, tolerance: None };
     let mut found = 0;
     for second in 0..3000 {
         let time = Timestamp::EPOCH.saturating_add_micros(second * 1_000_000);
