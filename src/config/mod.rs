@@ -7,6 +7,8 @@ pub mod fault;
 pub mod files;
 pub mod gateway;
 pub mod load;
+pub mod monitor;
+pub mod peers;
 pub mod reader;
 pub mod scalar;
 pub mod sensor;
@@ -21,6 +23,7 @@ pub use load::{Loaded, Refused, load};
 
 use broker::BrokerConfig;
 use gateway::{ControlConfig, GatewayConfig, HttpConfig};
+use peers::PeersConfig;
 use reader::Section;
 use sensor::{SensorConfig, SensorTemplate};
 use sink::{SinkConfig, Surroundings};
@@ -49,6 +52,8 @@ pub struct Config {
     pub sensors: Vec<SensorConfig>,
     /// Recipes for sensors made on first sight.
     pub templates: Vec<SensorTemplate>,
+    /// Sensors that measure the same thing.
+    pub peers: Vec<PeersConfig>,
     /// Where readings go.
     pub sinks: Vec<SinkConfig>,
 }
@@ -65,6 +70,7 @@ impl Config {
         let control = gateway::read_control(root);
         let sources = source::read_sources(root, has_mqtt);
         let (sensors, templates) = sensor::read_sensors(root, &sources);
+        let peers = peers::read_peers(root, &sensors, !templates.is_empty());
         let broker = mqtt.as_ref().and_then(Option::as_ref);
         let around = Surroundings { has_mqtt, mqtt: broker, gateway: gateway.as_ref(), sources: &sources };
         let sinks = sink::read_sinks(root, &around);
@@ -79,6 +85,7 @@ impl Config {
             sources: sources.into_configs(),
             sensors,
             templates,
+            peers,
             sinks,
         })
     }
@@ -89,6 +96,7 @@ impl Config {
             && self.http.is_some() == root.has("http")
             && self.sources.len() == root.count("source")
             && self.sensors.len() == root.count("sensor")
+            && self.peers.len() == root.count("peers")
             && self.templates.len() == root.count("sensors")
             && self.sinks.len() == root.count("sink")
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::monitor::read_monitor;
 use super::reader::Section;
 use super::scalar::nearest;
 use super::source::Sources;
@@ -190,11 +191,13 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let covariates = read_covariates(section, id, known);
     let tags = read_tags(section);
     let reference = read_reference(section, id, known);
-    section.no_effect_yet(&["period", "mpe", "reference"]);
+    let monitor = read_monitor(section, kind, period);
+    section.no_effect_yet(&["mpe", "reference"]);
     let (source, field) = bound?;
     // A template's sensors get their ids when they are first seen.
     let id = id.cloned().or_else(|| Id::new("template").ok())?;
-    let sensor = Sensor { id, quantity, kind, unit: unit?.into(), model, serial, uncertainty, covariates };
+    let unit = unit?.into();
+    let sensor = Sensor { id, quantity, kind, unit, model, serial, uncertainty, covariates, monitor };
     Some(SensorConfig { sensor, source, field, period, mpe, tags, reference })
 }
 

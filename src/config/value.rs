@@ -44,6 +44,11 @@ impl<'a> Value<'a> {
         matches!(self.node.kind, Kind::String(_))
     }
 
+    /// Whether it is `true` or `false`.
+    pub fn is_boolean(&self) -> bool {
+        matches!(self.node.kind, Kind::Boolean(_))
+    }
+
     /// Reports a fault of this value.
     pub fn fault(&self, problem: impl Into<String>, remedy: impl Into<String>) {
         self.faults.fault(&self.node.place, self.path.clone(), problem, remedy);

@@ -12,6 +12,7 @@ use super::wiring;
 use crate::activation::desk::Ask;
 use crate::config::Config;
 use crate::config::difference::needs_restart;
+use crate::pipeline::run::Request;
 
 impl Running {
     /// Goes over to `config`; otherwise says why not, and nothing has changed.
@@ -81,6 +82,8 @@ impl Running {
             // An error means that the desk has ended, which is noticed elsewhere.
             let _ = judged.await;
         }
+        // An error means that the pipeline has ended, which is noticed elsewhere.
+        let _ = self.requests.send(Request::Peers(config.peers.clone())).await;
     }
 
     /// Writes down who had which configuration taken over.

@@ -144,6 +144,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         recovered.floors,
     );
     let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor, wiring::on_expired(&config));
+    calibrator.compare(config.peers.clone());
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
@@ -176,7 +177,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     metrics.start_time.set(started.as_micros() as f64 / 1e6);
     let clock_events = ClockEvents::new(&metrics);
     let uptime = Uptime::new(time.clone(), store.clone(), clock.clone());
-    background.push(tokio::spawn(tick(aftermath, clock_events, uptime, uplink.clone(), presence.clone())));
+    let looking = tick(aftermath, clock_events, uptime, uplink.clone(), presence.clone(), requests.clone());
+    background.push(tokio::spawn(looking));
 
     let live = Live::new();
     let pipeline = Pipeline {

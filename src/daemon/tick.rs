@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::commits::Aftermath;
 use super::presence::Presence;
+use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::store::Store;
@@ -56,6 +59,7 @@ pub async fn tick(
     mut uptime: Uptime,
     uplink: Link,
     presence: Presence,
+    pipeline: mpsc::Sender<Request>,
 ) {
     let mut ticks = 0u32;
     let mut look = || clock.state(presence.clock_state(), presence.clock.now(), presence.clock.monotonic());
@@ -65,6 +69,8 @@ pub async fn tick(
         aftermath.progress().await;
         uptime.count().await;
         aftermath.measure();
+        // A pipeline that has other things to do is asked again at the next tick.
+        let _ = pipeline.try_send(Request::Look);
         let changed = look();
         if !uplink.is_configured() {
             continue;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::id::{Id, SensorId};
+use super::monitor::{Limit, Limits};
 
 /// What a sensor's value means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,4 +59,25 @@ pub struct Sensor {
     pub uncertainty: Option<f64>,
     /// Roles such as `temperature` and the sensors that play them.
     pub covariates: BTreeMap<String, Id>,
+    /// How its readings are watched; `None`: not at all.
+    pub monitor: Option<Monitoring>,
+}
+
+/// How the readings of a sensor are watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Monitoring {
+    /// What is allowed.
+    pub limits: Limits,
+    /// Seconds without a reading.
+    pub silence: Limit,
+    /// The time between two readings, if that is known.
+    pub period: Option<Duration>,
+    /// Whether a reading that something stands against becomes suspect.
+    pub flag: bool,
+}
+
+impl Default for Monitoring {
+    fn default() -> Monitoring {
+        Monitoring { limits: Limits::default(), silence: Limit::Learnt, period: None, flag: false }
+    }
 }

@@ -1,7 +1,9 @@
 //! Statistics that are gathered value by value and merged.
 
+use serde::{Deserialize, Serialize};
+
 /// Count, extremes, mean and sum of squared deviations of finite values.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// Values.
     pub n: u64,

@@ -2,10 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::active::Active;
+use super::side_by_side::Groups;
+use super::watch::Watch;
+use crate::config::peers::PeersConfig;
 use crate::domain::calibration::{Dated, Latest, Said};
 use crate::domain::id::{Id, SensorId};
+use crate::domain::monitor::Finding;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
 use crate::domain::sensor::Sensor;
@@ -30,6 +35,7 @@ struct Slot {
     active: Option<Arc<Active>>,
     last_seq: Option<u64>,
     latest: Option<Latest>,
+    watch: Watch,
 }
 
 impl Slot {
@@ -54,6 +60,10 @@ pub struct Calibrator {
     waiting: HashMap<SensorId, Arc<Active>>,
     last_seqs: HashMap<SensorId, u64>,
     maintenance: HashSet<SensorId>,
+    groups: Groups,
+    findings: Vec<(SensorId, Finding)>,
+    /// Since the start, by a clock that never jumps.
+    elapsed: Duration,
     on_expired: OnExpired,
 }
 
@@ -66,6 +76,9 @@ impl Calibrator {
             waiting: HashMap::new(),
             last_seqs,
             maintenance: HashSet::new(),
+            groups: Groups::default(),
+            findings: Vec::new(),
+            elapsed: Duration::ZERO,
             on_expired,
         }
     }
@@ -80,16 +93,27 @@ impl Calibrator {
         let active = self.waiting.remove(&sensor.id);
         let last_seq = self.last_seqs.remove(&sensor.id);
         self.index.insert(sensor.id.clone(), self.slots.len());
-        self.slots.push(Slot { sensor, active, last_seq, latest: None });
+        self.slots.push(Slot { sensor, active, last_seq, latest: None, watch: Watch::default() });
     }
 
     /// Takes over another configuration: the sensors' facts, and what happens at an expiry.
     pub fn reconfigure(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>, on_expired: OnExpired) {
         self.on_expired = on_expired;
+        self.follow(facts);
+    }
+
+    /// Takes over the sensors' facts.
+    pub fn follow(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>) {
         for slot in &mut self.slots {
-            // What a sensor that is gone has delivered before is still read with its old facts.
-            if let Some(sensor) = facts(&slot.sensor.id) {
-                slot.sensor = sensor;
+            match facts(&slot.sensor.id) {
+                Some(sensor) => {
+                    if slot.watch.follow(&slot.sensor, &sensor) {
+                        self.groups.forget(&sensor.id);
+                    }
+                    slot.sensor = sensor;
+                }
+                // What a sensor that is gone has delivered before is still read with its old facts.
+                None => slot.watch = Watch::default(),
             }
         }
     }
@@ -103,6 +127,11 @@ impl Calibrator {
                 None => drop(self.waiting.remove(sensor)),
             },
         }
+    }
+
+    /// Goes over to these groups of sensors that measure the same thing.
+    pub fn compare(&mut self, peers: Vec<PeersConfig>) {
+        self.groups.change(peers);
     }
 
     /// Notes whether a sensor is in maintenance; it need not be known yet.
@@ -123,6 +152,23 @@ impl Calibrator {
         all
     }
 
+    /// Notes how much time has passed since the start.
+    pub fn pass(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+    }
+
+    /// Looks for sensors that have come to be silent, at `time` on the wall.
+    pub fn look(&mut self, time: Timestamp) {
+        for slot in &mut self.slots {
+            if let Some(monitoring) = &slot.sensor.monitor
+                && !self.maintenance.contains(&slot.sensor.id)
+            {
+                let found = slot.watch.look(monitoring, self.elapsed, time);
+                self.findings.extend(found.map(|finding| (slot.sensor.id.clone(), finding)));
+            }
+        }
+    }
+
     /// Turns a sample into the reading numbered `seq`; `None` if its sensor has no place.
     pub fn reading(&mut self, sample: &Sample, seq: u64, moment: Moment) -> Option<Reading> {
         let index = *self.index.get(&sample.sensor)?;
@@ -141,11 +187,24 @@ impl Calibrator {
             Some(raw) => self.calibrate(index, sample, raw, moment, &mut reading),
         }
         let slot = &mut self.slots[index];
+        slot.watch.heard(self.elapsed);
+        if let Some(monitoring) = &slot.sensor.monitor
+            && let Some(found) = slot.watch.note(monitoring, &mut reading)
+        {
+            self.findings.extend(found.into_iter().map(|finding| (sample.sensor.clone(), finding)));
+        }
+        let beside = self.groups.note(&reading);
+        self.findings.extend(beside.map(|finding| (sample.sensor.clone(), finding)));
         slot.last_seq = Some(seq);
         if let Some(latest) = slot.as_covariate(sample, &reading) {
             slot.latest = Some(latest);
         }
         Some(reading)
+    }
+
+    /// What the monitors have found in the readings since this was asked last.
+    pub fn findings(&mut self) -> Vec<(SensorId, Finding)> {
+        std::mem::take(&mut self.findings)
     }
 
     fn blank(&self, index: usize, sample: &Sample, seq: u64, time: Timestamp) -> Reading {

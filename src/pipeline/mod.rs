@@ -5,4 +5,6 @@ pub mod calibrate;
 pub mod live;
 pub mod maintenance;
 pub mod run;
+mod side_by_side;
 pub mod time;
+mod watch;

@@ -11,6 +11,7 @@ use super::active::{Active, Change};
 use super::calibrate::{Calibrator, Moment, OnExpired};
 use super::live::Live;
 use super::time::{Jump, TimeCheck};
+use crate::config::peers::PeersConfig;
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading, Sample};
 use crate::domain::sequence::Numbers;
@@ -20,6 +21,7 @@ use crate::source::binding::Sensors;
 use crate::store::{Store, StoreError};
 use crate::sync::link::Link;
 use crate::telemetry::clock::ClockJumped;
+use crate::telemetry::found::Found;
 use crate::telemetry::metrics::Metrics;
 use crate::wire::message::ClockState;
 
@@ -33,6 +35,9 @@ const RESERVE_AGAIN: Duration = Duration::from_secs(1);
 pub enum Request {
     /// Put these changes in force together.
     Activate(Vec<Change>, oneshot::Sender<()>),
+    /// Take what the sources have delivered so far, then take over that another instrument is at a sensor,
+    /// and put these changes in force with it.
+    Mounted(Vec<Change>, oneshot::Sender<()>),
     /// Take what the sources have delivered so far, then take over the sensors' new facts, and put these
     /// changes in force with them.
     Reconfigure(Vec<Change>, OnExpired, oneshot::Sender<()>),
@@ -42,6 +47,10 @@ pub enum Request {
     InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
     /// Flag a sensor's readings as made in maintenance, or stop doing so.
     Maintenance(SensorId, bool),
+    /// Compare these sensors, which measure the same thing, and no others.
+    Peers(Vec<PeersConfig>),
+    /// Look for sensors that have fallen silent.
+    Look,
     /// Take what the sources have delivered so far, nothing more, and end.
     Finish,
 }
@@ -100,7 +109,7 @@ impl Pipeline {
                     self.sources.iter_mut().for_each(mpsc::Receiver::close);
                 }
                 Work::Request(request) => {
-                    if let Request::Reconfigure(..) = request {
+                    if let Request::Reconfigure(..) | Request::Mounted(..) = request {
                         last = self.take_delivered(&mut batch, &mut waits).await?.unwrap_or(last);
                     }
                     self.serve(request);
@@ -137,15 +146,33 @@ impl Pipeline {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Finish => {}
+            Request::Look => self.look(),
+            Request::Peers(peers) => self.calibrator.compare(peers),
             Request::Maintenance(sensor, on) => self.calibrator.maintain(sensor, on),
             // Whoever asked may have given up waiting.
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
             Request::Attach(source) => self.sources.push(source),
             Request::Activate(changes, done) => self.put_in_force(changes, done),
+            Request::Mounted(changes, done) => {
+                self.calibrator.follow(|id| self.sensors.get(id));
+                self.put_in_force(changes, done);
+            }
             Request::Reconfigure(changes, on_expired, done) => {
                 self.calibrator.reconfigure(|id| self.sensors.get(id), on_expired);
                 self.put_in_force(changes, done);
             }
+        }
+    }
+
+    fn look(&mut self) {
+        self.calibrator.pass(self.clock.monotonic());
+        self.calibrator.look(self.clock.now());
+        self.tell_findings();
+    }
+
+    fn tell_findings(&mut self) {
+        for (sensor, finding) in self.calibrator.findings() {
+            Found { sensor: &sensor, finding: &finding }.record(&self.metrics);
         }
     }
 
@@ -178,6 +205,7 @@ impl Pipeline {
     /// Makes readings of the samples and hands them on; answers with the last number given.
     async fn take(&mut self, batch: &mut Batch, waits: &mut Waits) -> Result<Option<u64>, StoreError> {
         let moment = self.moment();
+        self.calibrator.pass(self.clock.monotonic());
         let Batch { samples, readings, acks } = batch;
         for sample in samples.drain(..) {
             acks.extend(sample.ack);
@@ -193,6 +221,7 @@ impl Pipeline {
         self.uplink.offer(readings);
         self.live.show(readings);
         self.metrics.sensors.note(readings);
+        self.tell_findings();
         self.store.append(readings, acks).await?;
         self.uplink.appended();
         Ok(last)

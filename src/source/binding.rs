@@ -336,6 +336,7 @@ mod tests {
             serial: None,
             uncertainty: None,
             covariates: Default::default(),
+            monitor: None,
         }
     }
 

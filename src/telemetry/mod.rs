@@ -2,6 +2,7 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod found;
 pub mod http;
 pub mod link;
 pub mod metrics;

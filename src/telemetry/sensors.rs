@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use crate::domain::id::SensorId;
+use crate::domain::monitor::Kind;
 use crate::domain::sample::Reading;
 
 /// The last values of sensors. Cheap to clone; clones are one.
@@ -33,11 +34,14 @@ struct Values {
     uncertainty: Option<f64>,
     /// Seconds since 1970.
     time: f64,
+    /// What was found, by kind.
+    found: [u32; Kind::ALL.len()],
 }
 
 impl Values {
-    fn of(reading: &Reading) -> Values {
+    fn of(reading: &Reading, found: [u32; Kind::ALL.len()]) -> Values {
         Values {
+            found,
             raw: reading.raw,
             calibrated: reading.value,
             uncertainty: reading.u,
@@ -60,6 +64,13 @@ impl SensorValues {
         }
     }
 
+    /// Counts something that was found at a sensor.
+    pub fn found(&self, sensor: &SensorId, kind: Kind) {
+        if let Some(Some(values)) = self.lock().known.get_mut(sensor) {
+            values.found[kind as usize] += 1;
+        }
+    }
+
     /// Takes sensors away that are not to be kept.
     pub fn retain(&self, keep: impl Fn(&SensorId) -> bool) {
         let mut table = self.lock();
@@ -77,11 +88,12 @@ impl Table {
     fn note(&mut self, reading: &Reading) {
         let room = self.most.is_some_and(|most| self.shown < most);
         match self.known.get_mut(&reading.sensor) {
-            Some(Some(values)) => *values = Values::of(reading),
+            Some(Some(values)) => *values = Values::of(reading, values.found),
             Some(None) if !room => {}
             _ => {
                 self.shown += usize::from(room);
-                self.known.insert(reading.sensor.clone(), room.then(|| Values::of(reading)));
+                self.known
+                    .insert(reading.sensor.clone(), room.then(|| Values::of(reading, Default::default())));
             }
         }
     }
@@ -117,6 +129,15 @@ impl Collector for SensorValues {
                 if let Some(value) = value(values) {
                     gauge.encode_family(&[("sensor", sensor.as_str())])?.encode_gauge(&value)?;
                 }
+            }
+        }
+        let help = "what monitors have found, by kind.";
+        let mut counter = encoder.encode_descriptor("findings", help, None, MetricType::Counter)?;
+        for (sensor, values) in &shown {
+            for kind in Kind::ALL.into_iter().filter(|kind| values.found[*kind as usize] > 0) {
+                let labels = [("sensor", sensor.as_str()), ("kind", kind.as_str())];
+                let count = u64::from(values.found[kind as usize]);
+                counter.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
         let left_out = i64::try_from(table.known.len() - table.shown).unwrap_or(i64::MAX);
@@ -174,6 +195,25 @@ mod tests {
             "sensors_left_out 0",
         ];
         assert_eq!(lines(&metrics, "sensor"), shown);
+    }
+
+    #[test]
+    fn findings_are_counted_by_kind_where_the_sensor_is_shown() {
+        let metrics = Metrics::new();
+        metrics.sensors.export(1);
+        metrics.sensors.note(&[reading("a", 1.0, None), reading("b", 2.0, None)]);
+        for sensor in ["a", "b", "c"] {
+            let sensor = SensorId::new(sensor).unwrap();
+            metrics.sensors.found(&sensor, Kind::Stuck);
+            metrics.sensors.found(&sensor, Kind::Stuck);
+            metrics.sensors.found(&sensor, Kind::Peers);
+        }
+        metrics.sensors.note(&[reading("a", 3.0, None)]);
+        let shown = [
+            "findings_total{sensor=\"a\",kind=\"stuck\"} 2",
+            "findings_total{sensor=\"a\",kind=\"peers\"} 1",
+        ];
+        assert_eq!(lines(&metrics, "findings"), shown);
     }
 
     #[test]

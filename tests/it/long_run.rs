@@ -64,6 +64,7 @@ fn configured(unit: &str) -> Vec<(Sensor, Owner)> {
         serial: None,
         uncertainty: Some(0.5),
         covariates: BTreeMap::new(),
+        monitor: None,
     };
     let owned = |name| (sensor(name), Owner { source: Id::new("source").unwrap(), field: "v".to_owned() });
     NAMES.iter().map(owned).collect()

@@ -27,6 +27,7 @@ mod journal;
 mod layers;
 mod long_run;
 mod manual;
+mod monitors;
 mod mqtt_end_to_end;
 mod no_allocation;
 mod plot;

@@ -8,6 +8,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use calibd::config::reader::read_str;
+use calibd::domain::monitor::peers::{PeerLimits, PeerValue, Peers};
+use calibd::domain::monitor::{Limits, Monitors, Observed};
+use calibd::domain::resample::Seeded;
+use calibd::domain::time::Timestamp;
 use calibd::domain::transform::artifact::Transform;
 use calibd::domain::transform::{Covariate, Input, compile};
 use calibd::source::layout::read_layout;
@@ -100,6 +104,31 @@ fn calibrating_a_reading_allocates_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn watching_a_reading_allocates_nothing() {
+    let (mut monitors, mut draws) = (Monitors::default(), Seeded::new(1));
+    let limits =
+        Limits { learn: std::time::Duration::ZERO, tolerance: 0.1, rate: Some(1.0), ..Limits::default() };
+    let mut peers = Peers::new(3).unwrap();
+    let learn = std::time::Duration::from_secs(5);
+    let peer_limits = PeerLimits { max_age: learn, learn, tolerance: None };
+    let mut found = 0;
+    for second in 0..3000 {
+        let time = Timestamp::EPOCH.saturating_add_micros(second * 1_000_000);
+        // After 2,000 readings it is stuck.
+        let raw = if second < 2000 { draws.normal() } else { 5.0 };
+        let value = PeerValue { time, value: raw, u: None };
+        let count = allocations(|| {
+            let reading = Observed { time, raw, out_of_domain: second % 2 == 0 };
+            found += monitors.note(std::hint::black_box(reading), &limits).raised.iter().count();
+            found += usize::from(peers.note(second as usize % 3, value, &peer_limits).is_some());
+            found += monitors.findings(&limits).count();
+        });
+        assert_eq!(count, 0, "{second}");
+    }
+    assert!(found > 3000);
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Desk {
             }
             Ask::Mounted(done) => {
                 let changes = self.restore_again().await;
-                self.effect(changes, pipeline, Request::Activate).await;
+                self.effect(changes, pipeline, Request::Mounted).await;
                 let _ = done.send(());
             }
             Ask::Install(envelope, user, answer) => {

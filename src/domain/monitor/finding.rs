@@ -62,9 +62,14 @@ impl Kinds {
         self.0 == 0
     }
 
+    /// Whether a kind is in the set.
+    pub fn contains(self, kind: Kind) -> bool {
+        self.0 & 1 << kind as u8 != 0
+    }
+
     /// The kinds in the set.
     pub fn iter(self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.into_iter().filter(move |kind| self.0 & 1 << *kind as u8 != 0)
+        Kind::ALL.into_iter().filter(move |kind| self.contains(*kind))
     }
 }
 

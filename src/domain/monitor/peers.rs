@@ -1,12 +1,13 @@
 //! Sensors side by side: the median of the others is a reference that nobody had to bring.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Evidence, Finding};
 use super::sensor::LEARN_READINGS;
 use super::tally::{Bounds, LAST, Tally};
-use super::top::Top;
-use crate::domain::stats::median;
+use crate::domain::stats::{Stats, median};
 use crate::domain::time::Timestamp;
 
 /// The most sensors of a group.
@@ -17,17 +18,21 @@ pub const FEWEST: usize = 3;
 const BOUNDS: Bounds = Bounds { raise: 32, clear: 8 };
 /// Coverage factor of the difference.
 const K: f64 = 3.0;
-/// So many times the third largest difference that was learnt.
-const BEYOND: f64 = 2.0;
+/// So many standard deviations of the differences that were learnt, from their mean.
+const BEYOND: f64 = 3.0;
+/// The smallest difference that was seen, one step of coarse values, is allowed so many times.
+const STEPS: f64 = 1.5;
 /// From the median absolute deviation to the standard deviation, for normal values.
 const NORMAL: f64 = 1.482_602_218_505_602;
 
 /// What a group allows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PeerLimits {
-    /// A value that is older than this many microseconds says nothing about the present.
-    pub max_age_micros: i64,
-    /// The difference that is allowed beside the uncertainty; `None`: twice the most that was learnt.
+    /// A value that is older says nothing about the present.
+    pub max_age: Duration,
+    /// What is usual is learnt for so long, and from at least 1,000 comparisons.
+    pub learn: Duration,
+    /// The difference that is allowed beside the uncertainty; `None`: what is usual, which may hold an offset.
     pub tolerance: Option<f64>,
 }
 
@@ -53,7 +58,7 @@ pub struct Comparison {
     pub others: usize,
     /// value - reference
     pub difference: f64,
-    /// What is allowed; `None` while it is learnt.
+    /// What is allowed, from the usual difference on; `None` while it is learnt.
     pub limit: Option<f64>,
     /// Whether with this comparison the member came to disagree.
     pub raised: bool,
@@ -62,8 +67,12 @@ pub struct Comparison {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct Member {
     latest: Option<PeerValue>,
-    far: Top,
-    learnt: u32,
+    /// The differences that were learnt, and since when; whether that is enough.
+    usual: Stats,
+    since: Option<Timestamp>,
+    learnt: bool,
+    /// The smallest difference that was seen; 0: none yet.
+    finest: f64,
     tally: Tally,
     /// The last difference and its limit.
     last: (f64, f64),
@@ -73,6 +82,25 @@ struct Member {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peers {
     members: Vec<Member>,
+}
+
+impl Member {
+    /// The usual difference, and how far from it is allowed; `None` while that is learnt.
+    fn usual(&mut self, difference: f64, time: Timestamp, learn: Duration) -> (f64, Option<f64>) {
+        let size = difference.abs();
+        if size > 0.0 && (self.finest == 0.0 || size < self.finest) {
+            self.finest = size;
+        }
+        if !self.learnt {
+            self.usual.push(difference);
+            let since = *self.since.get_or_insert(time);
+            let passed = Duration::from_micros(u64::try_from(time.micros_since(since)).unwrap_or(0));
+            self.learnt = passed >= learn && self.usual.n >= u64::from(LEARN_READINGS);
+            return (0.0, None);
+        }
+        let far = BEYOND * self.usual.std().unwrap_or(0.0);
+        (self.usual.mean, Some(far.max(STEPS * self.finest)))
+    }
 }
 
 impl Peers {
@@ -90,21 +118,15 @@ impl Peers {
         let of_median = (std::f64::consts::FRAC_PI_2 / others as f64).sqrt();
         let u_reference = of_median * spread.max(stated);
         let difference = value.value - reference;
-        let u = K * value.u.unwrap_or(spread).hypot(u_reference);
+        let u = value.u.unwrap_or(spread).hypot(u_reference);
         let member = self.members.get_mut(place)?;
-        let allowed = match limits.tolerance {
-            Some(tolerance) => Some(tolerance),
-            None if member.learnt < LEARN_READINGS => {
-                member.learnt += 1;
-                member.far.push(difference.abs());
-                None
-            }
-            None => Some(BEYOND * member.far.third()),
+        let (usual, limit) = match limits.tolerance {
+            Some(tolerance) => (0.0, Some(tolerance.max(K * u))),
+            None => member.usual(difference, value.time, limits.learn),
         };
-        let limit = allowed.map(|allowed| allowed.max(u));
         let raised = limit.is_some_and(|limit| {
-            member.last = (difference, limit);
-            member.tally.note(difference.abs() > limit, value.time, BOUNDS)
+            member.last = (difference - usual, limit);
+            member.tally.note((difference - usual).abs() > limit, value.time, BOUNDS)
         });
         Some(Comparison { reference, u_reference, others, difference, limit, raised })
     }
@@ -115,7 +137,8 @@ impl Peers {
         let (mut count, mut with_u) = (0, 0);
         let others = self.members.iter().enumerate().filter(|(other, _)| *other != place);
         for latest in others.filter_map(|(_, member)| member.latest) {
-            if time.micros_since(latest.time).abs() > limits.max_age_micros {
+            let apart = Duration::from_micros(time.micros_since(latest.time).unsigned_abs());
+            if apart > limits.max_age {
                 continue;
             }
             values[count] = latest.value;
@@ -134,6 +157,13 @@ impl Peers {
         Some((middle, NORMAL * median(values), median(&mut stated[..with_u]), count))
     }
 
+    /// Forgets all about a member: it is another one now.
+    pub fn forget(&mut self, place: usize) {
+        if let Some(member) = self.members.get_mut(place) {
+            *member = Member::default();
+        }
+    }
+
     /// What stands against a member now.
     pub fn finding(&self, place: usize) -> Option<Finding> {
         let member = self.members.get(place)?;
@@ -148,7 +178,11 @@ mod tests {
     use super::*;
     use crate::domain::resample::Seeded;
 
-    const LIMITS: PeerLimits = PeerLimits { max_age_micros: 10_000_000, tolerance: Some(0.5) };
+    const LIMITS: PeerLimits = PeerLimits {
+        max_age: Duration::from_secs(10),
+        learn: Duration::from_secs(1500),
+        tolerance: Some(0.5),
+    };
 
     fn value(seconds: i64, value: f64, u: Option<f64>) -> PeerValue {
         PeerValue { time: Timestamp::EPOCH.saturating_add_micros(seconds * 1_000_000), value, u }
@@ -185,6 +219,23 @@ mod tests {
         assert!((compared.limit.unwrap() - 3.0 * (0.09 + u_reference * u_reference).sqrt()).abs() < 1e-12);
     }
 
+    #[test]
+    fn one_step_of_coarse_values_is_no_disagreement() {
+        let learnt = PeerLimits { tolerance: None, ..LIMITS };
+        for (by, expected) in [(0.5, 0), (1.0, 1)] {
+            let (mut peers, mut raised) = (Peers::new(5).unwrap(), 0);
+            for second in 0..3000 {
+                let off = if (1990..2000).contains(&second) { 0.5 } else { 0.0 };
+                let off = if second >= 2000 { by } else { off };
+                for (place, number) in [20.0, 20.0, 20.0, 20.0, 20.0 + off].into_iter().enumerate() {
+                    let compared = peers.note(place, value(second, number, None), &learnt);
+                    raised += usize::from(compared.is_some_and(|compared| compared.raised));
+                }
+            }
+            assert_eq!(raised, expected, "{by}");
+        }
+    }
+
     /// A group of five with noise and offsets of their own, of which the last begins to drift by `by` at 3,000.
     fn drifting(limits: &PeerLimits, by: f64, seed: u64) -> (Vec<usize>, Peers, Peers) {
         let mut draws = Seeded::new(seed);
@@ -215,7 +266,7 @@ mod tests {
         let learnt = PeerLimits { tolerance: None, ..LIMITS };
         for seed in 0..5 {
             assert_eq!(drifting(&learnt, 0.0, seed).0, [0; 0], "{seed}");
-            let (raised, peers, copy) = drifting(&learnt, 3.0, seed);
+            let (raised, peers, copy) = drifting(&learnt, 0.8, seed);
             assert_eq!(raised, [4], "{seed}");
             assert_eq!(peers, copy);
             let finding = peers.finding(4).unwrap();

@@ -33,7 +33,7 @@ pub enum Limit {
 /// What the monitors of a sensor allow.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// What is usual is learnt for so long, and from at least 1,000 readings.
+    /// What is usual is learnt for so long, gaps not counted, and from at least 1,000 readings.
     pub learn: Duration,
     /// Values that differ by no more are the same, in the sensor's unit; at least 0.
     pub tolerance: f64,
@@ -85,7 +85,8 @@ pub struct Seen {
 pub struct Monitors {
     pace: Pace,
     readings: u32,
-    first: Option<Timestamp>,
+    /// Seconds of readings without gaps, so that a clock that jumps counts for nothing.
+    seconds: f64,
     learnt: bool,
     previous: Option<f64>,
     stuck: Stuck,
@@ -107,7 +108,7 @@ impl Monitors {
         let Observed { time, raw, out_of_domain } = reading;
         let mut seen = Seen::default();
         let step = self.pace.step(time);
-        let learning = self.learning(time, limits);
+        let learning = self.learning(step, limits);
         if !matches!(step, Step::Next(_)) {
             self.noise.gap();
             self.spikes.gap();
@@ -140,12 +141,11 @@ impl Monitors {
         seen
     }
 
-    fn learning(&mut self, time: Timestamp, limits: &Limits) -> bool {
+    fn learning(&mut self, step: Step, limits: &Limits) -> bool {
         if !self.learnt {
             self.readings += 1;
-            let since = time.micros_since(*self.first.get_or_insert(time));
-            let long = i64::try_from(limits.learn.as_micros()).is_ok_and(|learn| since >= learn);
-            self.learnt = long && self.readings > LEARN_READINGS;
+            self.seconds += if let Step::Next(seconds) = step { seconds } else { 0.0 };
+            self.learnt = self.seconds >= limits.learn.as_secs_f64() && self.readings > LEARN_READINGS;
         }
         !self.learnt
     }

@@ -53,11 +53,16 @@ impl Silence {
         }
     }
 
+    /// How long ago the last reading came.
+    pub fn since(&self, now: Duration) -> Option<Duration> {
+        self.last.map(|last| now.saturating_sub(last))
+    }
+
     /// What is found at `now`. It began when the last reading came.
     pub fn found(&self, now: Duration, limit: Limit, period: Option<Duration>) -> Option<Evidence> {
-        let (silent, allowed) = (now.saturating_sub(self.last?), self.allowed(limit, period)?);
-        (silent > allowed)
-            .then(|| Evidence::Silent { seconds: silent.as_secs_f64(), allowed: allowed.as_secs_f64() })
+        let (silent, allowed) = (self.since(now)?, self.allowed(limit, period)?);
+        let evidence = Evidence::Silent { seconds: silent.as_secs_f64(), allowed: allowed.as_secs_f64() };
+        (silent > allowed).then_some(evidence)
     }
 }
 

@@ -24,7 +24,9 @@ pub(super) struct Stuck {
     /// Without the gaps between readings.
     seconds: f64,
     longest: u32,
-    since: Option<Timestamp>,
+    /// When the first of them came.
+    began: Option<Timestamp>,
+    found: bool,
 }
 
 impl Stuck {
@@ -41,26 +43,24 @@ impl Stuck {
             self.readings = self.readings.saturating_add(1);
             self.seconds += if let Step::Next(seconds) = step { seconds } else { 0.0 };
         } else {
-            *self = Stuck { value: Some(raw), readings: 1, longest: self.longest, ..Stuck::default() };
+            let (value, began, longest) = (Some(raw), Some(time), self.longest);
+            *self = Stuck { value, began, longest, readings: 1, ..Stuck::default() };
         }
         if learning {
             self.longest = self.longest.max(self.readings);
         }
-        let stuck = match limit {
+        self.found = match limit {
             Limit::Off => false,
             Limit::Learnt => !learning && self.readings > LEAST.max(self.longest.saturating_mul(BEYOND)),
             Limit::Given(seconds) => self.seconds > seconds && self.readings >= FEW,
         };
-        self.since = if stuck { self.since.or(Some(time)) } else { None };
-        stuck
+        self.found
     }
 
-    /// What is found now.
+    /// What is found now, since the first of the equal values.
     pub(super) fn finding(&self) -> Option<Finding> {
         let (readings, seconds) = (self.readings, self.seconds);
-        Some(Finding {
-            since: self.since?,
-            evidence: Evidence::Stuck { value: self.value?, readings, seconds },
-        })
+        let evidence = Evidence::Stuck { value: self.value?, readings, seconds };
+        self.began.filter(|_| self.found).map(|since| Finding { since, evidence })
     }
 }

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::*;
 use crate::domain::digest::Digest;
+use crate::domain::monitor::{self, Limits};
 use crate::domain::sample::TransformRef;
-use crate::domain::sensor::Kind;
+use crate::domain::sensor::{Kind, Monitoring};
 use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::compile;
 
@@ -25,6 +27,7 @@ fn sensor(name: &str, covariates: &[(&str, &str)]) -> Arc<Sensor> {
         serial: None,
         uncertainty: Some(0.5),
         covariates,
+        monitor: None,
     })
 }
 
@@ -50,6 +53,84 @@ fn calibrator(sensors: &[Arc<Sensor>]) -> Calibrator {
     let mut it = Calibrator::new(HashMap::new(), OnExpired::Keep);
     sensors.iter().for_each(|sensor| it.add(Arc::clone(sensor)));
     it
+}
+
+/// What comes of a sensor that is watched: 1,100 readings that alternate, and then `count` that don't.
+fn watched(it: &mut Calibrator, count: i64) -> Vec<Reading> {
+    let raw = |second: i64| if second < 1100 { (second % 2) as f64 } else { 7.0 };
+    let reading = |second| it.reading(&sample("a", raw(second), second), 1, MOMENT).unwrap();
+    (0..1100 + count).map(reading).collect()
+}
+
+fn watching(flag: bool) -> Arc<Sensor> {
+    let limits = Limits { learn: Duration::ZERO, noise: None, ..Limits::default() };
+    let monitoring = Monitoring { limits, flag, ..Monitoring::default() };
+    Arc::new(Sensor { monitor: Some(monitoring), ..(*sensor("a", &[])).clone() })
+}
+
+fn stuck(readings: &[Reading]) -> usize {
+    readings.iter().filter(|reading| reading.reasons.contains(ReasonCode::Stuck)).count()
+}
+
+#[test]
+fn monitors_find_and_flag_only_where_that_is_wished() {
+    for flag in [false, true] {
+        let mut it = calibrator(&[watching(flag)]);
+        it.set_active(&id("a"), active(r#"{"kind": "offset", "offset": 1}"#));
+        let readings = watched(&mut it, 30);
+        assert_eq!(stuck(&readings), if flag { 10 } else { 0 });
+        let last = readings.last().unwrap();
+        assert_eq!(last.state, if flag { State::Suspect } else { State::Valid });
+        let kinds: Vec<_> = it.findings().iter().map(|(_, finding)| finding.evidence.kind()).collect();
+        assert_eq!(kinds, [monitor::Kind::Stuck]);
+        assert_eq!(it.findings(), []);
+    }
+    let mut unwatched = calibrator(&[sensor("a", &[])]);
+    watched(&mut unwatched, 30);
+    assert_eq!(unwatched.findings(), []);
+}
+
+#[test]
+fn a_sensor_that_has_fallen_silent_is_found_once_until_it_speaks() {
+    let period = Some(Duration::from_secs(10));
+    let monitor = Some(Monitoring { period, ..Monitoring::default() });
+    let mut it = calibrator(&[Arc::new(Sensor { monitor, ..(*sensor("a", &[])).clone() })]);
+    let found = |it: &mut Calibrator, at: i64| {
+        it.pass(Duration::from_secs(at as u64));
+        it.look(Timestamp::EPOCH.saturating_add_micros(at * 1_000_000));
+        it.findings().into_iter().map(|(_, finding)| finding).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&mut it, 1000), []);
+    it.reading(&sample("a", 1.0, 1000), 1, MOMENT).unwrap();
+    assert_eq!(found(&mut it, 1050), []);
+    let silent = found(&mut it, 1051);
+    assert_eq!(silent[0].evidence, monitor::Evidence::Silent { seconds: 51.0, allowed: 50.0 });
+    assert_eq!(silent[0].since, Timestamp::EPOCH.saturating_add_micros(1_000_000_000));
+    assert_eq!(found(&mut it, 1100), []);
+    it.reading(&sample("a", 1.0, 1100), 2, MOMENT).unwrap();
+    it.maintain(id("a"), true);
+    assert_eq!(found(&mut it, 1200), []);
+    it.maintain(id("a"), false);
+    assert_eq!(found(&mut it, 1200).len(), 1);
+    it.reading(&sample("a", 1.0, 1200), 3, MOMENT).unwrap();
+    it.follow(|_| None);
+    assert_eq!(found(&mut it, 2000), []);
+}
+
+#[test]
+fn maintenance_is_not_watched_and_another_instrument_is_learnt_anew() {
+    let mut it = calibrator(&[watching(true)]);
+    it.maintain(id("a"), true);
+    assert_eq!(stuck(&watched(&mut it, 30)), 0);
+    it.maintain(id("a"), false);
+    let mounted = Arc::new(Sensor { serial: Some("2".into()), ..(*watching(true)).clone() });
+    assert_eq!(stuck(&watched(&mut it, 30)), 10);
+    for (sensor, expected) in [(watching(true), 5), (mounted, 0)] {
+        it.reconfigure(|_| Some(sensor.clone()), OnExpired::Keep);
+        let still: Vec<_> =
+            (2000..2005).map(|s| it.reading(&sample("a", 7.0, s), 1, MOMENT).unwrap()).collect();
+        assert_eq!(stuck(&still), expected);
+    }
 }
 
 /// A sample `seconds` after the epoch.

@@ -148,7 +148,7 @@ mod tests {
                 "fields.raw.follows: `thruth` is not known here; did you mean `truth`?",
             ),
             ("\"truth\"\n", "\"raw\"\n", "", "fields.raw.follows: `raw` is not known here"),
-            ("level = 20", "follows = \"raw\"", "", "fields.truth.follows: `raw` follows a field too"),
+            ("level = 20", "follows = \"raw\"", "", "fields.raw.follows: `truth` follows a field too"),
             ("follows = \"truth\"", "", "", "fields.raw.gain: stands without follows"),
             ("phi = 0.8", "phi = 1.5", "", "fields.raw.noise.phi: "),
             ("resolution = 0.1", "resolution = 0", "", "fields.raw.resolution: "),

@@ -38,6 +38,7 @@ fn sensor(id: &str) -> Sensor {
         serial: None,
         uncertainty: None,
         covariates: Default::default(),
+        monitor: None,
     }
 }
 

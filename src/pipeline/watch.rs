@@ -1,0 +1,76 @@
+//! What the monitors say of a reading, beside what it is worth.
+
+use std::time::Duration;
+
+use crate::domain::monitor::{Finding, Limit, Monitors, Observed, Silence};
+use crate::domain::quality::{ReasonCode, State};
+use crate::domain::sample::Reading;
+use crate::domain::sensor::{Monitoring, Sensor};
+use crate::domain::time::Timestamp;
+
+/// The monitors of one sensor, from its first reading that is watched on.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    monitors: Option<Box<Monitors>>,
+    silence: Silence,
+    silent: bool,
+}
+
+impl Watch {
+    /// Begins anew where these facts tell of another instrument, or of other values from it; says whether they do.
+    pub(super) fn follow(&mut self, old: &Sensor, new: &Sensor) -> bool {
+        let instrument = |sensor: &Sensor| (sensor.serial.clone(), sensor.model.clone(), sensor.unit.clone());
+        let other = instrument(old) != instrument(new);
+        if other {
+            *self = Watch::default();
+        }
+        other
+    }
+
+    /// Notes that a sample came, `now` after the start.
+    pub(super) fn heard(&mut self, now: Duration) {
+        self.silence.note(now);
+        self.silent = false;
+    }
+
+    /// What is found `now` after the start, at `time` on the wall, where the sensor has come to be silent for too long.
+    pub(super) fn look(
+        &mut self,
+        monitoring: &Monitoring,
+        now: Duration,
+        time: Timestamp,
+    ) -> Option<Finding> {
+        let known = self.monitors.as_ref().is_some_and(|monitors| monitors.has_learnt());
+        // The first readings of a sensor that speaks only now and then say little of its pauses.
+        let judged = known || monitoring.period.is_some() || matches!(monitoring.silence, Limit::Given(_));
+        if self.silent || !judged {
+            return None;
+        }
+        let evidence = self.silence.found(now, monitoring.silence, monitoring.period)?;
+        self.silent = true;
+        let silent = self.silence.since(now).unwrap_or_default();
+        let since = time.saturating_add_micros(-i64::try_from(silent.as_micros()).unwrap_or(i64::MAX));
+        Some(Finding { since, evidence })
+    }
+
+    /// Notes a reading, and flags it if that is wished. Gives what is found with it, if anything new is.
+    pub(super) fn note(&mut self, monitoring: &Monitoring, reading: &mut Reading) -> Option<Vec<Finding>> {
+        // What somebody does to a sensor in maintenance is none of its habits.
+        if reading.reasons.contains(ReasonCode::Maintenance) {
+            return None;
+        }
+        let out_of_domain = reading.reasons.contains(ReasonCode::OutOfDomain);
+        let observed = Observed { time: reading.time, raw: reading.raw?, out_of_domain };
+        let monitors = self.monitors.get_or_insert_default();
+        let seen = monitors.note(observed, &monitoring.limits);
+        if monitoring.flag && !seen.reasons.is_empty() {
+            reading.reasons = reading.reasons.union(seen.reasons);
+            reading.state = reading.state.max(State::Suspect);
+        }
+        if seen.raised.is_empty() {
+            return None;
+        }
+        let new = |finding: &Finding| seen.raised.contains(finding.evidence.kind());
+        Some(monitors.findings(&monitoring.limits).filter(new).collect())
+    }
+}

@@ -1,0 +1,24 @@
+//! What the monitors have found: each finding is one log line and one counter.
+
+use super::metrics::Metrics;
+use crate::domain::id::SensorId;
+use crate::domain::monitor::Finding;
+
+/// Something came to stand against a sensor.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// The sensor.
+    pub sensor: &'a SensorId,
+    /// What.
+    pub finding: &'a Finding,
+}
+
+impl Found<'_> {
+    /// Counts and logs it.
+    pub fn record(&self, metrics: &Metrics) {
+        let kind = self.finding.evidence.kind();
+        metrics.sensors.found(self.sensor, kind);
+        let text = self.finding.sentence();
+        tracing::warn!(sensor = %self.sensor, finding = kind.as_str(), "the sensor {} {text}", self.sensor);
+    }
+}
