@@ -28,7 +28,9 @@ impl EwmaChart {
     pub fn update(&mut self, value: f64) -> Option<Alarm> {
         let z = taken(value)?;
         self.average = self.lambda * z + (1.0 - self.lambda) * self.average;
-        self.fading *= (1.0 - self.lambda).powi(2);
+        let fading = self.fading * (1.0 - self.lambda).powi(2);
+        // It counts no more, and numbers that small are slow.
+        self.fading = if fading < f64::EPSILON / 4.0 { 0.0 } else { fading };
         (self.ratio() > 1.0).then_some(if self.average > 0.0 { Alarm::Up } else { Alarm::Down })
     }
 

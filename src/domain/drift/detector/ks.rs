@@ -7,18 +7,6 @@ use super::{Alarm, BaselineError, taken};
 /// Beyond so many steps of the exact computation the limiting distribution is as good.
 const MAX_STEPS: u64 = 4_000_000;
 
-/// A value of the baseline, with how many of its values are below it and up to it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Point {
-    value: f64,
-    below: u32,
-    upto: u32,
-    /// Of the block: above the point before this one and below this one.
-    gap: u32,
-    /// Of the block: equal to this one.
-    equal: u32,
-}
-
 /// The largest distance between the distribution of a block of values and that of the baseline (Smirnov
 /// 1939), against the distance that chance reaches with probability p.
 ///
@@ -27,7 +15,14 @@ struct Point {
 pub struct Ks {
     block: u32,
     baseline: u32,
-    points: Vec<Point>,
+    /// Values of the baseline, each once, in their order.
+    points: Vec<f64>,
+    /// Of the baseline: how many values are below each point, and up to it.
+    below: Vec<u32>,
+    upto: Vec<u32>,
+    /// Of the block: how many values are between each point and the one before it, and equal to it.
+    between: Vec<u32>,
+    equal: Vec<u32>,
     filled: u32,
     /// Beyond this the two differ.
     critical: f64,
@@ -47,27 +42,34 @@ impl Ks {
         sorted.sort_unstable_by(f64::total_cmp);
         let (n, block) = (sorted.len(), block.max(1));
         let kept = kept.clamp(2, n);
-        let mut points: Vec<Point> = (0..kept).map(|at| point(&sorted, at * (n - 1) / (kept - 1))).collect();
-        points.dedup_by_key(|point| point.value);
+        let mut points: Vec<f64> = (0..kept).map(|at| sorted[at * (n - 1) / (kept - 1)]).collect();
+        points.dedup();
+        let count = |is: fn(f64, f64) -> bool| {
+            points.iter().map(|point| sorted.partition_point(|other| is(*other, *point)) as u32).collect()
+        };
+        let (below, upto) = (count(|other, point| other < point), count(|other, point| other <= point));
+        let (between, equal) = (vec![0; points.len()], vec![0; points.len()]);
         let critical = critical(n as u64, u64::from(block), p);
-        Ok(Ks { block, baseline: n as u32, points, filled: 0, critical, last: None })
+        let (baseline, filled, last) = (n as u32, 0, None);
+        Ok(Ks { block, baseline, points, below, upto, between, equal, filled, critical, last })
     }
 
     /// Takes the next value; alarms at the end of a block that differs.
     pub fn update(&mut self, value: f64) -> Option<Alarm> {
         let value = taken(value)?;
-        let at = self.points.partition_point(|point| point.value < value);
-        // What is above all points is in none of their gaps, and need not be.
-        if let Some(point) = self.points.get_mut(at) {
-            let place = if point.value == value { &mut point.equal } else { &mut point.gap };
-            *place += 1;
+        let at = self.points.partition_point(|point| *point < value);
+        // What is above all points is between none of them, and need not be.
+        if let Some(point) = self.points.get(at) {
+            let counts = if *point == value { &mut self.equal } else { &mut self.between };
+            counts[at] += 1;
         }
         self.filled += 1;
         if self.filled < self.block {
             return None;
         }
         let distance = self.distance();
-        self.points.iter_mut().for_each(|point| (point.gap, point.equal) = (0, 0));
+        self.between.fill(0);
+        self.equal.fill(0);
         self.filled = 0;
         self.last = Some(distance);
         (distance > self.critical).then_some(Alarm::Shape)
@@ -92,21 +94,14 @@ impl Ks {
         let (n, m) = (u64::from(self.baseline), u64::from(self.block));
         let apart = |of_baseline: u32, of_block: u64| (u64::from(of_baseline) * m).abs_diff(of_block * n);
         let (mut reached, mut largest) = (0u64, 0);
-        for point in &self.points {
-            reached += u64::from(point.gap);
-            largest = largest.max(apart(point.below, reached));
-            reached += u64::from(point.equal);
-            largest = largest.max(apart(point.upto, reached));
+        for at in 0..self.points.len() {
+            reached += u64::from(self.between[at]);
+            largest = largest.max(apart(self.below[at], reached));
+            reached += u64::from(self.equal[at]);
+            largest = largest.max(apart(self.upto[at], reached));
         }
         largest as f64 / (n * m) as f64
     }
-}
-
-fn point(sorted: &[f64], at: usize) -> Point {
-    let value = sorted[at];
-    let below = sorted.partition_point(|other| *other < value) as u32;
-    let upto = sorted.partition_point(|other| *other <= value) as u32;
-    Point { value, below, upto, gap: 0, equal: 0 }
 }
 
 /// Half a step below the least distance whose probability is below p.
