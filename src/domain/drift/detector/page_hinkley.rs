@@ -26,8 +26,7 @@ impl PageHinkley {
     /// With the allowance `delta` and the `threshold`, both in the unit of the values, and the factor `alpha`
     /// by which older deviations count less, in (0, 1].
     pub fn new(delta: f64, threshold: f64, alpha: f64) -> PageHinkley {
-        let (n, zero) = (0, 0.0);
-        PageHinkley { delta, threshold, alpha, n, mean: zero, up: zero, least: zero, down: zero, most: zero }
+        PageHinkley { delta, threshold, alpha, n: 0, mean: 0.0, up: 0.0, least: 0.0, down: 0.0, most: 0.0 }
     }
 
     /// Takes the next value.

@@ -184,6 +184,29 @@ fn a_baseline_with_a_cycle_raises_the_limit() {
 }
 
 #[test]
+fn fewer_points_make_a_test_that_is_cautious() {
+    let mut noise = Noise::new(6, 0.0);
+    let baseline: Vec<f64> = (0..2_000).map(|_| noise.next()).collect();
+    let block: Vec<f64> = (0..500).map(|_| 0.3 + noise.next()).collect();
+    let distance = |kept| {
+        let mut ks = Ks::new(&baseline, 500, 1e-3, kept).unwrap();
+        assert!((ks.critical() - 1.9495 * 0.0025f64.sqrt()).abs() < 1e-5, "{}", ks.critical());
+        block.iter().for_each(|value| {
+            ks.update(*value);
+        });
+        ks.last().unwrap()
+    };
+    let (exact, thinned) = (distance(usize::MAX), distance(128));
+    // By its definition: both shares at and below every value.
+    let share =
+        |of: &[f64], at: f64| of.iter().filter(|value| **value <= at).count() as f64 / of.len() as f64;
+    let apart = |at: &f64| (share(&baseline, *at) - share(&block, *at)).abs();
+    let want = baseline.iter().chain(&block).map(apart).fold(0.0, f64::max);
+    assert!((exact - want).abs() < 1e-12, "{exact} {want}");
+    assert!(thinned <= exact && exact - thinned < 1.0 / 127.0, "{exact} {thinned}");
+}
+
+#[test]
 fn states_stay_small() {
     let mut noise = Noise::new(1, 0.5);
     let mut watch = DriftWatch::new(MIN_BASELINE);

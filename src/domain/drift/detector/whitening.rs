@@ -28,16 +28,14 @@ pub struct Learner {
 impl Learner {
     /// Learns from `needed` values, at least 10.
     pub fn new(needed: usize) -> Learner {
-        let needed = needed.max(10);
-        let (n, zero) = (0, 0.0);
         Learner {
-            needed,
-            n,
-            origin: zero,
-            sum: zero,
-            squares: zero,
-            lagged: zero,
-            last: zero,
+            needed: needed.max(10),
+            n: 0,
+            origin: 0.0,
+            sum: 0.0,
+            squares: 0.0,
+            lagged: 0.0,
+            last: 0.0,
             blocks: Vec::new(),
         }
     }
@@ -91,9 +89,8 @@ impl Learner {
         // Rounding must not make a scale of 0.
         let noise = noise.max(1e-12 * squares / n).sqrt();
         let sd = noise / (1.0 - phi * phi).sqrt();
-        let mut whitened = Whitened { n: self.n, mean: self.origin + mean, sd, phi, before: 0.0, ago: 1 };
-        whitened.before = self.last - mean;
-        Ok(whitened)
+        let before = self.last - mean;
+        Ok(Whitened { n: self.n, mean: self.origin + mean, sd, phi, before, ago: 1 })
     }
 
     /// The largest sums of a two-sided CUSUM of the whitened baseline, looked at where blocks end.
