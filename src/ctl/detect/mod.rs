@@ -105,7 +105,7 @@ pub fn run(args: &DetectArgs) -> Result<ExitCode, Failure> {
         Failure::refused(format!("{}: column `{}`: {problem}", args.data.name(), column.name()))
     };
     let found = how.detect(column.values()).map_err(refused)?;
-    let report = report::Report::new(&how, found, column.len(), loaded);
+    let report = report::Report::new(&how, found, column.values().len(), loaded);
     report.notes.iter().for_each(|text| note(&format!("note: {text}")));
     match args.json {
         true => print_json(&report)?,
