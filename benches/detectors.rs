@@ -15,7 +15,7 @@ use calibd::domain::drift::detector::{
 use calibd::domain::resample::Seeded;
 
 /// Simulations of each kind.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 1_000;
 /// Values after the baseline of a stable stream.
 const STABLE: usize = 10_000;
 /// Values between the baseline and a change.
