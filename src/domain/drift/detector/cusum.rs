@@ -36,6 +36,15 @@ impl Cusum {
         Some(alarm)
     }
 
+    /// Begins anew on the side of this alarm.
+    pub fn restart(&mut self, side: Alarm) {
+        match side {
+            Alarm::Up => self.up = 0.0,
+            Alarm::Down => self.down = 0.0,
+            Alarm::Shape => {}
+        }
+    }
+
     /// The sums upwards and downwards, in standard deviations.
     pub fn sums(&self) -> [f64; 2] {
         [self.up, self.down]

@@ -122,11 +122,14 @@ impl Watching {
             (self.stands, self.back) = (alarm, 0.0);
             return Some(Turn::Begins);
         }
-        let shifted = if self.stands? == Alarm::Up { residual } else { -residual };
+        let side = self.stands?;
+        let shifted = if side == Alarm::Up { residual } else { -residual };
         self.back = (self.back + self.k / 2.0 - shifted).max(0.0);
         if self.back <= self.h {
             return None;
         }
+        // What the shift has left in the sum speaks of the past.
+        self.cusum.restart(side);
         (self.stands, self.back) = (None, 0.0);
         Some(Turn::Ends)
     }
