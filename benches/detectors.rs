@@ -300,6 +300,7 @@ fn recorded() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench measures the time that passes")]
 fn costs() {
     println!("\nCosts after 100,000 values, AR 0.5:\n");
     head("");
