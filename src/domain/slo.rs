@@ -235,7 +235,7 @@ mod tests {
         };
         assert_eq!(first(&mut burning, 200, Severity::Ticket), 216);
         assert_eq!(first(&mut burning, 217, Severity::Page), 233);
-        // every eighth is out: less than half of the page's rate, but not within the objective
+        // every tenth is out: less than half of the page's rate, but not within the objective
         assert_eq!(fed(&mut burning, 234..266, 10).severity, Some(Severity::Ticket));
         assert_eq!(
             fed(&mut burning, 266..300, 0).severity,

@@ -152,9 +152,13 @@ impl Alerts {
     }
 
     fn removed(&mut self, sensor: &SensorId) -> bool {
-        let before = self.stored.conditions.len();
-        self.stored.conditions.retain(|condition| condition.sensor != *sensor);
-        self.stored.conditions.len() < before
+        let mut any = false;
+        for condition in self.stored.conditions.iter_mut().filter(|it| it.sensor == *sensor) {
+            // long ago, so that it is let go at once
+            condition.gone = Some(Timestamp::EPOCH);
+            any = true;
+        }
+        any
     }
 
     fn silence(&mut self, id: &str, silence: Silence, actions: &mut Vec<Action>) -> Result<bool, Refused> {
@@ -298,11 +302,14 @@ impl Alerts {
 
     /// Lets go what has not been found for long enough; alerts about nothing are over.
     fn release(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        let policy = &self.policy;
+        let (policy, before) = (&self.policy, self.stored.conditions.len());
         self.stored.conditions.retain(|condition| {
             let clear_after = policy.of(condition.kind).clear_after;
             condition.gone.is_none_or(|gone| gone.saturating_add_micros(clear_after) > now)
         });
+        if self.stored.conditions.len() == before && self.next.is_some() {
+            return;
+        }
         let open: Vec<String> = self.stored.open().map(|alert| alert.id.clone()).collect();
         for id in open {
             let (sensors, count) = self.stored.members(&id);

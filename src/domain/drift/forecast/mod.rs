@@ -228,11 +228,11 @@ fn sentence(model: Model, outside: bool, days: [Option<f64>; 3], horizon: f64) -
             "the bias stays within the maximum permissible error for {horizon:.0} days with at least 95 % {by}"
         );
     };
-    let late = late.map_or(format!("more than {horizon:.0}"), text);
-    let median =
-        median.map_or(format!("after more than {horizon:.0}"), |days| format!("after {}", text(days)));
+    let of = |days: Option<f64>| days.map_or_else(|| format!("more than {horizon:.0}"), text);
     format!(
-        "the bias crosses the maximum permissible error in {} to {late} days with 90 %, {median} days as likely as not {by}",
-        text(early)
+        "the bias crosses the maximum permissible error in {} to {} days with 90 %, as likely as not in {} {by}",
+        text(early),
+        of(late),
+        of(median)
     )
 }

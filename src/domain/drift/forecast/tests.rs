@@ -40,11 +40,11 @@ fn simulated(seed: u64, days: usize, per_day: f64, walk: f64, u: f64) -> Option<
     (started.abs() < 1.0).then(|| (series(past, u), crossed))
 }
 
-/// The share of 120 futures within the 5 and 95 % quantiles; what is censored counts for what the forecast leaves it.
+/// The share of 50 futures within the 5 and 95 % quantiles; what is censored counts for what the forecast leaves it.
 fn coverage(per_day: f64, walk: f64, u: f64) -> f64 {
     let runs: Vec<f64> = (0..)
         .filter_map(|seed| simulated(seed, 90, per_day, walk, u))
-        .take(120)
+        .take(50)
         .map(|(series, crossed)| {
             let it = ask(&series, 89.0);
             let [early, _, late] = it.days_to_mpe.map(|days| days.unwrap_or(f64::INFINITY));
@@ -57,12 +57,12 @@ fn coverage(per_day: f64, walk: f64, u: f64) -> f64 {
     runs.iter().sum::<f64>() / runs.len() as f64
 }
 
-// 90 % +- 5, and two standard deviations of 120 runs; the table of many runs is made by `cargo bench --bench forecast`
+// 90 % +- 5, and a standard deviation of 50 runs; the table of many runs is made by `cargo bench --bench forecast`
 #[test]
 fn intervals_cover_random_walks_and_trends() {
     for (per_day, walk) in [(0.0, 0.06), (0.004, 0.0), (-0.006, 0.0)] {
         let found = coverage(per_day, walk, 0.08);
-        assert!((0.8..=1.0).contains(&found), "{per_day} {walk}: {found}");
+        assert!((0.81..=0.99).contains(&found), "{per_day} {walk}: {found}");
     }
 }
 
@@ -216,16 +216,17 @@ fn a_real_year_is_forecast() {
     let series = uci();
     let now = series.points()[series.points().len() - 1].time;
     let found = forecast(&series, &Question::new(1.5), now).unwrap();
-    println!("{}", serde_json::to_string_pretty(&found).unwrap());
-    // its bias follows the seasons and returns: no line
+    // its bias went away and came back: no line
     assert_eq!(found.scores.len(), 4, "{found:?}");
     assert!(found.model != Model::Trend, "{found:?}");
     let weight = |model: Model| found.scores.iter().find(|score| score.model == model).unwrap().weight;
-    assert!(weight(Model::Trend) < 0.01, "{found:?}");
+    assert!(weight(Model::Trend) < 0.1, "{found:?}");
     assert!(found.bias.abs() < 0.6 && found.u_bias < 0.5, "{found:?}");
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
     fn any_past_gives_ordered_numbers(
         points in prop::collection::vec((0.0..900.0f64, -1e3..1e3f64, 0.0..10.0f64), 8..60), log_mpe in -6..6i32, later in -100.0..100.0f64,
