@@ -25,6 +25,8 @@ use crate::wire::control::{AuditHead, KeptFloor, Restoring, SensorChange, Transf
 pub const PATH: &str = "/v1/restore";
 /// A backup may have so many bytes.
 const LARGEST: u64 = 1 << 30;
+/// How a database begins (https://www.sqlite.org/fileformat.html, 1.2).
+const SQLITE: &[u8] = b"SQLite format 3\0";
 /// A client that sends nothing for so long is sent away.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -38,13 +40,9 @@ pub async fn restore(
     let turn = gateway.long_work()?;
     seat.stay();
     let (upload, file) = gateway.store.upload()?;
-    receive(body, tokio::fs::File::from_std(file)).await?;
+    receive(&gateway, body, tokio::fs::File::from_std(file)).await?;
     to_its_end(async move {
         let _turn = turn;
-        let refused = |fault| {
-            let text = format!("this file cannot be restored: {fault}");
-            Problem::with(StatusCode::CONFLICT, text)
-        };
         let actor = peer.actor();
         let staging = gateway.store.stage(upload, gateway.fleet.clone(), actor.clone()).await?;
         let staging = staging.map_err(refused)?;
@@ -54,10 +52,26 @@ pub async fn restore(
     .await
 }
 
-async fn receive(mut body: Body, mut file: tokio::fs::File) -> Result<(), Problem> {
+fn refused(fault: impl std::fmt::Display) -> Problem {
+    Problem::with(StatusCode::CONFLICT, format!("this file cannot be restored: {fault}"))
+}
+
+async fn receive(gateway: &Gateway, mut body: Body, mut file: tokio::fs::File) -> Result<(), Problem> {
     let unkept = |fault| Problem::unavailable(format!("the file cannot be kept in store.dir: {fault}"));
-    let mut length = 0;
+    let (mut length, mut head) = (0, Vec::new());
     while let Some(piece) = piece(&mut body).await? {
+        // What is no database at all is sent away before it fills the disk.
+        if head.len() < SQLITE.len() {
+            head.extend(piece.iter().take(SQLITE.len() - head.len()));
+            if !SQLITE.starts_with(&head) {
+                return Err(refused("it is not a database of SQLite"));
+            }
+        }
+        if !gateway.store.has_room() {
+            return Err(Problem::unavailable(
+                "the disk of store.dir has no room for it; free some, and try again",
+            ));
+        }
         length += piece.len() as u64;
         if length > LARGEST {
             let text = format!("the file has more than {LARGEST} bytes; no ledger is that large");

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::output::{Failure, print_by};
 use crate::domain::trust::key::{KeyError, PrivateKey, PublicKey};
@@ -68,6 +68,52 @@ pub fn write_out_by(
         let _ = std::fs::remove_file(&beside);
         Failure::io(&path.display().to_string(), &fault)
     })
+}
+
+/// A file that appears whole, for its owner only, or not at all: it is written beside its place, then moved there.
+pub struct Private {
+    place: PathBuf,
+    beside: PathBuf,
+    /// Where to write.
+    pub file: File,
+}
+
+impl Private {
+    /// Begins the file; one that is there already is replaced only with `force`.
+    pub fn begin(place: &Path, force: bool) -> Result<Private, Failure> {
+        if !force && place.exists() {
+            let name = place.display();
+            return Err(Failure::usage(format!("{name} exists already; choose another name or say --force")));
+        }
+        let mut beside = place.as_os_str().to_owned();
+        beside.push(format!(".{}.tmp", std::process::id()));
+        let beside = PathBuf::from(beside);
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
+        let file = opened.map_err(|fault| Failure::io(&place.display().to_string(), &fault))?;
+        Ok(Private { place: place.to_owned(), beside, file })
+    }
+
+    /// Puts the file into its place, to survive a power cut.
+    pub fn end(self) -> Result<(), Failure> {
+        let parent = self.place.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let moved = self.file.sync_all().and_then(|()| {
+            std::fs::rename(&self.beside, &self.place)?;
+            File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all())
+        });
+        moved.map_err(|fault| self.fault(&fault))
+    }
+
+    /// A fault while it is written.
+    pub fn fault(&self, fault: &std::io::Error) -> Failure {
+        Failure::io(&self.place.display().to_string(), fault)
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        // What was moved is not there any more; otherwise the message about the real fault is what matters.
+        let _ = std::fs::remove_file(&self.beside);
+    }
 }
 
 fn key_failure(path: &Path) -> impl Fn(KeyError) -> Failure + '_ {

@@ -77,6 +77,8 @@ enum Command {
     Backup(gateway::BackupArgs),
     /// Has calibd go on with a backup of its ledger.
     Restore(gateway::RestoreArgs),
+    /// Collects what helps to find a fault into one file without secrets.
+    SupportBundle(gateway::BundleArgs),
     /// Makes and shows signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Audit(command) => gateway::run::audit(&command),
         Command::Backup(args) => gateway::run::backup(&args),
         Command::Restore(args) => gateway::run::restore(&args),
+        Command::SupportBundle(args) => gateway::run::bundle(&args),
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),
         Command::Apply(args) => apply::run(&args),

@@ -47,7 +47,6 @@ impl Failure {
     }
 
     /// What is said on stderr.
-    #[cfg(test)]
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -60,7 +60,8 @@ struct Drive {
     stale: Vec<String>,
     link: Link,
     end: Arc<Notify>,
-    task: JoinHandle<()>,
+    /// `None`: the connection was left.
+    task: Option<JoinHandle<()>>,
     pulse: Pulse,
 }
 
@@ -97,6 +98,15 @@ impl Drives {
         }
     }
 
+    /// Leaves the connections that serve sources with these numbers, until they are changed.
+    pub async fn retire(&mut self, sources: &[u16]) {
+        for drive in &mut self.entries {
+            if drive.plan.kits.iter().any(|kit| sources.contains(&kit.index)) {
+                leave(drive, &self.pulses).await;
+            }
+        }
+    }
+
     /// Goes over to these connections. One that is the same stays; another is left in order and made
     /// anew in the same session, so that nothing the broker holds for us at QoS 1 is lost.
     pub async fn change(&mut self, plans: Vec<Plan>) {
@@ -105,11 +115,10 @@ impl Drives {
             let place = old.iter().position(|drive| drive.plan.broker.client_id == plan.broker.client_id);
             let drive = match place.map(|place| old.swap_remove(place)) {
                 Some(drive) if plan.is_alike(&drive.plan) => drive,
-                Some(drive) => {
+                Some(mut drive) => {
                     let stale = self.left(&drive, &plan);
-                    let link = drive.link.clone();
-                    self.leave(drive).await;
-                    self.drive(plan, link, stale)
+                    leave(&mut drive, &self.pulses).await;
+                    self.drive(plan, drive.link, stale)
                 }
                 None => {
                     let link = self.link_of(&plan);
@@ -118,9 +127,9 @@ impl Drives {
             };
             self.entries.push(drive);
         }
-        for drive in old {
+        for mut drive in old {
             drive.link.unsubscribe(&drive.plan.filters());
-            self.leave(drive).await;
+            leave(&mut drive, &self.pulses).await;
         }
         self.tell();
     }
@@ -158,7 +167,7 @@ impl Drives {
         let end = Arc::new(Notify::new());
         let name = format!("link {}:{}", plan.broker.host, plan.broker.port);
         let pulse = self.pulses.part(name.as_str());
-        let task = supervise(name, self.shutdown.clone(), restarts(&self.metrics), {
+        let task = Some(supervise(name, self.shutdown.clone(), restarts(&self.metrics), {
             let (link, end, metrics, pulse) =
                 (link.clone(), end.clone(), self.metrics.clone(), pulse.clone());
             let (broker, kits, inbox) = (plan.broker.clone(), plan.kits.clone(), plan.inbox.clone());
@@ -176,27 +185,27 @@ impl Drives {
                 }
                 .run()
             }
-        });
+        }));
         Drive { plan, stale, link, end, task, pulse }
-    }
-
-    /// Leaves a broker in order: its last will is not published.
-    async fn leave(&self, drive: Drive) {
-        if drive.link.leave() {
-            let _ = tokio::time::timeout(LEAVE, drive.link.left()).await;
-        }
-        drive.end.notify_one();
-        let mut task = drive.task;
-        if tokio::time::timeout(END, &mut task).await.is_err() {
-            task.abort();
-        }
-        self.pulses.forget(&drive.pulse);
     }
 
     /// Leaves all brokers.
     pub async fn stop(&mut self) {
-        for drive in std::mem::take(&mut self.entries) {
-            self.leave(drive).await;
+        for mut drive in std::mem::take(&mut self.entries) {
+            leave(&mut drive, &self.pulses).await;
         }
     }
+}
+
+/// Leaves a broker in order, unless that was done: its last will is not published.
+async fn leave(drive: &mut Drive, pulses: &Pulses) {
+    let Some(mut task) = drive.task.take() else { return };
+    if drive.link.leave() {
+        let _ = tokio::time::timeout(LEAVE, drive.link.left()).await;
+    }
+    drive.end.notify_one();
+    if tokio::time::timeout(END, &mut task).await.is_err() {
+        task.abort();
+    }
+    pulses.forget(&drive.pulse);
 }

@@ -83,6 +83,8 @@ async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
                 _ = files.reload(&mut running, &notifier, "signal") => {}
                 // It has no end; a reload that takes long is no reason to be started again.
                 () = &mut attend => {}
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
             },
             () = &mut attend => {}
             () = &mut kernel => {}
@@ -93,6 +95,8 @@ async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
                         // Whoever asked may have given up waiting.
                         reloaded = files.reload(&mut running, &notifier, &actor) => drop(answer.send(reloaded)),
                         () = &mut attend => {}
+                        _ = terminate.recv() => break,
+                        _ = interrupt.recv() => break,
                     }
                 }
                 Event::Failed(problem) => {

@@ -1,7 +1,8 @@
 //! Takes over another configuration while readings flow.
 //!
-//! What can fail is tried before anything is changed. Then: sensors and what is in force at them, in one
-//! step between two readings; sinks, sources and connections, each only where it has changed.
+//! What can fail is tried before anything is changed. Then: sources and connections that change end; sensors and
+//! what is in force at them change in one step, after all that was read before; sinks, sources and connections
+//! begin, each only where it has changed.
 
 use tokio::sync::oneshot;
 
@@ -32,6 +33,9 @@ impl Running {
             self.farewell().await;
         }
         self.take_over_uplink(&config);
+        // What is read in another way from now on ends before the facts of its sensors change.
+        let gone = self.sources.retire(&config.sources).await;
+        self.drives.retire(&gone).await;
         self.take_over_sensors(&config).await;
         self.sources.change(&config.sources).await;
         let inbox = self.inbox.regrouped(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups);

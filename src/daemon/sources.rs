@@ -71,12 +71,21 @@ impl Sources {
         self.entries.iter().map(|entry| &entry.kit)
     }
 
-    /// Goes over to these sources: those that are the same go on untouched, the others are stopped, each
-    /// once it has handed over what it has read, and new ones are started.
+    /// Stops those that are not among these, each once it has handed over what it has read; answers with
+    /// their numbers.
+    pub async fn retire(&mut self, configs: &[SourceConfig]) -> Vec<u16> {
+        let other = |entry: &&mut Entry| !configs.contains(&entry.kit.config);
+        let gone: Vec<&mut Entry> = self.entries.iter_mut().filter(other).collect();
+        let numbers = gone.iter().map(|entry| entry.kit.index).collect();
+        stop(gone, Instant::now() + HANDOVER).await;
+        numbers
+    }
+
+    /// Goes over to these sources: those that are the same go on untouched, others are started. What is
+    /// not among them was retired before.
     pub async fn change(&mut self, configs: &[SourceConfig]) {
         let same = |entry: &Entry| configs.contains(&entry.kit.config);
-        let (mut kept, gone): (Vec<Entry>, Vec<Entry>) = self.entries.drain(..).partition(same);
-        let mut gone = stop(gone, Instant::now() + HANDOVER).await;
+        let (mut kept, mut gone): (Vec<Entry>, Vec<Entry>) = self.entries.drain(..).partition(same);
         for config in configs {
             let place = kept.iter().position(|entry| *config == entry.kit.config);
             let entry = match place {
@@ -125,15 +134,15 @@ impl Sources {
 
     /// Stops all; one that does not end by `by` is cut off, and the pipeline takes what it has delivered.
     pub async fn stop(&mut self, by: Instant) {
-        stop(self.entries.drain(..).collect(), by).await;
+        stop(self.entries.iter_mut().collect(), by).await;
+        self.entries.clear();
     }
 }
 
-/// Stops these, all at once; they are given back for their channels.
-async fn stop(entries: Vec<Entry>, by: Instant) -> Vec<Entry> {
+/// Stops these, all at once.
+async fn stop(entries: Vec<&mut Entry>, by: Instant) {
     entries.iter().for_each(|entry| entry.stopper.stop());
-    let mut stopped = Vec::with_capacity(entries.len());
-    for mut entry in entries {
+    for entry in entries {
         if let Some(mut task) = entry.task.take()
             && tokio::time::timeout_at(by, &mut task).await.is_err()
         {
@@ -141,9 +150,7 @@ async fn stop(entries: Vec<Entry>, by: Instant) -> Vec<Entry> {
             tracing::warn!(source = %name, "cut off: it did not hand over in time what it had read");
             task.abort();
         }
-        stopped.push(entry);
     }
-    stopped
 }
 
 fn run(kit: &Kit) -> Option<JoinHandle<()>> {

@@ -33,7 +33,8 @@ const RESERVE_AGAIN: Duration = Duration::from_secs(1);
 pub enum Request {
     /// Put these changes in force together.
     Activate(Vec<Change>, oneshot::Sender<()>),
-    /// Take over the sensors' new facts, and put these changes in force with them.
+    /// Take what the sources have delivered so far, then take over the sensors' new facts, and put these
+    /// changes in force with them.
     Reconfigure(Vec<Change>, OnExpired, oneshot::Sender<()>),
     /// Take samples from one more source.
     Attach(mpsc::Receiver<Sample>),
@@ -98,7 +99,12 @@ impl Pipeline {
                     finishing = true;
                     self.sources.iter_mut().for_each(mpsc::Receiver::close);
                 }
-                Work::Request(request) => self.serve(request),
+                Work::Request(request) => {
+                    if let Request::Reconfigure(..) = request {
+                        last = self.take_delivered(&mut batch, &mut waits).await?.unwrap_or(last);
+                    }
+                    self.serve(request);
+                }
                 Work::Samples => last = self.take(&mut batch, &mut waits).await?.unwrap_or(last),
             }
         }
@@ -149,6 +155,24 @@ impl Pipeline {
         }
         // Whoever asked may have given up waiting; the change stands all the same.
         let _ = done.send(());
+    }
+
+    /// Takes what has been delivered until now: it was read under the facts that are about to change.
+    async fn take_delivered(
+        &mut self,
+        batch: &mut Batch,
+        waits: &mut Waits,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut last = None;
+        for source in 0..self.sources.len() {
+            for _ in 0..self.sources[source].len() {
+                batch.samples.extend(self.sources[source].try_recv().ok());
+                if batch.samples.len() == TURN {
+                    last = self.take(batch, waits).await?.or(last);
+                }
+            }
+        }
+        Ok(self.take(batch, waits).await?.or(last))
     }
 
     /// Makes readings of the samples and hands them on; answers with the last number given.

@@ -77,14 +77,20 @@ impl SourceContext {
 
     /// Hands the samples over and empties the list.
     pub async fn deliver(&mut self, samples: &mut Vec<Sample>, on_full: OnFull) -> Going {
-        for sample in samples.drain(..) {
+        let count = samples.len();
+        for (done, sample) in samples.drain(..).enumerate() {
             let delivered = match on_full {
                 // Also while it is time to stop: what was read is not lost if the pipeline takes it soon.
                 OnFull::Block => {
                     tokio::select! {
                         biased;
                         delivered = self.out.send(sample) => delivered.map(|()| true),
-                        () = stopped_for_long(&mut self.shutdown) => return Going::Stop,
+                        () = stopped_for_long(&mut self.shutdown) => {
+                            for _ in done..count {
+                                self.events.dropped("stopped", "the pipeline was full when the source had to stop");
+                            }
+                            return Going::Stop;
+                        }
                     }
                 }
                 OnFull::Drop => self.try_deliver(sample),

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::Store;
+use super::disk::{Space, Stage};
 use super::error::StoreError;
-use super::ledger::copy::{Passing, copy, open_to_read};
+use super::ledger::copy::{Passing, UPLOAD, copy, open_to_read};
 use super::ledger::examine::{Examined, Fault, examine};
 use super::ledger::restore;
 use crate::domain::id::Id;
@@ -45,8 +46,14 @@ impl Store {
 
     /// An empty file for a backup to be restored. One at a time.
     pub fn upload(&self) -> Result<(Upload, std::fs::File), StoreError> {
-        let (passing, file) = Passing::new(self.dir.join("ledger-upload.tmp"))?;
+        let (passing, file) = Passing::new(self.dir.join(UPLOAD))?;
         Ok((Upload(passing), file))
+    }
+
+    /// Whether there is room on the disk for more of an upload: readings must not lose theirs to it.
+    pub fn has_room(&self) -> bool {
+        // A file system that cannot be asked is no reason to refuse; writing to it will tell.
+        Space::of(&self.dir).map_or(true, |space| Stage::Ok.next(space) <= Stage::Low)
     }
 
     /// Checks an uploaded backup and lays it ready: it takes the ledger's place at the next start. `Ok(Err(_))`

@@ -70,6 +70,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     let lock = file::lock(&dir)?;
     let limits =
         Limits { max_age: options.max_age, max_size: options.max_size, max_pages: options.max_pages };
+    ledger::copy::clear_passing(&dir)?;
     ledger::restore::apply(&dir, clock.now())?;
     let mut ledger = Ledger::open(&dir)?;
     let check = !ledger.ended_clean()?;

@@ -64,6 +64,23 @@ impl Driver {
             () = self.forever() => {}
             () = end.notified() => {}
         }
+        self.disconnected();
+    }
+
+    /// The uplink is the one that artifacts come by; the brokers of sources count as their sources do.
+    fn counts(&self, up: i64) {
+        if self.inbox.is_some() {
+            self.metrics.link_up.set(up);
+        }
+    }
+
+    fn connected(&self) {
+        self.counts(1);
+        self.link.connected();
+    }
+
+    fn disconnected(&self) {
+        self.counts(0);
         self.link.disconnected();
     }
 
@@ -82,7 +99,7 @@ impl Driver {
                 }
                 Err(error) => error.to_string(),
             };
-            self.link.disconnected();
+            self.disconnected();
             if self.link.is_leaving() {
                 return;
             }
@@ -130,7 +147,7 @@ impl Driver {
         self.link.unsubscribe(&self.stale);
         let filters = self.filters();
         if filters.is_empty() || !self.link.subscribe(filters) {
-            self.link.connected();
+            self.connected();
         }
         tracing::info!("connected to broker {}", self.address());
     }
@@ -151,7 +168,7 @@ impl Driver {
                 None => tracing::warn!("{}; {ALLOW}", refused()),
             }
         }
-        self.link.connected();
+        self.connected();
     }
 
     fn acknowledged(&self, ack: &PubAck) {

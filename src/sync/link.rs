@@ -264,14 +264,12 @@ impl Link {
         inner.ready = true;
         inner.control.connected();
         drop(inner);
-        self.0.metrics.link_up.set(1);
         self.pump();
     }
 
     /// The connection is lost: everything unacknowledged will be sent again on the next one.
     pub fn disconnected(&self) {
         self.lock().reset();
-        self.0.metrics.link_up.set(0);
         self.0.progress.notify_one();
     }
 

@@ -207,7 +207,8 @@ fn published(gateway: Gateway, script: &str, awaited: &str) -> String {
 #[test]
 fn the_kernel_is_asked_and_the_answer_published() {
     // It answers only what it is asked, and has no way to the service manager, where it would pass for calibd.
-    let yes = r#"[ -z "$NOTIFY_SOCKET" ] && [ "$*" = "show --property=NTPSynchronized --value" ] && echo yes"#;
+    let yes =
+        r#"[ -z "$NOTIFY_SOCKET" ] && [ "$*" = "show --property=NTPSynchronized --value" ] && echo yes"#;
     let log = published(Gateway::new().without_rtc(), yes, "synced");
     assert!(log.contains("the clock is now synced"), "{log}");
     published(Gateway::new().without_rtc(), "echo no", "untrusted");

@@ -1,6 +1,7 @@
 //! The control sockets of a running calibd.
 
-mod ctl;
+mod bundle;
+pub mod ctl;
 mod described;
 mod fuzzed;
 mod ledger;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::control::ctl::calibctl;
 use crate::support::broker::Broker;
 use crate::support::control::get;
 use crate::support::disk::Disk;
@@ -57,6 +58,26 @@ fn readings_wait_in_memory_and_live_sinks_go_on() {
     for raw in [1.0, 2.0, 3.0] {
         assert!(stored().iter().any(|row| row.raw == Some(raw)), "{raw} is lost: {:?}", stored());
     }
+}
+
+#[test]
+fn an_upload_leaves_the_readings_their_room() {
+    let gateway = Gateway::new();
+    // Its limits are at 2, 1 and 0.5 MiB.
+    let _disk = Disk::tmpfs(&gateway.store(), 8);
+    let upload = gateway.store().join("ledger-upload.tmp");
+    std::fs::write(&upload, [0; 1 << 20]).unwrap();
+    let mut daemon = gateway.start();
+    daemon.says("started: gateway");
+    assert!(!upload.exists(), "what an upload left that a power cut ended");
+    let large = gateway.path("large");
+    std::fs::write(&large, [b"SQLite format 3\0".to_vec(), vec![0; 32 << 20]].concat()).unwrap();
+    let output = calibctl(&["restore", large.to_str().unwrap()], &gateway.path("run/admin.sock"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("has no room for it"), "{said}");
+    until_true("it to be gone", || !upload.exists());
+    assert_eq!(get(&gateway.path("run/control.sock"), "/v1/status").json()["store"]["failing"], json!(null));
+    assert!(daemon.process.stop().success());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Eighteen months in some seconds: the real pipeline and the real store, and a clock that is moved by hand.
+//! The real pipeline and the real store, and a clock that is moved by hand: eighteen months in some seconds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -26,7 +26,7 @@ use calibd::store::{self, Commit, Opened, Options, Recovered, Store, StoreError}
 use calibd::sync::link::Link;
 use calibd::telemetry::metrics::Metrics;
 use rusqlite::Connection;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -50,18 +50,23 @@ fn expiry() -> Timestamp {
 }
 
 fn sensors() -> Sensors {
+    Sensors::new(configured("mV"), Vec::new())
+}
+
+/// The sensors as a configuration with this unit has them.
+fn configured(unit: &str) -> Vec<(Sensor, Owner)> {
     let sensor = |name: &&str| Sensor {
         id: Id::new(name).unwrap(),
         quantity: "q".to_owned(),
         kind: Kind::Measurement,
-        unit: "mV".into(),
+        unit: unit.into(),
         model: None,
         serial: None,
         uncertainty: Some(0.5),
         covariates: BTreeMap::new(),
     };
     let owned = |name| (sensor(name), Owner { source: Id::new("source").unwrap(), field: "v".to_owned() });
-    Sensors::new(NAMES.iter().map(owned).collect(), Vec::new())
+    NAMES.iter().map(owned).collect()
 }
 
 fn active() -> Arc<Active> {
@@ -92,6 +97,7 @@ struct Run {
     recovered: Recovered,
     samples: mpsc::Sender<Sample>,
     requests: mpsc::Sender<Request>,
+    sensors: Sensors,
     seen: broadcast::Receiver<Arc<[Reading]>>,
     pipeline: JoinHandle<Result<u64, StoreError>>,
 }
@@ -110,6 +116,7 @@ impl Run {
         store.set_sinks(vec![("uplink".into(), 0)]);
         let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor.clone(), OnExpired::Keep);
         calibrator.set_active(&Id::new("a").unwrap(), Some(active()));
+        let sensors = sensors();
         let (samples, source) = mpsc::channel(PER_STEP);
         let (requests, asked) = mpsc::channel(1);
         let live = Live::new();
@@ -117,7 +124,7 @@ impl Run {
         let pipeline = Pipeline {
             sources: vec![source],
             requests: asked,
-            sensors: sensors(),
+            sensors: sensors.clone(),
             calibrator,
             numbers: Numbers::new(Block { first: recovered.next_seq, last: recovered.block_end }),
             store: store.clone(),
@@ -129,7 +136,7 @@ impl Run {
             pulse: Pulse::new(),
         };
         let pipeline = tokio::spawn(pipeline.run());
-        Run { store, commits, recovered, samples, requests, seen, pipeline }
+        Run { store, commits, recovered, samples, requests, sensors, seen, pipeline }
     }
 
     /// Half a day's samples become readings on disk.
@@ -260,4 +267,35 @@ async fn eighteen_months_of_four_sensors() {
     // The last block and the one before it, whose readings were not yet stored when the last was reserved.
     assert_eq!(count(dir, "ledger.db", "SELECT count(*) FROM blocks"), 2);
     assert_eq!(count(dir, "ledger.db", "SELECT max(last) FROM blocks"), 2 * BLOCK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_before_a_change_of_units_is_read_in_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(start());
+    let mut run = Run::start(dir.path(), &clock);
+    let (id, now) = (Id::new("b").unwrap(), clock.now());
+    let sample = |raw| Sample {
+        sensor: id.clone(),
+        device_time: None,
+        gateway_time: now,
+        raw: Some(raw),
+        u: None,
+        ack: None,
+    };
+    run.samples.try_send(sample(0.0)).unwrap();
+    run.seen.recv().await.unwrap();
+    // The pipeline cannot run before the next `await`, so all of this finds it together.
+    (1..=PER_STEP).for_each(|raw| run.samples.try_send(sample(raw as f64)).unwrap());
+    run.sensors.replace(configured("V"), Vec::new());
+    let (done, changed) = oneshot::channel();
+    run.requests.try_send(Request::Reconfigure(Vec::new(), OnExpired::Keep, done)).unwrap();
+    changed.await.unwrap();
+    run.samples.try_send(sample(101.0)).unwrap();
+    let mut units = Vec::new();
+    while units.len() < PER_STEP + 1 {
+        units.extend(run.seen.recv().await.unwrap().iter().map(|reading| reading.unit.to_string()));
+    }
+    assert!(units[..PER_STEP].iter().all(|unit| unit == "mV") && units[PER_STEP] == "V", "{units:?}");
+    run.end().await;
 }

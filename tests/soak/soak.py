@@ -118,6 +118,8 @@ class Port:
         for _ in range(3):
             rig.until("the serial source to read its port", self.taken)
             time.sleep(0.1)
+        # As udev does. The system gives the number of this terminal to the next one that anybody opens.
+        self.path.unlink()
         os.close(self.device)
         os.close(self.far)
 

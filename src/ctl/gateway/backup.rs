@@ -1,9 +1,7 @@
 //! `calibctl backup`
 
-use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use serde::Serialize;
 use super::client::{Question, begin, block_on, piece};
 use super::show::count;
 use super::{Asked, Door};
+use crate::ctl::files::Private;
 use crate::ctl::output::{Failure, print_json, print_lines};
 use crate::ctl::progress::Progress;
 use crate::domain::digest::{Digest, Hasher};
@@ -54,19 +53,7 @@ struct Written {
 }
 
 pub fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
-    if !args.force && args.file.exists() {
-        let name = args.file.display();
-        return Err(Failure::usage(format!("{name} exists already; choose another name or say --force")));
-    }
-    let mut beside = args.file.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = Path::new(&beside);
-    let written = fetch(args, beside);
-    if written.is_err() {
-        // Best effort: the message about the real fault is what matters.
-        let _ = std::fs::remove_file(beside);
-    }
-    let written = written?;
+    let written = fetch(args)?;
     if args.asked.json {
         print_json(&written)?;
     } else {
@@ -79,10 +66,8 @@ pub fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn fetch(args: &BackupArgs, beside: &Path) -> Result<Written, Failure> {
-    let fault = |fault| Failure::io(&args.file.display().to_string(), &fault);
-    let options = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside);
-    let mut file = options.map_err(fault)?;
+fn fetch(args: &BackupArgs) -> Result<Written, Failure> {
+    let mut out = Private::begin(&args.file, args.force)?;
     let question =
         Question::new(&args.asked, Door::Admin, Method::GET, "/v1/backup", String::new()).patient(PATIENCE);
     let socket = args.asked.socket(Door::Admin);
@@ -91,7 +76,7 @@ fn fetch(args: &BackupArgs, beside: &Path) -> Result<Written, Failure> {
         let promised = Promised::of(answer.headers())?;
         let (mut hasher, mut bytes, mut progress) = (Hasher::default(), 0, Progress::new("writing"));
         while let Some(piece) = piece(answer.body_mut(), socket).await? {
-            file.write_all(&piece).map_err(fault)?;
+            out.file.write_all(&piece).map_err(|fault| out.fault(&fault))?;
             hasher.update(&piece);
             bytes += piece.len() as u64;
             progress.of(bytes, promised.length);
@@ -101,11 +86,7 @@ fn fetch(args: &BackupArgs, beside: &Path) -> Result<Written, Failure> {
         }
         Ok((bytes, promised.sha256, promised.audit))
     })?;
-    file.sync_all().map_err(fault)?;
-    std::fs::rename(beside, &args.file).map_err(fault)?;
-    // The name is to survive a power cut, too.
-    let parent = args.file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()).map_err(fault)?;
+    out.end()?;
     Ok(Written { file: args.file.clone(), bytes, sha256, audit })
 }
 

@@ -58,16 +58,25 @@ pub fn get<T: DeserializeOwned>(asked: &Asked, path: &str) -> Result<T, Failure>
     answer(Question::reads(asked, path))
 }
 
+/// Asks one thing and reads the answer as it came.
+pub fn get_bytes(asked: &Asked, path: &str) -> Result<Vec<u8>, Failure> {
+    answer_bytes(Question::reads(asked, path))
+}
+
 /// Has the daemon do something, as `body` says it, and reads the answer.
 pub fn post<T: DeserializeOwned>(asked: &Asked, door: Door, path: &str, body: String) -> Result<T, Failure> {
     answer(Question::new(asked, door, Method::POST, path, body))
 }
 
 fn answer<T: DeserializeOwned>(question: Question<'_>) -> Result<T, Failure> {
-    let socket = question.socket;
-    let bytes = in_time(async { whole(begin(question).await?, socket).await })?;
+    let bytes = answer_bytes(question)?;
     let unreadable = |fault| Failure::refused(format!("the answer of calibd cannot be read: {fault}"));
     serde_json::from_slice(&bytes).map_err(unreadable)
+}
+
+fn answer_bytes(question: Question<'_>) -> Result<Vec<u8>, Failure> {
+    let socket = question.socket;
+    in_time(async { whole(begin(question).await?, socket).await })
 }
 
 /// Asks for something that goes on, and hands over each piece of it, until `take` says that it is enough.

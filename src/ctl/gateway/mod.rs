@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod bundle;
 mod client;
 mod events;
 mod instrument;
@@ -19,6 +20,7 @@ mod watch;
 
 pub use audit::AuditCommand;
 pub use backup::BackupArgs;
+pub use bundle::BundleArgs;
 pub use instrument::InstrumentCommand;
 pub use maintenance::MaintenanceCommand;
 pub use readings::ReadingsArgs;
@@ -88,6 +90,7 @@ pub mod run {
 
     pub use super::audit::run as audit;
     pub use super::backup::run as backup;
+    pub use super::bundle::run as bundle;
     pub use super::instrument::run as instrument;
     pub use super::maintenance::run as maintenance;
     pub use super::readings::run as readings;

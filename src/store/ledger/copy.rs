@@ -26,6 +26,18 @@ pub fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     opened.map_err(|error| StoreError::sql(path, error))
 }
 
+/// Where a copy is made, and where a backup is received.
+const PASSING: [&str; 2] = [COPY, UPLOAD];
+const COPY: &str = "ledger-copy.tmp";
+/// A backup that is being received.
+pub const UPLOAD: &str = "ledger-upload.tmp";
+
+/// Removes what an attempt left that a power cut has ended.
+pub fn clear_passing(dir: &Path) -> Result<(), StoreError> {
+    let clear = |path: PathBuf| clear(&path).map_err(|error| StoreError::file(&path, error));
+    PASSING.iter().try_for_each(|name| clear(dir.join(name)))
+}
+
 /// A file that is there only until it is dropped.
 #[derive(Debug)]
 pub struct Passing(pub PathBuf);
@@ -74,7 +86,7 @@ pub struct Copy {
 
 /// Copies the ledger at `path` as it is at one moment; commits go on meanwhile. The copy is examined.
 pub fn copy(path: &Path) -> Result<Result<Copy, String>, StoreError> {
-    let (target, mut file) = Passing::new(path.with_file_name("ledger-copy.tmp"))?;
+    let (target, mut file) = Passing::new(path.with_file_name(COPY))?;
     let sql = |error| StoreError::sql(path, error);
     let name = target.0.to_string_lossy().into_owned();
     open_to_read(path)?.execute("VACUUM INTO ?", [name]).map_err(sql)?;

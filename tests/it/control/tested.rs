@@ -5,9 +5,22 @@ use std::io::{BufRead, BufReader, Write};
 use serde_json::Value;
 
 use super::socket;
+use crate::support::broker::Broker;
 use crate::support::control::connect;
 use crate::support::gateway::Gateway;
+use crate::support::mqtt::Publisher;
 use crate::support::tty::Tty;
+
+/// The events of a test of `source`, one after the other.
+fn events_of(gateway: &Gateway, source: &str) -> impl FnMut() -> Value + use<> {
+    let mut stream = connect(&socket(gateway));
+    write!(stream, "GET /v1/sources/{source}/test HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    move || {
+        let data = lines.find_map(|line| line.unwrap().strip_prefix("data: ").map(str::to_owned)).unwrap();
+        serde_json::from_str(&data).unwrap()
+    }
+}
 
 #[test]
 fn a_tested_source_shows_what_it_takes_in_and_what_it_makes_of_it() {
@@ -22,13 +35,7 @@ fn a_tested_source_shows_what_it_takes_in_and_what_it_makes_of_it() {
     let gateway = Gateway::new().with(&line);
     let mut daemon = gateway.start();
     daemon.reaches("calibd_source_up{source=\"line1\"}", 1);
-    let mut stream = connect(&socket(&gateway));
-    stream.write_all(b"GET /v1/sources/line1/test HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-    let mut lines = BufReader::new(stream).lines();
-    let mut next = || -> Value {
-        let data = lines.find_map(|line| line.unwrap().strip_prefix("data: ").map(str::to_owned)).unwrap();
-        serde_json::from_str(&data).unwrap()
-    };
+    let mut next = events_of(&gateway, "line1");
     let first = next();
     assert_eq!(
         (&first["event"], &first["name"], &first["kind"]),
@@ -49,4 +56,34 @@ fn a_tested_source_shows_what_it_takes_in_and_what_it_makes_of_it() {
     assert_eq!(next()["event"], "disconnected");
     // The source has gone on as ever.
     daemon.reaches("calibd_readings_total{source=\"line1\"}", 1);
+}
+
+#[test]
+fn a_tested_source_with_a_broker_of_its_own_shows_topics() {
+    let broker = Broker::start();
+    let source = format!(
+        "[source.own]\nkind = \"mqtt\"\nurl = \"mqtt://127.0.0.1:{}\"\ntopic = \"plant/+name/raw\"\n\
+         format = {{ kind = \"json\" }}\nfields = {{ v = {{ pointer = \"/v\" }} }}\n\
+         [sensors.\"t-{{name}}\"]\nsource = \"own\"\nfield = \"v\"\nunit = \"Cel\"\nmax = 9\n",
+        broker.port
+    );
+    let gateway = Gateway::new().with(&source);
+    let mut daemon = gateway.start();
+    daemon.reaches("calibd_source_up{source=\"own\"}", 1);
+    assert_eq!(daemon.metric("calibd_link_up"), 0, "that is the uplink's");
+    let mut next = events_of(&gateway, "own");
+    assert_eq!(next()["kind"], "mqtt");
+    let mut publisher = Publisher::new(&broker);
+    let mut event = |wanted: &str| loop {
+        let event = next();
+        if event["event"] == wanted {
+            return event;
+        }
+    };
+    publisher.publish("plant/a/raw", "{\"v\": 4.5}");
+    let record = event("record");
+    assert_eq!(record["topic"], "plant/a/raw", "{record}");
+    assert_eq!(record["values"][0], serde_json::json!({"field": "v", "raw": 4.5, "sensors": ["t-a"]}));
+    publisher.publish("plant/a/raw", "{\"v\": ");
+    assert_eq!(event("fault")["reason"], "bad_json");
 }

@@ -41,9 +41,13 @@ impl Tty {
         self.device = Some(device);
     }
 
-    /// Takes the device away.
+    /// Takes the device away, and its name before it, as udev does: the system gives the number of this
+    /// terminal to the next one that anybody opens.
     pub fn unplug(&mut self) {
         let _inside = self.runtime.enter();
+        if self.device.is_some() {
+            std::fs::remove_file(self.path()).unwrap();
+        }
         self.device = None;
     }
 
