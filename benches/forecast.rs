@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use calibd::domain::drift::forecast::{Forecast, Model, Point, Question, Series, forecast};
 use calibd::domain::resample::Seeded;

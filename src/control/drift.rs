@@ -8,11 +8,13 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json};
-use super::gateway::{Gateway, PATIENCE};
+use super::gateway::Gateway;
 use super::readings::known;
 use crate::tracking::{self, Ask};
 use crate::wire::control::Drift;
 
+/// What has just come is written and counted first; an import takes its time.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// Seconds of the longest part of a window: ten years.
 const LONGEST: f64 = 10.0 * 366.0 * 86_400.0;
 

@@ -14,8 +14,10 @@ use crate::domain::id::SensorId;
 use crate::domain::reference::{self, Known, Origin, Standard};
 use crate::domain::sensor::Kind;
 use crate::domain::time::Timestamp;
+use crate::domain::uncertainty::decision::Mpe;
 use crate::domain::units::Unit;
 use crate::store::{Added, ReferenceRange, StoredReference};
+use crate::tracking::Ask;
 use crate::wire::control::{
     AddReferences, AddedReference, AddedReferences, Reference, References, Withdraw, Withdrawal, Withdrawn,
 };
@@ -100,6 +102,7 @@ struct About {
     /// The unit of the transform in force.
     calibrated: Option<Unit>,
     raw: Option<Unit>,
+    mpe: Option<Mpe>,
     standards: Vec<Standard>,
     now: Timestamp,
     trusted: bool,
@@ -112,6 +115,7 @@ async fn added(gateway: &Gateway, sensor: SensorId, wanted: AddReferences, actor
     let about = About {
         kind: configured.as_ref().map_or(Kind::Measurement, |configured| configured.kind),
         calibrated: transform.and_then(|transform| Unit::parse(&transform.unit).ok()),
+        mpe: configured.as_ref().and_then(|configured| configured.comparison.mpe),
         raw: configured.and_then(|configured| Unit::parse(&configured.unit).ok()),
         standards: gateway.store.standards().await?.into_iter().map(|kept| kept.standard).collect(),
         now: gateway.clock.now(),
@@ -120,8 +124,13 @@ async fn added(gateway: &Gateway, sensor: SensorId, wanted: AddReferences, actor
         sensor: sensor.clone(),
     };
     let checked: Vec<_> = wanted.references.iter().map(|given| about.check(given)).collect();
-    let sound = checked.iter().flatten().map(|(reference, _)| reference.clone()).collect();
-    let mut outcomes = gateway.store.add_references(sound, &actor).await?.into_iter();
+    let sound: Vec<_> = checked.iter().flatten().map(|(reference, _)| reference.clone()).collect();
+    let outcomes = gateway.store.add_references(sound.clone(), &actor).await?;
+    let is_new = |added: &Added| matches!(added, Added::New | Added::Revised(_));
+    let new = sound.into_iter().zip(&outcomes).filter(|(_, added)| is_new(added)).map(|(it, _)| it).collect();
+    // An error means that it has ended: they are paired after the next start.
+    let _ = gateway.tracking.send(Ask::References(new)).await;
+    let mut outcomes = outcomes.into_iter();
     let result = |checked: Result<(reference::Reference, Option<String>), String>| match checked {
         Ok((reference, message)) => AddedReference {
             id: Some(reference.id),
@@ -143,7 +152,7 @@ impl About {
             sensor: &self.sensor,
             kind: self.kind,
             unit: self.unit(given),
-            mpe: None,
+            mpe: self.mpe.as_ref(),
             standard,
             now: self.now,
             trusted: self.trusted,
@@ -195,6 +204,8 @@ pub async fn withdraw(
     let sensor = known(&gateway, &name).await?;
     to_its_end(async move {
         let withdrawn = gateway.store.withdraw_references(sensor.clone(), ids, &peer.actor(), reason).await?;
+        // An error means that it has ended: the pairs are counted again at the next start.
+        let _ = gateway.tracking.send(Ask::Withdrawn(sensor.clone(), withdrawn.clone())).await;
         json(&Withdrawn { sensor, withdrawn })
     })
     .await

@@ -117,10 +117,10 @@ impl Tracker {
         let now = self.now(gateway);
         let Err(refused) = self.pairing.reference(reference, now) else { return Vec::new() };
         let mut settled = self.pairing.settle(now);
-        if let Err(refused) = self.pairing.reference(refused, now) {
+        if let Err(refused) = self.pairing.reference(*refused, now) {
             // All that waits is younger: this one is looked up when it can be.
             let window = crate::domain::pairing::window(&refused, &self.how);
-            settled.push(Decision::Look(refused, window));
+            settled.push(Decision::Look(*refused, window));
         }
         settled
     }

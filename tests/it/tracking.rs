@@ -2,6 +2,8 @@
 
 use calibd::domain::drift::measurement::{Agreement, Scores, evaluate};
 use calibd::domain::fit::{Column, Pairs};
+use calibd::domain::time::Timestamp;
+use calibd::runtime::clock::system_now;
 use serde_json::{Value, json};
 
 use crate::control::ctl::prints;
@@ -104,7 +106,7 @@ fn calibration() -> Value {
 
 fn drift(gateway: &Gateway) -> Value {
     let text = prints(&["drift", "co-1", "--json"], &gateway.path("run/control.sock"));
-    serde_json::from_str::<Value>(&text).unwrap()["sensors"][0].take()
+    serde_json::from_str::<Value>(&text).unwrap()["sensors"][0].clone()
 }
 
 /// The drift report once it has so many pairs.
@@ -196,5 +198,58 @@ fn without_pairs_there_is_nothing_to_say() {
     daemon.says("started: gateway");
     let text = prints(&["drift", "--json"], &gateway.path("run/control.sock"));
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!({"sensors": []}));
+    assert!(daemon.process.stop().success());
+}
+
+/// An hour of readings, a minute apart, that ended two hours ago: 5.0, 5.1, 5.2, ...
+fn an_hour() -> (Gateway, Timestamp) {
+    let start = system_now().saturating_add_micros(-3 * 3_600_000_000);
+    let gateway = Gateway::new();
+    let row = |minute: i64| {
+        let (time, value) = (start.saturating_add_micros(minute * 60_000_000), 5.0 + minute as f64 / 10.0);
+        format!("{time};{value}\n")
+    };
+    let rows: String = (0..60).map(row).collect();
+    std::fs::write(gateway.path("hour.csv"), format!("t;v\n{rows}")).unwrap();
+    let text = format!(
+        "[source.hour]\nkind = \"replay\"\nfile = \"{}\"\nspeed = \"max\"\nformat = {{ separator = \";\" }}\n\
+         fields = {{ v = {{ column = \"v\" }}, time = {{ column = \"t\" }} }}\n\
+         [sensor.t-1]\nsource = \"hour\"\nfield = \"v\"\nunit = \"Cel\"\nmpe = {{ absolute = 0.5 }}\n",
+        gateway.path("hour.csv").display()
+    );
+    (gateway.with(&text), start)
+}
+
+#[test]
+fn late_references_meet_stored_readings_and_can_be_corrected_and_withdrawn() {
+    let (gateway, start) = an_hour();
+    let mut daemon = gateway.start();
+    daemon.reaches("calibd_readings_stored_total", 60);
+    let (control, maintenance) = (gateway.path("run/control.sock"), gateway.path("run/maintenance.sock"));
+    let at = start.saturating_add_micros(5 * 60_000_000).to_string();
+    let add = |value: &str| {
+        prints(&["reference", "add", "t-1", value, "Cel", "--u", "0.1", "--at", &at, "--json"], &maintenance)
+    };
+    let calibrated = || {
+        let text = prints(&["drift", "t-1", "--json"], &control);
+        serde_json::from_str::<Value>(&text).unwrap()["sensors"][0]["all"]["calibrated"].clone()
+    };
+    let says = |n: u64, bias: f64| {
+        until_true("the pair to be counted", || {
+            let found = calibrated();
+            found["n"] == n && found["bias"].as_f64().is_some_and(|it| (it - bias).abs() < 1e-9)
+        });
+    };
+    let told: Value = serde_json::from_str(&add("5.7")).unwrap();
+    says(1, -0.2);
+    assert_eq!(calibrated()["within_mpe"], 1.0);
+    // The later word about the same moment counts, and once.
+    add("5.6");
+    says(1, -0.1);
+    add("5.6");
+    says(1, -0.1);
+    let id = told["results"][0]["id"].as_str().unwrap();
+    prints(&["reference", "withdraw", "t-1", id], &maintenance);
+    until_true("the pair to be gone", || calibrated()["n"] != 1);
     assert!(daemon.process.stop().success());
 }
