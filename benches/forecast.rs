@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use calibd::domain::drift::forecast::{Forecast, Model, Point, Question, Series, forecast};
 use calibd::domain::resample::Seeded;
@@ -36,7 +35,7 @@ struct Drift {
     u: f64,
     /// Scatter of a point beyond it.
     scatter: f64,
-    /// Whether 90 % +- 5 are promised: it is a random walk or a trend, and its past shows which.
+    /// Whether 90 % +- 5 are aimed at: it is a random walk or a trend, and its past shows which.
     promised: bool,
 }
 
