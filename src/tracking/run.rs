@@ -17,6 +17,7 @@ use crate::domain::id::SensorId;
 use crate::domain::pairing::{Decision, Outcome, Pair, Window};
 use crate::domain::reference::Reference;
 use crate::domain::sample::Reading;
+use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
 use crate::pipeline::time::TimeCheck;
@@ -132,8 +133,16 @@ impl Tracking {
         self.last = newest.iter().map(|reading| reading.seq).max().unwrap_or(0).max(self.last);
         let newest: HashMap<SensorId, Reading> =
             newest.into_iter().map(|reading| (reading.sensor.clone(), reading)).collect();
-        for sensor in self.parts.sensors.all() {
-            self.take_up(&sensor.id, newest.get(&sensor.id)).await?;
+        let sensors = self.parts.sensors.all();
+        let ids = sensors.iter().map(|sensor| sensor.id.clone()).collect();
+        let with_pairs: HashSet<SensorId> = self.parts.store.with_pairs(ids).await?.into_iter().collect();
+        for sensor in sensors {
+            self.followers.add(&sensor);
+            let has_pairs = with_pairs.contains(&sensor.id);
+            if has_pairs || sensor.comparison.reference.is_some() {
+                let newest = newest.get(&sensor.id);
+                self.take_up(sensor, newest, has_pairs).await?;
+            }
         }
         for tracker in self.trackers.values() {
             let after = |id: &SensorId| newest.get(id).map(|reading| reading.time.saturating_add_micros(1));
@@ -157,34 +166,31 @@ impl Tracking {
     }
 
     /// Takes up a sensor that names a reference, or has pairs.
-    async fn take_up(&mut self, id: &SensorId, newest: Option<&Reading>) -> Result<(), StoreError> {
-        let Some(sensor) = self.parts.sensors.get(id) else { return Ok(()) };
-        self.followers.add(&sensor);
+    async fn take_up(
+        &mut self,
+        sensor: Arc<Sensor>,
+        newest: Option<&Reading>,
+        has_pairs: bool,
+    ) -> Result<(), StoreError> {
         let configured = sensor.comparison.reference.as_ref();
         let other = configured.and_then(|reference| self.parts.sensors.get(&reference.sensor));
         let spacing = configured.and_then(|configured| spacing(configured, other.as_deref()));
-        let follows = configured.is_some();
-        let mut tracker = Tracker::new(sensor, spacing, self.parts.mounted.get(id).copied());
+        let id = sensor.id.clone();
+        let mut tracker = Tracker::new(sensor, spacing, self.parts.mounted.get(&id).copied());
         newest.into_iter().for_each(|reading| tracker.resume(reading));
-        let any = self.recount(&mut tracker).await?;
-        if any || follows {
-            self.trackers.insert(id.clone(), tracker);
+        if has_pairs {
+            self.recount(&mut tracker).await?;
         }
+        self.trackers.insert(id, tracker);
         Ok(())
     }
 
-    /// Counts a sensor's stored pairs anew; says whether it has any.
-    async fn recount(&self, tracker: &mut Tracker) -> Result<bool, StoreError> {
+    /// Counts a sensor's stored pairs anew.
+    async fn recount(&self, tracker: &mut Tracker) -> Result<(), StoreError> {
         let (now, id) = (self.now(), tracker.sensor().id.clone());
         let since = tracker.since(now);
         tracker.begin_recount();
-        let mut any = false;
-        stored::pairs(&self.parts.store, &id, since, |pair| {
-            tracker.recount(pair, now);
-            any = true;
-        })
-        .await?;
-        Ok(any)
+        stored::pairs(&self.parts.store, &id, since, |pair| tracker.recount(pair, now)).await
     }
 
     /// Makes references of the latest stored readings of sensors that are references; those that are known
@@ -355,10 +361,7 @@ impl Tracking {
         if !self.trackers.contains_key(&id) {
             let newest = self.parts.store.latest(Some(vec![id.clone()])).await?;
             let Some(sensor) = self.parts.sensors.get(&id) else { return Ok(()) };
-            let mut tracker = Tracker::new(sensor, None, self.parts.mounted.get(&id).copied());
-            newest.first().into_iter().for_each(|reading| tracker.resume(reading));
-            self.recount(&mut tracker).await?;
-            self.trackers.insert(id.clone(), tracker);
+            self.take_up(sensor, newest.first(), true).await?;
         }
         let Some(tracker) = self.trackers.get_mut(&id) else { return Ok(()) };
         let mut settled = tracker.reference(reference, now);

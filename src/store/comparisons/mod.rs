@@ -7,7 +7,7 @@ mod pairs;
 mod references;
 
 pub use self::pairs::{PairPage, PairRange};
-pub(super) use self::pairs::{insert_pairs, pair_page, pair_tables};
+pub(super) use self::pairs::{insert_pairs, pair_page, pair_tables, with_pairs};
 pub use self::references::{
     Added, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
 };
@@ -132,6 +132,11 @@ impl Store {
     /// each whether there was one.
     pub async fn insert_pairs(&self, pairs: Vec<Pair>) -> Result<Vec<bool>, StoreError> {
         self.with_history(move |history| history.insert_pairs(&pairs)).await
+    }
+
+    /// Those of these sensors that have pairs.
+    pub async fn with_pairs(&self, sensors: Vec<SensorId>) -> Result<Vec<SensorId>, StoreError> {
+        self.with_history(move |history| history.with_pairs(sensors)).await
     }
 
     /// A sensor's pairs from a time on, ascending, a page of them.

@@ -108,6 +108,18 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<boo
     Ok(replaced)
 }
 
+/// Those of these sensors that have pairs.
+pub fn with_pairs(db: &Connection, sensors: Vec<SensorId>) -> rusqlite::Result<Vec<SensorId>> {
+    let mut known = db.prepare_cached("SELECT 1 FROM pairs WHERE sensor = ? LIMIT 1")?;
+    let mut found = Vec::new();
+    for sensor in sensors {
+        if known.exists([sensor.as_str()])? {
+            found.push(sensor);
+        }
+    }
+    Ok(found)
+}
+
 /// A sensor's pairs, and where to go on.
 pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPage> {
     let sql = "SELECT number, sensor, reference, since, until, value, u, raw, reference_value, reference_u, unit,

@@ -9,7 +9,7 @@ use crate::domain::pairing::Pair;
 use crate::domain::reference::Reference;
 use crate::store::comparisons::{
     Added, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference, insert_pairs,
-    pair_page, reference_page, withdraw,
+    pair_page, reference_page, with_pairs, withdraw,
 };
 use crate::store::error::StoreError;
 
@@ -53,6 +53,12 @@ impl History {
     /// Keeps pairs, all or none; says of each whether it took the place of an earlier one.
     pub fn insert_pairs(&self, pairs: &[Pair]) -> Result<Vec<bool>, StoreError> {
         self.together(|tx| insert_pairs(tx, pairs))
+    }
+
+    /// Those of these sensors that have pairs.
+    pub fn with_pairs(&self, sensors: Vec<SensorId>) -> Result<Vec<SensorId>, StoreError> {
+        self.attached()?;
+        self.name(with_pairs(&self.db, sensors))
     }
 
     /// A sensor's pairs, a page of them.
