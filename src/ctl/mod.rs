@@ -4,6 +4,7 @@ mod apply;
 mod artifacts;
 mod completions;
 mod data;
+mod detect;
 mod evaluate;
 mod expiry;
 mod files;
@@ -92,6 +93,8 @@ enum Command {
     Fit(Box<fit::FitArgs>),
     /// Scores values against references, or probabilities against what happened.
     Evaluate(Box<evaluate::EvaluateArgs>),
+    /// Finds where the values in a file change.
+    Detect(Box<detect::DetectArgs>),
     /// Draws a calibration, its residuals, reliability or drift as an SVG picture.
     Plot(Box<plot::PlotArgs>),
     /// Signs an artifact, or adds signatures to a signed one.
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => apply::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Detect(args) => detect::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -97,6 +97,14 @@ pub fn n_effective(n: f64, lag1: f64) -> f64 {
     n * ((1.0 - lag1) / (1.0 + lag1)).min(1.0)
 }
 
+/// The quantile of type 7 (Hyndman, Fan 1996) of sorted values, of which there is at least one.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = share * (sorted.len() - 1) as f64;
+    let low = (at.floor() as usize).min(sorted.len() - 1);
+    let high = (low + 1).min(sorted.len() - 1);
+    sorted[low] + (sorted[high] - sorted[low]) * (at - low as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,7 @@ mod crash;
 mod databases;
 mod demo;
 mod demo_data;
+mod detect;
 mod evaluate;
 mod failing_disk;
 mod fit;

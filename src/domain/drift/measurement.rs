@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::domain::fit::{FitError, Pairs};
 use crate::domain::resample::Seeded;
+use crate::domain::stats::quantile;
 
 /// The scores of values against references. Errors are value - reference (VIM 2.16).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -255,13 +256,7 @@ fn resample(errors: &[f64], block: usize, draws: &mut Seeded, drawn: &mut Vec<f6
 /// The values with equally many beyond them on either side, interpolated between ranks.
 fn percentiles(mut values: Vec<f64>, confidence: f64) -> [f64; 2] {
     values.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| {
-        let place = share * (values.len() - 1) as f64;
-        let (low, rest) = (place.floor(), place.fract());
-        let next = values[(low as usize + 1).min(values.len() - 1)];
-        values[low as usize] + rest * (next - values[low as usize])
-    };
-    [at((1.0 - confidence) / 2.0), at((1.0 + confidence) / 2.0)]
+    [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0].map(|share| quantile(&values, share))
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! How far values are from their references: scores of measurements and of probabilities, over all
-//! pairs or over sliding windows, and how late and how complete the references are.
+//! How far values are from their references, and whether that changes: scores of measurements and of
+//! probabilities, over all pairs or over sliding windows; how late and how complete the references are;
+//! detectors of change; forecasts.
 
 pub mod cohort;
+pub mod detector;
 pub mod latency;
 pub mod measurement;
 pub mod pair;

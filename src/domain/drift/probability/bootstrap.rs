@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::bins::Edges;
 use super::scores::log_loss_of;
 use crate::domain::resample::Seeded;
+use crate::domain::stats::quantile;
 
 /// Bounds of a confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -78,12 +79,4 @@ fn resample(rows: &[Row], bins: &mut [f64], draws: &mut Seeded) -> [f64; 3] {
     // share of the pairs times |mean prediction - share of events|: the counts cancel
     let ece = bins.iter().map(|excess| excess.abs()).sum::<f64>();
     [ece, brier, log_loss].map(|sum| sum / rows.len() as f64)
-}
-
-/// The quantile of type 7 (Hyndman, Fan 1996) of sorted values.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    let low = (at.floor() as usize).min(sorted.len() - 1);
-    let high = (low + 1).min(sorted.len() - 1);
-    sorted[low] + (sorted[high] - sorted[low]) * (at - low as f64)
 }
