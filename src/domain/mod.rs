@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a file, a socket or a random number; all of these are arguments.
 
+pub mod alert;
 pub mod audit;
 pub mod calibration;
 pub mod digest;
@@ -13,6 +14,7 @@ pub mod resample;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;
+pub mod slo;
 pub mod stats;
 pub mod strict_json;
 pub mod time;

@@ -22,6 +22,9 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Timestamp = Timestamp(0);
 
+    /// The last microsecond of the year 9999.
+    pub const LAST: Timestamp = Timestamp(MAX);
+
     /// Makes a time from microseconds since 1970; `None` outside the years 1 to 9999.
     pub fn from_micros(micros: i64) -> Option<Timestamp> {
         (MIN..=MAX).contains(&micros).then_some(Timestamp(micros))

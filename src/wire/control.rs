@@ -15,6 +15,7 @@ pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, 
 pub use self::positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
+pub use crate::domain::alert::Severity;
 use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -155,16 +156,6 @@ pub struct Attention {
     pub message: String,
     /// What to do.
     pub remedy: String,
-}
-
-/// How urgent something is; the more urgent one is the smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Readings are being lost or go out wrong.
-    Page,
-    /// It can wait for a working day.
-    Ticket,
 }
 
 /// A reading, as sinks publish it in full.

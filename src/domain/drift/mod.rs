@@ -4,6 +4,7 @@
 
 pub mod cohort;
 pub mod detector;
+pub mod forecast;
 pub mod latency;
 pub mod measurement;
 pub mod pair;

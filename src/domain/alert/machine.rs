@@ -1,0 +1,365 @@
+//! The machine: what happened and what time it is give what has to be done.
+
+use super::policy::Policy;
+use super::stored::{Condition, Stored, Suppression, bounded, shortened};
+use super::tally::Tally;
+use super::{
+    Action, Alert, Event, Finding, Kind, MOST_ALERTS, MOST_CONDITIONS, MOST_MUTES, Refused, Scope, Silence,
+    Subject, Verdict,
+};
+use crate::domain::id::{Id, SensorId};
+use crate::domain::time::Timestamp;
+
+/// Pending findings beyond so many are kept without their snapshot.
+const MOST_SNAPSHOTS: usize = 64;
+
+/// All alerts of a gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alerts {
+    pub(super) policy: Policy,
+    pub(super) stored: Stored,
+    /// Nothing falls due before; `None`: not known.
+    next: Option<Timestamp>,
+}
+
+impl Alerts {
+    /// Goes on from what was stored.
+    pub fn new(policy: Policy, stored: Stored) -> Alerts {
+        let policy = Policy { group_from: policy.group_from.max(2), ..policy };
+        Alerts { policy, stored: stored.sound(), next: None }
+    }
+
+    /// What has to survive a restart.
+    pub fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    /// Open alerts, and cleared ones that wait to be acknowledged; the one raised first comes first.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.stored.alerts.iter().map(|kept| &kept.alert)
+    }
+
+    /// How well they serve.
+    pub fn tally(&self) -> Tally {
+        self.stored.tally
+    }
+
+    /// When time alone changes something: a [`Event::Tick`] is due then. `None`: never, as things are.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.next.filter(|next| *next < NEVER)
+    }
+
+    /// Takes in what happened; what has to be done, in this order.
+    pub fn apply(&mut self, event: Event, now: Timestamp) -> Result<Vec<Action>, Refused> {
+        self.mind_the_clock(now);
+        let mut actions = Vec::new();
+        let changed = match event {
+            Event::Tick => false,
+            Event::Judged { sensor, kind, source, cohort, finding } => match finding {
+                Some(finding) => self.found((sensor, kind, source, cohort), *finding, now, &mut actions),
+                None => self.not_found(&sensor, kind, now),
+            },
+            Event::Removed { sensor } => self.removed(&sensor),
+            Event::Acknowledged { id, by, verdict } => {
+                self.acknowledge(&id, &by, verdict, now, &mut actions)?;
+                false
+            }
+            Event::Silenced { id, silence } => self.silence(&id, silence, &mut actions)?,
+            Event::Suppressed { scope, reason, kinds, until } => {
+                self.suppress(Suppression { scope, reason: shortened(&reason), kinds, until })?
+            }
+            Event::Lifted { scope, reason } => self.lift(&scope, &shortened(&reason), now)?,
+            Event::Missed { sensor } => self.missed(&sensor)?,
+            Event::Activated { sensor } => self.activated(&sensor, now, &mut actions),
+            Event::Automated { succeeded } => {
+                self.stored.tally.automated += 1;
+                self.stored.tally.automated_well += u64::from(succeeded);
+                false
+            }
+        };
+        if changed || self.next.is_none_or(|next| next <= now) {
+            self.settle(now, &mut actions);
+        }
+        Ok(actions)
+    }
+
+    /// A clock that was set back restarts what it would have made wait.
+    fn mind_the_clock(&mut self, now: Timestamp) {
+        if self.stored.last.is_some_and(|last| now < last) {
+            for condition in &mut self.stored.conditions {
+                condition.since = condition.since.min(now);
+                condition.gone = condition.gone.map(|gone| gone.min(now));
+            }
+            self.next = None;
+        }
+        self.stored.last = Some(now);
+    }
+
+    fn found(
+        &mut self,
+        (sensor, kind, source, cohort): (SensorId, Kind, Option<Id>, Option<String>),
+        finding: Finding,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let mut finding = bounded(finding);
+        let at = match self.stored.place(kind, &sensor) {
+            Ok(at) => at,
+            Err(_) if self.stored.conditions.len() >= MOST_CONDITIONS => {
+                self.stored.tally.overlooked += 1;
+                return false;
+            }
+            Err(at) => {
+                if self.pending() >= MOST_SNAPSHOTS {
+                    finding.snapshot = None;
+                }
+                let cohort = cohort.map(|cohort| shortened(&cohort));
+                let new =
+                    Condition { kind, sensor, source, cohort, since: now, gone: None, alert: None, finding };
+                self.stored.conditions.insert(at, new);
+                return true;
+            }
+        };
+        let condition = &mut self.stored.conditions[at];
+        let back = condition.gone.take().is_some();
+        (condition.source, condition.cohort) = (source, cohort.map(|cohort| shortened(&cohort)));
+        let Some(id) = condition.alert.clone() else {
+            let keeps = condition.finding.snapshot.is_some();
+            condition.finding = Finding { snapshot: finding.snapshot.filter(|_| keeps), ..finding };
+            return back;
+        };
+        if finding.severity < condition.finding.severity {
+            condition.finding.severity = finding.severity;
+            self.worse(&id, finding.severity, actions);
+        }
+        back
+    }
+
+    fn pending(&self) -> usize {
+        self.stored.conditions.iter().filter(|condition| condition.alert.is_none()).count()
+    }
+
+    fn not_found(&mut self, sensor: &SensorId, kind: Kind, now: Timestamp) -> bool {
+        let Ok(at) = self.stored.place(kind, sensor) else { return false };
+        let condition = &mut self.stored.conditions[at];
+        if condition.alert.is_none() {
+            self.stored.conditions.remove(at);
+            return true;
+        }
+        let new = condition.gone.is_none();
+        condition.gone.get_or_insert(now);
+        new
+    }
+
+    fn removed(&mut self, sensor: &SensorId) -> bool {
+        let mut any = false;
+        for condition in self.stored.conditions.iter_mut().filter(|it| it.sensor == *sensor) {
+            // long ago, so that it is let go at once
+            condition.gone = Some(Timestamp::EPOCH);
+            any = true;
+        }
+        any
+    }
+
+    fn silence(&mut self, id: &str, silence: Silence, actions: &mut Vec<Action>) -> Result<bool, Refused> {
+        let at = self.position(id)?;
+        let silence =
+            Silence { until: silence.until, by: shortened(&silence.by), reason: shortened(&silence.reason) };
+        let cause = self.stored.alerts[at].alert.cause.clone();
+        self.stored.silences.retain(|(other, _)| *other != cause);
+        if self.stored.silences.len() >= MOST_MUTES {
+            return Err(Refused::TooMany);
+        }
+        self.stored.silences.push((cause, silence.clone()));
+        self.stored.alerts[at].alert.silence = Some(silence);
+        let kept = &self.stored.alerts[at];
+        actions.push(Action::Update(kept.alert.clone()));
+        if kept.published {
+            // so that whoever reads it knows why it changes no more
+            actions.push(Action::Publish(kept.alert.clone()));
+        }
+        Ok(true)
+    }
+
+    fn suppress(&mut self, suppression: Suppression) -> Result<bool, Refused> {
+        let same = |it: &Suppression| it.scope == suppression.scope && it.reason == suppression.reason;
+        self.stored.suppressions.retain(|it| !same(it));
+        if self.stored.suppressions.len() >= MOST_MUTES {
+            return Err(Refused::TooMany);
+        }
+        self.stored.suppressions.push(suppression);
+        Ok(true)
+    }
+
+    fn lift(&mut self, scope: &Scope, reason: &str, now: Timestamp) -> Result<bool, Refused> {
+        let same = |it: &Suppression| it.scope == *scope && it.reason == reason;
+        let at = self.stored.suppressions.iter().position(same).ok_or(Refused::NotSuppressed)?;
+        let ended = self.stored.suppressions.remove(at);
+        self.begin_anew(&ended, now);
+        Ok(true)
+    }
+
+    /// What was suppressed has to be found for as long as if it had begun when the suppression ended.
+    fn begin_anew(&mut self, ended: &Suppression, end: Timestamp) {
+        for condition in self.stored.conditions.iter_mut().filter(|it| it.alert.is_none() && ended.covers(it))
+        {
+            condition.since = condition.since.max(end);
+        }
+    }
+
+    pub(super) fn position(&self, id: &str) -> Result<usize, Refused> {
+        let found = self.stored.alerts.iter().position(|kept| kept.alert.id == id);
+        found.ok_or_else(|| Refused::Unknown(id.to_owned()))
+    }
+
+    fn acknowledge(
+        &mut self,
+        id: &str,
+        by: &str,
+        verdict: Option<Verdict>,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refused> {
+        let at = self.position(id)?;
+        let alert = &mut self.stored.alerts[at].alert;
+        // without a word, an earlier verdict stands
+        let verdict = verdict.or(alert.verdict);
+        self.stored.tally.judge(alert.verdict, verdict);
+        (alert.acknowledged, alert.acknowledged_by, alert.verdict) =
+            (Some(now), Some(shortened(by)), verdict);
+        actions.push(Action::Update(alert.clone()));
+        if alert.cleared.is_some() {
+            self.let_go(at, actions);
+        } else if self.stored.alerts[at].published {
+            actions.push(Action::Publish(self.stored.alerts[at].alert.clone()));
+        }
+        Ok(())
+    }
+
+    /// The machine's part in an alert is over.
+    pub(super) fn let_go(&mut self, at: usize, actions: &mut Vec<Action>) {
+        let kept = self.stored.alerts.remove(at);
+        if kept.published {
+            actions.push(Action::Empty(kept.alert.id));
+        }
+    }
+
+    fn missed(&mut self, sensor: &SensorId) -> Result<bool, Refused> {
+        let told = self.stored.conditions.iter().filter(|it| it.sensor == *sensor);
+        match told.filter_map(|it| it.alert.clone()).next() {
+            Some(id) => Err(Refused::NotMissed(id)),
+            None => {
+                self.stored.tally.missed += 1;
+                Ok(false)
+            }
+        }
+    }
+
+    fn activated(&mut self, sensor: &SensorId, now: Timestamp, actions: &mut Vec<Action>) -> bool {
+        for kept in &mut self.stored.alerts {
+            let alert = &mut kept.alert;
+            let answers = alert.cause.kind.calibration_answers() && alert.sensors.contains(sensor);
+            if answers && alert.answered.is_none() {
+                alert.answered = Some(now);
+                self.stored.tally.calibration.add(now.micros_since(alert.raised));
+                actions.push(Action::Update(alert.clone()));
+            }
+        }
+        false
+    }
+
+    fn settle(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        self.end_suppressions(now);
+        self.end_silences(now, actions);
+        self.release(now, actions);
+        self.raise_due(now, actions);
+        self.next = Some(self.earliest(now));
+    }
+
+    fn end_suppressions(&mut self, now: Timestamp) {
+        let over = |it: &Suppression| it.until.is_some_and(|until| until <= now);
+        let (ended, rest) = std::mem::take(&mut self.stored.suppressions).into_iter().partition(over);
+        self.stored.suppressions = rest;
+        let ended: Vec<Suppression> = ended;
+        for suppression in &ended {
+            self.begin_anew(suppression, suppression.until.unwrap_or(now));
+        }
+    }
+
+    fn end_silences(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        self.stored.silences.retain(|(_, silence)| silence.until > now);
+        for kept in &mut self.stored.alerts {
+            if kept.alert.silence.take_if(|silence| silence.until <= now).is_none() {
+                continue;
+            }
+            actions.push(Action::Update(kept.alert.clone()));
+            if kept.alert.cleared.is_none() || kept.published {
+                kept.published = true;
+                actions.push(Action::Publish(kept.alert.clone()));
+            }
+        }
+    }
+
+    /// Lets go what has not been found for long enough; alerts about nothing are over.
+    fn release(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        let (policy, before) = (&self.policy, self.stored.conditions.len());
+        self.stored.conditions.retain(|condition| {
+            let clear_after = policy.of(condition.kind).clear_after;
+            condition.gone.is_none_or(|gone| gone.saturating_add_micros(clear_after) > now)
+        });
+        if self.stored.conditions.len() == before && self.next.is_some() {
+            return;
+        }
+        let open: Vec<String> = self.stored.open().map(|alert| alert.id.clone()).collect();
+        for id in open {
+            let (sensors, count) = self.stored.members(&id);
+            let Ok(at) = self.position(&id) else { continue };
+            let alert = &self.stored.alerts[at].alert;
+            if count == 0 {
+                self.clear(at, now, None, actions);
+            } else if (&sensors, count) != (&alert.sensors, alert.count) {
+                self.update_members(at, sensors, count, actions);
+            }
+        }
+    }
+
+    pub(super) fn suppressed(&self, condition: &Condition) -> bool {
+        self.stored.suppressions.iter().any(|suppression| suppression.covers(condition))
+    }
+
+    /// When what is now pending, fading or muted changes by itself.
+    fn earliest(&self, now: Timestamp) -> Timestamp {
+        let full = self.is_full();
+        let due = self.stored.conditions.iter().filter_map(|condition| {
+            let timing = self.policy.of(condition.kind);
+            match (condition.gone, &condition.alert) {
+                (Some(gone), _) => Some(gone.saturating_add_micros(timing.clear_after)),
+                (None, None) if !self.suppressed(condition) => {
+                    Some(condition.since.saturating_add_micros(timing.raise_after))
+                }
+                (None, _) => None,
+            }
+        });
+        // what is due and has no room waits for another change
+        let due = due.filter(|due| !(full && *due <= now));
+        let muted = self.stored.silences.iter().map(|(_, silence)| silence.until);
+        let muted = muted.chain(self.stored.suppressions.iter().filter_map(|it| it.until));
+        due.chain(muted).min().unwrap_or(NEVER)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.stored.open().count() >= MOST_ALERTS
+    }
+
+    /// Whether a condition is about the subject.
+    pub(super) fn shares(condition: &Condition, subject: &Subject) -> bool {
+        match subject {
+            Subject::Sensor(id) => condition.sensor == *id,
+            Subject::Source(id) => condition.source.as_ref() == Some(id),
+            Subject::Cohort(name) => condition.cohort.as_ref() == Some(name),
+        }
+    }
+}
+
+/// Later than anything.
+const NEVER: Timestamp = Timestamp::LAST;

@@ -1,0 +1,124 @@
+//! What of the alerts survives a restart.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Alert, Cause, Finding, Kind, MOST_SENSORS, Scope, Silence, Tally};
+use crate::domain::id::{Id, SensorId};
+use crate::domain::time::Timestamp;
+
+/// Most pairs of a snapshot.
+const MOST_PAIRS: usize = 20;
+/// Most statistics of a snapshot.
+const MOST_STATISTICS: usize = 32;
+/// Longest text, in characters.
+const LONGEST: usize = 400;
+
+/// All that the machine keeps. A row of the ledger is an [`Alert`]; this is the rest with it, to be written whenever
+/// there were actions. What was lost since then is found again by the next judgement of each sensor.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Stored {
+    /// Open alerts, and cleared ones that wait to be acknowledged, in the order in which they were raised.
+    pub(super) alerts: Vec<Kept>,
+    /// What is found now, by kind and sensor.
+    pub(super) conditions: Vec<Condition>,
+    pub(super) silences: Vec<(Cause, Silence)>,
+    pub(super) suppressions: Vec<Suppression>,
+    pub(super) tally: Tally,
+    pub(super) last: Option<Timestamp>,
+}
+
+/// An alert, and whether anybody outside has seen it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub alert: Alert,
+    pub published: bool,
+}
+
+/// Something that was found of a sensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Condition {
+    pub kind: Kind,
+    pub sensor: SensorId,
+    pub source: Option<Id>,
+    pub cohort: Option<String>,
+    /// Since when it is found; later, if it was suppressed meanwhile.
+    pub since: Timestamp,
+    /// Since when it is found no more.
+    pub gone: Option<Timestamp>,
+    /// The alert that tells of it.
+    pub alert: Option<String>,
+    pub finding: Finding,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Suppression {
+    pub scope: Scope,
+    pub reason: String,
+    pub kinds: Vec<Kind>,
+    pub until: Option<Timestamp>,
+}
+
+impl Suppression {
+    pub(super) fn covers(&self, condition: &Condition) -> bool {
+        let scope = match &self.scope {
+            Scope::All => true,
+            Scope::Source(source) => condition.source.as_ref() == Some(source),
+            Scope::Sensor(sensor) => condition.sensor == *sensor,
+        };
+        scope && (self.kinds.is_empty() || self.kinds.contains(&condition.kind))
+    }
+}
+
+impl Stored {
+    /// The same without what contradicts itself, as after a file was edited by hand.
+    pub(super) fn sound(mut self) -> Stored {
+        let open: Vec<String> = self.open().map(|alert| alert.id.clone()).collect();
+        self.conditions.sort_by(|a, b| (a.kind, &a.sensor).cmp(&(b.kind, &b.sensor)));
+        self.conditions.dedup_by(|a, b| a.kind == b.kind && a.sensor == b.sensor);
+        for condition in &mut self.conditions {
+            condition.alert.take_if(|id| !open.contains(id));
+        }
+        self
+    }
+
+    pub(super) fn open(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.iter().map(|kept| &kept.alert).filter(|alert| alert.cleared.is_none())
+    }
+
+    pub(super) fn place(&self, kind: Kind, sensor: &SensorId) -> Result<usize, usize> {
+        self.conditions.binary_search_by(|it| (it.kind, &it.sensor).cmp(&(kind, sensor)))
+    }
+
+    /// The sensors of an alert, those that it names, and how many there are.
+    pub(super) fn members(&self, id: &str) -> (Vec<SensorId>, usize) {
+        let mut all: Vec<&SensorId> = self
+            .conditions
+            .iter()
+            .filter(|it| it.alert.as_deref() == Some(id))
+            .map(|it| &it.sensor)
+            .collect();
+        all.sort_unstable();
+        (all.iter().take(MOST_SENSORS).map(|id| (*id).clone()).collect(), all.len())
+    }
+}
+
+/// A text that is not too long.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
+/// A finding whose texts and snapshot have bounds, and whose numbers are some.
+pub(super) fn bounded(mut finding: Finding) -> Finding {
+    finding.message = shortened(&finding.message);
+    finding.remedy = shortened(&finding.remedy);
+    if let Some(snapshot) = &mut finding.snapshot {
+        snapshot.pairs.retain(|pair| pair.value.is_finite() && pair.reference.is_finite());
+        let first = snapshot.pairs.len().saturating_sub(MOST_PAIRS);
+        snapshot.pairs.drain(..first);
+        snapshot.statistics.retain(|_, value| value.is_finite());
+        while snapshot.statistics.len() > MOST_STATISTICS {
+            snapshot.statistics.pop_last();
+        }
+    }
+    finding
+}
