@@ -361,12 +361,13 @@ def judge_memory(report, resident):
     if len(warm) < 8:
         report.row("growth of memory", "not judged: too short")
         return
-    quarter = len(warm) // 4
-    first, last = (statistics.median(size for _, size in part) for part in (warm[:quarter], warm[-quarter:]))
-    report.row("median of the first quarter, MiB", f"{first / MIB:.2f}")
-    report.row("median of the last quarter, MiB", f"{last / MIB:.2f}", last - first < GROWTH)
-    slope = statistics.linear_regression([at for at, _ in warm], [size for _, size in warm]).slope
-    report.row("slope, KiB an hour", f"{slope * 3600 / 1024:.0f}")
+    eighth = len(warm) // 8
+    medians = [statistics.median(size for _, size in warm[n * eighth:][:eighth]) for n in range(8)]
+    shown = " ".join(f"{median / MIB:.2f}" for median in medians)
+    report.row("medians of the eighths, MiB", shown, medians[-1] - medians[0] < GROWTH)
+    later = warm[len(warm) // 2:]
+    slope = statistics.linear_regression([at for at, _ in later], [size for _, size in later]).slope
+    report.row("slope of the second half, KiB an hour", f"{slope * 3600 / 1024:.0f}")
 
 
 def judge_log(report, lines, happened):
