@@ -103,8 +103,9 @@ impl Tracking {
                     Some(ask) => self.serve(ask).await,
                 },
                 _ = ticks.tick() => self.tick().await,
+                // One at a time, so that readings do not wait for many.
+                () = std::future::ready(()), if !self.late.is_empty() => self.look_up().await,
             }
-            self.look_up().await;
         }
     }
 
@@ -118,7 +119,7 @@ impl Tracking {
         // From here on nothing is missed; what comes twice is known by its number.
         let live = follows.then(|| self.parts.live.watch());
         self.keep().await;
-        (self.followers, self.late) = (Followers::default(), VecDeque::new());
+        self.followers = Followers::default();
         self.trackers.clear();
         self.covariates = Covariates::default();
         if let Err(error) = self.restore().await {
@@ -151,14 +152,9 @@ impl Tracking {
         let now = self.now();
         let earliest = self.trackers.values().map(|tracker| tracker.now(now)).min().unwrap_or(now);
         self.follow_up(now).await?;
-        let since = earliest.saturating_add_micros(-BACK);
-        let mut known: HashMap<SensorId, HashSet<crate::domain::id::Id>> = HashMap::new();
-        for reference in stored::references(&self.parts.store, since).await? {
-            let sensor = reference.sensor.clone();
-            if !known.contains_key(&sensor) {
-                known.insert(sensor.clone(), stored::paired(&self.parts.store, &sensor, since).await?);
-            }
-            if known.get(&sensor).is_some_and(|paired| !paired.contains(&reference.id)) {
+        let young = [earliest, now].map(|time| time.saturating_add_micros(-BACK));
+        for reference in stored::references(&self.parts.store, young).await? {
+            if !stored::is_paired(&self.parts.store, &reference).await? {
                 self.compare(reference).await?;
             }
         }
@@ -355,13 +351,18 @@ impl Tracking {
         Ok(())
     }
 
+    /// Takes up a sensor that names no reference, and has got one all the same.
+    async fn take_up_by_hand(&mut self, id: &SensorId) -> Result<(), StoreError> {
+        let newest = self.parts.store.latest(Some(vec![id.clone()])).await?;
+        let Some(sensor) = self.parts.sensors.get(id) else { return Ok(()) };
+        self.take_up(sensor, newest.first(), true).await
+    }
+
     /// Pairs a reference that is stored.
     async fn compare(&mut self, reference: Reference) -> Result<(), StoreError> {
         let (id, now) = (reference.sensor.clone(), self.now());
         if !self.trackers.contains_key(&id) {
-            let newest = self.parts.store.latest(Some(vec![id.clone()])).await?;
-            let Some(sensor) = self.parts.sensors.get(&id) else { return Ok(()) };
-            self.take_up(sensor, newest.first(), true).await?;
+            self.take_up_by_hand(&id).await?;
         }
         let Some(tracker) = self.trackers.get_mut(&id) else { return Ok(()) };
         let mut settled = tracker.reference(reference, now);
@@ -370,9 +371,15 @@ impl Tracking {
         Ok(())
     }
 
-    /// Looks one late reference up, so that readings do not wait for many.
+    /// Looks one late reference up.
     async fn look_up(&mut self) {
         let Some(reference) = self.late.pop_front() else { return };
+        // A reload may have let go of a sensor that has no pairs yet.
+        if !self.trackers.contains_key(&reference.sensor)
+            && let Err(error) = self.take_up_by_hand(&reference.sensor).await
+        {
+            tracing::warn!("a reference of {} is not paired: {error}", reference.sensor);
+        }
         let Some(tracker) = self.trackers.get(&reference.sensor) else { return };
         let (how, now) = (*tracker.how(), tracker.now(self.now()));
         let found = async {

@@ -1,8 +1,6 @@
 //! What the store has of readings, references and pairs, page by page.
 
-use std::collections::HashSet;
-
-use crate::domain::id::{Id, SensorId};
+use crate::domain::id::SensorId;
 use crate::domain::pairing::{Pair, Window};
 use crate::domain::reference::Reference;
 use crate::domain::sample::Reading;
@@ -50,21 +48,18 @@ pub async fn pairs(
     }
 }
 
-/// The references of all sensors that end at or after a time, and count.
-pub async fn references(store: &Store, since: Timestamp) -> Result<Vec<Reference>, StoreError> {
+/// The references that may yet need a pair: automatic ones that end at or after the first time, and those of
+/// people that came at or after the second, of whatever time they are.
+pub async fn references(store: &Store, young: [Timestamp; 2]) -> Result<Vec<Reference>, StoreError> {
+    let [ended, came] = young;
     let mut found = Vec::new();
-    for automatic in [false, true] {
+    for (automatic, since) in [(false, None), (true, Some(ended))] {
         let mut after = 0;
         loop {
-            let range = ReferenceRange {
-                automatic,
-                since: Some(since),
-                after,
-                limit: PAGE,
-                ..ReferenceRange::default()
-            };
+            let range = ReferenceRange { automatic, since, after, limit: PAGE, ..ReferenceRange::default() };
             let page = store.references(range).await?;
-            found.extend(page.references.into_iter().map(|stored| stored.reference));
+            let references = page.references.into_iter().map(|stored| stored.reference);
+            found.extend(references.filter(|reference| automatic || reference.received >= came));
             match page.after {
                 Some(number) => after = number,
                 None => break,
@@ -74,12 +69,19 @@ pub async fn references(store: &Store, since: Timestamp) -> Result<Vec<Reference
     Ok(found)
 }
 
-/// The ids of a sensor's references that have a pair, of those that end at or after a time.
-pub async fn paired(store: &Store, sensor: &SensorId, since: Timestamp) -> Result<HashSet<Id>, StoreError> {
-    let mut found = HashSet::new();
-    pairs(store, sensor, since, |pair| {
-        found.insert(pair.reference.clone());
-    })
-    .await?;
-    Ok(found)
+/// Whether a reference has a pair.
+pub async fn is_paired(store: &Store, reference: &Reference) -> Result<bool, StoreError> {
+    let (sensor, since) = (reference.sensor.clone(), reference.span.end());
+    let mut after = None;
+    loop {
+        let page = store.pairs(PairRange { sensor: sensor.clone(), since, after, limit: 16 }).await?;
+        if page.pairs.iter().any(|pair| pair.reference == reference.id) {
+            return Ok(true);
+        }
+        let beyond = page.pairs.last().is_none_or(|pair| pair.span.end() > since);
+        match page.after.filter(|_| !beyond) {
+            Some(place) => after = Some(place),
+            None => return Ok(false),
+        }
+    }
 }
