@@ -294,14 +294,21 @@ impl Tracking {
 
     /// Reads what was shown while this task was busy; the store has it, if not yet then soon.
     async fn catch_up(&mut self) {
+        const PAGE: usize = 1000;
+        if let Err(error) = self.parts.store.flush().await {
+            tracing::warn!("readings are not compared with references: {error}");
+            return;
+        }
         loop {
-            let read = async {
-                self.parts.store.flush().await?;
-                self.parts.store.read_after(self.last, 1000, u64::MAX).await
-            };
-            match read.await {
-                Ok(page) if page.is_empty() => return,
-                Ok(page) => self.readings(&page),
+            match self.parts.store.read_after(self.last, PAGE, u64::MAX).await {
+                Ok(page) => {
+                    self.readings(&page);
+                    self.keep().await;
+                    // What has come since is on its way here.
+                    if page.len() < PAGE {
+                        return;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!("readings are not compared with references: {error}");
                     return;

@@ -121,7 +121,8 @@ impl Pairing {
         let mut gather = Gather::of(reference, &self.how);
         self.recent.iter().for_each(|reading| gather.push(reading));
         // Whatever may be missing: as long as it says to wait, nothing has to be looked up.
-        let whole = window.since >= self.lost || gather.is_certain();
+        // Whoever remembers nothing has not seen what came.
+        let whole = self.most > 0 && window.since >= self.lost || gather.is_certain();
         match gather.finish(reference, now) {
             outcome if whole || outcome.is_waiting() => Found::Outcome(outcome),
             Outcome::Flagged => Found::Outcome(Outcome::Flagged),
