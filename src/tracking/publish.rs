@@ -38,13 +38,19 @@ impl Publisher {
                 continue;
             }
             tracker.take_changed();
-            let Some(drift) = tracker.drift(&Wanted::default(), now) else { continue };
             self.told.insert(id.clone(), elapsed);
+            let topic = format!("{}/metrics/{id}", self.branch);
+            let Some(drift) = tracker.drift(&Wanted::default(), now) else {
+                // What was told does not hold any more.
+                self.metrics.drift.retain(|other| other != id);
+                self.link.retain(topic, Vec::new());
+                continue;
+            };
             self.metrics.drift.note(&drift);
             if self.link.is_configured() {
                 // Flat structs of texts and numbers always serialise.
                 let payload = serde_json::to_vec(&DriftMetrics::of(&drift)).unwrap_or_default();
-                self.link.retain(format!("{}/metrics/{id}", self.branch), payload);
+                self.link.retain(topic, payload);
             }
         }
     }

@@ -330,9 +330,8 @@ impl Tracking {
                 Ok(())
             }
             Ask::Mounted(sensor) => {
-                let tracker = self.trackers.get_mut(&sensor);
-                self.parts.mounted.insert(sensor, tracker.as_ref().map_or(now, |tracker| tracker.now(now)));
-                tracker.into_iter().for_each(|tracker| tracker.mount(now));
+                self.trackers.get_mut(&sensor).into_iter().for_each(|tracker| tracker.mount(now));
+                self.parts.mounted.insert(sensor, now);
                 Ok(())
             }
             Ask::Drift(wanted, answer) => {

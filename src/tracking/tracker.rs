@@ -38,8 +38,10 @@ pub struct Tracker {
     newest: Option<Newest>,
     /// The end of the newest pair, and the transform that made it.
     paired: Option<(Timestamp, Option<Digest>)>,
-    /// Pairs from before this time do not count: another instrument was mounted then.
+    /// Pairs from before this time do not count: another instrument was mounted then, by the gateway's clock.
     mounted: Option<Timestamp>,
+    /// From when on the windows count, since another transform made the values.
+    restarted: Option<Timestamp>,
     /// The windows do not hold what the store does.
     stale: bool,
     changed: bool,
@@ -66,6 +68,7 @@ impl Tracker {
             newest: None,
             paired: None,
             mounted,
+            restarted: None,
             stale: false,
             changed: false,
         }
@@ -151,16 +154,22 @@ impl Tracker {
     /// Counts a pair in the windows, if it is of the transform that they are about.
     fn count(&mut self, pair: &Pair, now: Timestamp) -> Option<Placed> {
         let (end, transform) = (pair.span.end(), pair.transform.as_ref().map(|transform| transform.digest));
-        if self.mounted.is_some_and(|mounted| pair.span.begin() < mounted) {
+        let lag = self.newest.map_or(0, |newest| newest.lag);
+        if self.mounted.is_some_and(|mounted| pair.span.begin() < mounted.saturating_add_micros(-lag)) {
             return None;
         }
         match self.paired {
-            Some((newest, of)) if of == transform => self.paired = Some((newest.max(end), of)),
+            Some((newest, of)) if of == transform => {
+                // It came late, and moves the beginning of the window.
+                self.stale |= self.restarted.is_some_and(|restarted| end < restarted);
+                self.paired = Some((newest.max(end), of));
+            }
             Some((newest, _)) if end < newest => return None,
             _ => {
                 // Another transform is in force: what the one before did says nothing of it.
                 if self.paired.is_some() {
                     self.windows.restart(end);
+                    self.restarted = Some(end);
                 }
                 self.paired = Some((end, transform));
             }
@@ -177,7 +186,7 @@ impl Tracker {
 
     /// Another instrument was mounted: what the one before did says nothing of it.
     pub fn mount(&mut self, gateway: Timestamp) {
-        self.mounted = Some(self.now(gateway));
+        self.mounted = Some(gateway);
         self.stale = true;
     }
 
@@ -200,7 +209,7 @@ impl Tracker {
     pub fn begin_recount(&mut self) {
         let setup = *self.windows.all().setup();
         self.windows = Windows::new(setup, self.sensor.comparison.cohorts.count());
-        (self.paired, self.stale, self.changed) = (None, false, true);
+        (self.paired, self.restarted, self.stale, self.changed) = (None, None, false, true);
     }
 
     /// Counts a stored pair.
