@@ -6,12 +6,14 @@
 
 #![expect(clippy::print_stdout, reason = "a program whose output is its table")]
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use calibd::domain::drift::forecast::{Forecast, Model, Point, Question, Series, forecast};
 use calibd::domain::resample::Seeded;
 use calibd::domain::time::Timestamp;
+
+#[path = "../src/domain/drift/forecast/tests/uci.rs"]
+mod uci;
 
 const DAY: i64 = 86_400_000_000;
 /// The future is walked in this many steps a day.
@@ -171,27 +173,10 @@ fn width(outcome: &Outcome) -> f64 {
     late - early
 }
 
-/// Daily means of the error of CO in mg/m3, from a line through the first four weeks; days with 18 hours at least.
 fn uci() -> Vec<Point> {
-    let text = include_str!("../tests/data/collocation/uci_air_quality/AirQualityUCI.csv");
-    let mut days: BTreeMap<Timestamp, Vec<f64>> = BTreeMap::new();
-    for row in text.lines().skip(1) {
-        let cells: Vec<&str> = row.split(';').collect();
-        let number =
-            |at: usize| cells[at].replace(',', ".").parse::<f64>().ok().filter(|value| *value != -200.0);
-        let date: Vec<&str> = cells[0].split('/').collect();
-        if let ([day, month, year], Some(co), Some(signal)) = (&date[..], number(2), number(3)) {
-            let noon = Timestamp::parse(&format!("{year}-{month}-{day}T12:00:00Z")).expect("a date");
-            days.entry(noon).or_default().push(-4.293_19 + 0.005_352_92 * signal - co);
-        }
-    }
-    let point = |(time, errors): (Timestamp, Vec<f64>)| {
-        let n = errors.len() as f64;
-        let bias = errors.iter().sum::<f64>() / n;
-        let variance = errors.iter().map(|error| (error - bias).powi(2)).sum::<f64>() / (n - 1.0);
-        Point { time, bias, u: (variance / n).sqrt() }
-    };
-    days.into_iter().filter(|(_, errors)| errors.len() >= 18).map(point).collect()
+    let time = |noon: &str| Timestamp::parse(noon).expect("a date");
+    let point = |(noon, bias, u): (String, f64, f64)| Point { time: time(&noon), bias, u };
+    uci::daily_means().into_iter().map(point).collect()
 }
 
 /// What was forecast on some days of the real year, for an MPE of 1.5 mg/m3.

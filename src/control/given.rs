@@ -29,6 +29,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
     }
 }
 
+/// Checks a text that somebody has written: at most `longest` characters.
+pub fn text(name: &str, text: &str, longest: usize) -> Result<(), Problem> {
+    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+        let wanted = format!("a text of 1 to {longest} characters without control characters");
+        return Err(Problem::bad(format!("{name}: give {wanted}, or leave it out where that is possible")));
+    }
+    Ok(())
+}
+
 /// A sequence number that was asked for: at most what the history can hold.
 pub fn number(name: &str, given: Option<u64>) -> Result<Option<u64>, Problem> {
     const MOST: u64 = i64::MAX as u64;

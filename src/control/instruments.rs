@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
-use super::given::Given;
+use super::given::{Given, text};
 use super::peer::Peer;
 use super::readings::known;
 use crate::activation::desk::Ask;
@@ -16,7 +16,7 @@ use crate::store;
 use crate::tracking;
 use crate::wire::control::{Instruments, Mount, Mounted};
 
-/// The longest word about an instrument, in bytes.
+/// The longest word about an instrument, in characters.
 const LONGEST: usize = 128;
 /// The longest comment.
 const LONGEST_COMMENT: usize = 1000;
@@ -67,15 +67,6 @@ fn checked(instrument: &Instrument) -> Result<(), Problem> {
         value.as_ref().map_or(Ok(()), |value| text(name, value, LONGEST))?;
     }
     comment.as_ref().map_or(Ok(()), |comment| text("comment", comment, LONGEST_COMMENT))
-}
-
-/// Checks a text that somebody has written.
-pub fn text(name: &str, text: &str, longest: usize) -> Result<(), Problem> {
-    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
-        let wanted = format!("a text of 1 to {longest} characters without control characters");
-        return Err(Problem::bad(format!("{name}: give {wanted}, or leave it out where that is possible")));
-    }
-    Ok(())
 }
 
 /// What was mounted at a sensor.

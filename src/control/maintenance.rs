@@ -6,8 +6,7 @@ use axum::extract::{Path, State};
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
-use super::given::Given;
-use super::instruments::text;
+use super::given::{Given, text};
 use super::peer::Peer;
 use super::readings::known;
 use crate::store;
@@ -16,7 +15,7 @@ use crate::wire::control::{Maintain, Maintained, Upkeep};
 /// How long it lasts unless asked otherwise, and at most.
 const USUAL: Duration = Duration::from_secs(2 * 3600);
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-/// The longest reason, in bytes.
+/// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 
 /// Begins, changes or ends the maintenance of a sensor.

@@ -6,8 +6,7 @@ use serde::Deserialize;
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
-use super::given::{Given, number};
-use super::instruments::text;
+use super::given::{Given, number, text};
 use super::peer::Peer;
 use super::readings::{checked_limit, known};
 use crate::domain::id::SensorId;

@@ -55,32 +55,24 @@ pub fn write_out_by(
     let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
         return print_by(write);
     };
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let written = File::create(&beside).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write(&mut file)?;
-        file.flush()?;
-        std::fs::rename(&beside, path)
-    });
-    written.map_err(|fault| {
-        // Best effort: the message about the real fault is what matters.
-        let _ = std::fs::remove_file(&beside);
-        Failure::io(&path.display().to_string(), &fault)
-    })
+    let out = Beside::begin(path, 0o666, true)?;
+    let mut file = BufWriter::new(&out.file);
+    write(&mut file).and_then(|()| file.flush()).map_err(|fault| out.fault(&fault))?;
+    drop(file);
+    out.end()
 }
 
-/// A file that appears whole, for its owner only, or not at all: it is written beside its place, then moved there.
-pub struct Private {
+/// A file that appears whole or not at all: it is written beside its place, then moved there.
+pub struct Beside {
     place: PathBuf,
     beside: PathBuf,
     /// Where to write.
     pub file: File,
 }
 
-impl Private {
-    /// Begins the file; one that is there already is replaced only with `force`.
-    pub fn begin(place: &Path, force: bool) -> Result<Private, Failure> {
+impl Beside {
+    /// Begins a file of these permission bits; one that is there already is replaced only with `force`.
+    pub fn begin(place: &Path, mode: u32, force: bool) -> Result<Beside, Failure> {
         if !force && place.exists() {
             let name = place.display();
             return Err(Failure::usage(format!("{name} exists already; choose another name or say --force")));
@@ -88,9 +80,9 @@ impl Private {
         let mut beside = place.as_os_str().to_owned();
         beside.push(format!(".{}.tmp", std::process::id()));
         let beside = PathBuf::from(beside);
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
+        let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside);
         let file = opened.map_err(|fault| Failure::io(&place.display().to_string(), &fault))?;
-        Ok(Private { place: place.to_owned(), beside, file })
+        Ok(Beside { place: place.to_owned(), beside, file })
     }
 
     /// Puts the file into its place, to survive a power cut.
@@ -109,7 +101,7 @@ impl Private {
     }
 }
 
-impl Drop for Private {
+impl Drop for Beside {
     fn drop(&mut self) {
         // What was moved is not there any more; otherwise the message about the real fault is what matters.
         let _ = std::fs::remove_file(&self.beside);

@@ -76,35 +76,32 @@ async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
     let mut attend = pin!(service::attend(&notifier, &vitals));
     let mut healthy = true;
     loop {
-        tokio::select! {
+        let (actor, answer) = tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => tokio::select! {
-                _ = files.reload(&mut running, &notifier, "signal") => {}
-                // It has no end; a reload that takes long is no reason to be started again.
-                () = &mut attend => {}
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-            },
-            () = &mut attend => {}
-            () = &mut kernel => {}
-            () = &mut summaries => {}
+            _ = hangup.recv() => ("signal".to_owned(), None),
+            // These have no end.
+            () = &mut attend => continue,
+            () = &mut kernel => continue,
+            () = &mut summaries => continue,
             event = running.event() => match event {
-                Event::Reload(Reload { actor, answer }) => {
-                    tokio::select! {
-                        // Whoever asked may have given up waiting.
-                        reloaded = files.reload(&mut running, &notifier, &actor) => drop(answer.send(reloaded)),
-                        () = &mut attend => {}
-                        _ = terminate.recv() => break,
-                        _ = interrupt.recv() => break,
-                    }
-                }
+                Event::Reload(Reload { actor, answer }) => (actor, Some(answer)),
                 Event::Failed(problem) => {
                     tracing::error!("stopping: {problem}");
                     healthy = false;
                     break;
                 }
             }
+        };
+        tokio::select! {
+            reloaded = files.reload(&mut running, &notifier, &actor) => {
+                // Whoever asked may have given up waiting.
+                let _ = answer.map(|answer| answer.send(reloaded));
+            }
+            // A reload that takes long is no reason to be started again, nor to wait with the stop.
+            () = &mut attend => {}
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
         }
     }
     tracing::info!("stopping");

@@ -15,6 +15,7 @@ mod config;
 mod control;
 mod crash;
 mod databases;
+mod deliver;
 mod demo;
 mod demo_data;
 mod detect;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::client::{Question, begin, block_on, piece};
 use super::show::count;
 use super::{Asked, Door};
-use crate::ctl::files::Private;
+use crate::ctl::files::Beside;
 use crate::ctl::output::{Failure, print_json, print_lines};
 use crate::ctl::progress::Progress;
 use crate::domain::digest::{Digest, Hasher};
@@ -67,7 +67,7 @@ pub fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
 }
 
 fn fetch(args: &BackupArgs) -> Result<Written, Failure> {
-    let mut out = Private::begin(&args.file, args.force)?;
+    let mut out = Beside::begin(&args.file, 0o600, args.force)?;
     let question =
         Question::new(&args.asked, Door::Admin, Method::GET, "/v1/backup", String::new()).patient(PATIENCE);
     let socket = args.asked.socket(Door::Admin);

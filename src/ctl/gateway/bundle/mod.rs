@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::show::{clean, count};
 use super::{Asked, client};
-use crate::ctl::files::Private;
+use crate::ctl::files::Beside;
 use crate::ctl::output::{Failure, print_json, print_lines};
 use crate::ctl::progress::Progress;
 use crate::domain::audit::AuditRow;
@@ -78,7 +78,7 @@ struct Written {
 
 pub fn run(args: &BundleArgs) -> Result<ExitCode, Failure> {
     // Before the work, so that a name that is taken costs no waiting.
-    let out = Private::begin(&args.file, args.force)?;
+    let out = Beside::begin(&args.file, 0o600, args.force)?;
     let clock = Clock::system();
     let bundle = gathered(args, &clock);
     let time = u64::try_from(clock.now().as_micros() / 1_000_000).unwrap_or(0);
@@ -167,7 +167,7 @@ fn pretty(value: &Value) -> Result<Vec<u8>, String> {
 }
 
 /// Writes the archive; answers with its bytes.
-fn write(out: &Private, bundle: &Bundle, time: u64) -> std::io::Result<u64> {
+fn write(out: &Beside, bundle: &Bundle, time: u64) -> std::io::Result<u64> {
     let lines: Vec<String> = bundle.missing.iter().map(|it| format!("{}: {}\n", it.name, it.why)).collect();
     let missing = lines.concat().into_bytes();
     let mut archive = BufWriter::new(&out.file);

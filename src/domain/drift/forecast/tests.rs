@@ -1,3 +1,5 @@
+mod uci;
+
 use super::*;
 use crate::domain::resample::Seeded;
 use proptest::prelude::*;
@@ -187,26 +189,10 @@ fn refuses_what_it_cannot_answer() {
     assert!(Series::default().push(Point { time: at(0.0), bias: 0.0, u: -0.1 }).is_err());
 }
 
-/// CO in mg/m3 from the sensor's signal, fitted to the first four weeks: its error, as daily means.
 fn uci() -> Series {
-    let text = include_str!("../../../../tests/data/collocation/uci_air_quality/AirQualityUCI.csv");
-    let mut days: std::collections::BTreeMap<Timestamp, Vec<f64>> = std::collections::BTreeMap::new();
-    for row in text.lines().skip(1) {
-        let cells: Vec<&str> = row.split(';').collect();
-        let number =
-            |at: usize| cells[at].replace(',', ".").parse::<f64>().ok().filter(|value| *value != -200.0);
-        let date: Vec<&str> = cells[0].split('/').collect();
-        if let ([day, month, year], Some(co), Some(signal)) = (&date[..], number(2), number(3)) {
-            let noon = Timestamp::parse(&format!("{year}-{month}-{day}T12:00:00Z")).unwrap();
-            days.entry(noon).or_default().push(-4.293_19 + 0.005_352_92 * signal - co);
-        }
-    }
     let mut series = Series::default();
-    for (time, errors) in days.into_iter().filter(|(_, errors)| errors.len() >= 18) {
-        let n = errors.len() as f64;
-        let bias = errors.iter().sum::<f64>() / n;
-        let variance = errors.iter().map(|error| (error - bias).powi(2)).sum::<f64>() / (n - 1.0);
-        series.push(Point { time, bias, u: (variance / n).sqrt() }).unwrap();
+    for (noon, bias, u) in uci::daily_means() {
+        series.push(Point { time: Timestamp::parse(&noon).unwrap(), bias, u }).unwrap();
     }
     series
 }
