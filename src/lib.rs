@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
+pub mod alerting;
 pub mod config;
 pub mod control;
 pub mod ctl;
