@@ -90,6 +90,11 @@ impl Objective {
         self.share
     }
 
+    /// The fewest pairs of the long and of the short window for which a rate is stated.
+    pub fn fewest(&self) -> [u32; 2] {
+        self.fewest
+    }
+
     fn pane(&self) -> i64 {
         (self.short / PANES_OF_SHORT).max(1)
     }

@@ -63,7 +63,8 @@ impl Tracking {
             let Some(tracker) = self.trackers.get_mut(id) else { continue };
             tracker.judging_mut().begin();
             let now = self.parts.clock.now();
-            let taken = stored::pairs(&self.parts.store, id, Timestamp::EPOCH, |pair| tracker.judge(pair, now));
+            let taken =
+                stored::pairs(&self.parts.store, id, Timestamp::EPOCH, |pair| tracker.judge(pair, now));
             if let Err(error) = taken.await {
                 tracker.judging_mut().make_stale();
                 return Err(error);

@@ -13,6 +13,7 @@ use crate::domain::drift::window::Report;
 use crate::domain::id::Id;
 use crate::domain::pairing::Pair;
 use crate::domain::sensor::Sensor;
+use crate::domain::slo::Burn;
 use crate::domain::time::Timestamp;
 
 /// A sensor is judged again after so long, also without new pairs: objectives recover by themselves.
@@ -32,6 +33,8 @@ pub struct Judging {
     /// Something is new since it was judged last.
     fresh: bool,
     judged: Option<Duration>,
+    /// As of then.
+    burn: Option<Burn>,
     /// What was found when it was judged last; `None`: it was not, since the start.
     standing: Option<Vec<Kind>>,
     /// When the transform of a digest came into force.
@@ -65,6 +68,7 @@ impl Judging {
             unsaved: false,
             fresh: true,
             judged: None,
+            burn: None,
             standing: None,
             calibrated: None,
         }
@@ -131,10 +135,14 @@ impl Judging {
         &self.judge
     }
 
-    /// How fast the objective is used up, and when the next calibration is due.
-    pub fn outlook(&mut self, now: Timestamp) -> (Option<crate::domain::slo::Burn>, Option<Timestamp>) {
-        let due = self.judge.due(&self.terms, self.calibrated());
-        (self.judge.burn(&self.terms, now), due)
+    /// How fast the objective was used up when the sensor was judged last.
+    pub fn burn(&self) -> Option<Burn> {
+        self.burn
+    }
+
+    /// When the fixed interval of calibrations ends.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.judge.due(&self.terms, self.calibrated())
     }
 
     /// The transform of which it is not known when it came into force.
@@ -181,11 +189,12 @@ impl Judging {
         elapsed: Duration,
     ) -> Vec<Event> {
         (self.fresh, self.judged) = (false, Some(elapsed));
+        self.burn = self.judge.burn(&self.terms, now);
         let seen = Seen { report, unit: &sensor.unit, calibrated: self.calibrated() };
         let judged = self.judge.judge(&self.terms, seen, now);
-        let before = self.standing.replace(
-            judged.iter().filter(|(_, finding)| finding.is_some()).map(|(kind, _)| *kind).collect(),
-        );
+        let before = self
+            .standing
+            .replace(judged.iter().filter(|(_, finding)| finding.is_some()).map(|(kind, _)| *kind).collect());
         let changed = |kind: &Kind| before.as_ref().is_none_or(|before| before.contains(kind));
         judged
             .into_iter()

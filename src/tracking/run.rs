@@ -9,8 +9,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::Ask;
 use super::beside::Covariates;
-use super::judges::Saving;
 use super::follow::{Followers, reference_of, spacing};
+use super::judges::Saving;
 use super::publish::Publisher;
 use super::stored;
 use super::tracker::Tracker;
@@ -333,7 +333,8 @@ impl Tracking {
             Ask::Finish(done) => {
                 self.keep().await;
                 self.finish().await;
-                drop(done.send(()));
+                // Whoever asked may have given up waiting.
+                let _ = done.send(());
                 Ok(())
             }
             Ask::References(references) => self.compare_all(references).await,

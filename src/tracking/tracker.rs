@@ -275,6 +275,10 @@ impl Tracker {
             all: self.windows.all().report(now, wanted.part),
             cohorts: (0..cohorts.count()).filter(fits).filter_map(of).collect(),
             labels: self.labels.scores(now),
+            detector: self.judging.judge().detection(),
+            burn: self.judging.burn(),
+            forecast: self.judging.judge().forecast().cloned(),
+            calibration_due: self.judging.due(),
         })
     }
 }

@@ -132,7 +132,8 @@ impl Judge {
     pub fn pair(&mut self, terms: &Terms, stored: &Pair, pair: &pair::Pair, now: Timestamp) {
         let transform = stored.transform.as_deref();
         let end = stored.span.end();
-        if self.transform.as_ref().map(|active| active.digest) != transform.map(|transform| transform.digest) {
+        if self.transform.as_ref().map(|active| active.digest) != transform.map(|transform| transform.digest)
+        {
             if self.seen.is_some_and(|[_, newest]| end < newest) {
                 return;
             }

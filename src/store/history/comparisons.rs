@@ -8,8 +8,9 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::pairing::Pair;
 use crate::domain::reference::Reference;
 use crate::store::comparisons::{
-    Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference, forget_judge,
-    insert_pairs, judges, pair_page, reference_page, save_judges, with_pairs, withdraw, written_after,
+    Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference,
+    forget_judge, insert_pairs, judges, pair_page, reference_page, save_judges, with_pairs, withdraw,
+    written_after,
 };
 use crate::store::error::StoreError;
 

@@ -46,13 +46,15 @@ impl Judge {
         let unit = spaced(seen.unit);
         let usual = detection.usual_bias.map(shown).unwrap_or_default();
         let now = seen.report.calibrated.bias;
-        let now = now.map_or_else(String::new, |bias| format!(", over the window it is {}{unit}", shown(bias)));
+        let now =
+            now.map_or_else(String::new, |bias| format!(", over the window it is {}{unit}", shown(bias)));
         let message = format!(
             "no longer agrees with its references as it did: its mean error {way} at about {since}; \
              it was {usual}{unit} over {} pairs{now}",
             detection.learnt
         );
-        let remedy = "look at the sensor and at its reference; if the reference is right, calibrate the sensor anew";
+        let remedy =
+            "look at the sensor and at its reference; if the reference is right, calibrate the sensor anew";
         let numbers = [
             ("usual_bias", detection.usual_bias),
             ("usual_std", detection.usual_std),
@@ -114,8 +116,11 @@ impl Judge {
         let name = standard.as_ref().map_or_else(String::new, |id| format!(" `{id}`"));
         Some(Finding {
             severity: Severity::Ticket,
-            message: format!("the reference standard{name} that it is compared with is overdue for its own calibration"),
-            remedy: "have the standard calibrated and enter its certificate with `calibctl standard add`".to_owned(),
+            message: format!(
+                "the reference standard{name} that it is compared with is overdue for its own calibration"
+            ),
+            remedy: "have the standard calibrated and enter its certificate with `calibctl standard add`"
+                .to_owned(),
             snapshot: None,
         })
     }

@@ -26,7 +26,11 @@ fn terms() -> Terms {
 fn stored(hour: i64, error: f64, transform: u8) -> Pair {
     let id = |name: &str| Id::new(name).unwrap();
     let of = || {
-        Arc::new(TransformRef { id: id("co"), version: u64::from(transform), digest: Digest([transform; 32]) })
+        Arc::new(TransformRef {
+            id: id("co"),
+            version: u64::from(transform),
+            digest: Digest([transform; 32]),
+        })
     };
     Pair {
         sensor: id("co-1"),
@@ -124,7 +128,9 @@ fn a_sensor_that_agrees_has_nothing_against_it() {
     let detection = case.judge.detection();
     assert_eq!((detection.learnt, detection.baseline, detection.alarm), (200, 200, None));
     assert!((detection.usual_bias.unwrap() - 0.1).abs() < 0.1, "{detection:?}");
-    assert!(case.judge.forecast().is_some_and(|it| it.forecast.days_to_mpe[0].is_none_or(|days| days > 30.0)));
+    assert!(
+        case.judge.forecast().is_some_and(|it| it.forecast.days_to_mpe[0].is_none_or(|days| days > 30.0))
+    );
 }
 
 #[test]
@@ -154,7 +160,8 @@ fn an_objective_that_is_used_up_is_a_page() {
     let found = case.found();
     let (_, slo) = found.iter().find(|(kind, _)| *kind == Kind::Slo).expect("the objective is used up");
     assert_eq!(slo.severity, Severity::Page);
-    let start = "48 of its last 148 pairs (32.4 %) are beyond the maximum permissible error, where 5.0 % are allowed";
+    let start =
+        "48 of its last 148 pairs (32.4 %) are beyond the maximum permissible error, where 5.0 % are allowed";
     assert!(slo.message.starts_with(start), "{}", slo.message);
     // Without a tolerance nothing can be promised.
     let mut case = Case::new(Terms { mpe: None, ..terms() });
@@ -188,7 +195,10 @@ fn a_fixed_interval_that_ends_later_makes_a_crossing_urgent_before() {
         (case.kinds(), due, forecast)
     };
     let (found, due, forecast) = kinds(None);
-    assert_eq!((found, due, forecast.decided_by), (vec![], None, Some(crate::domain::drift::forecast::Decides::Forecast)));
+    assert_eq!(
+        (found, due, forecast.decided_by),
+        (vec![], None, Some(crate::domain::drift::forecast::Decides::Forecast))
+    );
     let (found, due, _) = kinds(Some(Duration::from_secs(86_400 * 365)));
     assert_eq!((found, due), (vec![Kind::Forecast], Some(at(24 * 365))));
     let (found, due, forecast) = kinds(Some(Duration::from_secs(86_400 * 70)));
