@@ -120,7 +120,7 @@ impl Tracking {
 
     /// Takes up what is configured and stored; answers with the readings to come, if any are needed.
     async fn begin(&mut self) -> Option<broadcast::Receiver<Arc<[Reading]>>> {
-        let follows = self.parts.sensors.any(|sensor| sensor.comparison.reference.is_some());
+        let follows = self.parts.sensors.any(|sensor| sensor.comparison.is_followed());
         // From here on nothing is missed; what comes twice is known by its number.
         let live = follows.then(|| self.parts.live.watch());
         self.keep().await;
@@ -146,7 +146,7 @@ impl Tracking {
         for sensor in sensors {
             self.followers.add(&sensor);
             let has_pairs = with_pairs.contains(&sensor.id);
-            if has_pairs || sensor.comparison.reference.is_some() {
+            if has_pairs || sensor.comparison.is_followed() {
                 let newest = newest.get(&sensor.id);
                 self.take_up(sensor, newest, has_pairs).await?;
             }
@@ -260,9 +260,10 @@ impl Tracking {
         }
         let Some(sensor) = self.parts.sensors.get(&reading.sensor) else { return };
         self.followers.add(&sensor);
-        if let Some(configured) = &sensor.comparison.reference {
-            let other = self.parts.sensors.get(&configured.sensor);
-            let spacing = spacing(configured, other.as_deref());
+        if sensor.comparison.is_followed() {
+            let configured = sensor.comparison.reference.as_ref();
+            let other = configured.and_then(|configured| self.parts.sensors.get(&configured.sensor));
+            let spacing = configured.and_then(|configured| spacing(configured, other.as_deref()));
             self.covariates.add(&sensor, |_| reading.time);
             let tracker = Tracker::new(sensor, spacing, None);
             self.trackers.insert(reading.sensor.clone(), tracker);
