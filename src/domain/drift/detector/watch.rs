@@ -82,7 +82,8 @@ impl DriftWatch {
     pub fn interrupt(&mut self) {
         if let Phase::Watching(watching) = &mut self.phase {
             watching.whitened.skip();
-            (watching.cusum, watching.back, watching.stands) = (Cusum::new(watching.k, watching.h), 0.0, None);
+            (watching.cusum, watching.back, watching.stands) =
+                (Cusum::new(watching.k, watching.h), 0.0, None);
         }
     }
 
