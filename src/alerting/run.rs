@@ -159,7 +159,7 @@ impl Task {
             Ask::Finish(done) => {
                 self.keeper.changed();
                 self.settle(true).await;
-                drop(done.send(()));
+                let _ = done.send(());
             }
         }
     }

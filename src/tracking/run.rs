@@ -15,9 +15,11 @@ use super::publish::Publisher;
 use super::stored;
 use super::tracker::Tracker;
 use crate::alerting::Alerting;
+use crate::domain::alert::Kind;
 use crate::domain::id::SensorId;
 use crate::domain::pairing::{Decision, Outcome, Pair, Window};
-use crate::domain::reference::Reference;
+use crate::domain::quality::{ReasonCode, State};
+use crate::domain::reference::{Origin, Reference};
 use crate::domain::sample::Reading;
 use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
@@ -291,6 +293,7 @@ impl Tracking {
     fn settled(&mut self, reference: &Reference, outcome: Outcome) {
         match outcome {
             Outcome::Paired(mut pair) => {
+                self.doubt(&mut pair);
                 if let Some(tracker) = self.trackers.get(&pair.sensor) {
                     let left = self.covariates.note(tracker.sensor(), &mut pair);
                     let place = self.pairs.len();
@@ -299,6 +302,22 @@ impl Tracking {
                 self.pairs.push(*pair);
             }
             other => unpaired(&self.parts.metrics, reference, &other),
+        }
+    }
+
+    /// Marks a pair beside which a monitor finds that the sensor or its reference is not itself.
+    fn doubt(&self, pair: &mut Pair) {
+        use Kind::{Noise, OutOfDomain, Spikes, Stuck};
+        let alerting = &self.parts.alerting;
+        if alerting.stands(&pair.sensor, &[Stuck]) {
+            pair.reasons = pair.reasons.with(ReasonCode::Stuck);
+            pair.state = pair.state.max(State::Suspect);
+        }
+        let sensor = self.trackers.get(&pair.sensor).map(Tracker::sensor);
+        let reference = sensor.and_then(|sensor| sensor.comparison.reference.as_ref());
+        let of_sensor = reference.filter(|_| pair.origin == Origin::Sensor);
+        if of_sensor.is_some_and(|it| alerting.stands(&it.sensor, &[Stuck, Noise, Spikes, OutOfDomain])) {
+            pair.flag = pair.flag.max(State::Suspect);
         }
     }
 
