@@ -13,7 +13,6 @@ use crate::activation::desk::Ask;
 use crate::config::Config;
 use crate::config::difference::needs_restart;
 use crate::pipeline::run::Request;
-use crate::tracking;
 
 impl Running {
     /// Goes over to `config`; otherwise says why not, and nothing has changed.
@@ -85,7 +84,7 @@ impl Running {
         }
         // An error means that the pipeline has ended, which is noticed elsewhere.
         let _ = self.requests.send(Request::Peers(config.peers.clone())).await;
-        let _ = self.tracking.send(tracking::Ask::Reconfigured).await;
+        self.compare_anew.notify_one();
     }
 
     /// Writes down who had which configuration taken over.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::commits::{Aftermath, Links};
@@ -71,7 +71,7 @@ pub struct Running {
     pub(super) stopper: Stopper,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) desk: mpsc::Sender<Ask>,
-    pub(super) tracking: mpsc::Sender<tracking::Ask>,
+    pub(super) compare_anew: Arc<Notify>,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
     pub(super) drives: Drives,
@@ -201,11 +201,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     };
     let pipeline = tokio::spawn(pipeline.run());
     let (tracking, tracked) = mpsc::channel(64);
+    let compare_anew = Arc::new(Notify::new());
     let compared = Tracking::new(tracking::run::Parts {
         sensors: sensors.clone(),
         store: store.clone(),
         live: live.clone(),
-        time: presence.time.clone(),
+        anew: compare_anew.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
@@ -250,7 +251,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         stopper,
         requests,
         desk: asks,
-        tracking,
+        compare_anew,
         pipeline,
         sources,
         drives,
