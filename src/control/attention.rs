@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::alerts;
+use crate::domain::alert::Alert;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 use crate::store::disk::{Disk, Stage};
@@ -24,6 +26,8 @@ pub struct Seen<'a> {
     pub in_force: Option<&'a BTreeMap<SensorId, Transform>>,
     /// What somebody must act on.
     pub alarms: &'a Alarms,
+    /// The alerts about sensors; `None`: they are not known.
+    pub alerts: Option<&'a [Alert]>,
     /// How the store is doing.
     pub health: &'a Health,
 }
@@ -40,6 +44,10 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
         let text = "the pipeline did not answer at once; what is in force is not known";
         found
             .push(ticket(text, "ask again; if it stays so, see what the log says of the store and the disk"));
+    }
+    match seen.alerts {
+        Some(standing) => found.extend(alerts::attention(standing)),
+        None => found.push(ticket("the alerts about sensors did not come at once", "ask again")),
     }
     if status.clock == ClockState::Untrusted {
         let text = format!("the clock says {} and is not believed yet; readings are flagged", status.time);
@@ -133,7 +141,7 @@ fn named(transforms: &[&Transform], one: &str, several: &str) -> Option<String> 
     }
 }
 
-fn ticket(message: impl Into<String>, remedy: &str) -> Attention {
+pub(super) fn ticket(message: impl Into<String>, remedy: &str) -> Attention {
     Attention { severity: Severity::Ticket, message: message.into(), remedy: remedy.to_owned() }
 }
 
@@ -173,7 +181,7 @@ mod tests {
                 checked: None,
             },
             sources: vec![SourceStatus { name, kind: "serial".into(), up: true, samples: 9, reconnects: 0 }],
-            sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0 },
+            sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0, alerts: Some(0) },
             attention: vec![],
         }
     }
@@ -195,7 +203,8 @@ mod tests {
 
     fn found_with(status: &Status, days: &[i64], alarms: &Alarms) -> Vec<(Severity, String)> {
         let in_force = in_force(days);
-        let seen = Seen { in_force: Some(&in_force), alarms, health: &Health::default() };
+        let seen =
+            Seen { in_force: Some(&in_force), alarms, alerts: Some(&[]), health: &Health::default() };
         attention(status, &seen).into_iter().map(|entry| (entry.severity, entry.message)).collect()
     }
 
@@ -249,17 +258,27 @@ mod tests {
         status.sources[0].up = false;
         let found = attention(
             &status,
-            &Seen { in_force: None, alarms: &Alarms::default(), health: &Health::default() },
+            &Seen {
+                in_force: None,
+                alarms: &Alarms::default(),
+                alerts: None,
+                health: &Health::default(),
+            },
         );
         let severities = found.iter().map(|entry| entry.severity);
-        assert!(found.len() == 4 && severities.into_iter().all(|it| it == Severity::Ticket), "{found:?}");
+        assert!(found.len() == 5 && severities.into_iter().all(|it| it == Severity::Ticket), "{found:?}");
     }
 
     #[test]
     fn a_disk_that_fills_up_and_a_history_that_was_replaced_are_mentioned() {
         let of = |health: Health| {
             let alarms = Alarms::default();
-            let seen = Seen { in_force: Some(&BTreeMap::new()), alarms: &alarms, health: &health };
+            let seen = Seen {
+                in_force: Some(&BTreeMap::new()),
+                alarms: &alarms,
+                alerts: Some(&[]),
+                health: &health,
+            };
             attention(&fine(), &seen).into_iter().map(|entry| entry.message).collect::<Vec<_>>()
         };
         let space = Space { free: 50 << 20, total: 1 << 30 };

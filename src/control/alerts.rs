@@ -1,0 +1,298 @@
+//! `/v1/alerts`: what is told of sensors, and what people say to it.
+
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::json as object;
+
+use super::answer::{Answer, Problem, json, to_its_end};
+use super::attention::ticket;
+use super::gateway::{Gateway, PATIENCE};
+use super::given::{Given, number, text};
+use super::peer::Peer;
+use super::readings::{checked_limit, known};
+use crate::domain::alert::{Alert, Event, Refused, Silence, Tally};
+use crate::domain::id::SensorId;
+use crate::wire::control::{Acknowledge, Alerts, Attention, Hush, Miss, Missed};
+
+/// How long a change may take: longer than a slow disk, shorter than calibctl waits.
+const DONE: Duration = Duration::from_secs(8);
+/// How long a silence lasts unless asked otherwise, and at most, in seconds.
+const USUAL: u64 = 2 * 3600;
+const LONGEST: u64 = 30 * 86_400;
+/// The longest reason, in characters: as many as an alert keeps.
+const LONGEST_REASON: usize = 400;
+/// An identifier may be as short as this, and has so many digits when it is whole.
+const FEWEST: usize = 4;
+const WHOLE: usize = 16;
+/// Digits of an identifier that people are shown.
+const SHOWN: usize = 8;
+
+/// The query.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    sensor: Option<String>,
+    history: Option<bool>,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// The alerts that stand or wait to be acknowledged, or those that are over.
+pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, QueryRejection>) -> Answer {
+    let Query(wanted) = wanted?;
+    let limit = checked_limit(wanted.limit)?;
+    let before = number("before", wanted.before)?;
+    let sensor = match &wanted.sensor {
+        Some(name) => Some(known(&gateway, name).await?),
+        None => None,
+    };
+    let (mut alerts, tally) = standing(&gateway).await?;
+    let mut next = None;
+    if wanted.history.unwrap_or(false) {
+        let past = gateway.store.past_alerts(before, limit).await?;
+        next = past.last().filter(|_| past.len() == limit).map(|(number, _)| *number);
+        alerts = past.into_iter().map(|(_, alert)| alert).collect();
+    } else {
+        alerts.sort_by_key(|alert| (alert.cleared.is_some(), alert.severity, alert.raised));
+    }
+    if let Some(sensor) = sensor {
+        alerts.retain(|alert| alert.sensors.contains(&sensor));
+    }
+    let (precision, automation_success) = (tally.precision(), tally.automation_success());
+    json(&Alerts { alerts, tally, precision, automation_success, before: next })
+}
+
+/// One alert, also one that is over.
+pub async fn one(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
+    let (alerts, _) = standing(&gateway).await?;
+    if let Some(alert) = named(alerts, &name)? {
+        return json(&alert);
+    }
+    let past = gateway.store.alerts_named(digits(&name)?).await?;
+    let unknown = || Problem::unknown(format!("there is no alert `{name}`; see `calibctl alerts --history`"));
+    json(&named(past, &name)?.ok_or_else(unknown)?)
+}
+
+/// Notes that somebody looked at an alert, and what they say.
+pub async fn acknowledge(
+    State(gateway): State<Gateway>,
+    Path(name): Path<String>,
+    peer: Peer,
+    Given(wanted): Given<Acknowledge>,
+) -> Answer {
+    let alert = changeable(&gateway, &name).await?;
+    let (actor, verdict) = (peer.actor(), wanted.verdict);
+    let detail = object!({ "cause": alert.cause, "verdict": verdict }).to_string();
+    let event = Event::Acknowledged { id: alert.id.clone(), by: actor.clone(), verdict };
+    to_its_end(async move {
+        gateway.store.audit(&actor, "alert.acknowledged", &alert.id, &detail).await?;
+        json(&changed(&gateway, event).await?.unwrap_or(alert))
+    })
+    .await
+}
+
+/// Lets the cause of an alert not be published for a while.
+pub async fn silence(
+    State(gateway): State<Gateway>,
+    Path(name): Path<String>,
+    peer: Peer,
+    Given(wanted): Given<Hush>,
+) -> Answer {
+    text("reason", &wanted.reason, LONGEST_REASON)?;
+    let seconds = wanted.for_seconds.unwrap_or(USUAL);
+    if seconds > LONGEST {
+        let days = LONGEST / 86_400;
+        return Err(Problem::bad(format!("a silence lasts {days} days at most; say it again then")));
+    }
+    let alert = changeable(&gateway, &name).await?;
+    let actor = peer.actor();
+    let until = gateway.clock.now().saturating_add_micros(seconds as i64 * 1_000_000);
+    let silence = Silence { until, by: actor.clone(), reason: wanted.reason };
+    let detail = object!({ "cause": alert.cause, "until": until, "reason": silence.reason }).to_string();
+    let event = Event::Silenced { id: alert.id.clone(), silence };
+    to_its_end(async move {
+        gateway.store.audit(&actor, "alert.silenced", &alert.id, &detail).await?;
+        json(&changed(&gateway, event).await?.unwrap_or(alert))
+    })
+    .await
+}
+
+/// Notes that a sensor was found wrong of which no alert told.
+pub async fn missed(State(gateway): State<Gateway>, peer: Peer, Given(wanted): Given<Missed>) -> Answer {
+    let sensor = known(&gateway, &wanted.sensor).await?;
+    let (alerts, _) = standing(&gateway).await?;
+    if let Some(alert) = alerts.into_iter().find(|alert| tells_of(alert, &sensor)) {
+        return Err(refused(&Refused::NotMissed(alert.id)));
+    }
+    let actor = peer.actor();
+    to_its_end(async move {
+        gateway.store.audit(&actor, "alert.missed", sensor.as_str(), "").await?;
+        changed(&gateway, Event::Missed { sensor: sensor.clone() }).await?;
+        json(&Miss { sensor, missed: standing(&gateway).await?.1.missed })
+    })
+    .await
+}
+
+fn tells_of(alert: &Alert, sensor: &SensorId) -> bool {
+    alert.cleared.is_none() && alert.sensors.contains(sensor)
+}
+
+/// The alerts that stand or wait to be acknowledged, in the order in which they were raised.
+pub async fn standing(gateway: &Gateway) -> Result<(Vec<Alert>, Tally), Problem> {
+    let found = tokio::time::timeout(PATIENCE, gateway.alerting.list()).await;
+    found.ok().flatten().ok_or_else(|| {
+        Problem::unavailable("the alerts do not answer; see what the log says of the store and the disk")
+    })
+}
+
+/// The alert of this name, if it stands or waits to be acknowledged.
+async fn changeable(gateway: &Gateway, name: &str) -> Result<Alert, Problem> {
+    let (alerts, _) = standing(gateway).await?;
+    named(alerts, name)?.ok_or_else(|| refused(&Refused::Unknown(name.to_owned())))
+}
+
+async fn changed(gateway: &Gateway, event: Event) -> Result<Option<Alert>, Problem> {
+    let done = tokio::time::timeout(DONE, gateway.alerting.command(event)).await;
+    let late = || Problem::unavailable("the alerts do not answer; see with `calibctl alerts` what counts");
+    done.ok().flatten().ok_or_else(late)?.map_err(|why| refused(&why))
+}
+
+fn refused(why: &Refused) -> Problem {
+    let status = match why {
+        Refused::Unknown(_) => StatusCode::NOT_FOUND,
+        Refused::NotMissed(_) | Refused::NotSuppressed | Refused::TooMany => StatusCode::CONFLICT,
+    };
+    Problem::with(status, why.to_string())
+}
+
+/// What an identifier begins with, as it is kept.
+fn digits(name: &str) -> Result<String, Problem> {
+    let fits = (FEWEST..=WHOLE).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let unusable = || {
+        let wanted = format!("{FEWEST} to {WHOLE} hexadecimal digits");
+        Problem::unknown(format!("there is no alert `{name}`: give {wanted}, as `calibctl alerts` shows them"))
+    };
+    if fits { Ok(name.to_ascii_lowercase()) } else { Err(unusable()) }
+}
+
+/// The one whose identifier begins so.
+fn named(alerts: Vec<Alert>, name: &str) -> Result<Option<Alert>, Problem> {
+    let digits = digits(name)?;
+    let mut found = alerts.into_iter().filter(|alert| alert.id.starts_with(&digits));
+    let first = found.next();
+    match (&first, found.next()) {
+        (Some(one), Some(other)) => {
+            let text = format!("{} and {} begin with `{name}`; give more digits", one.id, other.id);
+            Err(Problem::bad(text))
+        }
+        _ => Ok(first),
+    }
+}
+
+/// How many stand.
+pub fn open(alerts: &[Alert]) -> u64 {
+    alerts.iter().filter(|alert| alert.cleared.is_none()).count() as u64
+}
+
+/// What of the alerts somebody should look at: those that stand and that nobody has looked at or silenced, one by
+/// one, and that there are some that came and went.
+pub fn attention(alerts: &[Alert]) -> Vec<Attention> {
+    let unseen = || alerts.iter().filter(|alert| alert.acknowledged.is_none());
+    let standing = unseen().filter(|alert| alert.cleared.is_none() && alert.silence.is_none());
+    let mut found: Vec<Attention> = standing.map(told).collect();
+    let text = match unseen().filter(|alert| alert.cleared.is_some()).count() {
+        0 => return found,
+        1 => "an alert is over, and nobody has looked at it".to_owned(),
+        several => format!("{several} alerts are over, and nobody has looked at them"),
+    };
+    found.push(ticket(text, "see `calibctl alerts`, and acknowledge what you have looked at"));
+    found
+}
+
+fn told(alert: &Alert) -> Attention {
+    let short: String = alert.id.chars().take(SHOWN).collect();
+    Attention {
+        severity: alert.severity,
+        message: format!("{}: {} (alert {short})", alert.cause, alert.message),
+        remedy: alert.remedy.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::{Severity, Verdict};
+    use crate::domain::time::Timestamp;
+
+    fn alert(id: &str, severity: Severity) -> Alert {
+        Alert {
+            id: id.to_owned(),
+            severity,
+            cause: "drift co-1".parse().unwrap(),
+            sensors: vec![SensorId::new("co-1").unwrap()],
+            count: 1,
+            raised: Timestamp::EPOCH,
+            cleared: None,
+            acknowledged: None,
+            acknowledged_by: None,
+            verdict: None,
+            silence: None,
+            answered: None,
+            merged_into: None,
+            message: "it reads 0.4 mg/m3 too high".to_owned(),
+            remedy: "calibrate it".to_owned(),
+            snapshot: None,
+        }
+    }
+
+    fn some() -> Vec<Alert> {
+        ["00aa11bb22cc33dd", "00aa22bb22cc33dd", "ff00000000000000"]
+            .map(|id| alert(id, Severity::Ticket))
+            .to_vec()
+    }
+
+    #[test]
+    fn an_identifier_may_be_short_while_it_is_the_only_one() {
+        let found = |name: &str| named(some(), name).map(|found| found.map(|alert| alert.id));
+        assert_eq!(found("00aa1"), Ok(Some("00aa11bb22cc33dd".to_owned())));
+        assert_eq!(found("FF00"), Ok(Some("ff00000000000000".to_owned())));
+        assert_eq!(found("00ab"), Ok(None));
+        for (name, says) in [
+            ("00aa", "00aa11bb22cc33dd and 00aa22bb22cc33dd begin with `00aa`"),
+            ("00a", "give 4 to 16 hexadecimal digits"),
+            ("drift", "give 4 to 16 hexadecimal digits"),
+            ("00aa11bb22cc33dd0", "give 4 to 16 hexadecimal digits"),
+        ] {
+            let problem = format!("{:?}", found(name).unwrap_err());
+            assert!(problem.contains(says), "{name}: {problem}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_again_of_what_was_looked_at_or_silenced() {
+        let (mut looked, mut silenced, mut over) =
+            (alert("01", Severity::Page), alert("02", Severity::Page), alert("03", Severity::Page));
+        looked.acknowledged = Some(Timestamp::EPOCH);
+        looked.verdict = Some(Verdict::Real);
+        let (by, reason) = ("user:ann".to_owned(), "a swap".to_owned());
+        silenced.silence = Some(Silence { until: Timestamp::LAST, by, reason });
+        over.cleared = Some(Timestamp::EPOCH);
+        let all = [looked, silenced, over.clone(), alert("0123456789abcdef", Severity::Page)];
+        let told: Vec<(Severity, String)> =
+            attention(&all).into_iter().map(|it| (it.severity, it.message)).collect();
+        assert_eq!(
+            told,
+            [
+                (Severity::Page, "drift co-1: it reads 0.4 mg/m3 too high (alert 01234567)".to_owned()),
+                (Severity::Ticket, "an alert is over, and nobody has looked at it".to_owned()),
+            ]
+        );
+        assert_eq!(open(&all), 3);
+        assert_eq!(attention(&[over.clone(), over])[0].message.split(',').next(), Some("2 alerts are over"));
+        assert_eq!(attention(&[]), []);
+    }
+}
