@@ -43,6 +43,8 @@ impl Running {
             Ok(Err(error)) => tracing::error!("the last readings are not committed: {error}"),
             Err(_) => tracing::error!("the last readings are not committed in time; look at the disk"),
         }
+        // What was judged last is in; what is published of it goes out with the rest.
+        let _ = tokio::time::timeout_at(by, self.alerting.finish()).await;
         let published = self.drain_link(by).await;
         self.drives.stop().await;
         for (sink, seq) in self.uplink.cursors() {

@@ -13,6 +13,7 @@ use super::follow::{Followers, reference_of, spacing};
 use super::publish::Publisher;
 use super::stored;
 use super::tracker::Tracker;
+use crate::alerting::Alerting;
 use crate::domain::id::SensorId;
 use crate::domain::pairing::{Decision, Outcome, Pair, Window};
 use crate::domain::reference::Reference;
@@ -49,6 +50,7 @@ pub struct Parts {
     pub clock: Clock,
     pub metrics: Metrics,
     pub publisher: Publisher,
+    pub alerting: Alerting,
     /// When the instruments at sensors were mounted.
     pub mounted: HashMap<SensorId, Timestamp>,
 }
