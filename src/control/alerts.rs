@@ -9,17 +9,18 @@ use serde::Deserialize;
 use serde_json::json as object;
 
 use super::answer::{Answer, Problem, json, to_its_end};
-use super::attention::ticket;
 use super::gateway::{Gateway, PATIENCE};
 use super::given::{Given, number, text};
 use super::peer::Peer;
 use super::readings::{checked_limit, known};
 use crate::domain::alert::{Alert, Event, Refused, Silence, Tally};
 use crate::domain::id::SensorId;
-use crate::wire::control::{Acknowledge, Alerts, Attention, Hush, Miss, Missed};
+use crate::wire::control::{Acknowledge, Alerts, Hush, Miss, Missed};
 
 /// How long a change may take: longer than a slow disk, shorter than calibctl waits.
 const DONE: Duration = Duration::from_secs(8);
+/// Alerts that the store reads at a time.
+const PAGE: usize = 1000;
 /// How long a silence lasts unless asked otherwise, and at most, in seconds.
 const USUAL: u64 = 2 * 3600;
 const LONGEST: u64 = 30 * 86_400;
@@ -28,8 +29,6 @@ const LONGEST_REASON: usize = 400;
 /// An identifier may be as short as this, and has so many digits when it is whole.
 const FEWEST: usize = 4;
 const WHOLE: usize = 16;
-/// Digits of an identifier that people are shown.
-const SHOWN: usize = 8;
 
 /// The query.
 #[derive(Debug, Deserialize)]
@@ -53,9 +52,10 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let (mut alerts, tally) = standing(&gateway).await?;
     let mut next = None;
     if wanted.history.unwrap_or(false) {
+        let limit = limit.min(PAGE);
         let past = gateway.store.past_alerts(before, limit).await?;
-        next = past.last().filter(|_| past.len() == limit).map(|(number, _)| *number);
-        alerts = past.into_iter().map(|(_, alert)| alert).collect();
+        next = past.last().filter(|_| past.len() == limit).map(|stored| stored.number);
+        alerts = past.into_iter().map(|stored| stored.alert).filter(|it| it.cleared.is_some()).collect();
     } else {
         alerts.sort_by_key(|alert| (alert.cleared.is_some(), alert.severity, alert.raised));
     }
@@ -174,7 +174,9 @@ fn digits(name: &str) -> Result<String, Problem> {
     let fits = (FEWEST..=WHOLE).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let unusable = || {
         let wanted = format!("{FEWEST} to {WHOLE} hexadecimal digits");
-        Problem::unknown(format!("there is no alert `{name}`: give {wanted}, as `calibctl alerts` shows them"))
+        Problem::unknown(format!(
+            "there is no alert `{name}`: give {wanted}, as `calibctl alerts` shows them"
+        ))
     };
     if fits { Ok(name.to_ascii_lowercase()) } else { Err(unusable()) }
 }
@@ -198,61 +200,20 @@ pub fn open(alerts: &[Alert]) -> u64 {
     alerts.iter().filter(|alert| alert.cleared.is_none()).count() as u64
 }
 
-/// What of the alerts somebody should look at: those that stand and that nobody has looked at or silenced, one by
-/// one, and that there are some that came and went.
-pub fn attention(alerts: &[Alert]) -> Vec<Attention> {
-    let unseen = || alerts.iter().filter(|alert| alert.acknowledged.is_none());
-    let standing = unseen().filter(|alert| alert.cleared.is_none() && alert.silence.is_none());
-    let mut found: Vec<Attention> = standing.map(told).collect();
-    let text = match unseen().filter(|alert| alert.cleared.is_some()).count() {
-        0 => return found,
-        1 => "an alert is over, and nobody has looked at it".to_owned(),
-        several => format!("{several} alerts are over, and nobody has looked at them"),
-    };
-    found.push(ticket(text, "see `calibctl alerts`, and acknowledge what you have looked at"));
-    found
-}
-
-fn told(alert: &Alert) -> Attention {
-    let short: String = alert.id.chars().take(SHOWN).collect();
-    Attention {
-        severity: alert.severity,
-        message: format!("{}: {} (alert {short})", alert.cause, alert.message),
-        remedy: alert.remedy.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::alert::{Severity, Verdict};
-    use crate::domain::time::Timestamp;
 
-    fn alert(id: &str, severity: Severity) -> Alert {
-        Alert {
-            id: id.to_owned(),
-            severity,
-            cause: "drift co-1".parse().unwrap(),
-            sensors: vec![SensorId::new("co-1").unwrap()],
-            count: 1,
-            raised: Timestamp::EPOCH,
-            cleared: None,
-            acknowledged: None,
-            acknowledged_by: None,
-            verdict: None,
-            silence: None,
-            answered: None,
-            merged_into: None,
-            message: "it reads 0.4 mg/m3 too high".to_owned(),
-            remedy: "calibrate it".to_owned(),
-            snapshot: None,
-        }
+    fn alert(id: &str) -> Alert {
+        let alert = object!({
+            "id": id, "severity": "ticket", "cause": "drift co-1", "sensors": ["co-1"], "count": 1,
+            "raised": "2026-11-24T10:00:00Z", "message": "it reads too high", "remedy": "calibrate it",
+        });
+        serde_json::from_value(alert).unwrap()
     }
 
     fn some() -> Vec<Alert> {
-        ["00aa11bb22cc33dd", "00aa22bb22cc33dd", "ff00000000000000"]
-            .map(|id| alert(id, Severity::Ticket))
-            .to_vec()
+        ["00aa11bb22cc33dd", "00aa22bb22cc33dd", "ff00000000000000"].map(alert).to_vec()
     }
 
     #[test]
@@ -270,29 +231,5 @@ mod tests {
             let problem = format!("{:?}", found(name).unwrap_err());
             assert!(problem.contains(says), "{name}: {problem}");
         }
-    }
-
-    #[test]
-    fn nobody_is_told_again_of_what_was_looked_at_or_silenced() {
-        let (mut looked, mut silenced, mut over) =
-            (alert("01", Severity::Page), alert("02", Severity::Page), alert("03", Severity::Page));
-        looked.acknowledged = Some(Timestamp::EPOCH);
-        looked.verdict = Some(Verdict::Real);
-        let (by, reason) = ("user:ann".to_owned(), "a swap".to_owned());
-        silenced.silence = Some(Silence { until: Timestamp::LAST, by, reason });
-        over.cleared = Some(Timestamp::EPOCH);
-        let all = [looked, silenced, over.clone(), alert("0123456789abcdef", Severity::Page)];
-        let told: Vec<(Severity, String)> =
-            attention(&all).into_iter().map(|it| (it.severity, it.message)).collect();
-        assert_eq!(
-            told,
-            [
-                (Severity::Page, "drift co-1: it reads 0.4 mg/m3 too high (alert 01234567)".to_owned()),
-                (Severity::Ticket, "an alert is over, and nobody has looked at it".to_owned()),
-            ]
-        );
-        assert_eq!(open(&all), 3);
-        assert_eq!(attention(&[over.clone(), over])[0].message.split(',').next(), Some("2 alerts are over"));
-        assert_eq!(attention(&[]), []);
     }
 }

@@ -16,8 +16,8 @@ use super::given::{LARGEST, too_large};
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    alerts, audit, backup, drift, health, instruments, maintenance, metrics, readings, references, reload, restore,
-    rollups, sensors, sources, standards, status, transforms, verify, watch,
+    alerts, audit, backup, drift, health, instruments, maintenance, metrics, readings, references, reload,
+    restore, rollups, sensors, sources, standards, status, transforms, verify, watch,
 };
 
 /// The description of the interface, OpenAPI 3.1.

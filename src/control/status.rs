@@ -4,8 +4,8 @@ use axum::extract::State;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-use super::answer::{Answer, json};
 use super::alerts;
+use super::answer::{Answer, json};
 use super::attention::{Seen, attention, restores};
 use super::gateway::{Gateway, PATIENCE};
 use crate::domain::id::Id;

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod error;
 pub mod types;
 
+mod alerts;
 mod check;
 mod comparisons;
 mod copies;

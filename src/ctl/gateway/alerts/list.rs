@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::verdict_of;
+use crate::ctl::gateway::Asked;
 use crate::ctl::gateway::client::{escaped, get};
 use crate::ctl::gateway::show::{MENTIONED, PLAIN, URGENT, clean, time};
-use crate::ctl::gateway::Asked;
 use crate::ctl::output::{Failure, note, print_json, print_lines, print_screen};
 use crate::ctl::screen::Screen;
 use crate::domain::alert::Subject;
@@ -48,7 +48,8 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
     } else {
         print_screen(&text(&found.alerts, Screen::stdout()))?;
     }
-    print_lines(&served(&found))
+    // They are about all sensors.
+    if args.sensor.is_none() { print_lines(&served(&found)) } else { Ok(()) }
 }
 
 /// The alerts that stand or wait to be acknowledged, of all sensors or of one.
@@ -61,8 +62,8 @@ fn past(args: &ListArgs) -> Result<Alerts, Failure> {
     let wanted = args.limit.unwrap_or(usize::MAX);
     let sensor = args.sensor.as_deref().map_or(String::new(), |id| format!("&sensor={}", escaped(id)));
     let page = |before: Option<u64>, left: usize| -> Result<Alerts, Failure> {
-        let before = before.map_or(String::new(), |before| format!("&before={before}"));
-        get(&args.asked, &format!("/v1/alerts?history=true&limit={}{before}{sensor}", left.clamp(1, PAGE)))
+        let before = before.map_or(String::new(), |before| format!("before={before}&"));
+        get(&args.asked, &format!("/v1/alerts?{before}history=true&limit={}{sensor}", left.clamp(1, PAGE)))
     };
     let mut found = page(None, wanted)?;
     while let Some(before) = found.before.filter(|_| found.alerts.len() < wanted) {
