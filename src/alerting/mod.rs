@@ -1,6 +1,8 @@
 //! The alerts of a gateway: a task that owns the machine of `domain::alert`, keeps what it decides in the ledger,
 //! publishes it and counts it.
 
+mod keep;
+mod publish;
 pub mod run;
 
 use tokio::sync::{mpsc, oneshot};

@@ -19,14 +19,13 @@ pub struct Alerts {
     pub(super) policy: Policy,
     pub(super) stored: Stored,
     /// Nothing falls due before; `None`: not known.
-    next: Option<Timestamp>,
+    pub(super) next: Option<Timestamp>,
 }
 
 impl Alerts {
     /// Goes on from what was stored.
     pub fn new(policy: Policy, stored: Stored) -> Alerts {
-        let policy = Policy { group_from: policy.group_from.max(2), ..policy };
-        Alerts { policy, stored: stored.sound(), next: None }
+        Alerts { policy: policy.sound(), stored: stored.sound(), next: None }
     }
 
     /// What has to survive a restart.
@@ -37,6 +36,32 @@ impl Alerts {
     /// Open alerts, and cleared ones that wait to be acknowledged; the one raised first comes first.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.stored.alerts.iter().map(|kept| &kept.alert)
+    }
+
+    /// The open or waiting alert with this identifier.
+    pub fn alert(&self, id: &str) -> Option<&Alert> {
+        self.alerts().find(|alert| alert.id == id)
+    }
+
+    /// Those of them that somebody outside has seen.
+    pub fn published(&self) -> impl Iterator<Item = &Alert> {
+        self.stored.alerts.iter().filter(|kept| kept.published).map(|kept| &kept.alert)
+    }
+
+    /// The sensors of which something is found.
+    pub fn found_at(&self) -> impl Iterator<Item = &SensorId> {
+        self.stored.conditions.iter().map(|condition| &condition.sensor)
+    }
+
+    /// Scopes and reasons of what is suppressed.
+    pub fn suppressions(&self) -> impl Iterator<Item = (&Scope, &str)> {
+        self.stored.suppressions.iter().map(|it| (&it.scope, it.reason.as_str()))
+    }
+
+    /// From now on this says when a finding becomes an alert.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy.sound();
+        self.next = None;
     }
 
     /// How well they serve.
@@ -154,8 +179,8 @@ impl Alerts {
     fn removed(&mut self, sensor: &SensorId) -> bool {
         let mut any = false;
         for condition in self.stored.conditions.iter_mut().filter(|it| it.sensor == *sensor) {
-            // long ago, so that it is let go at once
-            condition.gone = Some(Timestamp::EPOCH);
+            // long ago by any clock, so that it is let go at once
+            condition.gone = Some(Timestamp::EPOCH.saturating_add_micros(i64::MIN));
             any = true;
         }
         any

@@ -9,12 +9,13 @@ use calibd::domain::alert::{
 };
 use calibd::domain::id::Id;
 use calibd::domain::time::Timestamp;
-use rusqlite::{Connection, params};
+use calibd::store::AlertChanges;
 use serde_json::{Value, json};
 
 use super::ctl::{calibctl, prints};
 use super::described::is_described;
 use super::{gateway, socket, started};
+use crate::alerts::with_store;
 use crate::support::control::{get, post};
 use crate::support::gateway::Gateway;
 use crate::support::process::Daemon;
@@ -62,16 +63,10 @@ fn an_hour() -> Alerts {
 
 /// Writes it where calibd goes on from.
 fn seed(gateway: &Gateway, alerts: &Alerts) {
-    let db = Connection::open(gateway.store().join("ledger.db")).unwrap();
+    let rows = alerts.alerts().cloned().collect();
     let state = serde_json::to_string(alerts.stored()).unwrap();
-    db.execute("INSERT OR REPLACE INTO alert_state VALUES (1, ?)", [state]).unwrap();
-    for alert in alerts.alerts() {
-        let (raised, cleared) = (alert.raised.as_micros(), alert.cleared.map(Timestamp::as_micros));
-        let content = serde_json::to_string(alert).unwrap();
-        let row = params![alert.id, alert.cause.to_string(), raised, cleared, content];
-        let sql = "INSERT INTO alerts(id, cause, raised, cleared, content) VALUES (?, ?, ?, ?, ?)";
-        db.execute(sql, row).unwrap();
-    }
+    let changes = AlertChanges { rows, state, ..AlertChanges::default() };
+    with_store(&gateway.store(), async |store, _| store.keep_alerts(changes).await.unwrap());
 }
 
 /// A gateway that goes on from there.
