@@ -40,6 +40,12 @@ pub struct ReferenceSensor {
 }
 
 impl Comparison {
+    /// What it has in common with others by its tags, for alerts: the first tag, `site` before others.
+    pub fn group(&self) -> Option<String> {
+        let site = self.tags.get_key_value("site");
+        site.or_else(|| self.tags.iter().next()).map(|(name, value)| format!("{name}={value}"))
+    }
+
     /// How references are paired, of which those of a sensor come in `reference`.
     pub fn how(&self, reference: Option<Duration>) -> How {
         How::suited(self.period, reference)

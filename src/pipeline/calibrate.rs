@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::judge::Told;
 use super::active::Active;
 use super::side_by_side::Groups;
 use super::watch::Watch;
@@ -18,6 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transform::{Covariate, MAX_COVARIATES};
 
 pub use crate::domain::calibration::Moment;
+pub use judge::Judgement;
 
 /// What happens at the expiry of the transform in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,9 @@ struct Slot {
     last_seq: Option<u64>,
     latest: Option<Latest>,
     watch: Watch,
+    told: Told,
+    /// Whether the configuration no longer names it.
+    gone: bool,
 }
 
 impl Slot {
@@ -62,6 +67,8 @@ pub struct Calibrator {
     maintenance: HashSet<SensorId>,
     groups: Groups,
     findings: Vec<(SensorId, Finding)>,
+    /// The slot whose turn it is to be judged.
+    next_judged: usize,
     /// Since the start, by a clock that never jumps.
     elapsed: Duration,
     on_expired: OnExpired,
@@ -78,6 +85,7 @@ impl Calibrator {
             maintenance: HashSet::new(),
             groups: Groups::default(),
             findings: Vec::new(),
+            next_judged: 0,
             elapsed: Duration::ZERO,
             on_expired,
         }
@@ -88,12 +96,14 @@ impl Calibrator {
         self.index.contains_key(sensor)
     }
 
-    /// Makes a place for a sensor.
+    /// Makes a place for a sensor, from which readings are expected from now on.
     pub fn add(&mut self, sensor: Arc<Sensor>) {
         let active = self.waiting.remove(&sensor.id);
         let last_seq = self.last_seqs.remove(&sensor.id);
         self.index.insert(sensor.id.clone(), self.slots.len());
-        self.slots.push(Slot { sensor, active, last_seq, latest: None, watch: Watch::default() });
+        let watch = Watch::expecting(self.elapsed);
+        let told = Told::default();
+        self.slots.push(Slot { sensor, active, last_seq, latest: None, watch, told, gone: false });
     }
 
     /// Takes over another configuration: the sensors' facts, and what happens at an expiry.
@@ -105,15 +115,20 @@ impl Calibrator {
     /// Takes over the sensors' facts.
     pub fn follow(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>) {
         for slot in &mut self.slots {
-            match facts(&slot.sensor.id) {
+            let sensor = facts(&slot.sensor.id);
+            let was_gone = std::mem::replace(&mut slot.gone, sensor.is_none());
+            match sensor {
                 Some(sensor) => {
-                    if slot.watch.follow(&slot.sensor, &sensor) {
+                    if slot.watch.follow(&slot.sensor, &sensor, self.elapsed) {
                         self.groups.forget(&sensor.id);
+                        slot.told.begin_anew();
+                    } else if was_gone {
+                        slot.watch = Watch::expecting(self.elapsed);
                     }
                     slot.sensor = sensor;
                 }
                 // What a sensor that is gone has delivered before is still read with its old facts.
-                None => slot.watch = Watch::default(),
+                None => (slot.watch, slot.told) = (Watch::default(), Told::default()),
             }
         }
     }
@@ -259,5 +274,6 @@ fn dated(active: &Active) -> Dated<'_> {
     Dated { compiled: &active.compiled, issued_at: active.issued_at, expires: active.expires }
 }
 
+mod judge;
 #[cfg(test)]
 mod tests;

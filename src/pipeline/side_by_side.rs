@@ -47,6 +47,17 @@ impl Groups {
         }
     }
 
+    /// What stands against a sensor now, and whether enough is known to say that nothing does.
+    pub(super) fn standing(&self, sensor: &SensorId) -> (Option<Finding>, bool) {
+        match self.places.get(sensor) {
+            None => (None, true),
+            Some((group, place)) => {
+                let peers = &self.groups[*group].peers;
+                (peers.finding(*place), peers.can_tell(*place))
+            }
+        }
+    }
+
     /// Compares a reading with the others of its group; says what is found that was not before.
     pub(super) fn note(&mut self, reading: &Reading) -> Option<Finding> {
         if self.groups.is_empty() {

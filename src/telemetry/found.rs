@@ -1,6 +1,7 @@
 //! What the monitors have found: each finding is one log line and one counter.
 
 use super::metrics::Metrics;
+use crate::domain::alert;
 use crate::domain::id::SensorId;
 use crate::domain::monitor::Finding;
 
@@ -21,4 +22,10 @@ impl Found<'_> {
         let text = self.finding.sentence();
         tracing::warn!(sensor = %self.sensor, finding = kind.as_str(), "the sensor {} {text}", self.sensor);
     }
+}
+
+/// Logs that something no longer stands against a sensor.
+pub fn over(sensor: &SensorId, kind: alert::Kind) {
+    let kind = kind.as_str();
+    tracing::info!(%sensor, finding = kind, "no longer the matter with the sensor {sensor}: {kind}");
 }

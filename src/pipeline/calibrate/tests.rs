@@ -101,7 +101,9 @@ fn a_sensor_that_has_fallen_silent_is_found_once_until_it_speaks() {
         it.look(Timestamp::EPOCH.saturating_add_micros(at * 1_000_000));
         it.findings().into_iter().map(|(_, finding)| finding).collect::<Vec<_>>()
     };
-    assert_eq!(found(&mut it, 1000), []);
+    assert_eq!(found(&mut it, 50), []);
+    // It has never spoken.
+    assert_eq!(found(&mut it, 1000).len(), 1);
     it.reading(&sample("a", 1.0, 1000), 1, MOMENT).unwrap();
     assert_eq!(found(&mut it, 1050), []);
     let silent = found(&mut it, 1051);
