@@ -5,7 +5,7 @@
 
 mod advice;
 pub mod check;
-mod finding;
+pub mod finding;
 mod noise;
 mod pace;
 pub mod peers;
