@@ -2,6 +2,7 @@
 //! and what would be right, and all of them are reported at once.
 
 pub mod broker;
+mod check;
 pub mod difference;
 mod drift;
 pub mod fault;

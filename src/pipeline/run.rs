@@ -195,6 +195,9 @@ impl Pipeline {
         for (sensor, finding) in self.calibrator.findings() {
             Found { sensor: &sensor, finding: &finding }.record(&self.metrics);
         }
+        for (sensor, outcome) in self.calibrator.outcomes() {
+            found::checked(&self.metrics, &sensor, &outcome);
+        }
     }
 
     fn put_in_force(&mut self, changes: Vec<Change>, done: oneshot::Sender<()>) {

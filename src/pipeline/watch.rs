@@ -118,8 +118,8 @@ impl Watch {
 
     /// Notes a reading, and flags it if that is wished. Gives what is found with it, if anything new is.
     pub(super) fn note(&mut self, monitoring: &Monitoring, reading: &mut Reading) -> Option<Vec<Finding>> {
-        // What somebody does to a sensor in maintenance is none of its habits.
-        if reading.reasons.contains(ReasonCode::Maintenance) {
+        // What somebody does to a sensor in maintenance, or offers it, is none of its habits.
+        if reading.reasons.are_apart() {
             return None;
         }
         let out_of_domain = reading.reasons.contains(ReasonCode::OutOfDomain);

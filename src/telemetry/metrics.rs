@@ -39,6 +39,8 @@ pub struct Metrics {
     pub drift: DriftScores,
     /// `calibd_pairs_made_total{origin}`
     pub pairs: Family<Labels, Counter>,
+    /// `calibd_checks_total{kind,state}`
+    pub checks: Family<Labels, Counter>,
     /// `calibd_references_refused_total`
     pub references_refused: Counter,
     /// `calibd_references_unpaired_total{reason}`
@@ -127,6 +129,7 @@ impl Metrics {
             sensors: SensorValues::default(),
             drift: DriftScores::default(),
             pairs: Family::default(),
+            checks: Family::default(),
             references_refused: Counter::default(),
             references_unpaired: Family::default(),
             readings: Family::default(),
@@ -196,6 +199,7 @@ impl Metrics {
         to.register_collector(Box::new(Standing(self.alarms.clone())));
         to.register_collector(Box::new(self.sensors.clone()));
         to.register_collector(Box::new(self.drift.clone()));
+        to.register("checks", "scheduled checks, by kind and how they came out", self.checks.clone());
         to.register("pairs_made", "pairs made, by the way their reference came", self.pairs.clone());
         let help = "readings of references that cannot be references";
         to.register("references_refused", help, self.references_refused.clone());

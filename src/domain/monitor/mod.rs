@@ -9,6 +9,7 @@ pub mod finding;
 mod noise;
 mod pace;
 pub mod peers;
+pub mod scheduled;
 mod sensor;
 mod silence;
 mod spike;

@@ -5,21 +5,45 @@ use std::time::Duration;
 
 use super::{Calibrator, Slot};
 use crate::domain::alert::{self, Kind};
+use crate::domain::monitor::check::CheckKind;
+use crate::domain::monitor::scheduled::CheckOutcome;
 use crate::domain::monitor::{self, Finding};
 use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
 
+/// Where it is seen whether something stands against a sensor.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    /// By its own monitors, one of these kinds.
+    Alone(&'static [monitor::Kind]),
+    /// Beside its peers.
+    Peers,
+    /// At the sensor that it is compared with.
+    Reference,
+    /// By the last check of a kind.
+    Check(CheckKind),
+}
+
+/// What stands against a sensor.
+enum Standing<'a> {
+    Found(Finding),
+    Check(&'a CheckOutcome),
+}
+
+const NOISE: &[monitor::Kind] = &[monitor::Kind::NoiseLow, monitor::Kind::NoiseHigh];
 /// What is judged of each sensor.
-const JUDGED: [(Kind, &[monitor::Kind]); 8] = [
-    (Kind::Stuck, &[monitor::Kind::Stuck]),
-    (Kind::Noise, &[monitor::Kind::NoiseLow, monitor::Kind::NoiseHigh]),
-    (Kind::Spikes, &[monitor::Kind::Spikes]),
-    (Kind::Rate, &[monitor::Kind::Rate]),
-    (Kind::OutOfDomain, &[monitor::Kind::OutOfDomain]),
-    (Kind::Silent, &[monitor::Kind::Silent]),
-    (Kind::Peers, &[monitor::Kind::Peers]),
-    // Of the sensor that it is compared with.
-    (Kind::Reference, &[monitor::Kind::Silent, monitor::Kind::Stuck]),
+const JUDGED: [(Kind, Seen); 11] = [
+    (Kind::Stuck, Seen::Alone(&[monitor::Kind::Stuck])),
+    (Kind::Noise, Seen::Alone(NOISE)),
+    (Kind::Spikes, Seen::Alone(&[monitor::Kind::Spikes])),
+    (Kind::Rate, Seen::Alone(&[monitor::Kind::Rate])),
+    (Kind::OutOfDomain, Seen::Alone(&[monitor::Kind::OutOfDomain])),
+    (Kind::Silent, Seen::Alone(&[monitor::Kind::Silent])),
+    (Kind::Peers, Seen::Peers),
+    (Kind::Reference, Seen::Reference),
+    (Kind::ZeroCheck, Seen::Check(CheckKind::Zero)),
+    (Kind::SpanCheck, Seen::Check(CheckKind::Span)),
+    (Kind::PrecisionCheck, Seen::Check(CheckKind::Precision)),
 ];
 /// What stands is told again after so long, with the numbers of the day.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -29,8 +53,8 @@ const MOST: usize = 256;
 /// What the alerts were told of one sensor since the start, by place in [`JUDGED`].
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    judged: u8,
-    standing: u8,
+    judged: u16,
+    standing: u16,
     /// When all that stands was told last.
     at: Duration,
     /// Nothing that was found before can stand any more: another instrument is there.
@@ -46,7 +70,7 @@ impl Told {
     /// Whether something is to be told: what `stands` is new, or told long ago; what does not has just come to be
     /// over, or nobody has said so since the start.
     fn is_due(&self, place: usize, stands: bool, again: bool, sure: impl FnOnce() -> bool) -> bool {
-        let in_set = |set: u8| set & 1 << place != 0;
+        let in_set = |set: u16| set & 1 << place != 0;
         match (stands, in_set(self.standing)) {
             (true, stood) => again || !stood,
             (false, true) => true,
@@ -56,7 +80,7 @@ impl Told {
 
     fn note(&mut self, place: usize, stands: bool) {
         self.judged |= 1 << place;
-        self.standing = self.standing & !(1 << place) | u8::from(stands) << place;
+        self.standing = self.standing & !(1 << place) | u16::from(stands) << place;
     }
 }
 
@@ -74,6 +98,13 @@ pub struct Judgement {
 }
 
 impl Slot {
+    /// Whether its monitors know enough to say that nothing of these kinds is the matter; what is not watched has
+    /// nothing against it.
+    fn can_tell(&self, kinds: &[monitor::Kind]) -> bool {
+        let monitoring = self.sensor.monitor.as_ref();
+        monitoring.is_none_or(|monitoring| kinds.iter().all(|kind| self.watch.can_tell(monitoring, *kind)))
+    }
+
     fn transform(&self) -> Option<alert::Active> {
         let reference = &self.active.as_ref()?.reference;
         Some(alert::Active { id: reference.id.clone(), version: reference.version, digest: reference.digest })
@@ -96,17 +127,17 @@ impl Calibrator {
             let again = self.elapsed.saturating_sub(slot.told.at) >= AGAIN;
             for place in 0..JUDGED.len() {
                 let slot = &self.slots[index];
-                let finding = self.stands(slot, place, time);
-                let sure = || self.is_sure(slot, place);
-                if !slot.told.is_due(place, finding.is_some(), again, sure) {
+                let standing = self.stands(slot, place, time);
+                let stands = standing.is_some();
+                if !slot.told.is_due(place, stands, again, || self.is_sure(slot, place)) {
                     continue;
                 }
-                let judgement = self.judgement(slot, place, finding, time);
+                let judgement = self.judgement(slot, place, standing, time);
                 if told == MOST || !tell(judgement) {
                     return;
                 }
                 told += 1;
-                self.slots[index].told.note(place, finding.is_some());
+                self.slots[index].told.note(place, stands);
             }
             if again {
                 self.slots[index].told.at = self.elapsed;
@@ -114,31 +145,30 @@ impl Calibrator {
         }
     }
 
-    fn stands(&self, slot: &Slot, place: usize, time: Timestamp) -> Option<Finding> {
-        let (kind, of) = JUDGED[place];
-        match kind {
-            Kind::Peers => self.groups.standing(&slot.sensor.id).0,
-            Kind::Reference => self.reference_stands(slot, time),
-            _ => {
+    fn stands<'a>(&self, slot: &'a Slot, place: usize, time: Timestamp) -> Option<Standing<'a>> {
+        let found = match JUDGED[place].1 {
+            Seen::Check(kind) => return slot.checking.standing(kind).map(Standing::Check),
+            Seen::Peers => self.groups.standing(&slot.sensor.id).0,
+            Seen::Reference => self.reference_stands(slot, time),
+            Seen::Alone(kinds) => {
                 let monitoring = slot.sensor.monitor.as_ref()?;
                 let mut standing = slot.watch.standing(monitoring, self.elapsed, time);
-                standing.find(|finding| of.contains(&finding.evidence.kind()))
+                standing.find(|finding| kinds.contains(&finding.evidence.kind()))
             }
-        }
+        };
+        found.map(Standing::Found)
     }
 
     /// Whether it is known that nothing is the matter, where nothing is found.
     fn is_sure(&self, slot: &Slot, place: usize) -> bool {
-        let (kind, of) = JUDGED[place];
-        let all = |slot: &Slot| {
-            let monitoring = slot.sensor.monitor.as_ref();
-            // What is not watched has nothing against it.
-            monitoring.is_none_or(|monitoring| of.iter().all(|kind| slot.watch.can_tell(monitoring, *kind)))
-        };
-        match kind {
-            Kind::Peers => self.groups.standing(&slot.sensor.id).1,
-            Kind::Reference => self.reference_of(slot).is_none_or(all),
-            _ => all(slot),
+        match JUDGED[place].1 {
+            Seen::Alone(kinds) => slot.can_tell(kinds),
+            Seen::Peers => self.groups.standing(&slot.sensor.id).1,
+            Seen::Reference => {
+                let kinds = [monitor::Kind::Silent, monitor::Kind::Stuck];
+                self.reference_of(slot).is_none_or(|reference| reference.can_tell(&kinds))
+            }
+            Seen::Check(kind) => slot.checking.can_tell(&slot.sensor.checks, kind),
         }
     }
 
@@ -159,12 +189,21 @@ impl Calibrator {
         reference.watch.broken(monitoring, period, self.elapsed, time)
     }
 
-    fn judgement(&self, slot: &Slot, place: usize, finding: Option<Finding>, time: Timestamp) -> Judgement {
+    fn judgement(
+        &self,
+        slot: &Slot,
+        place: usize,
+        standing: Option<Standing<'_>>,
+        time: Timestamp,
+    ) -> Judgement {
         let (sensor, kind) = (Arc::clone(&slot.sensor), JUDGED[place].0);
         let reference = sensor.comparison.reference.as_ref().filter(|_| kind == Kind::Reference);
-        let finding = finding.map(|finding| match reference {
-            Some(reference) => finding.of_reference(&sensor.id, &reference.sensor, slot.transform(), time),
-            None => finding.to_alert(&sensor.id, slot.transform(), time),
+        let finding = standing.map(|standing| match (standing, reference) {
+            (Standing::Check(outcome), _) => outcome.to_alert(&sensor.id, slot.transform()),
+            (Standing::Found(finding), Some(reference)) => {
+                finding.of_reference(&sensor.id, &reference.sensor, slot.transform(), time)
+            }
+            (Standing::Found(finding), None) => finding.to_alert(&sensor.id, slot.transform(), time),
         });
         let stood = slot.told.standing & 1 << place != 0;
         Judgement { sensor: Arc::clone(&sensor), kind, finding, stood }

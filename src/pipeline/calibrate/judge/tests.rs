@@ -6,7 +6,9 @@ use crate::domain::alert::{Action, Alerts, Event, Policy, Stored};
 use crate::domain::comparison::{Comparison, ReferenceSensor};
 use crate::domain::id::Id;
 use crate::domain::monitor::Limits;
+use crate::domain::monitor::check::{CheckState, ControlLimits};
 use crate::domain::monitor::peers::PeerLimits;
+use crate::domain::monitor::scheduled::{Check, Schedule};
 use crate::domain::sample::Sample;
 use crate::domain::sensor::{self, Monitoring};
 use crate::domain::synthetic::{Fault, FaultKind, Generator, Noise, Signal};
@@ -37,6 +39,7 @@ fn sensor(name: &str, reference: Option<&str>) -> Sensor {
         covariates: Default::default(),
         comparison: Arc::new(Comparison { reference, ..Comparison::default() }),
         monitor: Some(Monitoring { limits, period: Some(SECOND), ..Monitoring::default() }),
+        checks: Default::default(),
     }
 }
 
@@ -167,8 +170,8 @@ fn a_game_day_raises_and_clears_exactly_the_right_alerts() {
     day.it.compare(vec![PeersConfig { name: id("hall"), sensors: members, unit: "Cel".into(), limits }]);
     day.until(3000);
     day.is(&[]);
-    // Each of the ten was told once about each of eight kinds that nothing is the matter.
-    assert_eq!(day.events, 10 * 8);
+    // Each of the ten was told once about each of eleven kinds that nothing is the matter.
+    assert_eq!(day.events, 10 * 11);
     day.until(6000);
     day.is(&[
         // 20 readings after the one that comes again and again, and a minute; over for 15 minutes.
@@ -268,11 +271,47 @@ fn a_sensor_in_maintenance_is_not_judged() {
     day.is(&[(560, "raised", "silent a")]);
 }
 
+/// Every 1,000 seconds, for 100 of them.
+fn check(name: &str, kind: CheckKind, target: f64) -> Check {
+    let schedule = Schedule::new(1000 * SECOND, Duration::ZERO, 100 * SECOND, 10 * SECOND).unwrap();
+    let limits = ControlLimits::new(kind, target, 0.5, 2.0).unwrap();
+    Check { name: id(name), limits, schedule, least: 5 }
+}
+
+#[test]
+fn a_check_out_of_its_limits_is_an_alert_until_one_is_good() {
+    let checks = vec![check("zero", CheckKind::Zero, 20.0), check("scatter", CheckKind::Precision, 0.0)];
+    let checked = Sensor { checks: checks.into(), ..sensor("a", None) };
+    // Off by 5 during the check at 2,000, and the one at 5,000 gives three readings after settling.
+    let faults = [("a", FaultKind::Step(5.0), 1990, 2110), ("a", FaultKind::Gap, 5013, 5100)];
+    let mut day = Day::new(&faults, vec![checked], Stored::default());
+    day.until(2100);
+    day.is(&[]);
+    day.until(8000);
+    // Noise of the standard deviation 0.3 is well inside.
+    day.is(&[
+        (2160, "raised", "zero_check a"),
+        (4000, "cleared", "zero_check a"),
+        (5160, "raised", "zero_check a"),
+        (5160, "raised", "precision_check a"),
+        (7000, "cleared", "zero_check a"),
+        (7000, "cleared", "precision_check a"),
+    ]);
+    let outcomes = day.it.outcomes();
+    assert_eq!(outcomes.len(), 2 * 8);
+    let of = |at: usize| (outcomes[at].1.state, outcomes[at].1.readings);
+    assert_eq!((of(0), of(4), of(10)), ((Some(CheckState::Ok), 90), (Some(CheckState::Out), 90), (None, 3)));
+    // Other checks, or none: what the ones before found is gone.
+    day.it.follow(|_| Some(Arc::new(sensor("a", None))));
+    day.until(8010);
+    assert_eq!(day.log.len(), 6);
+}
+
 #[test]
 fn many_sensors_are_judged_a_few_at_a_time_and_none_is_forgotten() {
     let sensors = (0..100).map(|n| Sensor { monitor: None, ..sensor(&format!("s{n}"), None) }).collect();
     let mut day = Day::new(&[], sensors, Stored::default());
-    for (second, events) in [(1, 256), (2, 512), (3, 768), (4, 800), (9, 800)] {
+    for (second, events) in [(1, 256), (2, 512), (3, 768), (4, 1024), (5, 1100), (9, 1100)] {
         day.until(second);
         assert_eq!(day.events, events);
     }
