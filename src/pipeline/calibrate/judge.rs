@@ -132,8 +132,7 @@ impl Calibrator {
                 if !slot.told.is_due(place, stands, again, || self.is_sure(slot, place)) {
                     continue;
                 }
-                let judgement = self.judgement(slot, place, standing, time);
-                if told == MOST || !tell(judgement) {
+                if told == MOST || !tell(self.judgement(slot, place, standing, time)) {
                     return;
                 }
                 told += 1;
