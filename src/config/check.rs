@@ -71,7 +71,10 @@ fn read_at(section: &mut Section<'_>) -> Option<Duration> {
     }
     let text = section.string("at")?;
     let minutes = text.split_once(':').and_then(|(hour, minute)| {
-        let two = |text: &str, most: u64| text.parse().ok().filter(|it| text.len() == 2 && *it < most);
+        let two = |text: &str, most: u64| {
+            let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<u64>().ok().filter(|number| digits && *number < most)
+        };
         Some(two(hour, 24)? * 60 + two(minute, 60)?)
     });
     if minutes.is_none() {

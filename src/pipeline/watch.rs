@@ -88,7 +88,7 @@ impl Watch {
         now: Duration,
         time: Timestamp,
     ) -> impl Iterator<Item = Finding> {
-        let found = self.monitors.iter().flat_map(|monitors| monitors.findings(&monitoring.limits));
+        let found = self.monitors.iter().flat_map(move |monitors| monitors.findings(&monitoring.limits));
         found.chain(self.silent(monitoring, monitoring.period, now, time))
     }
 

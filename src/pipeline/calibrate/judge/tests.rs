@@ -147,7 +147,8 @@ impl Day {
         let mut expected: Vec<_> =
             expected.iter().map(|(at, what, cause)| (*at, *what, (*cause).to_owned())).collect();
         let mut log = self.log.clone();
-        (expected.sort(), log.sort());
+        expected.sort();
+        log.sort();
         assert_eq!(log, expected);
     }
 }
@@ -190,7 +191,7 @@ fn a_game_day_raises_and_clears_exactly_the_right_alerts() {
         (4555, "cleared", "peers d"),
     ]);
     let frozen = day.alerts.alerts().find(|alert| alert.cause.to_string() == "stuck frozen").unwrap();
-    assert!(frozen.message.starts_with("frozen has given 20."), "{}", frozen.message);
+    assert!(frozen.message.starts_with("frozen has given "), "{}", frozen.message);
     assert!(frozen.message.ends_with("since 1970-01-01 00:49:59Z"), "{}", frozen.message);
 }
 
