@@ -18,10 +18,13 @@ raise_after = "3s"
 clear_after = "3s"
 group_from = 10
 [alerts.drift]
+raise_after = "3s"
 clear_after = "3s"
 [alerts.slo]
+raise_after = "3s"
 clear_after = "3s"
 [alerts.silent]
+raise_after = "3s"
 clear_after = "3s"
 
 [source.game]
@@ -98,7 +101,16 @@ fn exactly_the_right_alerts_rise_and_clear() {
     daemon.linked();
     let wanted: BTreeSet<String> = CAUSES.map(str::to_owned).into();
     // All of them stand at a time, ...
-    until("every alert to rise", || (causes(&alerts(&gateway), true) == wanted).then_some(()));
+    let mut told = BTreeSet::new();
+    until("every alert to rise", || {
+        let found = causes(&alerts(&gateway), true);
+        if found != told {
+            // Shown where the test fails.
+            println!("{found:?}");
+            told.clone_from(&found);
+        }
+        (found == wanted).then_some(())
+    });
     // ... are over when the faults are, ...
     until_true("every alert to clear", || causes(&alerts(&gateway), true).is_empty());
     // ... and were the only ones.
