@@ -12,6 +12,7 @@ use super::wiring;
 use crate::activation::desk::Ask;
 use crate::config::Config;
 use crate::config::difference::needs_restart;
+use crate::domain::alert::Event;
 use crate::pipeline::run::Request;
 
 impl Running {
@@ -74,6 +75,7 @@ impl Running {
     }
 
     async fn take_over_sensors(&mut self, config: &Config) {
+        let before = self.sensors.all();
         let (fixed, templates) = wiring::sensors(config);
         self.sensors.replace(fixed, templates);
         self.presence.time.declare_rtc(config.gateway.rtc_good);
@@ -85,6 +87,10 @@ impl Running {
         // An error means that the pipeline has ended, which is noticed elsewhere.
         let _ = self.requests.send(Request::Peers(config.peers.clone())).await;
         self.compare_anew.notify_one();
+        self.alerting.reconfigured(config.alerts.clone()).await;
+        for sensor in before.iter().filter(|sensor| self.sensors.get(&sensor.id).is_none()) {
+            self.alerting.tell(Event::Removed { sensor: sensor.id.clone() }).await;
+        }
     }
 
     /// Writes down who had which configuration taken over.

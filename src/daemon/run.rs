@@ -22,6 +22,7 @@ use super::tick::{Uptime, tick};
 use super::wiring;
 use crate::activation::desk::{Ask, Desk, Parts};
 use crate::activation::reports::Reports;
+use crate::alerting::{self, Alerting};
 use crate::config::Config;
 use crate::control::gateway::Reload;
 use crate::control::sockets::SocketError;
@@ -71,6 +72,8 @@ pub struct Running {
     pub(super) stopper: Stopper,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) desk: mpsc::Sender<Ask>,
+    pub(super) tracking: mpsc::Sender<tracking::Ask>,
+    pub(super) alerting: Alerting,
     pub(super) compare_anew: Arc<Notify>,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
@@ -131,6 +134,21 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
+    let (alerting, alerted) = Alerting::new();
+    let in_maintenance = recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()).collect();
+    let mut alerts = alerting::run::Task::new(
+        alerting::run::Parts {
+            store: store.clone(),
+            link: uplink.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            branch: up_branch(&config),
+            policy: config.alerts.clone(),
+            in_maintenance,
+        },
+        recovered.alerts,
+    );
+    alerts.keep_only(|sensor| sensors.known_or_possible(sensor).is_some());
     let (inbox, outbound) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
@@ -144,6 +162,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             store: store.clone(),
             metrics: metrics.clone(),
             reports: Reports::new(&config.gateway.fleet, &config.gateway.id, key, uplink.clone()),
+            alerting: alerting.clone(),
         },
         recovered.floors,
     );
@@ -153,12 +172,19 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         calibrator.set_active(&change.sensor, change.active);
     }
     let mut background = vec![
+        tokio::spawn(alerts.run(alerted)),
         tokio::spawn(service::ping(store.clone(), pulses.part("store"))),
         tokio::spawn(feed(uplink.clone(), store.clone())),
         tokio::spawn(desk.run(outbound, asked, requests.clone())),
     ];
 
-    let maintenance = Maintenance::new(recovered.maintenance, store.clone(), requests.clone(), clock.clone());
+    let maintenance = Maintenance::new(
+        recovered.maintenance,
+        store.clone(),
+        requests.clone(),
+        alerting.clone(),
+        clock.clone(),
+    );
     background.push(tokio::spawn(maintenance.clone().run()));
 
     let links = Links::default();
@@ -194,6 +220,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         store: store.clone(),
         uplink: uplink.clone(),
         live: live.clone(),
+        alerting: alerting.clone(),
         time,
         clock: clock.clone(),
         metrics: metrics.clone(),
@@ -210,6 +237,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         clock: clock.clone(),
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
+        alerting: alerting.clone(),
         mounted: recovered.mounted.iter().map(|mount| (mount.sensor.clone(), mount.at)).collect(),
     });
     background.push(tokio::spawn(compared.run(tracked)));
@@ -226,6 +254,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         desk: &asks,
         tracking: &tracking,
         maintenance: &maintenance,
+        alerting: &alerting,
         reload,
         live: &live,
         metrics: &metrics,
@@ -251,6 +280,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         stopper,
         requests,
         desk: asks,
+        tracking,
+        alerting,
         compare_anew,
         pipeline,
         sources,

@@ -5,6 +5,8 @@
 
 mod beside;
 pub mod follow;
+mod judges;
+mod judging;
 mod pairs;
 mod pending;
 pub mod publish;
@@ -30,6 +32,8 @@ pub enum Ask {
     Withdraw(Withdraw, oneshot::Sender<Result<Vec<Id>, StoreError>>),
     /// Another instrument was mounted at a sensor.
     Mounted(SensorId),
+    /// Store what is not stored yet: the end is near.
+    Finish(oneshot::Sender<()>),
     /// Say how far sensors are from their references.
     Drift(Wanted, oneshot::Sender<Vec<SensorDrift>>),
 }

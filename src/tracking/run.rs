@@ -15,12 +15,16 @@ use self::chores::Chore;
 use super::Ask;
 use super::beside::Covariates;
 use super::follow::{Followers, reference_of};
+use super::judges::Saving;
 use super::pending::{Made, Pending};
 use super::publish::Publisher;
 use super::tracker::Tracker;
+use crate::alerting::Alerting;
+use crate::domain::alert::Kind;
 use crate::domain::id::SensorId;
-use crate::domain::pairing::{Decision, Outcome};
-use crate::domain::reference::Reference;
+use crate::domain::pairing::{Decision, Outcome, Pair};
+use crate::domain::quality::{ReasonCode, State};
+use crate::domain::reference::{Origin, Reference};
 use crate::domain::sample::Reading;
 use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
@@ -52,6 +56,7 @@ pub struct Parts {
     pub clock: Clock,
     pub metrics: Metrics,
     pub publisher: Publisher,
+    pub alerting: Alerting,
     /// When the instruments at sensors were mounted.
     pub mounted: HashMap<SensorId, Timestamp>,
 }
@@ -59,9 +64,10 @@ pub struct Parts {
 /// All that is compared.
 #[derive(Debug)]
 pub struct Tracking {
-    parts: Parts,
+    pub(super) parts: Parts,
     followers: Followers,
-    trackers: HashMap<SensorId, Tracker>,
+    pub(super) trackers: HashMap<SensorId, Tracker>,
+    pub(super) saving: Saving,
     covariates: Covariates,
     /// The number of the last reading that was taken.
     last: u64,
@@ -90,6 +96,7 @@ impl Tracking {
             parts,
             followers: Followers::default(),
             trackers: HashMap::new(),
+            saving: Saving::default(),
             covariates: Covariates::default(),
             last: 0,
             live: None,
@@ -130,7 +137,7 @@ impl Tracking {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }
 
@@ -187,6 +194,7 @@ impl Tracking {
     fn settled(&mut self, reference: Reference, outcome: Outcome) {
         match outcome {
             Outcome::Paired(mut pair) => {
+                self.doubt(&mut pair);
                 let tracker = self.trackers.get(&pair.sensor);
                 let beside = tracker.map(|tracker| self.covariates.note(tracker.sensor(), &mut pair));
                 self.pending.pair(Made { pair: *pair, beside: beside.unwrap_or_default() });
@@ -197,6 +205,23 @@ impl Tracking {
                     self.miss(reference);
                 }
             }
+        }
+    }
+
+    /// Marks a pair beside which a monitor finds that the sensor or its reference is not itself. The reference's own
+    /// flag stays: it says what whoever gave it knew.
+    fn doubt(&self, pair: &mut Pair) {
+        use Kind::{Noise, OutOfDomain, Spikes, Stuck};
+        let alerting = &self.parts.alerting;
+        let sensor = self.trackers.get(&pair.sensor).map(Tracker::sensor);
+        let reference = sensor.and_then(|sensor| sensor.comparison.reference.as_ref());
+        let of_sensor = reference.filter(|_| pair.origin == Origin::Sensor);
+        let kinds = [Stuck, Noise, Spikes, OutOfDomain];
+        let stuck = alerting.stands(&pair.sensor, &[Stuck]).then_some(ReasonCode::Stuck);
+        let beside = of_sensor.is_some_and(|reference| alerting.stands(&reference.sensor, &kinds));
+        for reason in stuck.into_iter().chain(beside.then_some(ReasonCode::Interference)) {
+            pair.reasons = pair.reasons.with(reason);
+            pair.state = pair.state.max(State::Suspect);
         }
     }
 
@@ -237,6 +262,13 @@ impl Tracking {
     async fn serve(&mut self, ask: Ask) {
         let now = self.now();
         let done = match ask {
+            Ask::Finish(done) => {
+                self.keep().await;
+                self.finish().await;
+                // Whoever asked may have given up waiting.
+                let _ = done.send(());
+                Ok(())
+            }
             Ask::References(references) => self.compare_given(references).await,
             Ask::Withdraw(order, answer) => {
                 let withdrawn = self.withdraw(order).await;
@@ -319,6 +351,7 @@ impl Tracking {
             self.take_back(now);
         }
         self.keep().await;
+        self.judge().await;
         let elapsed = self.parts.clock.monotonic();
         self.parts.publisher.publish(&mut self.trackers, now, elapsed);
     }

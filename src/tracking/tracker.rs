@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Wanted;
+use super::judging::Judging;
 use super::pairs::statistic;
+use crate::domain::alert::Event;
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::Labels;
 use crate::domain::drift::window::{Placed, Windows};
@@ -54,6 +56,7 @@ pub struct Tracker {
     pairing: Pairing,
     windows: Windows,
     labels: Labels,
+    judging: Judging,
     /// Of the sensor, and of its reference.
     newest: [Option<Newest>; 2],
     gap: Option<Gap>,
@@ -84,6 +87,7 @@ impl Tracker {
             pairing: Pairing::new(how, recent, interval, Timestamp::EPOCH),
             windows: Windows::new(setup, comparison.cohorts.count()),
             labels: Labels::new(setup.span),
+            judging: Judging::new(comparison.terms(), comparison.expected.input, mounted),
             how,
             sensor,
             newest: [None, None],
@@ -123,6 +127,7 @@ impl Tracker {
         Newest::note(&mut self.newest[0], reading);
         let observed = Observed::from(reading);
         if observed.is_usable() {
+            self.judging.reading(reading);
             self.labels.readings(reading.time, 1, self.now(reading.received));
             if let Some(gap) = &mut self.gap
                 && (gap.window.since..gap.window.until).contains(&reading.time)
@@ -203,12 +208,42 @@ impl Tracker {
         if self.count(pair, now) == Some(Placed::OutOfOrder) {
             self.stale = true;
         }
+        self.judge(pair, gateway);
+    }
+
+    /// Takes a new pair, or a stored one, into the judgement of the sensor.
+    pub fn judge(&mut self, pair: &Pair, gateway: Timestamp) {
+        let now = self.now(gateway);
+        if !self.is_of_another_instrument(pair) {
+            self.judging.pair(&self.sensor, pair, now);
+        }
+    }
+
+    /// How the sensor is judged.
+    pub fn judging(&self) -> &Judging {
+        &self.judging
+    }
+
+    /// How the sensor is judged.
+    pub fn judging_mut(&mut self) -> &mut Judging {
+        &mut self.judging
+    }
+
+    /// What is found now, and what is not any more.
+    pub fn findings(&mut self, source: Option<Id>, gateway: Timestamp, elapsed: Duration) -> Vec<Event> {
+        let now = self.now(gateway);
+        let report = self.windows.all().report(now, None);
+        self.judging.events(&self.sensor, source, &report, now, elapsed)
+    }
+
+    fn is_of_another_instrument(&self, pair: &Pair) -> bool {
+        self.mounted.is_some_and(|mounted| pair.span.begin() < self.now(mounted))
     }
 
     /// Counts a pair in the windows, if it is of the transform that they are about.
     fn count(&mut self, pair: &Pair, now: Timestamp) -> Option<Placed> {
         let (end, transform) = (pair.span.end(), pair.transform.as_ref().map(|transform| transform.digest));
-        if self.mounted.is_some_and(|mounted| pair.span.begin() < self.now(mounted)) {
+        if self.is_of_another_instrument(pair) {
             return None;
         }
         match self.paired {
@@ -243,12 +278,14 @@ impl Tracker {
     /// Another instrument was mounted: what the one before did says nothing of it.
     pub fn mount(&mut self, gateway: Timestamp) {
         self.mounted = Some(gateway);
+        self.judging.mount(gateway);
         self.stale = true;
     }
 
-    /// What the windows hold is not what the store does any more.
+    /// What the windows hold is not what the store does any more, nor is what was judged.
     pub fn make_stale(&mut self) {
         self.stale = true;
+        self.judging.make_stale();
     }
 
     /// Whether the pairs have to be counted again from the store.
@@ -295,6 +332,10 @@ impl Tracker {
             all: self.windows.all().report(now, wanted.part),
             cohorts: (0..cohorts.count()).filter(fits).filter_map(of).collect(),
             labels: self.labels.scores(now),
+            detector: self.judging.judge().detection(),
+            burn: self.judging.burn(),
+            forecast: self.judging.judge().forecast().cloned(),
+            calibration_due: self.judging.due(),
         })
     }
 }

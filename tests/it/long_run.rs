@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calibd::alerting::Alerting;
 use calibd::domain::digest::Digest;
 use calibd::domain::id::Id;
 use calibd::domain::quality::ReasonCode;
@@ -66,6 +67,7 @@ fn configured(unit: &str) -> Vec<(Sensor, Owner)> {
         covariates: BTreeMap::new(),
         comparison: Default::default(),
         monitor: None,
+        checks: Default::default(),
     };
     let owned = |name| (sensor(name), Owner { source: Id::new("source").unwrap(), field: "v".to_owned() });
     NAMES.iter().map(owned).collect()
@@ -132,6 +134,7 @@ impl Run {
             store: store.clone(),
             uplink: Link::new(false, clock.clone(), metrics.clone()),
             live,
+            alerting: Alerting::new().0,
             time: TimeCheck::new(None, true),
             clock: clock.clone(),
             metrics,

@@ -6,6 +6,7 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod alerts;
 mod apply;
 mod bad_input;
 mod broker_restart;
@@ -22,6 +23,7 @@ mod detect;
 mod evaluate;
 mod failing_disk;
 mod fit;
+mod game_day;
 mod health;
 mod hostile;
 mod house;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::judges::forget_judge;
 use super::references::{id, optional_id, span};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -25,7 +26,7 @@ macro_rules! pair_tables {
 -- readings beside their references, one for each reference; since, until: the reference's; flags: state +
 -- 4 * reasons of the readings; flag: the reference's state; lag, latency: microseconds; covariates: JSON
 CREATE TABLE pairs(
-    number INTEGER PRIMARY KEY, sensor TEXT NOT NULL, reference TEXT NOT NULL,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, sensor TEXT NOT NULL, reference TEXT NOT NULL,
     since INTEGER NOT NULL, until INTEGER NOT NULL, value REAL, u REAL, raw REAL,
     reference_value REAL NOT NULL, reference_u REAL, unit TEXT NOT NULL,
     transform TEXT, version INTEGER, digest BLOB,
@@ -82,10 +83,13 @@ macro_rules! columns {
     };
 }
 
-/// Deletes the pairs of references of a sensor.
+pub(super) use columns;
+
+/// Deletes the pairs of references of a sensor, and with them what was judged of it.
 pub fn delete_pairs(db: &Connection, sensor: &SensorId, ids: &[Id]) -> rusqlite::Result<()> {
     let mut delete = db.prepare_cached("DELETE FROM pairs WHERE sensor = ? AND reference = ?")?;
-    ids.iter().try_for_each(|id| delete.execute([sensor.as_str(), id.as_str()]).map(drop))
+    ids.iter().try_for_each(|id| delete.execute([sensor.as_str(), id.as_str()]).map(drop))?;
+    forget_judge(db, sensor)
 }
 
 /// Says of each reference whether it has its pair; one that was made of another version of it is deleted.
@@ -117,7 +121,11 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<boo
          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     )?;
     for pair in pairs {
-        replaced.push(known.exists([pair.sensor.as_str(), pair.reference.as_str()])?);
+        let is_known = known.exists([pair.sensor.as_str(), pair.reference.as_str()])?;
+        if is_known {
+            forget_judge(db, &pair.sensor)?;
+        }
+        replaced.push(is_known);
         let transform = pair.transform.as_deref();
         let covariates =
             (!pair.covariates.is_empty()).then(|| serde_json::json!(pair.covariates).to_string());
@@ -185,7 +193,8 @@ pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPag
     Ok(page)
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<Pair> {
+/// The pair of a row.
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Pair> {
     let flags: u32 = row.get(18)?;
     let state = |number| State::from_u8(number).ok_or_else(corrupt);
     let transform = match optional_id(row, 11)? {

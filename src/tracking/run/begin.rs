@@ -21,11 +21,12 @@ type Newest = HashMap<SensorId, Reading>;
 impl Tracking {
     /// Takes up what is configured and stored, and watches the readings to come, if any are needed.
     pub(super) async fn begin(&mut self) {
-        let follows = self.parts.sensors.any(|sensor| sensor.comparison.reference.is_some());
+        let follows = self.parts.sensors.any(|sensor| sensor.comparison.is_followed());
         // From here on nothing is missed; what comes twice is known by its number.
         self.live = follows.then(|| self.parts.live.watch());
         self.behind = false;
         self.keep().await;
+        self.finish().await;
         self.followers = Followers::default();
         self.trackers.clear();
         self.possible.clear();
@@ -48,12 +49,13 @@ impl Tracking {
         let with_pairs: HashSet<SensorId> = self.parts.store.with_pairs(ids).await?.into_iter().collect();
         for sensor in sensors {
             let has_pairs = with_pairs.contains(&sensor.id);
-            if has_pairs || sensor.comparison.reference.is_some() {
+            if has_pairs || sensor.comparison.is_followed() {
                 self.take_up(sensor, &newest, has_pairs).await?;
             } else {
                 self.followers.add(&sensor);
             }
         }
+        self.resume_judges().await?;
         for tracker in self.trackers.values() {
             let after = |id: &SensorId| newest.get(id).map(|reading| reading.time.saturating_add_micros(1));
             self.covariates.add(tracker.sensor(), |id| after(id).unwrap_or(Timestamp::EPOCH));
@@ -113,6 +115,8 @@ impl Tracking {
         newest.get(&id).into_iter().for_each(|reading| tracker.resume(reading));
         reference.and_then(|id| newest.get(&id)).into_iter().for_each(|reading| tracker.note(reading));
         if has_pairs {
+            // Unless it turns out that it is stored.
+            tracker.judging_mut().make_stale();
             self.recount(&mut tracker).await?;
         }
         self.followers.add(&sensor);
@@ -159,7 +163,7 @@ impl Tracking {
         if was_possible || reading.after.is_some() {
             let as_thought = match self.trackers.get(id) {
                 Some(known) => **known.sensor() == *sensor,
-                None => was_possible && sensor.comparison.reference.is_none(),
+                None => was_possible && !sensor.comparison.is_followed(),
             };
             // Another template has made it than was thought, or it has a past that nobody has looked for.
             if !as_thought {
@@ -168,7 +172,7 @@ impl Tracking {
             return;
         }
         self.followers.add(&sensor);
-        if sensor.comparison.reference.is_some() {
+        if sensor.comparison.is_followed() {
             self.covariates.add(&sensor, |_| reading.time);
             self.trackers.insert(id.clone(), self.tracker(&sensor));
         }

@@ -26,7 +26,10 @@ impl Tracking {
     async fn try_to_keep(&mut self) -> Result<(), StoreError> {
         let references = self.keep_references().await;
         let pairs = self.keep_pairs().await;
-        references.and(pairs).and(self.recount_stale().await)
+        let counted = references.and(pairs).and(self.recount_stale().await);
+        // All pairs that are stored have been counted.
+        counted.and(self.judge_anew().await)?;
+        self.save_judges_in_time().await
     }
 
     /// Writes the references that wait.
@@ -74,7 +77,10 @@ impl Tracking {
                 match self.trackers.get_mut(&pair.sensor) {
                     // The one before it was counted.
                     Some(tracker) if replaced => tracker.make_stale(),
-                    Some(tracker) => tracker.pair(&pair, now),
+                    Some(tracker) => {
+                        tracker.pair(&pair, now);
+                        self.saving.pair();
+                    }
                     None => {}
                 }
             }

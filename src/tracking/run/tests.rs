@@ -38,6 +38,7 @@ fn sensor(name: &str, reference: Option<&str>) -> Sensor {
         covariates: BTreeMap::new(),
         comparison: Arc::new(Comparison { reference, ..Comparison::default() }),
         monitor: None,
+        checks: [].into(),
     }
 }
 
@@ -194,6 +195,7 @@ fn tracking(sensors: Sensors, store: Store, clock: &Clock) -> Tracking {
         live: Live::new(),
         anew: Arc::default(),
         clock: clock.clone(),
+        alerting: Alerting::new().0,
         publisher: Publisher::new("up".to_owned(), link, metrics.clone()),
         metrics,
         mounted: HashMap::new(),

@@ -23,6 +23,7 @@ fn tracker(mounted: Option<Timestamp>) -> Tracker {
         covariates: BTreeMap::new(),
         comparison: Arc::default(),
         monitor: None,
+        checks: [].into(),
     };
     Tracker::new(Arc::new(sensor), None, mounted)
 }
