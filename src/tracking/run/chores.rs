@@ -2,7 +2,7 @@
 
 use super::{LATE, Tracking};
 use crate::domain::id::SensorId;
-use crate::domain::pairing::{Outcome, Window};
+use crate::domain::pairing::{Decision, Outcome, Window};
 use crate::domain::reference::Reference;
 use crate::domain::time::Timestamp;
 use crate::store::{Range, ReferenceRange, StoreError};
@@ -95,6 +95,8 @@ impl Tracking {
                     let now = self.now();
                     if let Some(tracker) = self.trackers.get_mut(&reference.sensor) {
                         let settled = tracker.reference(reference, now);
+                        // No more can wait there: it is asked for again, but not at once.
+                        self.resting |= settled.iter().any(|it| matches!(it, Decision::Look(..)));
                         self.decided(settled);
                     }
                 }
@@ -142,7 +144,8 @@ impl Tracking {
             Ok(Some(next)) => self.chores.push_front(next),
             Ok(None) => {}
             Err(error) => {
-                self.chores.push_front(chore);
+                // Behind the others, which may fare better.
+                self.chores.push_back(chore);
                 return Err(error);
             }
         }
