@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
-use std::time::SystemTime;
 
 use calibd::domain::alert::{
     Alerts, Event, Finding, Kind, Policy, Severity, Shown, Snapshot, Stored, Timing,
 };
 use calibd::domain::id::Id;
 use calibd::domain::time::Timestamp;
+use calibd::runtime::clock::system_now;
 use calibd::store::AlertChanges;
 use serde_json::{Value, json};
 
@@ -24,8 +24,7 @@ use crate::support::wait::until_true;
 const MINUTE: i64 = 60_000_000;
 
 fn ago(minutes: i64) -> Timestamp {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Timestamp::from_micros(now.as_micros() as i64 - minutes * MINUTE).unwrap()
+    system_now().saturating_add_micros(-minutes * MINUTE)
 }
 
 fn judged(kind: Kind, severity: Option<Severity>) -> Event {
