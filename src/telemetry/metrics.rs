@@ -44,6 +44,8 @@ pub struct Metrics {
     pub alert_write_failures: Counter,
     /// `calibd_pairs_made_total{origin}`
     pub pairs: Family<Labels, Counter>,
+    /// `calibd_checks_total{kind,state}`
+    pub checks: Family<Labels, Counter>,
     /// `calibd_references_refused_total`
     pub references_refused: Counter,
     /// `calibd_references_unpaired_total{reason}`
@@ -134,6 +136,7 @@ impl Metrics {
             alerts: AlertCounts::default(),
             alert_write_failures: Counter::default(),
             pairs: Family::default(),
+            checks: Family::default(),
             references_refused: Counter::default(),
             references_unpaired: Family::default(),
             readings: Family::default(),
@@ -206,6 +209,7 @@ impl Metrics {
         to.register_collector(Box::new(self.alerts.clone()));
         let help = "times the ledger did not take what had changed of alerts";
         to.register("alert_write_failures", help, self.alert_write_failures.clone());
+        to.register("checks", "scheduled checks, by kind and how they came out", self.checks.clone());
         to.register("pairs_made", "pairs made, by the way their reference came", self.pairs.clone());
         let help = "readings of references that cannot be references";
         to.register("references_refused", help, self.references_refused.clone());

@@ -169,6 +169,7 @@ impl Alerts {
         let condition = &mut self.stored.conditions[at];
         if condition.alert.is_none() {
             self.stored.conditions.remove(at);
+            self.stored.explain_no_more(&[(kind, sensor.clone())], now);
             return true;
         }
         let new = condition.gone.is_none();
@@ -328,10 +329,14 @@ impl Alerts {
     /// Lets go what has not been found for long enough; alerts about nothing are over.
     fn release(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         let (policy, before) = (&self.policy, self.stored.conditions.len());
+        let mut ended = Vec::new();
         self.stored.conditions.retain(|condition| {
             let clear_after = policy.of(condition.kind).clear_after;
-            condition.gone.is_none_or(|gone| gone.saturating_add_micros(clear_after) > now)
+            let stays = condition.gone.is_none_or(|gone| gone.saturating_add_micros(clear_after) > now);
+            ended.extend((!stays).then(|| (condition.kind, condition.sensor.clone())));
+            stays
         });
+        self.stored.explain_no_more(&ended, now);
         if self.stored.conditions.len() == before && self.next.is_some() {
             return;
         }
@@ -350,6 +355,7 @@ impl Alerts {
 
     pub(super) fn suppressed(&self, condition: &Condition) -> bool {
         self.stored.suppressions.iter().any(|suppression| suppression.covers(condition))
+            || condition.kind.explained_by().iter().any(|kind| self.stored.has(*kind, &condition.sensor))
     }
 
     /// When what is now pending, fading or muted changes by itself.

@@ -120,6 +120,22 @@ impl Kind {
         }
     }
 
+    /// What explains this at the same sensor: as long as one of these stands, this is no news and is not raised.
+    pub(super) fn explained_by(self) -> &'static [Kind] {
+        use Kind::{
+            Drift, Forecast, InputDrift, Noise, OutOfDomain, Peers, Rate, Reference, Slo, Spikes, Stuck,
+        };
+        match self {
+            Drift => &[Stuck, Noise, Spikes, Reference],
+            InputDrift | Peers => &[Stuck, Noise, Spikes],
+            Slo => &[Stuck, Reference],
+            Forecast => &[Stuck, Reference, Drift, Slo],
+            Noise | OutOfDomain => &[Stuck],
+            Rate => &[Noise, Spikes],
+            _ => &[],
+        }
+    }
+
     /// Whether a new calibration is an answer to it: then the time until one is in force is measured.
     pub fn calibration_answers(self) -> bool {
         use Kind::{Drift, Forecast, Peers, Slo, SpanCheck, ZeroCheck};

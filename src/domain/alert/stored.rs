@@ -103,6 +103,21 @@ impl Stored {
         self.conditions.binary_search_by(|it| (it.kind, &it.sensor).cmp(&(kind, sensor)))
     }
 
+    /// Whether something stands against a sensor, or did until a moment ago.
+    pub(super) fn has(&self, kind: Kind, sensor: &SensorId) -> bool {
+        self.place(kind, sensor).is_ok()
+    }
+
+    /// What was explained by these has to be found for as long as if it had begun now.
+    pub(super) fn explain_no_more(&mut self, ended: &[(Kind, SensorId)], now: Timestamp) {
+        for condition in self.conditions.iter_mut().filter(|it| it.alert.is_none()) {
+            let by = condition.kind.explained_by();
+            if ended.iter().any(|(kind, sensor)| by.contains(kind) && *sensor == condition.sensor) {
+                condition.since = condition.since.max(now);
+            }
+        }
+    }
+
     /// The sensors of an alert, those that it names, and how many there are.
     pub(super) fn members(&self, id: &str) -> (Vec<SensorId>, usize) {
         let mut all: Vec<&SensorId> = self
