@@ -1,8 +1,10 @@
 //! Comparing sensors with their references: references and readings to pairs, pairs to the statistics of drift.
 //!
 //! [`tracker`] is one sensor and decides; [`run`] is the task that feeds all of them from the pipeline and the
-//! store, keeps what came of it, and tells.
+//! store, keeps what came of it, and tells. [`arrive`] takes references from the broker.
 
+pub mod about;
+pub mod arrive;
 mod beside;
 pub mod follow;
 mod pairs;

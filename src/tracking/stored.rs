@@ -48,15 +48,17 @@ pub async fn pairs(
     }
 }
 
-/// The references that may yet need a pair: automatic ones that end at or after the first time, and those of
-/// people that came at or after the second, of whatever time they are.
+/// The references that may yet need a pair: those of sensors that end at or after the first time, and those of
+/// people and from the broker that came at or after the second, of whatever time they are.
 pub async fn references(store: &Store, young: [Timestamp; 2]) -> Result<Vec<Reference>, StoreError> {
     let [ended, came] = young;
     let mut found = Vec::new();
     for (automatic, since) in [(false, None), (true, Some(ended))] {
         let mut after = 0;
         loop {
-            let range = ReferenceRange { automatic, since, after, limit: PAGE, ..ReferenceRange::default() };
+            let or_came = since.map(|_| came);
+            let range =
+                ReferenceRange { automatic, since, or_came, after, limit: PAGE, ..ReferenceRange::default() };
             let page = store.references(range).await?;
             let references = page.references.into_iter().map(|stored| stored.reference);
             found.extend(references.filter(|reference| automatic || reference.received >= came));

@@ -53,6 +53,18 @@ pub enum Added {
     Withdrawn,
 }
 
+impl Added {
+    /// Its name in JSON and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Added::New => "new",
+            Added::Unchanged => "unchanged",
+            Added::Revised(_) => "revised",
+            Added::Withdrawn => "withdrawn",
+        }
+    }
+}
+
 /// That a reference does not count any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {
@@ -103,6 +115,8 @@ pub struct ReferenceRange {
     pub id: Option<Id>,
     /// That end at or after this time.
     pub since: Option<Timestamp>,
+    /// That end then, or were received from the broker at or after this time: those may be of any time.
+    pub or_came: Option<Timestamp>,
     /// That end before this time.
     pub until: Option<Timestamp>,
     /// Also those that are withdrawn or superseded.
@@ -192,7 +206,8 @@ pub fn reference_page(db: &Connection, range: &ReferenceRange) -> rusqlite::Resu
     let end = range.after.saturating_add(WINDOW).min(last);
     let sql = format!(
         "{COLUMNS} WHERE number > ? AND number <= ? AND (?3 IS NULL OR sensor = ?3) AND (?4 IS NULL OR id = ?4)
-         AND until >= ? AND until < ? ORDER BY number"
+         AND (until >= ? OR origin = {mqtt} AND received >= ?) AND until < ? ORDER BY number",
+        mqtt = Origin::Mqtt as u8,
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params![
@@ -201,6 +216,7 @@ pub fn reference_page(db: &Connection, range: &ReferenceRange) -> rusqlite::Resu
         range.sensor.as_ref().map(Id::as_str),
         range.id.as_ref().map(Id::as_str),
         range.since.map_or(i64::MIN, Timestamp::as_micros),
+        range.or_came.map_or(i64::MAX, Timestamp::as_micros),
         range.until.map_or(i64::MAX, Timestamp::as_micros),
     ])?;
     let (mut page, limit) = (ReferencePage::default(), range.limit.clamp(1, MOST));
