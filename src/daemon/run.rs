@@ -45,6 +45,7 @@ use crate::telemetry::clock::ClockEvents;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::StoreEvents;
 use crate::tracking;
+use crate::tracking::arrive::Arrivals;
 use crate::tracking::publish::Publisher;
 use crate::tracking::run::Tracking;
 
@@ -131,7 +132,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
-    let (inbox, outbound) =
+    let (drift, drifted) = mpsc::channel(1024);
+    let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
         Parts {
@@ -155,7 +157,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let mut background = vec![
         tokio::spawn(service::ping(store.clone(), pulses.part("store"))),
         tokio::spawn(feed(uplink.clone(), store.clone())),
-        tokio::spawn(desk.run(outbound, asked, requests.clone())),
+        tokio::spawn(desk.run(outbound, asked, drifted, requests.clone())),
     ];
 
     let maintenance = Maintenance::new(recovered.maintenance, store.clone(), requests.clone(), clock.clone());
@@ -208,10 +210,21 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         time: presence.time.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
-        publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
+        publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone(), drift),
         mounted: recovered.mounted.iter().map(|mount| (mount.sensor.clone(), mount.at)).collect(),
     });
     background.push(tokio::spawn(compared.run(tracked)));
+    let arrivals = Arrivals {
+        sensors: sensors.clone(),
+        store: store.clone(),
+        link: uplink.clone(),
+        pipeline: requests.clone(),
+        tracking: tracking.clone(),
+        time: presence.time.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    background.push(tokio::spawn(arrivals.run(waiting)));
     let mut sources = Sources::new(&sensors, &metrics, &clock, &requests);
     let (reload, reloads) = mpsc::channel(1);
     let facts = Facts {
