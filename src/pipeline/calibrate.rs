@@ -223,6 +223,7 @@ impl Calibrator {
             state: State::Valid,
             reasons: Reasons::NONE,
             transform: None,
+            event: sample.event.clone(),
         }
     }
 

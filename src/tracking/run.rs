@@ -1,12 +1,15 @@
 //! The task: from readings and references to pairs that are kept, and statistics that are told.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod late;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
 
+use self::late::Late;
 use super::Ask;
 use super::beside::Covariates;
 use super::follow::{Followers, reference_of, spacing};
@@ -17,7 +20,7 @@ use crate::domain::id::SensorId;
 use crate::domain::pairing::{Decision, Outcome, Pair, Window};
 use crate::domain::reference::Reference;
 use crate::domain::sample::Reading;
-use crate::domain::sensor::Sensor;
+use crate::domain::sensor::{Kind, Sensor};
 use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
 use crate::pipeline::time::TimeCheck;
@@ -36,8 +39,6 @@ const BACK: i64 = 2 * 86_400_000_000;
 const BACK_READINGS: i64 = 2 * 3_600_000_000;
 /// References and pairs that may wait for the store.
 const MOST: usize = 10_000;
-/// References that may wait to be looked up before no more are taken.
-const LATE: usize = 4096;
 
 /// Where readings come from, and where what is made of them goes.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ pub struct Tracking {
     covariates: Covariates,
     /// The number of the last reading that was taken.
     last: u64,
-    late: VecDeque<Reference>,
+    late: Late,
     references: Vec<Reference>,
     pairs: Vec<Pair>,
     /// Covariates of those pairs that have to be looked up: of which, in which role, which sensor.
@@ -78,7 +79,7 @@ impl Tracking {
             trackers: HashMap::new(),
             covariates: Covariates::default(),
             last: 0,
-            late: VecDeque::new(),
+            late: Late::default(),
             references: Vec::new(),
             pairs: Vec::new(),
             beside: Vec::new(),
@@ -97,14 +98,14 @@ impl Tracking {
                     Err(broadcast::error::RecvError::Lagged(_)) => self.catch_up().await,
                     Err(broadcast::error::RecvError::Closed) => live = None,
                 },
-                ask = asks.recv(), if self.late.len() < LATE => match ask {
+                ask = asks.recv(), if self.late.has_room() => match ask {
                     None => return,
                     Some(Ask::Reconfigured) => live = self.begin().await,
                     Some(ask) => self.serve(ask).await,
                 },
                 _ = ticks.tick() => self.tick().await,
                 // One at a time, so that readings do not wait for many.
-                () = std::future::ready(()), if !self.late.is_empty() => self.look_up().await,
+                () = std::future::ready(()), if self.late.is_due() => self.look_up().await,
             }
         }
     }
@@ -115,7 +116,9 @@ impl Tracking {
 
     /// Takes up what is configured and stored; answers with the readings to come, if any are needed.
     async fn begin(&mut self) -> Option<broadcast::Receiver<Arc<[Reading]>>> {
-        let follows = self.parts.sensors.any(|sensor| sensor.comparison.reference.is_some());
+        let labelled = |sensor: &Sensor| sensor.kind == Kind::Probability;
+        let follows =
+            self.parts.sensors.any(|sensor| sensor.comparison.reference.is_some() || labelled(sensor));
         // From here on nothing is missed; what comes twice is known by its number.
         let live = follows.then(|| self.parts.live.watch());
         self.keep().await;
@@ -235,8 +238,7 @@ impl Tracking {
                     Some(Ok(reference)) => self.follow(reference, now),
                     Some(Err(error)) => {
                         let (sensor, source) = (&sensor.id, &reading.sensor);
-                        ReferenceRefused { sensor, source, problem: &error.to_string() }
-                            .record(&self.parts.metrics);
+                        ReferenceRefused { sensor, source, error: &error }.record(&self.parts.metrics);
                     }
                     None => {}
                 }
@@ -272,7 +274,7 @@ impl Tracking {
     fn decided(&mut self, decisions: Vec<Decision>) {
         for decision in decisions {
             match decision {
-                Decision::Look(reference, _) => self.late.push_back(reference),
+                Decision::Look(reference, _) => self.late.push(reference),
                 Decision::Settled(reference, outcome) => self.settled(&reference, outcome),
             }
         }
@@ -325,7 +327,7 @@ impl Tracking {
             Ask::Withdrawn(sensor, ids) => {
                 // What waits to be written would come again.
                 self.keep().await;
-                self.late.retain(|late| late.sensor != sensor || !ids.contains(&late.id));
+                self.late.withdraw(&sensor, &ids);
                 self.trackers.get_mut(&sensor).into_iter().for_each(|tracker| tracker.withdraw(&ids));
                 Ok(())
             }
@@ -350,63 +352,9 @@ impl Tracking {
         }
     }
 
-    async fn compare_all(&mut self, references: Vec<Reference>) -> Result<(), StoreError> {
-        for reference in references {
-            self.compare(reference).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes up a sensor that names no reference, and has got one all the same.
-    async fn take_up_by_hand(&mut self, id: &SensorId) -> Result<(), StoreError> {
-        let newest = self.parts.store.latest(Some(vec![id.clone()])).await?;
-        let Some(sensor) = self.parts.sensors.get(id) else { return Ok(()) };
-        self.take_up(sensor, newest.first(), true).await
-    }
-
-    /// Pairs a reference that is stored.
-    async fn compare(&mut self, reference: Reference) -> Result<(), StoreError> {
-        let (id, now) = (reference.sensor.clone(), self.now());
-        if !self.trackers.contains_key(&id) {
-            self.take_up_by_hand(&id).await?;
-        }
-        let Some(tracker) = self.trackers.get_mut(&id) else { return Ok(()) };
-        let mut settled = tracker.reference(reference, now);
-        settled.append(&mut tracker.settle(now));
-        self.decided(settled);
-        Ok(())
-    }
-
-    /// Looks one late reference up.
-    async fn look_up(&mut self) {
-        let Some(reference) = self.late.pop_front() else { return };
-        // A reload may have let go of a sensor that has no pairs yet.
-        if !self.trackers.contains_key(&reference.sensor)
-            && let Err(error) = self.take_up_by_hand(&reference.sensor).await
-        {
-            tracing::warn!("a reference of {} is not paired: {error}", reference.sensor);
-        }
-        let Some(tracker) = self.trackers.get(&reference.sensor) else { return };
-        let (how, now) = (*tracker.how(), tracker.now(self.now()));
-        let found = async {
-            self.parts.store.flush().await?;
-            self.parts.store.pair(&reference, &how, now).await
-        };
-        match found.await {
-            Ok(Outcome::Waiting { .. }) => {
-                let now = self.now();
-                if let Some(tracker) = self.trackers.get_mut(&reference.sensor) {
-                    let settled = tracker.reference(reference, now);
-                    self.decided(settled);
-                }
-            }
-            Ok(outcome) => self.settled(&reference, outcome),
-            Err(error) => tracing::warn!("a reference of {} is not paired: {error}", reference.sensor),
-        }
-    }
-
     async fn tick(&mut self) {
         let now = self.now();
+        self.take_up_aside(now);
         let settled: Vec<Decision> =
             self.trackers.values_mut().flat_map(|tracker| tracker.settle(now)).collect();
         self.decided(settled);

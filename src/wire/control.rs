@@ -183,6 +183,9 @@ pub struct Reading {
     pub state: String,
     pub reasons: Vec<String>,
     pub transform: Option<TransformName>,
+    /// The event that it is about, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
     /// When the gateway got it: told of stored readings, where it is not `time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Timestamp>,
@@ -217,6 +220,7 @@ impl From<&sample::Reading> for Reading {
             state: reading.state.as_str().to_owned(),
             reasons: reading.reasons.names().map(str::to_owned).collect(),
             transform: reading.transform.as_deref().map(name),
+            event: reading.event.as_deref().map(str::to_owned),
             received: None,
         }
     }
@@ -452,6 +456,7 @@ mod tests {
                 version: 2,
                 digest: Digest([7; 32]),
             })),
+            event: Some("e-1".into()),
         };
         let mut published = Vec::new();
         ReadingFormat::full().write(&reading, &mut published);

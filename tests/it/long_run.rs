@@ -151,7 +151,8 @@ impl Run {
             let device_time = Some(now.saturating_add_micros(-before));
             for name in NAMES {
                 let (sensor, raw) = (Id::new(name).unwrap(), Some(sample as f64));
-                let sample = Sample { sensor, device_time, gateway_time: now, raw, u: None, ack: None };
+                let sample =
+                    Sample { sensor, device_time, gateway_time: now, raw, u: None, event: None, ack: None };
                 self.samples.send(sample).await.unwrap();
             }
         }
