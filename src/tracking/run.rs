@@ -13,9 +13,11 @@ use self::late::Late;
 use super::Ask;
 use super::beside::Covariates;
 use super::follow::{Followers, reference_of, spacing};
+use super::judges::Saving;
 use super::publish::Publisher;
 use super::stored;
 use super::tracker::Tracker;
+use crate::alerting::Alerting;
 use crate::domain::id::SensorId;
 use crate::domain::pairing::{Decision, Outcome, Pair, Window};
 use crate::domain::reference::Reference;
@@ -50,6 +52,7 @@ pub struct Parts {
     pub clock: Clock,
     pub metrics: Metrics,
     pub publisher: Publisher,
+    pub alerting: Alerting,
     /// When the instruments at sensors were mounted.
     pub mounted: HashMap<SensorId, Timestamp>,
 }
@@ -57,9 +60,10 @@ pub struct Parts {
 /// All that is compared.
 #[derive(Debug)]
 pub struct Tracking {
-    parts: Parts,
+    pub(super) parts: Parts,
     followers: Followers,
-    trackers: HashMap<SensorId, Tracker>,
+    pub(super) trackers: HashMap<SensorId, Tracker>,
+    pub(super) saving: Saving,
     covariates: Covariates,
     /// The number of the last reading that was taken.
     last: u64,
@@ -77,6 +81,7 @@ impl Tracking {
             parts,
             followers: Followers::default(),
             trackers: HashMap::new(),
+            saving: Saving::default(),
             covariates: Covariates::default(),
             last: 0,
             late: Late::default(),
@@ -110,7 +115,7 @@ impl Tracking {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }
 
@@ -122,6 +127,7 @@ impl Tracking {
         // From here on nothing is missed; what comes twice is known by its number.
         let live = follows.then(|| self.parts.live.watch());
         self.keep().await;
+        self.finish().await;
         self.followers = Followers::default();
         self.trackers.clear();
         self.covariates = Covariates::default();
@@ -148,6 +154,7 @@ impl Tracking {
                 self.take_up(sensor, newest, has_pairs).await?;
             }
         }
+        self.resume_judges().await?;
         for tracker in self.trackers.values() {
             let after = |id: &SensorId| newest.get(id).map(|reading| reading.time.saturating_add_micros(1));
             self.covariates.add(tracker.sensor(), |id| after(id).unwrap_or(Timestamp::EPOCH));
@@ -178,6 +185,8 @@ impl Tracking {
         let mut tracker = Tracker::new(sensor, spacing, self.parts.mounted.get(&id).copied());
         newest.into_iter().for_each(|reading| tracker.resume(reading));
         if has_pairs {
+            // Unless it turns out that it is stored.
+            tracker.judging_mut().make_stale();
             self.recount(&mut tracker).await?;
         }
         self.trackers.insert(id, tracker);
@@ -323,6 +332,13 @@ impl Tracking {
         let now = self.now();
         let done = match ask {
             Ask::Reconfigured => Ok(()),
+            Ask::Finish(done) => {
+                self.keep().await;
+                self.finish().await;
+                // Whoever asked may have given up waiting.
+                let _ = done.send(());
+                Ok(())
+            }
             Ask::References(references) => self.compare_all(references).await,
             Ask::Withdrawn(sensor, ids) => {
                 // What waits to be written would come again.
@@ -359,6 +375,7 @@ impl Tracking {
             self.trackers.values_mut().flat_map(|tracker| tracker.settle(now)).collect();
         self.decided(settled);
         self.keep().await;
+        self.judge().await;
         let elapsed = self.parts.clock.monotonic();
         self.parts.publisher.publish(&mut self.trackers, now, elapsed);
     }
@@ -388,7 +405,10 @@ impl Tracking {
                 match self.trackers.get_mut(&pair.sensor) {
                     // The one before it was counted.
                     Some(tracker) if replaced => tracker.make_stale(),
-                    Some(tracker) => tracker.pair(&pair, now),
+                    Some(tracker) => {
+                        tracker.pair(&pair, now);
+                        self.saving.pair();
+                    }
                     None => {}
                 }
             }
@@ -408,7 +428,8 @@ impl Tracking {
             self.trackers.insert(id, tracker);
             counted?;
         }
-        Ok(())
+        self.judge_anew().await?;
+        self.save_judges_in_time().await
     }
 
     /// Looks up the covariates beside pairs that are not remembered.

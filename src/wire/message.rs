@@ -130,14 +130,15 @@ pub struct ReportedDrift {
     pub u_bias: Option<f64>,
     /// The maximum permissible error at the newest reference.
     pub mpe: Option<f64>,
-    /// When the bias reaches that: in so many days with 5, 50 and 95 %.
-    pub days_to_mpe: Option<[f64; 3]>,
+    /// In how many days the bias is beyond that with 5, 50 and 95 %; null in the list: later than was looked.
+    pub days_to_mpe: Option<[Option<f64>; 3]>,
 }
 
 impl From<&SensorDrift> for ReportedDrift {
     fn from(drift: &SensorDrift) -> ReportedDrift {
         let Scores { bias, u_bias, .. } = drift.all.calibrated;
-        ReportedDrift { state: drift.state, bias, u_bias, mpe: drift.mpe, days_to_mpe: None }
+        let days_to_mpe = drift.forecast.as_ref().map(|forecast| forecast.forecast.days_to_mpe);
+        ReportedDrift { state: drift.state, bias, u_bias, mpe: drift.mpe, days_to_mpe }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The history's tables. Why they look like this, and what they cost: docs/decisions/0040.
 
-use crate::store::comparisons::{pair_tables, reference_tables};
+use crate::store::comparisons::{judge_tables, pair_tables, reference_tables};
 use crate::store::file::Kind;
 
 /// The history file.
@@ -67,8 +67,8 @@ CREATE TABLE floors(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// References that came by themselves, and pairs.
-const V4: &str = concat!(reference_tables!(), pair_tables!());
+/// References that came by themselves, pairs, and what was made of them.
+const V4: &str = concat!(reference_tables!(), pair_tables!(), judge_tables!());
 
 /// The event that a reading is about; null where it names none. Only those that do are in the index.
 const V5: &str = "
