@@ -54,7 +54,7 @@ impl Arrivals {
     pub async fn run(self, mut waiting: Waiting) {
         loop {
             let messages = waiting.next(&self.link).await;
-            if let Err(StoreError::Closed) = self.take(messages).await {
+            if self.take(messages).await.is_err() {
                 // The daemon is about to end; what was not acknowledged comes again.
                 return std::future::pending().await;
             }
@@ -87,19 +87,21 @@ impl Arrivals {
         Ok(())
     }
 
-    /// What is known now; asked for until it is.
+    /// What is known now.
     async fn moment(&self) -> Result<Moment, StoreError> {
+        let standards = match self.store.standards().await {
+            Ok(standards) => standards.into_iter().map(|kept| kept.standard).collect(),
+            Err(StoreError::Closed) => return Err(StoreError::Closed),
+            Err(error) => {
+                // A ledger can be broken for long, and what waits here holds back acknowledgements of readings.
+                tracing::warn!("references from the broker are taken without their standards: {error}");
+                Vec::new()
+            }
+        };
         loop {
-            match (units_in_force(&self.pipeline).await, self.store.standards().await) {
-                (Some(units), Ok(standards)) => {
-                    let standards = standards.into_iter().map(|kept| kept.standard).collect();
-                    return Ok(Moment { units, standards });
-                }
-                (_, Err(StoreError::Closed)) => return Err(StoreError::Closed),
-                (None, _) => {
-                    tracing::warn!("references wait: the pipeline does not say which units are in force")
-                }
-                (_, Err(error)) => tracing::warn!("references wait: {error}"),
+            match units_in_force(&self.pipeline).await {
+                Some(units) => return Ok(Moment { units, standards }),
+                None => tracing::warn!("references wait: the pipeline does not say which units are in force"),
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -107,15 +109,7 @@ impl Arrivals {
 
     /// Stores references, however often it takes to try.
     async fn stored(&self, references: &[Reference]) -> Result<Vec<Added>, StoreError> {
-        loop {
-            match self.store.keep_references(references.to_vec()).await {
-                Err(error) if !matches!(error, StoreError::Closed) => {
-                    tracing::warn!("references from the broker wait to be stored: {error}");
-                    tokio::time::sleep(AGAIN).await;
-                }
-                done => return done,
-            }
-        }
+        insist(|| self.store.keep_references(references.to_vec())).await
     }
 
     /// Adds what can be stored of a message; the rest is counted.
@@ -155,10 +149,8 @@ impl Arrivals {
         if self.sensors.get(sensor).is_some() {
             return Ok(true);
         }
-        match self.store.latest(Some(vec![sensor.clone()])).await {
-            Err(StoreError::Closed) => Err(StoreError::Closed),
-            past => Ok(past.is_ok_and(|past| !past.is_empty())),
-        }
+        let past = insist(|| self.store.latest(Some(vec![sensor.clone()]))).await?;
+        Ok(!past.is_empty())
     }
 
     fn about(&self, sensor: &SensorId, moment: &Moment) -> About {
@@ -172,6 +164,19 @@ impl Arrivals {
             origin: Origin::Mqtt,
         };
         About::new(sensor.clone(), configured.as_deref(), unit, came)
+    }
+}
+
+/// Asks the store until it can do it, or has ended.
+async fn insist<T, F: Future<Output = Result<T, StoreError>>>(ask: impl Fn() -> F) -> Result<T, StoreError> {
+    loop {
+        match ask().await {
+            Err(error) if !matches!(error, StoreError::Closed) => {
+                tracing::warn!("references from the broker wait for the store: {error}");
+                tokio::time::sleep(AGAIN).await;
+            }
+            done => return done,
+        }
     }
 }
 

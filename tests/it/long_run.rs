@@ -286,6 +286,7 @@ async fn what_was_delivered_before_a_change_of_units_is_read_in_the_old_one() {
         gateway_time: now,
         raw: Some(raw),
         u: None,
+        event: None,
         ack: None,
     };
     run.samples.try_send(sample(0.0)).unwrap();
