@@ -135,6 +135,11 @@ impl Arrivals {
         }
         let about = self.about(&message.sensor, moment);
         for given in given {
+            // What has no time of its own may come hours late, and again under another id.
+            if given.as_ref().is_ok_and(|given| given.time.is_none() && given.event.is_none()) {
+                refused("no_time", "give its time, or the event that the label is about");
+                continue;
+            }
             match given.map(|given| about.check(&given)) {
                 Ok(Ok(reference)) => sound.push(reference),
                 Ok(Err(error)) => refused(error.reason(), &error.to_string()),

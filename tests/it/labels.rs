@@ -193,12 +193,15 @@ fn a_measurement_gets_references_by_the_same_way() {
     site.refer("t-1", json!({"value": 300.0, "unit": "K", "u": 0.1, "time": past}).to_string());
     site.daemon.reaches("calibd_references_received_total{outcome=\"new\"}", 1);
     site.daemon.reaches("calibd_references_unpaired_total{reason=\"no_reading\"}", 1);
-    site.refer("t-1", json!({"value": 20.0, "unit": "mg/m3"}).to_string());
-    site.refused("unit", 1);
-    site.refer("t-1", json!({"value": 20.0, "unit": "Cel", "event": "e-1"}).to_string());
-    site.refused("event", 1);
-    site.refer("t-1", json!({"value": 20.0, "unit": "Cel", "u": 0.0}).to_string());
-    site.refused("uncertainty", 1);
+    for (reason, bad) in [
+        ("unit", json!({"value": 20.0, "time": past})),
+        ("event", json!({"value": 20.0, "unit": "Cel", "event": "e-1"})),
+        ("uncertainty", json!({"value": 20.0, "unit": "Cel", "u": 0.0, "time": past})),
+        ("no_time", json!({"value": 20.0, "unit": "Cel"})),
+    ] {
+        site.refer("t-1", bad.to_string());
+        site.refused(reason, 1);
+    }
     assert!(site.daemon.process.stop().success());
 }
 
