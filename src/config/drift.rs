@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::reader::Section;
 use crate::domain::comparison::Expected;
 use crate::domain::drift::cohort::{Cohort, Cohorts, LEAST};
+use crate::domain::drift::input::{InputTerms, Measure};
 use crate::domain::slo::Objective;
 use crate::domain::transform::artifact::Condition;
 
@@ -22,6 +23,7 @@ pub fn read_drift(sensor: &mut Section<'_>) -> (Option<Duration>, Expected, Coho
         objective: read_objective(&mut table),
         baseline: table.integer("baseline", 50..=1_000_000).map(|pairs| pairs.unsigned_abs() as usize),
         interval: table.duration("calibration_interval", INTERVALS),
+        input: read_input(&mut table),
     };
     let least = table.integer("min_pairs", 1..=1_000_000).map_or(LEAST, i64::unsigned_abs);
     let list = match table.has("cohorts") {
@@ -35,6 +37,16 @@ pub fn read_drift(sensor: &mut Section<'_>) -> (Option<Duration>, Expected, Coho
         Cohorts::default()
     });
     (window, expected, cohorts)
+}
+
+/// How raw values are watched.
+fn read_input(drift: &mut Section<'_>) -> Option<InputTerms> {
+    let mut table = drift.table("input")?;
+    let measures = [("psi", Measure::Psi), ("ks", Measure::Ks)];
+    let measure = table.choice("detector", &measures).unwrap_or(Measure::Psi);
+    let every = table.duration("every", WINDOWS).unwrap_or(Duration::from_secs(3600));
+    let block = table.integer("block", 50..=100_000).unwrap_or(500);
+    Some(InputTerms { measure, every, block: u32::try_from(block).unwrap_or(u32::MAX) })
 }
 
 /// The share of pairs that has to be within the maximum permissible error, and the windows of its burn rates.

@@ -88,6 +88,7 @@ impl Running {
         // An error means that the pipeline has ended, which is noticed elsewhere.
         let _ = self.requests.send(Request::Peers(config.peers.clone())).await;
         let _ = self.tracking.send(tracking::Ask::Reconfigured).await;
+        self.alerting.reconfigured(config.alerts.clone()).await;
         for sensor in before.iter().filter(|sensor| self.sensors.get(&sensor.id).is_none()) {
             self.alerting.tell(Event::Removed { sensor: sensor.id.clone() }).await;
         }

@@ -136,6 +136,20 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (asks, asked) = mpsc::channel(64);
     let (alerting, alerted) = Alerting::new();
     let (drift, drifted) = mpsc::channel(1024);
+    let in_maintenance = recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()).collect();
+    let mut alerts = alerting::run::Task::new(
+        alerting::run::Parts {
+            store: store.clone(),
+            link: uplink.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            branch: up_branch(&config),
+            policy: config.alerts.clone(),
+            in_maintenance,
+        },
+        recovered.alerts,
+    );
+    alerts.keep_only(|sensor| sensors.known_or_possible(sensor).is_some());
     let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
@@ -158,8 +172,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
-    let alerts = alerting::run::Parts { clock: clock.clone() };
-    let alerts = alerting::run::Task::new(alerts, Default::default(), Default::default());
     let mut background = vec![
         tokio::spawn(alerts.run(alerted)),
         tokio::spawn(service::ping(store.clone(), pulses.part("store"))),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::drift::cohort::Cohorts;
+use super::drift::input::InputTerms;
 use super::drift::judge::Terms;
 use super::drift::window::{Setup, Span};
 use super::id::SensorId;
@@ -52,12 +53,19 @@ pub struct Expected {
     pub baseline: Option<usize>,
     /// The longest time between two calibrations.
     pub interval: Option<Duration>,
+    /// How its raw values are watched; `None`: not at all.
+    pub input: Option<InputTerms>,
 }
 
 impl Comparison {
+    /// Whether its readings are looked at as they come.
+    pub fn is_followed(&self) -> bool {
+        self.reference.is_some() || self.expected.input.is_some()
+    }
+
     /// What its pairs are judged by.
     pub fn terms(&self) -> Terms {
-        let Expected { objective, baseline, interval } = self.expected;
+        let Expected { objective, baseline, interval, .. } = self.expected;
         let usual = Terms::default();
         Terms {
             mpe: self.mpe,

@@ -11,4 +11,5 @@ pub mod quiet;
 pub mod random;
 pub mod serve;
 pub mod shutdown;
+pub mod steps;
 pub mod supervise;

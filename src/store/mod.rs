@@ -10,6 +10,7 @@ pub mod disk;
 pub mod error;
 pub mod types;
 
+mod alerts;
 mod check;
 mod comparisons;
 mod copies;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
 pub use self::comparisons::{
     Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, StoredReference, StoredStandard,
     Withdrawal,
@@ -117,6 +119,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,
+        alerts: ledger.recovered_alerts()?,
         restored: ledger.restored()?,
         history_quarantined: quarantined.map(|(moved, _)| moved),
         ledger_broken: ledger.broken().map(str::to_owned),

@@ -77,7 +77,7 @@ impl Tracking {
     /// Stores what was judged, if it is time.
     pub(super) async fn save_judges_in_time(&mut self) -> Result<(), StoreError> {
         let age = self.parts.clock.monotonic().saturating_sub(self.saving.last);
-        if self.saving.pairs >= PAIRS || (self.saving.pairs > 0 && age >= AGE) {
+        if self.saving.pairs >= PAIRS || age >= AGE {
             self.save_judges().await?;
         }
         Ok(())

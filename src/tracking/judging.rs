@@ -8,10 +8,12 @@ use super::pairs::statistic;
 use crate::domain::alert::{Event, Kind};
 use crate::domain::digest::Digest;
 use crate::domain::drift::forecast::{Forecast, ForecastError, Question, Series};
+use crate::domain::drift::input::{InputTerms, InputWatch};
 use crate::domain::drift::judge::{Judge, Seen, Terms};
 use crate::domain::drift::window::Report;
 use crate::domain::id::Id;
 use crate::domain::pairing::Pair;
+use crate::domain::sample::Reading;
 use crate::domain::sensor::Sensor;
 use crate::domain::slo::Burn;
 use crate::domain::time::Timestamp;
@@ -26,6 +28,8 @@ pub struct Judging {
     /// When the instrument was mounted.
     mounted: Option<Timestamp>,
     judge: Judge,
+    /// Its raw values, if they are watched.
+    input: Option<InputWatch>,
     /// It does not hold what the store does.
     stale: bool,
     /// The store does not have it as it is.
@@ -47,6 +51,7 @@ struct Kept<'a> {
     terms: Terms,
     mounted: Option<Timestamp>,
     judge: &'a Judge,
+    input: Option<&'a InputWatch>,
 }
 
 #[derive(Deserialize)]
@@ -54,16 +59,18 @@ struct Known {
     terms: Terms,
     mounted: Option<Timestamp>,
     judge: Judge,
+    input: Option<InputWatch>,
 }
 
 impl Judging {
     /// Nothing has been seen yet.
-    pub fn new(terms: Terms, mounted: Option<Timestamp>) -> Judging {
+    pub fn new(terms: Terms, input: Option<InputTerms>, mounted: Option<Timestamp>) -> Judging {
         let judge = Judge::new(&terms);
         Judging {
             terms,
             mounted,
             judge,
+            input: input.map(InputWatch::new),
             stale: false,
             unsaved: false,
             fresh: true,
@@ -77,8 +84,16 @@ impl Judging {
     /// Goes on from what was stored; what was made with other expectations, or nothing, has to be made anew.
     pub fn resume(&mut self, stored: Option<&str>) {
         match stored.and_then(|text| serde_json::from_str(text).ok()) {
-            Some(Known { terms, mounted, judge }) if (terms, mounted) == (self.terms, self.mounted) => {
-                (self.judge, self.stale) = (judge, false);
+            Some(Known { terms, mounted, judge, input }) if mounted == self.mounted => {
+                self.stale = terms != self.terms;
+                if !self.stale {
+                    self.judge = judge;
+                }
+                let same =
+                    |input: &InputWatch| self.input.as_ref().is_some_and(|it| it.terms() == input.terms());
+                if let Some(input) = input.filter(same) {
+                    self.input = Some(input);
+                }
             }
             _ => self.stale = true,
         }
@@ -86,7 +101,8 @@ impl Judging {
 
     /// As it is to be stored, if the store has it otherwise; nothing where it has to be made anew.
     pub fn to_save(&self) -> Option<Option<String>> {
-        let kept = Kept { terms: self.terms, mounted: self.mounted, judge: &self.judge };
+        let input = self.input.as_ref();
+        let kept = Kept { terms: self.terms, mounted: self.mounted, judge: &self.judge, input };
         // Texts and finite numbers always serialise.
         match (self.stale, self.unsaved) {
             (true, _) => Some(None),
@@ -98,6 +114,18 @@ impl Judging {
     /// Notes that the store has it.
     pub fn saved(&mut self) {
         self.unsaved = false;
+    }
+
+    /// Whether raw values are watched.
+    pub fn watches_input(&self) -> bool {
+        self.input.is_some()
+    }
+
+    /// Takes a reading in whose raw value can be used.
+    pub fn reading(&mut self, reading: &Reading) {
+        if self.input.as_mut().is_some_and(|input| input.reading(reading)) {
+            (self.unsaved, self.fresh) = (true, true);
+        }
     }
 
     /// Takes in a pair.
@@ -112,6 +140,7 @@ impl Judging {
     pub fn mount(&mut self, at: Timestamp) {
         self.mounted = Some(at);
         self.stale = true;
+        self.input = self.input.as_ref().map(|input| InputWatch::new(*input.terms()));
     }
 
     /// A pair was taken away: all that is stored has to be taken in anew.
@@ -191,7 +220,8 @@ impl Judging {
         (self.fresh, self.judged) = (false, Some(elapsed));
         self.burn = self.judge.burn(&self.terms, now);
         let seen = Seen { report, unit: &sensor.unit, calibrated: self.calibrated() };
-        let judged = self.judge.judge(&self.terms, seen, now);
+        let mut judged = self.judge.judge(&self.terms, seen, now);
+        judged.extend(self.input.as_ref().map(|input| (Kind::InputDrift, input.finding())));
         let before = self
             .standing
             .replace(judged.iter().filter(|(_, finding)| finding.is_some()).map(|(kind, _)| *kind).collect());

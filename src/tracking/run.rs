@@ -18,11 +18,13 @@ use super::publish::Publisher;
 use super::stored;
 use super::tracker::Tracker;
 use crate::alerting::Alerting;
+use crate::domain::alert::Kind;
 use crate::domain::id::SensorId;
 use crate::domain::pairing::{Decision, Outcome, Pair, Window};
-use crate::domain::reference::Reference;
+use crate::domain::quality::{ReasonCode, State};
+use crate::domain::reference::{Origin, Reference};
 use crate::domain::sample::Reading;
-use crate::domain::sensor::{Kind, Sensor};
+use crate::domain::sensor::{self, Sensor};
 use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
 use crate::pipeline::time::TimeCheck;
@@ -121,9 +123,8 @@ impl Tracking {
 
     /// Takes up what is configured and stored; answers with the readings to come, if any are needed.
     async fn begin(&mut self) -> Option<broadcast::Receiver<Arc<[Reading]>>> {
-        let labelled = |sensor: &Sensor| sensor.kind == Kind::Probability;
-        let follows =
-            self.parts.sensors.any(|sensor| sensor.comparison.reference.is_some() || labelled(sensor));
+        let labelled = |it: &Sensor| it.kind == sensor::Kind::Probability;
+        let follows = self.parts.sensors.any(|sensor| sensor.comparison.is_followed() || labelled(sensor));
         // From here on nothing is missed; what comes twice is known by its number.
         let live = follows.then(|| self.parts.live.watch());
         self.keep().await;
@@ -149,7 +150,7 @@ impl Tracking {
         for sensor in sensors {
             self.followers.add(&sensor);
             let has_pairs = with_pairs.contains(&sensor.id);
-            if has_pairs || sensor.comparison.reference.is_some() {
+            if has_pairs || sensor.comparison.is_followed() {
                 let newest = newest.get(&sensor.id);
                 self.take_up(sensor, newest, has_pairs).await?;
             }
@@ -262,9 +263,10 @@ impl Tracking {
         }
         let Some(sensor) = self.parts.sensors.get(&reading.sensor) else { return };
         self.followers.add(&sensor);
-        if let Some(configured) = &sensor.comparison.reference {
-            let other = self.parts.sensors.get(&configured.sensor);
-            let spacing = spacing(configured, other.as_deref());
+        if sensor.comparison.is_followed() {
+            let configured = sensor.comparison.reference.as_ref();
+            let other = configured.and_then(|configured| self.parts.sensors.get(&configured.sensor));
+            let spacing = configured.and_then(|configured| spacing(configured, other.as_deref()));
             self.covariates.add(&sensor, |_| reading.time);
             let tracker = Tracker::new(sensor, spacing, None);
             self.trackers.insert(reading.sensor.clone(), tracker);
@@ -292,6 +294,7 @@ impl Tracking {
     fn settled(&mut self, reference: &Reference, outcome: Outcome) {
         match outcome {
             Outcome::Paired(mut pair) => {
+                self.doubt(&mut pair);
                 if let Some(tracker) = self.trackers.get(&pair.sensor) {
                     let left = self.covariates.note(tracker.sensor(), &mut pair);
                     let place = self.pairs.len();
@@ -300,6 +303,22 @@ impl Tracking {
                 self.pairs.push(*pair);
             }
             other => unpaired(&self.parts.metrics, reference, &other),
+        }
+    }
+
+    /// Marks a pair beside which a monitor finds that the sensor or its reference is not itself.
+    fn doubt(&self, pair: &mut Pair) {
+        use Kind::{Noise, OutOfDomain, Spikes, Stuck};
+        let alerting = &self.parts.alerting;
+        if alerting.stands(&pair.sensor, &[Stuck]) {
+            pair.reasons = pair.reasons.with(ReasonCode::Stuck);
+            pair.state = pair.state.max(State::Suspect);
+        }
+        let sensor = self.trackers.get(&pair.sensor).map(Tracker::sensor);
+        let reference = sensor.and_then(|sensor| sensor.comparison.reference.as_ref());
+        let of_sensor = reference.filter(|_| pair.origin == Origin::Sensor);
+        if of_sensor.is_some_and(|it| alerting.stands(&it.sensor, &[Stuck, Noise, Spikes, OutOfDomain])) {
+            pair.flag = pair.flag.max(State::Suspect);
         }
     }
 

@@ -69,7 +69,7 @@ impl Tracker {
             pairing: Pairing::new(how, recent, interval, Timestamp::EPOCH),
             windows: Windows::new(setup, comparison.cohorts.count()),
             labels: Labels::new(setup.span),
-            judging: Judging::new(comparison.terms(), mounted),
+            judging: Judging::new(comparison.terms(), comparison.expected.input, mounted),
             how,
             sensor,
             newest: None,
@@ -103,6 +103,7 @@ impl Tracker {
         self.note(reading);
         let observed = Observed::from(reading);
         if observed.is_usable() {
+            self.judging.reading(reading);
             self.labels.readings(reading.time, 1, self.now(reading.received));
         }
         self.pairing.reading(observed);

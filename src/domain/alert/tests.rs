@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod explained;
+
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
