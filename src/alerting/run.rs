@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::keep::Keeper;
 use super::publish::Publisher;
-use super::{Ask, MAINTENANCE};
+use super::{Ask, DEPLOY, MAINTENANCE};
 use crate::domain::alert::{Action, Alert, Alerts, Event, Policy, Refused, Scope};
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
@@ -24,6 +24,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// A clock that is set by less, in microseconds, makes nothing wait for noticeably longer or shorter.
 const STEP: i64 = 10_000_000;
+
+/// Sensors of deploys that are told apart at a time.
+const MOST_DEPLOYS: usize = 256;
 
 /// What the task works with.
 #[derive(Debug)]
@@ -139,8 +142,11 @@ impl Task {
     async fn serve(&mut self, ask: Ask) {
         match ask {
             Ask::Event(event) => {
-                if let Err(refused) = self.apply(event) {
-                    tracing::debug!("nothing changes at the alerts: {refused}");
+                let event = self.widened(event);
+                match self.apply(event) {
+                    Err(refused @ Refused::TooMany) => tracing::warn!("alerts are not suppressed: {refused}"),
+                    Err(refused) => tracing::debug!("nothing changes at the alerts: {refused}"),
+                    Ok(_) => {}
                 }
             }
             // Whoever asked may have given up waiting.
@@ -159,8 +165,22 @@ impl Task {
             Ask::Finish(done) => {
                 self.keeper.changed();
                 self.settle(true).await;
+                // Whoever asked may have given up waiting.
                 let _ = done.send(());
             }
+        }
+    }
+
+    /// After very many deploys within minutes the next one is spoken of as one for all sensors.
+    fn widened(&self, event: Event) -> Event {
+        match event {
+            Event::Suppressed { reason, kinds, until, .. }
+                if reason == DEPLOY
+                    && self.alerts.suppressions().filter(|(_, of)| *of == DEPLOY).count() >= MOST_DEPLOYS =>
+            {
+                Event::Suppressed { scope: Scope::All, reason, kinds, until }
+            }
+            other => other,
         }
     }
 
@@ -221,6 +241,7 @@ impl Task {
             self.keeper.changed();
             self.keeper.note(&action);
             match action {
+                Action::Raise(alert) if alert.silence.is_some() => {}
                 Action::Raise(alert) => raised(&alert),
                 Action::Update(alert) => rows.push(alert),
                 Action::Clear(alert) => cleared(&alert),

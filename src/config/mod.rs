@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod broker;
+mod check;
 pub mod difference;
 mod drift;
 pub mod fault;

@@ -8,6 +8,7 @@ pub mod routes;
 pub mod serve;
 pub mod sockets;
 
+mod alerts;
 mod answer;
 mod attention;
 mod audit;

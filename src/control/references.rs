@@ -3,6 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
@@ -13,8 +14,8 @@ use crate::domain::id::SensorId;
 use crate::domain::reference::{Given, Origin, Reference};
 use crate::domain::time::Timestamp;
 use crate::store::{Added, ReferenceRange, StoredReference};
-use crate::tracking::Ask;
 use crate::tracking::about::{About, Came};
+use crate::tracking::{self, Ask};
 use crate::wire::control::{
     self, AddReferences, AddedReference, AddedReferences, References, Withdraw, Withdrawal, Withdrawn,
 };
@@ -50,7 +51,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let after = number("after", wanted.after)?.unwrap_or(0);
     let (automatic, all) = (automatic.unwrap_or(false), all.unwrap_or(false));
     let range =
-        ReferenceRange { automatic, sensor, id: None, since, or_came: None, until, all, after, limit };
+        ReferenceRange { automatic, sensor, since, until, all, after, limit, ..ReferenceRange::default() };
     let page = gateway.store.references(range).await?;
     json(&References { references: page.references.into_iter().map(shown).collect(), after: page.after })
 }
@@ -151,9 +152,11 @@ pub async fn withdraw(
     reason.as_ref().map_or(Ok(()), |reason| text("reason", reason, LONGEST_REASON))?;
     let sensor = known(&gateway, &name).await?;
     to_its_end(async move {
-        let withdrawn = gateway.store.withdraw_references(sensor.clone(), ids, &peer.actor(), reason).await?;
-        // An error means that it has ended: the pairs are counted again at the next start.
-        let _ = gateway.tracking.send(Ask::Withdrawn(sensor.clone(), withdrawn.clone())).await;
+        let (answer, answered) = oneshot::channel();
+        let gone = || Problem::unavailable("calibd is ending: withdraw them again when it has started");
+        let order = tracking::Withdraw { sensor: sensor.clone(), ids, actor: peer.actor(), reason };
+        gateway.tracking.send(Ask::Withdraw(order, answer)).await.map_err(|_| gone())?;
+        let withdrawn = answered.await.map_err(|_| gone())??;
         json(&Withdrawn { sensor, withdrawn })
     })
     .await

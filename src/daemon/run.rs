@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::commits::{Aftermath, Links};
@@ -75,6 +75,7 @@ pub struct Running {
     pub(super) desk: mpsc::Sender<Ask>,
     pub(super) tracking: mpsc::Sender<tracking::Ask>,
     pub(super) alerting: Alerting,
+    pub(super) compare_anew: Arc<Notify>,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
     pub(super) drives: Drives,
@@ -229,11 +230,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     };
     let pipeline = tokio::spawn(pipeline.run());
     let (tracking, tracked) = mpsc::channel(64);
+    let compare_anew = Arc::new(Notify::new());
     let compared = Tracking::new(tracking::run::Parts {
         sensors: sensors.clone(),
         store: store.clone(),
         live: live.clone(),
-        time: presence.time.clone(),
+        anew: compare_anew.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone(), drift),
@@ -293,6 +295,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         desk: asks,
         tracking,
         alerting,
+        compare_anew,
         pipeline,
         sources,
         drives,

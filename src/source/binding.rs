@@ -345,6 +345,7 @@ mod tests {
             covariates: Default::default(),
             comparison: Default::default(),
             monitor: None,
+            checks: Default::default(),
         }
     }
 

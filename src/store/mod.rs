@@ -30,8 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
 pub use self::comparisons::{
-    Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, StoredReference, StoredStandard,
-    Withdrawal,
+    Added, Judges, PairPage, PairRange, Paired, ReferencePage, ReferenceRange, StoredReference,
+    StoredStandard, Withdrawal,
 };
 pub use self::copies::{LedgerCopy, Staging, Upload};
 pub use self::error::{FailureKind, StoreError};

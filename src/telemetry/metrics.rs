@@ -44,6 +44,8 @@ pub struct Metrics {
     pub alert_write_failures: Counter,
     /// `calibd_pairs_made_total{origin}`
     pub pairs: Family<Labels, Counter>,
+    /// `calibd_checks_total{kind,state}`
+    pub checks: Family<Labels, Counter>,
     /// `calibd_references_refused_total{reason}`
     pub references_refused: Family<Labels, Counter>,
     /// `calibd_references_received_total{outcome}`: those from the broker
@@ -136,6 +138,7 @@ impl Metrics {
             alerts: AlertCounts::default(),
             alert_write_failures: Counter::default(),
             pairs: Family::default(),
+            checks: Family::default(),
             references_refused: Family::default(),
             references_received: Family::default(),
             references_unpaired: Family::default(),
@@ -209,6 +212,7 @@ impl Metrics {
         to.register_collector(Box::new(self.alerts.clone()));
         let help = "times the ledger did not take what had changed of alerts";
         to.register("alert_write_failures", help, self.alert_write_failures.clone());
+        to.register("checks", "scheduled checks, by kind and how they came out", self.checks.clone());
         to.register("pairs_made", "pairs made, by the way their reference came", self.pairs.clone());
         let help = "readings of references, and messages, that cannot be references";
         to.register("references_refused", help, self.references_refused.clone());

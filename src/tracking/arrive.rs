@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Ask;
 use super::about::{About, Came, units_in_force};
@@ -24,7 +24,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::tracking::{MessageRefused, received};
 use crate::wire::message::ClockState;
 
-/// References that are stored or passed on at once: the store's thread has to commit readings, too.
+/// References of one transaction: the store's thread has to commit readings, too.
 const TOGETHER: usize = 1000;
 /// Wait before another try, after the store or the pipeline could not do what it was asked.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -69,21 +69,11 @@ impl Arrivals {
             // The largest batch takes a while.
             tokio::task::yield_now().await;
         }
-        let mut new = Vec::new();
         for references in sound.chunks(TOGETHER) {
             let outcomes = self.stored(references).await?;
-            for (reference, added) in references.iter().zip(outcomes) {
-                received(&self.metrics, added.as_str());
-                if matches!(added, Added::New | Added::Revised(_)) {
-                    new.push(reference.clone());
-                }
-            }
+            outcomes.into_iter().for_each(|added| received(&self.metrics, added.as_str()));
         }
         messages.iter().filter_map(|message| message.token).for_each(|token| self.link.settled(token));
-        for references in new.chunks(TOGETHER) {
-            // An error means that it has ended: they are paired after the next start.
-            let _ = self.tracking.send(Ask::References(references.to_vec())).await;
-        }
         Ok(())
     }
 
@@ -107,9 +97,18 @@ impl Arrivals {
         }
     }
 
-    /// Stores references, however often it takes to try.
+    /// Has references stored and paired, however often it takes to try: they come again if the end is near.
     async fn stored(&self, references: &[Reference]) -> Result<Vec<Added>, StoreError> {
-        insist(|| self.store.keep_references(references.to_vec())).await
+        loop {
+            let (ask, answer) = oneshot::channel();
+            let asked = self.tracking.send(Ask::Keep(references.to_vec(), ask)).await;
+            asked.map_err(|_| StoreError::Closed)?;
+            match answer.await {
+                Ok(added) => return Ok(added),
+                Err(_) => tracing::warn!("references from the broker wait to be stored"),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     /// Adds what can be stored of a message; the rest is counted.

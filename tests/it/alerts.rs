@@ -35,7 +35,7 @@ fields = { v = {} }
 const GONE: &str = "feedfacefeedface";
 
 /// Opens the store of a gateway that does not run, and closes it again.
-fn with_store<T>(dir: &Path, work: impl AsyncFnOnce(&store::Store, RecoveredAlerts) -> T) -> T {
+pub fn with_store<T>(dir: &Path, work: impl AsyncFnOnce(&store::Store, RecoveredAlerts) -> T) -> T {
     let options = Options {
         dir: dir.to_path_buf(),
         commit_interval: Duration::from_secs(1),

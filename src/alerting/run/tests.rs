@@ -269,3 +269,21 @@ async fn maintenance_is_what_the_ledger_says_whatever_was_written_of_it_here() {
         site.task.alerts.alerts().filter(|it| it.cleared.is_none()).map(|it| it.cause.to_string()).collect();
     assert_eq!(open, ["stuck co-1"]);
 }
+
+#[tokio::test]
+async fn a_deploy_at_very_many_sensors_is_one_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut site = Site::start(dir.path(), Clock::manual(noon()));
+    let until = Some(noon().saturating_add_micros(600_000_000));
+    for sensor in 0..1100 {
+        let scope = Scope::Sensor(Id::new(&format!("s{sensor}")).unwrap());
+        let (reason, kinds) = (DEPLOY.to_owned(), vec![Kind::Stuck]);
+        site.task.serve(Ask::Event(Event::Suppressed { scope, reason, kinds, until })).await;
+    }
+    assert_eq!(site.task.alerts.suppressions().count(), MOST_DEPLOYS + 1);
+    site.judge("s1099", true);
+    site.pass(9 * MINUTE).await;
+    assert_eq!(site.task.alerts.alerts().count(), 0);
+    site.pass(2 * MINUTE).await;
+    assert_eq!(site.task.alerts.alerts().count(), 1);
+}

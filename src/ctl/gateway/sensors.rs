@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::alerts::list;
 use super::client::escaped;
 use super::show::{clean, measured, reading, sparkline, state, time};
 use super::{Asked, client};
@@ -12,7 +13,7 @@ use crate::ctl::output::{Failure, note, print_json, print_screen, print_table, s
 use crate::ctl::screen::Screen;
 use crate::domain::drift::state::K;
 use crate::domain::drift::window::Scores;
-use crate::wire::control::{Drift, Readings, Rollup, Rollups, Sensor, SensorDrift, Sensors, Upkeep};
+use crate::wire::control::{Alert, Drift, Readings, Rollup, Rollups, Sensor, SensorDrift, Sensors, Upkeep};
 
 /// Readings, or half hours, that the line of bars shows.
 const BARS: usize = 48;
@@ -89,7 +90,8 @@ pub fn one(args: &SensorArgs) -> Result<ExitCode, Failure> {
         // While many references are being paired there is no answer; the rest is worth having without it.
         let drift: Option<Drift> = client::get(&args.asked, &format!("/v1/drift?sensor={id}")).ok();
         let drift = drift.as_ref().and_then(|drift| drift.sensors.first());
-        print_screen(&text(&sensor, &past, drift, Screen::stdout()))?;
+        let alerts = list::of(&args.asked, Some(&args.id))?.alerts;
+        print_screen(&text(&sensor, &past, drift, &alerts, Screen::stdout()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -123,7 +125,13 @@ fn past(asked: &Asked, sensor: &Sensor) -> Result<Past, Failure> {
     Ok(Past { name: "recent", values: recent(&readings) })
 }
 
-fn text(sensor: &Sensor, past: &Past, drift: Option<&SensorDrift>, screen: Screen) -> String {
+fn text(
+    sensor: &Sensor,
+    past: &Past,
+    drift: Option<&SensorDrift>,
+    alerts: &[Alert],
+    screen: Screen,
+) -> String {
     let mut rows = Vec::new();
     let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
     let quantity = Some(&sensor.quantity).filter(|quantity| !quantity.is_empty());
@@ -150,6 +158,10 @@ fn text(sensor: &Sensor, past: &Past, drift: Option<&SensorDrift>, screen: Scree
     let newest = drift.and_then(|drift| drift.newest);
     row("reference", newest.map(|newest| format!("the last one at {}", time(newest))));
     row("maintenance", sensor.maintenance.as_ref().map(upkeep));
+    for alert in alerts.iter().filter(|alert| alert.cleared.is_none()) {
+        row("alert", Some(format!("{}: {}", alert.cause, clean(&alert.message))));
+        row("", Some(format!("{}, {}", list::stood(alert), clean(&alert.id))));
+    }
     let mut out = screen.lines(&format!("{}\n", sensor.id));
     for (name, text) in rows {
         // Writing to a string cannot fail.

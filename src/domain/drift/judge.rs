@@ -85,9 +85,9 @@ pub struct Detection {
 }
 
 /// Something is the matter with the sensor or its reference that says nothing of its calibration: the value of a
-/// pair is stuck or a spike, or the reference is suspect.
+/// pair is stuck or a spike, something interferes, or the reference is suspect.
 fn is_doubtful(pair: &Pair) -> bool {
-    let known = [ReasonCode::Stuck, ReasonCode::Spike];
+    let known = [ReasonCode::Stuck, ReasonCode::Spike, ReasonCode::Interference];
     pair.flag != State::Valid || known.iter().any(|reason| pair.reasons.contains(*reason))
 }
 

@@ -59,6 +59,14 @@ impl Ledger {
         self.name(self.alerts(sql, params![before, limit.min(PAGE)]))
     }
 
+    /// Alerts whose identifier begins so, two at most.
+    pub fn alerts_named(&self, digits: &str) -> Result<Vec<Alert>, StoreError> {
+        self.whole()?;
+        // What begins so lies between it and it with a letter that no identifier has behind it.
+        let sql = "SELECT number, content FROM alerts WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 2";
+        Ok(self.name(self.alerts(sql, [digits]))?.into_iter().map(|stored| stored.alert).collect())
+    }
+
     fn alerts(&self, sql: &str, bounds: impl rusqlite::Params) -> rusqlite::Result<Vec<StoredAlert>> {
         let mut statement = self.db.prepare(sql)?;
         let rows = statement.query_map(bounds, |row| {

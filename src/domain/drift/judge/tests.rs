@@ -275,10 +275,11 @@ fn days_are_points_of_the_past_with_an_honest_uncertainty() {
 
 #[test]
 fn pairs_in_doubt_say_nothing_and_take_back_what_spoke_for_an_alarm() {
-    let doubts: [fn(Pair) -> Pair; 3] = [
+    let doubts: [fn(Pair) -> Pair; 4] = [
         |pair| Pair { flag: State::Suspect, ..pair },
         |pair| Pair { reasons: Reasons::of(ReasonCode::Stuck), ..pair },
         |pair| Pair { reasons: Reasons::of(ReasonCode::Spike), ..pair },
+        |pair| Pair { reasons: Reasons::of(ReasonCode::Interference), ..pair },
     ];
     for doubt in doubts {
         let mut case = Case::new(terms());
