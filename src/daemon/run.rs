@@ -46,6 +46,7 @@ use crate::telemetry::clock::ClockEvents;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::StoreEvents;
 use crate::tracking;
+use crate::tracking::arrive::Arrivals;
 use crate::tracking::publish::Publisher;
 use crate::tracking::run::Tracking;
 
@@ -135,6 +136,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
     let (alerting, alerted) = Alerting::new();
+    let (drift, drifted) = mpsc::channel(1024);
     let in_maintenance = recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()).collect();
     let mut alerts = alerting::run::Task::new(
         alerting::run::Parts {
@@ -149,7 +151,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         recovered.alerts,
     );
     alerts.keep_only(|sensor| sensors.known_or_possible(sensor).is_some());
-    let (inbox, outbound) =
+    let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
         Parts {
@@ -175,7 +177,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         tokio::spawn(alerts.run(alerted)),
         tokio::spawn(service::ping(store.clone(), pulses.part("store"))),
         tokio::spawn(feed(uplink.clone(), store.clone())),
-        tokio::spawn(desk.run(outbound, asked, requests.clone())),
+        tokio::spawn(desk.run(outbound, asked, drifted, requests.clone())),
     ];
 
     let maintenance = Maintenance::new(
@@ -236,11 +238,22 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         anew: compare_anew.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
-        publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
+        publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone(), drift),
         alerting: alerting.clone(),
         mounted: recovered.mounted.iter().map(|mount| (mount.sensor.clone(), mount.at)).collect(),
     });
     background.push(tokio::spawn(compared.run(tracked)));
+    let arrivals = Arrivals {
+        sensors: sensors.clone(),
+        store: store.clone(),
+        link: uplink.clone(),
+        pipeline: requests.clone(),
+        tracking: tracking.clone(),
+        time: presence.time.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    background.push(tokio::spawn(arrivals.run(waiting)));
     let mut sources = Sources::new(&sensors, &metrics, &clock, &requests);
     let (reload, reloads) = mpsc::channel(1);
     let facts = Facts {

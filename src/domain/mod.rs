@@ -8,6 +8,7 @@ pub mod calibration;
 pub mod comparison;
 pub mod digest;
 pub mod drift;
+pub mod event;
 pub mod fit;
 pub mod id;
 pub mod monitor;

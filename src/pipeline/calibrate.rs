@@ -275,6 +275,7 @@ impl Calibrator {
             state: State::Valid,
             reasons: Reasons::NONE,
             transform: None,
+            event: sample.event.clone(),
         }
     }
 

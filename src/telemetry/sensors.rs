@@ -164,6 +164,7 @@ mod tests {
             value,
             u: value.map(|value| value / 10.0),
             p0_p1: None,
+            event: None,
             unit: "mV".into(),
             state: State::Valid,
             reasons: Reasons::NONE,
