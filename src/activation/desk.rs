@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::reports::Reports;
+use crate::alerting::Alerting;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
@@ -94,6 +95,8 @@ pub struct Desk {
     events: TransformEvents,
     /// Signed answers.
     pub reports: Reports,
+    /// The alerts, which are told what came into force.
+    alerting: Alerting,
     installed: HashMap<SensorId, Installed>,
     floors: HashMap<Id, Floor>,
     /// Where a local order went back: only something that was never accepted before takes its place.
@@ -114,6 +117,7 @@ pub struct Parts {
     pub store: Store,
     pub metrics: Metrics,
     pub reports: Reports,
+    pub alerting: Alerting,
 }
 
 impl Desk {
@@ -130,6 +134,7 @@ impl Desk {
             store: parts.store,
             events: TransformEvents::new(&parts.metrics),
             reports: parts.reports,
+            alerting: parts.alerting,
             installed: HashMap::new(),
             floors: floors.into_iter().map(floor).collect(),
             rolled_back: HashSet::new(),
@@ -353,6 +358,7 @@ impl Desk {
             changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
         }
         self.put_in_force(changes, pipeline).await;
+        self.alerting.deployed(&verified.sensors, !rolled_back, at).await;
         self.events.activated(transform, &verified.digest, &verified.sensors);
         Ok(())
     }

@@ -1,12 +1,24 @@
 //! The alerts of a gateway: a task that owns the machine of `domain::alert`, keeps what it decides in the ledger,
 //! publishes it and counts it.
 
+pub mod run;
+
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::alert::{Alert, Event, Refused, Tally};
+use crate::domain::alert::{Alert, Event, Kind, Policy, Refused, Scope, Tally};
+use crate::domain::id::SensorId;
+use crate::domain::time::Timestamp;
 
 /// Events that may wait for the task.
 const ROOM: usize = 1024;
+/// Why nothing is raised for a sensor in maintenance.
+pub const MAINTENANCE: &str = "maintenance";
+/// Why some kinds are not raised for a sensor where another transform came into force.
+pub const DEPLOY: &str = "deploy";
+/// For how long after that, in microseconds: peers look back over five minutes, and a finding takes one more.
+const SETTLING: i64 = 600_000_000;
+/// More sensors than this are spoken of as all.
+const ONE_BY_ONE: usize = 64;
 
 /// What can be said to the task.
 #[derive(Debug)]
@@ -17,6 +29,10 @@ pub enum Ask {
     Command(Event, oneshot::Sender<Result<Option<Alert>, Refused>>),
     /// Which alerts are open or wait to be acknowledged, and how well they serve.
     List(oneshot::Sender<(Vec<Alert>, Tally)>),
+    /// The configuration has changed: raise by this policy, and publish all again, where a broker is new.
+    Reconfigured(Policy),
+    /// Write down what is known; the daemon is about to end.
+    Finish(oneshot::Sender<()>),
 }
 
 /// The way to the alerts, for whoever finds something.
@@ -54,5 +70,49 @@ impl Alerting {
         let (answer, answered) = oneshot::channel();
         self.0.send(Ask::List(answer)).await.ok()?;
         answered.await.ok()
+    }
+
+    /// Tells that the maintenance of a sensor has begun or ended.
+    pub async fn maintained(&self, sensor: SensorId, on: bool) {
+        let (scope, reason) = (Scope::Sensor(sensor), MAINTENANCE.to_owned());
+        // It ends when its end is told, however the clock is set.
+        self.tell(match on {
+            true => Event::Suppressed { scope, reason, kinds: Vec::new(), until: None },
+            false => Event::Lifted { scope, reason },
+        })
+        .await;
+    }
+
+    /// Tells that another transform came into force `at` a time at sensors; a `new` one answers alerts, one that
+    /// somebody went back to does not.
+    ///
+    /// For ten minutes nothing is raised there of the kinds that compare values from before with values from after.
+    pub async fn deployed(&self, sensors: &[SensorId], new: bool, at: Timestamp) {
+        let scopes = match sensors.len() > ONE_BY_ONE {
+            true => vec![Scope::All],
+            false => sensors.iter().cloned().map(Scope::Sensor).collect(),
+        };
+        for scope in scopes {
+            let kinds = vec![Kind::Drift, Kind::Slo, Kind::Forecast, Kind::Spikes, Kind::Rate, Kind::Peers];
+            let until = Some(at.saturating_add_micros(SETTLING));
+            self.tell(Event::Suppressed { scope, reason: DEPLOY.to_owned(), kinds, until }).await;
+        }
+        for sensor in sensors.iter().filter(|_| new) {
+            self.tell(Event::Activated { sensor: sensor.clone() }).await;
+        }
+    }
+
+    /// Tells that the configuration has changed.
+    pub async fn reconfigured(&self, policy: Policy) {
+        // Without the task the daemon is about to end.
+        let _ = self.0.send(Ask::Reconfigured(policy)).await;
+    }
+
+    /// Has the state written down; returns when that was tried.
+    pub async fn finish(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.0.send(Ask::Finish(done)).await.is_ok() {
+            let _ = finished.await;
+        }
     }
 }

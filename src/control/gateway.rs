@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::answer::Problem;
 use crate::activation::desk::Ask;
+use crate::alerting::Alerting;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::pipeline::active::Active;
@@ -65,6 +66,7 @@ pub struct Parts {
     pub desk: mpsc::Sender<Ask>,
     pub tracking: mpsc::Sender<tracking::Ask>,
     pub maintenance: Maintenance,
+    pub alerting: Alerting,
     pub live: Live,
     pub time: TimeCheck,
     pub clock: Clock,

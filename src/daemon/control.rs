@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::presence::Presence;
 use crate::activation::desk::Ask;
+use crate::alerting::Alerting;
 use crate::config::Config;
 use crate::config::gateway::ControlConfig;
 use crate::control::gateway::{Gateway, Parts, Reload, Sources};
@@ -46,6 +47,7 @@ pub struct Facts<'a> {
     pub desk: &'a mpsc::Sender<Ask>,
     pub tracking: &'a mpsc::Sender<tracking::Ask>,
     pub maintenance: &'a Maintenance,
+    pub alerting: &'a Alerting,
     pub reload: mpsc::Sender<Reload>,
     pub live: &'a Live,
     pub metrics: &'a Metrics,
@@ -77,6 +79,7 @@ pub fn start(
         desk: facts.desk.clone(),
         tracking: facts.tracking.clone(),
         maintenance: facts.maintenance.clone(),
+        alerting: facts.alerting.clone(),
         reload: facts.reload,
         live: facts.live.clone(),
         time: presence.time,

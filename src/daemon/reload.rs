@@ -12,6 +12,7 @@ use super::wiring;
 use crate::activation::desk::Ask;
 use crate::config::Config;
 use crate::config::difference::needs_restart;
+use crate::domain::alert::Event;
 use crate::pipeline::run::Request;
 use crate::tracking;
 
@@ -75,6 +76,7 @@ impl Running {
     }
 
     async fn take_over_sensors(&mut self, config: &Config) {
+        let before = self.sensors.all();
         let (fixed, templates) = wiring::sensors(config);
         self.sensors.replace(fixed, templates);
         self.presence.time.declare_rtc(config.gateway.rtc_good);
@@ -86,6 +88,9 @@ impl Running {
         // An error means that the pipeline has ended, which is noticed elsewhere.
         let _ = self.requests.send(Request::Peers(config.peers.clone())).await;
         let _ = self.tracking.send(tracking::Ask::Reconfigured).await;
+        for sensor in before.iter().filter(|sensor| self.sensors.get(&sensor.id).is_none()) {
+            self.alerting.tell(Event::Removed { sensor: sensor.id.clone() }).await;
+        }
     }
 
     /// Writes down who had which configuration taken over.

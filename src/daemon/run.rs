@@ -22,6 +22,7 @@ use super::tick::{Uptime, tick};
 use super::wiring;
 use crate::activation::desk::{Ask, Desk, Parts};
 use crate::activation::reports::Reports;
+use crate::alerting::{self, Alerting};
 use crate::config::Config;
 use crate::control::gateway::Reload;
 use crate::control::sockets::SocketError;
@@ -72,6 +73,7 @@ pub struct Running {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) desk: mpsc::Sender<Ask>,
     pub(super) tracking: mpsc::Sender<tracking::Ask>,
+    pub(super) alerting: Alerting,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
     pub(super) drives: Drives,
@@ -131,6 +133,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
+    let (alerting, alerted) = Alerting::new();
     let (inbox, outbound) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
@@ -144,6 +147,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             store: store.clone(),
             metrics: metrics.clone(),
             reports: Reports::new(&config.gateway.fleet, &config.gateway.id, key, uplink.clone()),
+            alerting: alerting.clone(),
         },
         recovered.floors,
     );
@@ -152,13 +156,22 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
+    let alerts = alerting::run::Parts { clock: clock.clone() };
+    let alerts = alerting::run::Task::new(alerts, Default::default(), Default::default());
     let mut background = vec![
+        tokio::spawn(alerts.run(alerted)),
         tokio::spawn(service::ping(store.clone(), pulses.part("store"))),
         tokio::spawn(feed(uplink.clone(), store.clone())),
         tokio::spawn(desk.run(outbound, asked, requests.clone())),
     ];
 
-    let maintenance = Maintenance::new(recovered.maintenance, store.clone(), requests.clone(), clock.clone());
+    let maintenance = Maintenance::new(
+        recovered.maintenance,
+        store.clone(),
+        requests.clone(),
+        alerting.clone(),
+        clock.clone(),
+    );
     background.push(tokio::spawn(maintenance.clone().run()));
 
     let links = Links::default();
@@ -194,6 +207,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         store: store.clone(),
         uplink: uplink.clone(),
         live: live.clone(),
+        alerting: alerting.clone(),
         time,
         clock: clock.clone(),
         metrics: metrics.clone(),
@@ -209,6 +223,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         clock: clock.clone(),
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
+        alerting: alerting.clone(),
         mounted: recovered.mounted.iter().map(|mount| (mount.sensor.clone(), mount.at)).collect(),
     });
     background.push(tokio::spawn(compared.run(tracked)));
@@ -225,6 +240,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         desk: &asks,
         tracking: &tracking,
         maintenance: &maintenance,
+        alerting: &alerting,
         reload,
         live: &live,
         metrics: &metrics,
@@ -251,6 +267,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         requests,
         desk: asks,
         tracking,
+        alerting,
         pipeline,
         sources,
         drives,

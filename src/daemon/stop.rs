@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::run::Running;
 use crate::pipeline::run::Request;
+use crate::tracking;
 
 /// How long the drain may take.
 pub const DRAIN: Duration = Duration::from_secs(10);
@@ -43,6 +45,9 @@ impl Running {
             Ok(Err(error)) => tracing::error!("the last readings are not committed: {error}"),
             Err(_) => tracing::error!("the last readings are not committed in time; look at the disk"),
         }
+        // What was judged last is in; what is published of it goes out with the rest.
+        let _ = tokio::time::timeout_at(by, self.alerting.finish()).await;
+        self.finish_tracking(by).await;
         let published = self.drain_link(by).await;
         self.drives.stop().await;
         for (sink, seq) in self.uplink.cursors() {
@@ -75,6 +80,17 @@ impl Running {
                 0
             }
         }
+    }
+
+    /// Has it stored what was made of pairs: else the next start takes them in again.
+    async fn finish_tracking(&self, by: Instant) {
+        let (done, finished) = oneshot::channel();
+        let finish = async {
+            // Without the task there is nothing to wait for.
+            let _ = self.tracking.send(tracking::Ask::Finish(done)).await;
+            let _ = finished.await;
+        };
+        let _ = tokio::time::timeout_at(by, finish).await;
     }
 
     async fn drain_link(&self, by: Instant) -> bool {

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::drift::cohort::Cohorts;
+use super::drift::input::InputTerms;
+use super::drift::judge::Terms;
 use super::drift::window::{Setup, Span};
 use super::id::SensorId;
 use super::pairing::How;
 use super::reference::Stamp;
 use super::sensor::Kind;
+use super::slo::Objective;
 use super::uncertainty::decision::Mpe;
 
 /// How a sensor is compared with references, and how its drift is summed up.
@@ -24,6 +27,8 @@ pub struct Comparison {
     pub reference: Option<ReferenceSensor>,
     /// How much time the statistics cover; `None`: seven days.
     pub window: Option<Duration>,
+    /// What is expected of its pairs.
+    pub expected: Expected,
     /// Parts of its pairs that are scored by themselves.
     pub cohorts: Cohorts,
 }
@@ -39,7 +44,43 @@ pub struct ReferenceSensor {
     pub interval: Option<(Duration, Stamp)>,
 }
 
+/// What is expected of a sensor's pairs beside its maximum permissible error.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Expected {
+    /// What share of them has to be within that; `None`: the usual one.
+    pub objective: Option<Objective>,
+    /// Pairs from which it is learnt what is usual; `None`: as many as the detector needs for its false alarms.
+    pub baseline: Option<usize>,
+    /// The longest time between two calibrations.
+    pub interval: Option<Duration>,
+    /// How its raw values are watched; `None`: not at all.
+    pub input: Option<InputTerms>,
+}
+
 impl Comparison {
+    /// Whether its readings are looked at as they come.
+    pub fn is_followed(&self) -> bool {
+        self.reference.is_some() || self.expected.input.is_some()
+    }
+
+    /// What its pairs are judged by.
+    pub fn terms(&self) -> Terms {
+        let Expected { objective, baseline, interval, .. } = self.expected;
+        let usual = Terms::default();
+        Terms {
+            mpe: self.mpe,
+            objective: objective.unwrap_or(usual.objective),
+            baseline: baseline.unwrap_or(usual.baseline),
+            interval,
+        }
+    }
+
+    /// What it has in common with others by its tags, for alerts: the first tag, `site` before others.
+    pub fn group(&self) -> Option<String> {
+        let site = self.tags.get_key_value("site");
+        site.or_else(|| self.tags.iter().next()).map(|(name, value)| format!("{name}={value}"))
+    }
+
     /// How references are paired, of which those of a sensor come in `reference`.
     pub fn how(&self, reference: Option<Duration>) -> How {
         How::suited(self.period, reference)

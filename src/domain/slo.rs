@@ -17,7 +17,7 @@ const PANES_OF_SHORT: i64 = 12;
 const MOST_PANES: i64 = 1_024;
 
 /// What is promised of a sensor, and when somebody is told.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Objective {
     share: f64,
     long: i64,
@@ -83,6 +83,16 @@ impl Objective {
             (Some(long), Some(short)) if fits => Ok(Objective { long, short, fewest, ..self }),
             _ => Err(ObjectiveError::Windows { long, short }),
         }
+    }
+
+    /// The share that has to be within tolerance.
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// The fewest pairs of the long and of the short window for which a rate is stated.
+    pub fn fewest(&self) -> [u32; 2] {
+        self.fewest
     }
 
     fn pane(&self) -> i64 {

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::run::Request;
+use crate::alerting::Alerting;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
@@ -31,6 +32,7 @@ pub struct Maintenance(Arc<Inner>);
 struct Inner {
     store: Store,
     pipeline: mpsc::Sender<Request>,
+    alerting: Alerting,
     clock: Clock,
     entries: Mutex<BTreeMap<SensorId, Entry>>,
     /// Held over a change, so that the ledger, the pipeline and the entries agree.
@@ -45,11 +47,12 @@ struct Entry {
 }
 
 impl Maintenance {
-    /// What the ledger says; the pipeline is told by [`Maintenance::run`].
+    /// What the ledger says; the pipeline is told by [`Maintenance::run`], the alerts know it.
     pub fn new(
         stored: Vec<Upkeep>,
         store: Store,
         pipeline: mpsc::Sender<Request>,
+        alerting: Alerting,
         clock: Clock,
     ) -> Maintenance {
         let now = clock.now();
@@ -61,7 +64,7 @@ impl Maintenance {
         };
         let entries = Mutex::new(stored.into_iter().map(entry).collect());
         let (changing, changed) = Default::default();
-        Maintenance(Arc::new(Inner { store, pipeline, clock, entries, changing, changed }))
+        Maintenance(Arc::new(Inner { store, pipeline, alerting, clock, entries, changing, changed }))
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<SensorId, Entry>> {
@@ -98,6 +101,7 @@ impl Maintenance {
         let upkeep = Upkeep { sensor: sensor.clone(), since, until: self.by_the_clock(ends), reason, actor };
         self.0.store.begin_maintenance(upkeep.clone()).await?;
         self.entries().insert(sensor.clone(), Entry { upkeep: upkeep.clone(), ends });
+        self.0.alerting.maintained(sensor.clone(), true).await;
         self.tell(sensor, true).await;
         self.0.changed.notify_one();
         Ok(upkeep)
@@ -115,6 +119,7 @@ impl Maintenance {
     async fn over(&self, sensor: SensorId, actor: String, action: &'static str) -> Result<(), StoreError> {
         self.0.store.end_maintenance(sensor.clone(), actor, action).await?;
         self.entries().remove(&sensor);
+        self.0.alerting.maintained(sensor.clone(), false).await;
         self.tell(sensor, false).await;
         Ok(())
     }

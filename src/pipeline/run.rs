@@ -11,6 +11,7 @@ use super::active::{Active, Change};
 use super::calibrate::{Calibrator, Moment, OnExpired};
 use super::live::Live;
 use super::time::{Jump, TimeCheck};
+use crate::alerting::Alerting;
 use crate::config::peers::PeersConfig;
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading, Sample};
@@ -74,6 +75,8 @@ pub struct Pipeline {
     pub uplink: Link,
     /// Whoever watches.
     pub live: Live,
+    /// The alerts.
+    pub alerting: Alerting,
     /// Whether the clock can be believed.
     pub time: TimeCheck,
     /// The time.

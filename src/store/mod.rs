@@ -28,7 +28,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::comparisons::{
-    Added, PairPage, PairRange, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
+    Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, StoredReference, StoredStandard,
+    Withdrawal,
 };
 pub use self::copies::{LedgerCopy, Staging, Upload};
 pub use self::error::{FailureKind, StoreError};

@@ -19,7 +19,14 @@ pub struct DriftScores(Arc<Mutex<Table>>);
 #[derive(Debug, Default)]
 struct Table {
     most: usize,
-    known: BTreeMap<SensorId, Vec<(String, Scores, Scores)>>,
+    known: BTreeMap<SensorId, Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    scores: Vec<(String, Scores, Scores)>,
+    days_to_mpe: Option<[Option<f64>; 3]>,
+    ratio: Option<f64>,
 }
 
 impl DriftScores {
@@ -39,7 +46,12 @@ impl DriftScores {
         let reports = std::iter::once(&drift.all).chain(&drift.cohorts).filter(own);
         let row =
             |report: &Report| (report.cohort.clone().unwrap_or_default(), report.raw, report.calibrated);
-        table.known.insert(drift.sensor.clone(), reports.map(row).collect());
+        let row = Row {
+            scores: reports.map(row).collect(),
+            days_to_mpe: drift.forecast.as_ref().map(|made| made.forecast.days_to_mpe),
+            ratio: drift.detector.ratio,
+        };
+        table.known.insert(drift.sensor.clone(), row);
     }
 
     /// Takes sensors away that are not to be kept.
@@ -75,13 +87,36 @@ impl Collector for DriftScores {
         }
         for (name, help, value) in &GAUGES {
             let mut gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for (sensor, rows) in &table.known {
-                for (cohort, raw, calibrated) in rows {
+            for (sensor, row) in &table.known {
+                for (cohort, raw, calibrated) in &row.scores {
                     if let Some(value) = value(raw, calibrated) {
                         let labels = [("sensor", sensor.as_str()), ("cohort", cohort.as_str())];
                         gauge.encode_family(&labels)?.encode_gauge(&value)?;
                     }
                 }
+            }
+        }
+        table.encode_outlooks(&mut encoder)
+    }
+}
+
+impl Table {
+    /// Gauges of whole sensors.
+    fn encode_outlooks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "days until the bias crosses the maximum permissible error, by quantile; +Inf: beyond the horizon.";
+        let mut gauge = encoder.encode_descriptor("days_to_mpe", help, None, MetricType::Gauge)?;
+        for (sensor, row) in &self.known {
+            let days = row.days_to_mpe.into_iter().flatten();
+            for (days, quantile) in days.zip(["0.05", "0.5", "0.95"]) {
+                let labels = [("sensor", sensor.as_str()), ("quantile", quantile)];
+                gauge.encode_family(&labels)?.encode_gauge(&days.unwrap_or(f64::INFINITY))?;
+            }
+        }
+        let help = "statistic of the drift detector over its limit; 1 is an alarm.";
+        let mut gauge = encoder.encode_descriptor("drift_ratio", help, None, MetricType::Gauge)?;
+        for (sensor, row) in &self.known {
+            if let Some(ratio) = row.ratio {
+                gauge.encode_family(&[("sensor", sensor.as_str())])?.encode_gauge(&ratio)?;
             }
         }
         Ok(())

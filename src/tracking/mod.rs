@@ -5,6 +5,8 @@
 
 mod beside;
 pub mod follow;
+mod judges;
+mod judging;
 mod pairs;
 pub mod publish;
 pub mod run;
@@ -28,6 +30,8 @@ pub enum Ask {
     Withdrawn(SensorId, Vec<Id>),
     /// Another instrument was mounted at a sensor.
     Mounted(SensorId),
+    /// Store what is not stored yet: the end is near.
+    Finish(oneshot::Sender<()>),
     /// Follow the sensors to another configuration.
     Reconfigured,
     /// Say how far sensors are from their references.

@@ -10,9 +10,11 @@ use tokio::time::MissedTickBehavior;
 use super::Ask;
 use super::beside::Covariates;
 use super::follow::{Followers, reference_of, spacing};
+use super::judges::Saving;
 use super::publish::Publisher;
 use super::stored;
 use super::tracker::Tracker;
+use crate::alerting::Alerting;
 use crate::domain::id::SensorId;
 use crate::domain::pairing::{Decision, Outcome, Pair, Window};
 use crate::domain::reference::Reference;
@@ -49,6 +51,7 @@ pub struct Parts {
     pub clock: Clock,
     pub metrics: Metrics,
     pub publisher: Publisher,
+    pub alerting: Alerting,
     /// When the instruments at sensors were mounted.
     pub mounted: HashMap<SensorId, Timestamp>,
 }
@@ -56,9 +59,10 @@ pub struct Parts {
 /// All that is compared.
 #[derive(Debug)]
 pub struct Tracking {
-    parts: Parts,
+    pub(super) parts: Parts,
     followers: Followers,
-    trackers: HashMap<SensorId, Tracker>,
+    pub(super) trackers: HashMap<SensorId, Tracker>,
+    pub(super) saving: Saving,
     covariates: Covariates,
     /// The number of the last reading that was taken.
     last: u64,
@@ -76,6 +80,7 @@ impl Tracking {
             parts,
             followers: Followers::default(),
             trackers: HashMap::new(),
+            saving: Saving::default(),
             covariates: Covariates::default(),
             last: 0,
             late: VecDeque::new(),
@@ -109,16 +114,17 @@ impl Tracking {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }
 
     /// Takes up what is configured and stored; answers with the readings to come, if any are needed.
     async fn begin(&mut self) -> Option<broadcast::Receiver<Arc<[Reading]>>> {
-        let follows = self.parts.sensors.any(|sensor| sensor.comparison.reference.is_some());
+        let follows = self.parts.sensors.any(|sensor| sensor.comparison.is_followed());
         // From here on nothing is missed; what comes twice is known by its number.
         let live = follows.then(|| self.parts.live.watch());
         self.keep().await;
+        self.finish().await;
         self.followers = Followers::default();
         self.trackers.clear();
         self.covariates = Covariates::default();
@@ -140,11 +146,12 @@ impl Tracking {
         for sensor in sensors {
             self.followers.add(&sensor);
             let has_pairs = with_pairs.contains(&sensor.id);
-            if has_pairs || sensor.comparison.reference.is_some() {
+            if has_pairs || sensor.comparison.is_followed() {
                 let newest = newest.get(&sensor.id);
                 self.take_up(sensor, newest, has_pairs).await?;
             }
         }
+        self.resume_judges().await?;
         for tracker in self.trackers.values() {
             let after = |id: &SensorId| newest.get(id).map(|reading| reading.time.saturating_add_micros(1));
             self.covariates.add(tracker.sensor(), |id| after(id).unwrap_or(Timestamp::EPOCH));
@@ -175,6 +182,8 @@ impl Tracking {
         let mut tracker = Tracker::new(sensor, spacing, self.parts.mounted.get(&id).copied());
         newest.into_iter().for_each(|reading| tracker.resume(reading));
         if has_pairs {
+            // Unless it turns out that it is stored.
+            tracker.judging_mut().make_stale();
             self.recount(&mut tracker).await?;
         }
         self.trackers.insert(id, tracker);
@@ -251,9 +260,10 @@ impl Tracking {
         }
         let Some(sensor) = self.parts.sensors.get(&reading.sensor) else { return };
         self.followers.add(&sensor);
-        if let Some(configured) = &sensor.comparison.reference {
-            let other = self.parts.sensors.get(&configured.sensor);
-            let spacing = spacing(configured, other.as_deref());
+        if sensor.comparison.is_followed() {
+            let configured = sensor.comparison.reference.as_ref();
+            let other = configured.and_then(|configured| self.parts.sensors.get(&configured.sensor));
+            let spacing = configured.and_then(|configured| spacing(configured, other.as_deref()));
             self.covariates.add(&sensor, |_| reading.time);
             let tracker = Tracker::new(sensor, spacing, None);
             self.trackers.insert(reading.sensor.clone(), tracker);
@@ -321,6 +331,13 @@ impl Tracking {
         let now = self.now();
         let done = match ask {
             Ask::Reconfigured => Ok(()),
+            Ask::Finish(done) => {
+                self.keep().await;
+                self.finish().await;
+                // Whoever asked may have given up waiting.
+                let _ = done.send(());
+                Ok(())
+            }
             Ask::References(references) => self.compare_all(references).await,
             Ask::Withdrawn(sensor, ids) => {
                 // What waits to be written would come again.
@@ -411,6 +428,7 @@ impl Tracking {
             self.trackers.values_mut().flat_map(|tracker| tracker.settle(now)).collect();
         self.decided(settled);
         self.keep().await;
+        self.judge().await;
         let elapsed = self.parts.clock.monotonic();
         self.parts.publisher.publish(&mut self.trackers, now, elapsed);
     }
@@ -440,7 +458,10 @@ impl Tracking {
                 match self.trackers.get_mut(&pair.sensor) {
                     // The one before it was counted.
                     Some(tracker) if replaced => tracker.make_stale(),
-                    Some(tracker) => tracker.pair(&pair, now),
+                    Some(tracker) => {
+                        tracker.pair(&pair, now);
+                        self.saving.pair();
+                    }
                     None => {}
                 }
             }
@@ -460,7 +481,8 @@ impl Tracking {
             self.trackers.insert(id, tracker);
             counted?;
         }
-        Ok(())
+        self.judge_anew().await?;
+        self.save_judges_in_time().await
     }
 
     /// Looks up the covariates beside pairs that are not remembered.

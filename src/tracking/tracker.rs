@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Wanted;
+use super::judging::Judging;
 use super::pairs::statistic;
+use crate::domain::alert::Event;
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::Labels;
 use crate::domain::drift::window::{Placed, Windows};
@@ -35,6 +37,7 @@ pub struct Tracker {
     pairing: Pairing,
     windows: Windows,
     labels: Labels,
+    judging: Judging,
     newest: Option<Newest>,
     /// The end of the newest pair, and the transform that made it.
     paired: Option<(Timestamp, Option<Digest>)>,
@@ -63,6 +66,7 @@ impl Tracker {
             pairing: Pairing::new(how, recent, interval, Timestamp::EPOCH),
             windows: Windows::new(setup, comparison.cohorts.count()),
             labels: Labels::new(setup.span),
+            judging: Judging::new(comparison.terms(), comparison.expected.input, mounted),
             how,
             sensor,
             newest: None,
@@ -95,6 +99,7 @@ impl Tracker {
         self.note(reading);
         let observed = Observed::from(reading);
         if observed.is_usable() {
+            self.judging.reading(reading);
             self.labels.readings(reading.time, 1, self.now(reading.received));
         }
         self.pairing.reading(observed);
@@ -149,13 +154,43 @@ impl Tracker {
         if self.count(pair, now) == Some(Placed::OutOfOrder) {
             self.stale = true;
         }
+        self.judge(pair, gateway);
+    }
+
+    /// Takes a new pair, or a stored one, into the judgement of the sensor.
+    pub fn judge(&mut self, pair: &Pair, gateway: Timestamp) {
+        let now = self.now(gateway);
+        if !self.is_of_another_instrument(pair) {
+            self.judging.pair(&self.sensor, pair, now);
+        }
+    }
+
+    /// How the sensor is judged.
+    pub fn judging(&self) -> &Judging {
+        &self.judging
+    }
+
+    /// How the sensor is judged.
+    pub fn judging_mut(&mut self) -> &mut Judging {
+        &mut self.judging
+    }
+
+    /// What is found now, and what is not any more.
+    pub fn findings(&mut self, source: Option<Id>, gateway: Timestamp, elapsed: Duration) -> Vec<Event> {
+        let now = self.now(gateway);
+        let report = self.windows.all().report(now, None);
+        self.judging.events(&self.sensor, source, &report, now, elapsed)
+    }
+
+    fn is_of_another_instrument(&self, pair: &Pair) -> bool {
+        let lag = self.newest.map_or(0, |newest| newest.lag);
+        self.mounted.is_some_and(|mounted| pair.span.begin() < mounted.saturating_add_micros(-lag))
     }
 
     /// Counts a pair in the windows, if it is of the transform that they are about.
     fn count(&mut self, pair: &Pair, now: Timestamp) -> Option<Placed> {
         let (end, transform) = (pair.span.end(), pair.transform.as_ref().map(|transform| transform.digest));
-        let lag = self.newest.map_or(0, |newest| newest.lag);
-        if self.mounted.is_some_and(|mounted| pair.span.begin() < mounted.saturating_add_micros(-lag)) {
+        if self.is_of_another_instrument(pair) {
             return None;
         }
         match self.paired {
@@ -181,18 +216,20 @@ impl Tracker {
     /// Forgets a reference that waits; what was made of it is counted again from the store.
     pub fn withdraw(&mut self, ids: &[Id]) {
         ids.iter().for_each(|id| self.pairing.withdraw(id));
-        self.stale = true;
+        self.make_stale();
     }
 
     /// Another instrument was mounted: what the one before did says nothing of it.
     pub fn mount(&mut self, gateway: Timestamp) {
         self.mounted = Some(gateway);
+        self.judging.mount(gateway);
         self.stale = true;
     }
 
-    /// What the windows hold is not what the store does any more.
+    /// What the windows hold is not what the store does any more, nor is what was judged.
     pub fn make_stale(&mut self) {
         self.stale = true;
+        self.judging.make_stale();
     }
 
     /// Whether the pairs have to be counted again from the store.
@@ -239,6 +276,10 @@ impl Tracker {
             all: self.windows.all().report(now, wanted.part),
             cohorts: (0..cohorts.count()).filter(fits).filter_map(of).collect(),
             labels: self.labels.scores(now),
+            detector: self.judging.judge().detection(),
+            burn: self.judging.burn(),
+            forecast: self.judging.judge().forecast().cloned(),
+            calibration_due: self.judging.due(),
         })
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calibd::alerting::Alerting;
 use calibd::domain::digest::Digest;
 use calibd::domain::id::Id;
 use calibd::domain::quality::ReasonCode;
@@ -132,6 +133,7 @@ impl Run {
             store: store.clone(),
             uplink: Link::new(false, clock.clone(), metrics.clone()),
             live,
+            alerting: Alerting::new().0,
             time: TimeCheck::new(None, true),
             clock: clock.clone(),
             metrics,

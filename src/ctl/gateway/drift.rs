@@ -10,6 +10,8 @@ use super::show::{clean, time};
 use super::{Asked, client};
 use crate::config::scalar::parse_duration;
 use crate::ctl::output::{Failure, note, print_json, print_lines, print_table};
+use crate::domain::alert::Severity;
+use crate::domain::drift::detector::Alarm;
 use crate::domain::drift::window::{Report, Scores};
 use crate::wire::control::{Drift, SensorDrift};
 
@@ -128,6 +130,7 @@ fn one(sensor: &SensorDrift) -> String {
             );
         }
     }
+    outlook(&mut text, sensor);
     let labels = &sensor.labels;
     let seconds = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.0} s"));
     let (half, most) = (seconds(labels.latency_p50), seconds(labels.latency_p95));
@@ -137,6 +140,50 @@ fn one(sensor: &SensorDrift) -> String {
         share(labels.completeness)
     );
     text
+}
+
+/// Whether it agrees as it did, how fast its objective is used up, and what is to come.
+fn outlook(text: &mut String, sensor: &SensorDrift) {
+    let detector = &sensor.detector;
+    let said = match (detector.usual_bias, detector.alarm, detector.since) {
+        (None, ..) => {
+            format!("learns what is usual, {} of {} pairs so far", detector.learnt, detector.baseline)
+        }
+        (Some(usual), Some(alarm), Some(since)) => {
+            let way = if alarm == Alarm::Down { "fell" } else { "rose" };
+            format!("DRIFT: the mean error {way} at about {}; it was {}", time(since), number(Some(usual)))
+        }
+        (usual, ..) => format!(
+            "the mean error is what it was ({}), {} of the way to an alarm",
+            number(usual),
+            share(detector.ratio)
+        ),
+    };
+    let _ = writeln!(text, "detector: {said}");
+    if let Some(burn) = &sensor.burn {
+        let rate =
+            |rate: Option<f64>| rate.map_or_else(|| "too few pairs".to_owned(), |it| format!("{it:.1}"));
+        let severity = match burn.severity {
+            Some(Severity::Page) => ", PAGE",
+            Some(Severity::Ticket) => ", TICKET",
+            None => "",
+        };
+        let (long, short) = (rate(burn.long), rate(burn.short));
+        let (out, pairs) = (burn.out, burn.pairs);
+        let _ = writeln!(
+            text,
+            "objective: {out} of {pairs} pairs out of tolerance; burn rate long {long}, short {short}{severity}"
+        );
+    }
+    if let Some(made) = &sensor.forecast {
+        let _ = writeln!(text, "forecast of {}: {}", time(made.as_of), clean(&made.forecast.message));
+        if let Some(next) = made.forecast.next_calibration {
+            let _ = writeln!(text, "next calibration: by {}", time(next));
+        }
+    }
+    if let Some(due) = sensor.calibration_due {
+        let _ = writeln!(text, "calibration interval ends: {}", time(due));
+    }
 }
 
 fn scores(text: &mut String, name: &str, it: &Scores) {

@@ -5,6 +5,8 @@
 pub mod cohort;
 pub mod detector;
 pub mod forecast;
+pub mod input;
+pub mod judge;
 pub mod latency;
 pub mod measurement;
 pub mod pair;

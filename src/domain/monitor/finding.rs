@@ -167,7 +167,7 @@ impl Finding {
 }
 
 /// A number to three digits.
-fn shown(number: f64) -> String {
+pub fn shown(number: f64) -> String {
     let size = number.abs();
     if size != 0.0 && !(1e-3..1e6).contains(&size) {
         return format!("{number:.2e}");

@@ -4,7 +4,7 @@
 //! far beyond it. Nothing here allocates per reading, and all state is small, bounded and survives a restart exactly.
 
 pub mod check;
-mod finding;
+pub mod finding;
 mod noise;
 mod pace;
 pub mod peers;

@@ -37,7 +37,13 @@ impl Site {
         };
         let Opened { store, recovered, .. } = store::open(options, clock.clone()).unwrap();
         let (pipeline, told) = mpsc::channel(8);
-        let maintenance = Maintenance::new(recovered.maintenance, store.clone(), pipeline, clock.clone());
+        let maintenance = Maintenance::new(
+            recovered.maintenance,
+            store.clone(),
+            pipeline,
+            Alerting::new().0,
+            clock.clone(),
+        );
         let task = tokio::spawn(maintenance.clone().run());
         Site { maintenance, told, store, clock, task }
     }

@@ -3,9 +3,12 @@
 //! What people enter, import or measure in a session stays in the ledger; what comes by itself, and all
 //! pairs, are in the history, and go with their age.
 
+mod judges;
 mod pairs;
 mod references;
 
+pub use self::judges::Judges;
+pub(super) use self::judges::{forget_judge, judge_tables, judges, save_judges, written_after};
 pub use self::pairs::{PairPage, PairRange};
 pub(super) use self::pairs::{insert_pairs, pair_page, pair_tables, with_pairs};
 pub use self::references::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
+use super::judges::forget_judge;
 use super::references::{id, optional_id, span};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -25,7 +26,7 @@ macro_rules! pair_tables {
 -- readings beside their references, one for each reference; since, until: the reference's; flags: state +
 -- 4 * reasons of the readings; flag: the reference's state; lag, latency: microseconds; covariates: JSON
 CREATE TABLE pairs(
-    number INTEGER PRIMARY KEY, sensor TEXT NOT NULL, reference TEXT NOT NULL,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, sensor TEXT NOT NULL, reference TEXT NOT NULL,
     since INTEGER NOT NULL, until INTEGER NOT NULL, value REAL, u REAL, raw REAL,
     reference_value REAL NOT NULL, reference_u REAL, unit TEXT NOT NULL,
     transform TEXT, version INTEGER, digest BLOB,
@@ -39,6 +40,19 @@ CREATE INDEX pairs_in_time ON pairs(sensor, until);
     };
 }
 pub(crate) use pair_tables;
+
+/// A query for rows that [`stored`] reads.
+macro_rules! row_page {
+    ($which:literal) => {
+        concat!(
+            "SELECT number, sensor, reference, since, until, value, u, raw, reference_value, reference_u, unit,
+             transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag, standard, overdue,
+             origin, lag, latency, covariates FROM pairs ",
+            $which
+        )
+    };
+}
+pub(super) use row_page;
 
 /// Which pairs are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +87,11 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<boo
          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     )?;
     for pair in pairs {
-        replaced.push(known.exists([pair.sensor.as_str(), pair.reference.as_str()])?);
+        let is_known = known.exists([pair.sensor.as_str(), pair.reference.as_str()])?;
+        if is_known {
+            forget_judge(db, &pair.sensor)?;
+        }
+        replaced.push(is_known);
         let transform = pair.transform.as_deref();
         let covariates =
             (!pair.covariates.is_empty()).then(|| serde_json::json!(pair.covariates).to_string());
@@ -122,10 +140,7 @@ pub fn with_pairs(db: &Connection, sensors: Vec<SensorId>) -> rusqlite::Result<V
 
 /// A sensor's pairs, and where to go on.
 pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPage> {
-    let sql = "SELECT number, sensor, reference, since, until, value, u, raw, reference_value, reference_u, unit,
-        transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag, standard, overdue,
-        origin, lag, latency, covariates
-        FROM pairs WHERE sensor = ? AND (until, number) > (?, ?) ORDER BY until, number LIMIT ?";
+    let sql = row_page!("WHERE sensor = ? AND (until, number) > (?, ?) ORDER BY until, number LIMIT ?");
     // Numbers count from 1.
     let since = (range.since.as_micros(), 0);
     let (until, number) = range.after.map_or(since, |(until, number)| since.max((until.as_micros(), number)));
@@ -143,7 +158,8 @@ pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPag
     Ok(page)
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<Pair> {
+/// The pair of a row.
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Pair> {
     let flags: u32 = row.get(18)?;
     let state = |number| State::from_u8(number).ok_or_else(corrupt);
     let transform = match optional_id(row, 11)? {

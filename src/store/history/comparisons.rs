@@ -8,8 +8,9 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::pairing::Pair;
 use crate::domain::reference::Reference;
 use crate::store::comparisons::{
-    Added, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference, insert_pairs,
-    pair_page, reference_page, with_pairs, withdraw,
+    Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference,
+    forget_judge, insert_pairs, judges, pair_page, reference_page, save_judges, with_pairs, withdraw,
+    written_after,
 };
 use crate::store::error::StoreError;
 
@@ -46,6 +47,7 @@ impl History {
             for id in ids {
                 delete.execute([sensor.as_str(), id.as_str()])?;
             }
+            forget_judge(tx, sensor)?;
             withdraw(tx, sensor, ids, withdrawal)
         })
     }
@@ -65,6 +67,23 @@ impl History {
     pub fn pairs(&self, range: &PairRange) -> Result<PairPage, StoreError> {
         self.attached()?;
         self.name(pair_page(&self.db, range))
+    }
+
+    /// Keeps what was judged of these sensors with all pairs that are stored, or forgets it.
+    pub fn save_judges(&self, states: &[(SensorId, Option<String>)]) -> Result<(), StoreError> {
+        self.together(|tx| save_judges(tx, states))
+    }
+
+    /// What was judged last.
+    pub fn judges(&self) -> Result<Judges, StoreError> {
+        self.attached()?;
+        self.name(judges(&self.db))
+    }
+
+    /// Pairs in the order in which they were written, with their numbers.
+    pub fn pairs_written_after(&self, number: u64, limit: usize) -> Result<Vec<(u64, Pair)>, StoreError> {
+        self.attached()?;
+        self.name(written_after(&self.db, number, limit))
     }
 
     /// Refuses while a broken file is being replaced: what stands in for it has no tables.

@@ -1,6 +1,6 @@
 //! The history's tables. Why they look like this, and what they cost: docs/decisions/0040.
 
-use crate::store::comparisons::{pair_tables, reference_tables};
+use crate::store::comparisons::{judge_tables, pair_tables, reference_tables};
 use crate::store::file::Kind;
 
 /// The history file.
@@ -67,5 +67,5 @@ CREATE TABLE floors(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// References that came by themselves, and pairs.
-const V4: &str = concat!(reference_tables!(), pair_tables!());
+/// References that came by themselves, pairs, and what was made of them.
+const V4: &str = concat!(reference_tables!(), pair_tables!(), judge_tables!());

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::drift::judge::{Detection, Forecasted};
 use crate::domain::drift::latency::LabelScores;
 use crate::domain::drift::window::Report;
 use crate::domain::id::SensorId;
+use crate::domain::slo::Burn;
+use crate::domain::time::Timestamp;
 
 /// `GET /v1/drift`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,4 +27,12 @@ pub struct SensorDrift {
     pub cohorts: Vec<Report>,
     /// How late and how complete its references are.
     pub labels: LabelScores,
+    /// Whether it agrees with its references as it did.
+    pub detector: Detection,
+    /// How fast its objective is used up; null without a maximum permissible error.
+    pub burn: Option<Burn>,
+    /// When the maximum permissible error will be crossed; null as long as too little is known.
+    pub forecast: Option<Forecasted>,
+    /// When the fixed interval of its calibrations ends.
+    pub calibration_due: Option<Timestamp>,
 }

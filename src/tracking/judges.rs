@@ -1,0 +1,149 @@
+//! Judging all sensors: from the store and back, forecasts aside, findings to the alerts.
+
+use std::time::Duration;
+
+use super::run::Tracking;
+use super::stored;
+use crate::domain::drift::forecast;
+use crate::domain::id::SensorId;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+
+/// What was judged is stored after so many pairs, ...
+const PAIRS: u64 = 4096;
+/// ... or after so long; a start takes in the pairs that were stored since.
+const AGE: Duration = Duration::from_secs(6 * 3600);
+/// Pairs that are read at a time.
+const PAGE: usize = 1000;
+
+/// When what was judged has to be stored.
+#[derive(Debug, Default)]
+pub struct Saving {
+    pairs: u64,
+    last: Duration,
+}
+
+impl Saving {
+    /// Notes a pair that was counted.
+    pub fn pair(&mut self) {
+        self.pairs += 1;
+    }
+}
+
+impl Tracking {
+    /// Goes on from what was judged before the start, or before another configuration.
+    pub(super) async fn resume_judges(&mut self) -> Result<(), StoreError> {
+        let known = self.parts.store.judges().await?;
+        let mut states: std::collections::HashMap<SensorId, String> = known.states.into_iter().collect();
+        for (id, tracker) in &mut self.trackers {
+            tracker.judging_mut().resume(states.remove(id).as_deref());
+        }
+        let mut after = known.upto;
+        loop {
+            let page = self.parts.store.pairs_written_after(after, PAGE).await?;
+            let now = self.now();
+            for (number, pair) in &page {
+                after = *number;
+                if let Some(tracker) = self.trackers.get_mut(&pair.sensor) {
+                    tracker.judge(pair, now);
+                }
+            }
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        self.judge_anew().await
+    }
+
+    /// Takes in all stored pairs of the sensors of which some were taken away.
+    pub(super) async fn judge_anew(&mut self) -> Result<(), StoreError> {
+        let stale = self.trackers.iter().filter(|(_, tracker)| tracker.judging().is_stale());
+        let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
+        for id in &stale {
+            let Some(tracker) = self.trackers.get_mut(id) else { continue };
+            tracker.judging_mut().begin();
+            let now = self.parts.clock.now();
+            let taken =
+                stored::pairs(&self.parts.store, id, Timestamp::EPOCH, |pair| tracker.judge(pair, now));
+            if let Err(error) = taken.await {
+                tracker.judging_mut().make_stale();
+                return Err(error);
+            }
+        }
+        // The order in which pairs came is lost with those that were taken away.
+        if stale.is_empty() { Ok(()) } else { self.save_judges().await }
+    }
+
+    /// Stores what was judged, if it is time.
+    pub(super) async fn save_judges_in_time(&mut self) -> Result<(), StoreError> {
+        let age = self.parts.clock.monotonic().saturating_sub(self.saving.last);
+        if self.saving.pairs >= PAIRS || age >= AGE {
+            self.save_judges().await?;
+        }
+        Ok(())
+    }
+
+    /// Stores what was judged before something else begins.
+    pub(super) async fn finish(&mut self) {
+        if self.trackers.is_empty() {
+            // Nothing was judged: what is stored holds, up to where it says.
+            return;
+        }
+        if let Err(error) = self.save_judges().await {
+            tracing::warn!("what was judged of the sensors is taken in again at the next start: {error}");
+        }
+    }
+
+    /// Stores what was judged. All pairs that are stored have to have been counted.
+    pub(super) async fn save_judges(&mut self) -> Result<(), StoreError> {
+        let unsaved = self.trackers.iter().filter_map(|(id, tracker)| {
+            let state = tracker.judging().to_save()?;
+            Some((id.clone(), state))
+        });
+        self.parts.store.save_judges(unsaved.collect()).await?;
+        self.trackers.values_mut().for_each(|tracker| tracker.judging_mut().saved());
+        self.saving = Saving { pairs: 0, last: self.parts.clock.monotonic() };
+        Ok(())
+    }
+
+    /// Looks once a second at what is due: one activation, one forecast, all judgements.
+    pub(super) async fn judge(&mut self) {
+        let now = self.now();
+        self.look_activation_up().await;
+        self.foretell(now).await;
+        let elapsed = self.parts.clock.monotonic();
+        for (id, tracker) in &mut self.trackers {
+            if tracker.judging().is_due(elapsed) {
+                let source = self.parts.sensors.owner(id).map(|owner| owner.source);
+                for event in tracker.findings(source, now, elapsed) {
+                    self.parts.alerting.tell(event).await;
+                }
+            }
+        }
+    }
+
+    async fn look_activation_up(&mut self) {
+        let wanted = |(id, digest): (&SensorId, _)| (id.clone(), digest);
+        let first = self.trackers.iter().find_map(|(id, it)| Some((id, it.judging().wants_activation()?)));
+        let Some((id, digest)) = first.map(wanted) else { return };
+        // What is not known now is not asked for again: the first pair's time does instead.
+        let past = self.parts.store.activations(id.clone()).await.unwrap_or_default();
+        let since = past.iter().rev().find(|put| put.digest == digest).map(|put| put.since);
+        if let Some(tracker) = self.trackers.get_mut(&id) {
+            tracker.judging_mut().activated(digest, since);
+        }
+    }
+
+    /// Makes one forecast that is due, beside this thread: it takes milliseconds, in which readings flow on.
+    async fn foretell(&mut self, gateway: Timestamp) {
+        let due = self.trackers.iter().find_map(|(id, tracker)| {
+            let now = tracker.now(gateway);
+            Some((id.clone(), now, tracker.judging().forecast_due(now)?))
+        });
+        let Some((id, now, (past, question))) = due else { return };
+        let made = tokio::task::spawn_blocking(move || forecast::forecast(&past, &question, now)).await;
+        if let (Some(tracker), Ok(forecast)) = (self.trackers.get_mut(&id), made) {
+            tracker.judging_mut().foretell(forecast, now);
+        }
+    }
+}
