@@ -11,6 +11,7 @@ pub mod drift;
 pub mod fit;
 pub mod id;
 pub mod monitor;
+pub mod order;
 pub mod pairing;
 pub mod quality;
 pub mod reference;

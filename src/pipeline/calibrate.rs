@@ -11,6 +11,7 @@ use crate::config::peers::PeersConfig;
 use crate::domain::calibration::{Dated, Latest, Said};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::monitor::Finding;
+use crate::domain::order;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
 use crate::domain::sensor::Sensor;
@@ -148,7 +149,7 @@ impl Calibrator {
         let known = self.slots.iter().filter_map(|slot| Some((slot.sensor.id.clone(), slot.active.clone()?)));
         let waiting = self.waiting.iter().map(|(id, active)| (id.clone(), active.clone()));
         let mut all: Vec<_> = known.chain(waiting).collect();
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        order::sort_by(&mut all, |(one, _), (other, _)| one.cmp(other));
         all
     }
 
