@@ -3,10 +3,17 @@
 
 use std::hint::black_box;
 
+use calibd::domain::digest::Digest;
 use calibd::domain::drift::cohort::{Cohort, Cohorts};
+use calibd::domain::drift::judge::{Judge, Terms};
 use calibd::domain::drift::pair::{Facts, Pair};
 use calibd::domain::drift::window::{Setup, Windows};
+use calibd::domain::id::Id;
+use calibd::domain::pairing::Pair as Stored;
+use calibd::domain::quality::{Reasons, State};
+use calibd::domain::reference::{Origin, Span};
 use calibd::domain::resample::Seeded;
+use calibd::domain::sample::TransformRef;
 use calibd::domain::sensor::Kind;
 use calibd::domain::time::Timestamp;
 use calibd::domain::transform::artifact::Condition;
@@ -91,5 +98,77 @@ fn windows(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, windows);
+/// The pair of an hour as it is stored, by a transform.
+fn stored(hours: i64) -> Stored {
+    let id = |name: &str| Id::new(name).expect("a name");
+    let transform = TransformRef { id: id("co"), version: 1, digest: Digest([1; 32]) };
+    Stored {
+        sensor: id("co-1"),
+        reference: id(&format!("r-{hours}")),
+        span: Span::point(time(hours)),
+        value: Some(20.0),
+        u: Some(0.3),
+        raw: Some(0.5),
+        reference_value: 20.0,
+        reference_u: Some(0.1),
+        unit: "mg/m3".into(),
+        transform: Some(transform.into()),
+        readings: 60,
+        completeness: 1.0,
+        seqs: (1, 60),
+        state: State::Valid,
+        reasons: Reasons::NONE,
+        flag: State::Valid,
+        standard: None,
+        overdue: false,
+        origin: Origin::Sensor,
+        lag: 0,
+        latency: 0,
+        covariates: Default::default(),
+    }
+}
+
+/// A judge that has learnt, with a past of a year; what comes after it.
+fn judged(terms: &Terms) -> (Judge, i64) {
+    let (mut judge, mut random) = (Judge::new(terms), Seeded::new(9));
+    let year = 24 * 365;
+    for hours in 0..year {
+        let facts = Facts::new(time(hours), 20.0 + 0.2 * random.normal(), 20.0);
+        let pair = Pair::new(Kind::Measurement, facts).expect("the bench's pairs are sound");
+        judge.pair(terms, &stored(hours), &pair, time(hours));
+    }
+    (judge, year)
+}
+
+fn judges(c: &mut Criterion) {
+    let mut group = c.benchmark_group("judge");
+    let terms = Terms { mpe: setup(Kind::Measurement).mpe, ..Terms::default() };
+    let (mut judge, mut hours) = judged(&terms);
+    let text = serde_json::to_string(&judge).expect("it is written");
+    println!("a judge of a year: {} bytes of JSON", text.len());
+    let pair = |hours: i64| {
+        let facts = Facts::new(time(hours), 20.1, 20.0);
+        (stored(hours), Pair::new(Kind::Measurement, facts).expect("the bench's pairs are sound"))
+    };
+    group.bench_function("pair", |b| {
+        b.iter_batched_ref(
+            || {
+                hours += 1;
+                pair(hours)
+            },
+            |(stored, pair)| judge.pair(&terms, black_box(stored), black_box(pair), pair.time),
+            BatchSize::SmallInput,
+        );
+    });
+    group.sample_size(10);
+    group.bench_function(format!("{SENSORS} of them read from JSON"), |b| {
+        b.iter(|| {
+            let read = |_| serde_json::from_str::<Judge>(black_box(&text)).expect("it is read");
+            (0..SENSORS).map(read).collect::<Vec<_>>()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, windows, judges);
 criterion_main!(benches);

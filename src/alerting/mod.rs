@@ -1,11 +1,16 @@
 //! The alerts of a gateway: a task that owns the machine of `domain::alert`, keeps what it decides in the ledger,
 //! publishes it and counts it.
 
+mod keep;
+mod publish;
 pub mod run;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::alert::{Alert, Event, Kind, Policy, Refused, Scope, Tally};
+use crate::domain::alert::{Alert, Event, Kind, MOST_CONDITIONS, Policy, Refused, Scope, Tally};
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 
@@ -37,38 +42,71 @@ pub enum Ask {
 
 /// The way to the alerts, for whoever finds something.
 #[derive(Debug, Clone)]
-pub struct Alerting(mpsc::Sender<Ask>);
+pub struct Alerting {
+    asks: mpsc::Sender<Ask>,
+    standing: Standing,
+}
+
+/// What was found last, for those to whom it matters before it is an alert.
+type Standing = Arc<Mutex<HashSet<(Kind, SensorId)>>>;
 
 impl Alerting {
     /// The way, and its end for the task.
     pub fn new() -> (Alerting, mpsc::Receiver<Ask>) {
         let (asks, asked) = mpsc::channel(ROOM);
-        (Alerting(asks), asked)
+        (Alerting { asks, standing: Standing::default() }, asked)
     }
 
     /// Tells what happened; waits for room.
     pub async fn tell(&self, event: Event) {
+        self.note(&event);
         // Without the task the daemon is about to end.
-        let _ = self.0.send(Ask::Event(event)).await;
+        let _ = self.asks.send(Ask::Event(event)).await;
     }
 
     /// Tells what happened if there is room, for those who must not wait; says whether there was.
     /// Whoever judges has to say it again later then.
     pub fn try_tell(&self, event: Event) -> bool {
-        self.0.try_send(Ask::Event(event)).is_ok()
+        self.note(&event);
+        self.asks.try_send(Ask::Event(event)).is_ok()
+    }
+
+    /// Whether one of these was found of a sensor, and is not over; without the patience of an alert.
+    pub fn stands(&self, sensor: &SensorId, kinds: &[Kind]) -> bool {
+        let standing = self.standing();
+        !standing.is_empty() && kinds.iter().any(|kind| standing.contains(&(*kind, sensor.clone())))
+    }
+
+    fn note(&self, event: &Event) {
+        let mut standing = self.standing();
+        match event {
+            Event::Judged { sensor, kind, finding: Some(_), .. } if standing.len() < MOST_CONDITIONS => {
+                standing.insert((*kind, sensor.clone()));
+            }
+            Event::Judged { sensor, kind, finding: None, .. } => {
+                standing.remove(&(*kind, sensor.clone()));
+            }
+            Event::Removed { sensor } => standing.retain(|(_, other)| other != sensor),
+            _ => {}
+        }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, HashSet<(Kind, SensorId)>> {
+        // Nothing panics while holding the lock.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does what somebody wants; the alert that it is about. `None`: the task has ended.
     pub async fn command(&self, event: Event) -> Option<Result<Option<Alert>, Refused>> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Ask::Command(event, answer)).await.ok()?;
+        self.asks.send(Ask::Command(event, answer)).await.ok()?;
         answered.await.ok()
     }
 
     /// The alerts that are open or wait to be acknowledged, and how well they serve. `None`: the task has ended.
     pub async fn list(&self) -> Option<(Vec<Alert>, Tally)> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Ask::List(answer)).await.ok()?;
+        self.asks.send(Ask::List(answer)).await.ok()?;
         answered.await.ok()
     }
 
@@ -105,13 +143,13 @@ impl Alerting {
     /// Tells that the configuration has changed.
     pub async fn reconfigured(&self, policy: Policy) {
         // Without the task the daemon is about to end.
-        let _ = self.0.send(Ask::Reconfigured(policy)).await;
+        let _ = self.asks.send(Ask::Reconfigured(policy)).await;
     }
 
     /// Has the state written down; returns when that was tried.
     pub async fn finish(&self) {
         let (done, finished) = oneshot::channel();
-        if self.0.send(Ask::Finish(done)).await.is_ok() {
+        if self.asks.send(Ask::Finish(done)).await.is_ok() {
             let _ = finished.await;
         }
     }

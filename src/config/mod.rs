@@ -1,7 +1,9 @@
 //! Configuration: TOML files -> validated types. Every fault names file, line, key, what is wrong
 //! and what would be right, and all of them are reported at once.
 
+pub mod alerts;
 pub mod broker;
+mod check;
 pub mod difference;
 mod drift;
 pub mod fault;
@@ -32,6 +34,8 @@ use source::SourceConfig;
 use store::StoreConfig;
 use trust::TrustConfig;
 
+use crate::domain::alert::Policy;
+
 /// Everything that is configured, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -55,6 +59,8 @@ pub struct Config {
     pub templates: Vec<SensorTemplate>,
     /// Sensors that measure the same thing.
     pub peers: Vec<PeersConfig>,
+    /// When findings become alerts.
+    pub alerts: Policy,
     /// Where readings go.
     pub sinks: Vec<SinkConfig>,
 }
@@ -72,6 +78,7 @@ impl Config {
         let sources = source::read_sources(root, has_mqtt);
         let (sensors, templates) = sensor::read_sensors(root, &sources);
         let peers = peers::read_peers(root, &sensors, !templates.is_empty());
+        let alerts = alerts::read_alerts(root);
         let broker = mqtt.as_ref().and_then(Option::as_ref);
         let around = Surroundings { has_mqtt, mqtt: broker, gateway: gateway.as_ref(), sources: &sources };
         let sinks = sink::read_sinks(root, &around);
@@ -87,6 +94,7 @@ impl Config {
             sensors,
             templates,
             peers,
+            alerts,
             sinks,
         })
     }

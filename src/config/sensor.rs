@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::read_checks;
 use super::drift::read_drift;
 use super::monitor::read_monitor;
 use super::reader::Section;
@@ -145,14 +146,26 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let tags = read_tags(section);
     let reference = read_reference(section, id, known);
     let monitor = read_monitor(section, kind, period);
+    let checks = read_checks(section);
     let (window, expected, cohorts) = read_drift(section);
     let (source, field) = bound?;
     // A template's sensors get their ids when they are first seen.
     let id = id.cloned().or_else(|| Id::new("template").ok())?;
     let unit = unit?.into();
     let comparison = Arc::new(Comparison { period, mpe, tags, reference, window, expected, cohorts });
-    let sensor =
-        Sensor { id, quantity, kind, unit, model, serial, uncertainty, covariates, comparison, monitor };
+    let sensor = Sensor {
+        id,
+        quantity,
+        kind,
+        unit,
+        model,
+        serial,
+        uncertainty,
+        covariates,
+        comparison,
+        monitor,
+        checks,
+    };
     Some(SensorConfig { sensor, source, field })
 }
 

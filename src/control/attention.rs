@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::alert::Alert;
 use crate::domain::id::SensorId;
 use crate::domain::order;
 use crate::domain::time::Timestamp;
@@ -15,6 +16,8 @@ const DAY: i64 = 86_400_000_000;
 /// A transform that expires within this time is mentioned.
 const SOON: i64 = 14 * DAY;
 
+/// Digits of an alert's identifier that people are shown.
+const SHOWN: usize = 8;
 /// A restored ledger is mentioned for so long.
 const RESTORED: i64 = 7 * DAY;
 
@@ -25,6 +28,8 @@ pub struct Seen<'a> {
     pub in_force: Option<&'a BTreeMap<SensorId, Transform>>,
     /// What somebody must act on.
     pub alarms: &'a Alarms,
+    /// The alerts about sensors; `None`: they are not known.
+    pub alerts: Option<&'a [Alert]>,
     /// How the store is doing.
     pub health: &'a Health,
 }
@@ -41,6 +46,10 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
         let text = "the pipeline did not answer at once; what is in force is not known";
         found
             .push(ticket(text, "ask again; if it stays so, see what the log says of the store and the disk"));
+    }
+    match seen.alerts {
+        Some(standing) => found.extend(of_sensors(standing)),
+        None => found.push(ticket("the alerts about sensors did not come at once", "ask again")),
     }
     if status.clock == ClockState::Untrusted {
         let text = format!("the clock says {} and is not believed yet; readings are flagged", status.time);
@@ -88,6 +97,30 @@ pub fn pages(alarms: &Alarms) -> Vec<Attention> {
         remedy: alarm.remedy,
     };
     alarms.standing().into_iter().map(page).collect()
+}
+
+/// What of the alerts somebody should look at: those that stand and that nobody has looked at or silenced, one by
+/// one, and that there are some that came and went.
+fn of_sensors(alerts: &[Alert]) -> Vec<Attention> {
+    let unseen = || alerts.iter().filter(|alert| alert.acknowledged.is_none());
+    let standing = unseen().filter(|alert| alert.cleared.is_none() && alert.silence.is_none());
+    let mut found: Vec<Attention> = standing.map(told).collect();
+    let text = match unseen().filter(|alert| alert.cleared.is_some()).count() {
+        0 => return found,
+        1 => "an alert is over, and nobody has looked at it".to_owned(),
+        several => format!("{several} alerts are over, and nobody has looked at them"),
+    };
+    found.push(ticket(text, "see `calibctl alerts`, and acknowledge what you have looked at"));
+    found
+}
+
+fn told(alert: &Alert) -> Attention {
+    let short: String = alert.id.chars().take(SHOWN).collect();
+    Attention {
+        severity: alert.severity,
+        message: format!("{}: {} (alert {short})", alert.cause, alert.message),
+        remedy: alert.remedy.clone(),
+    }
 }
 
 /// A disk that fills up, before anything is lost.
@@ -140,7 +173,10 @@ fn ticket(message: impl Into<String>, remedy: &str) -> Attention {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::domain::alert::Silence;
     use crate::domain::digest::Digest;
     use crate::domain::id::Id;
     use crate::store::Checked;
@@ -174,7 +210,7 @@ mod tests {
                 checked: None,
             },
             sources: vec![SourceStatus { name, kind: "serial".into(), up: true, samples: 9, reconnects: 0 }],
-            sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0 },
+            sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0, alerts: Some(0) },
             attention: vec![],
         }
     }
@@ -196,7 +232,7 @@ mod tests {
 
     fn found_with(status: &Status, days: &[i64], alarms: &Alarms) -> Vec<(Severity, String)> {
         let in_force = in_force(days);
-        let seen = Seen { in_force: Some(&in_force), alarms, health: &Health::default() };
+        let seen = Seen { in_force: Some(&in_force), alarms, alerts: Some(&[]), health: &Health::default() };
         attention(status, &seen).into_iter().map(|entry| (entry.severity, entry.message)).collect()
     }
 
@@ -250,17 +286,22 @@ mod tests {
         status.sources[0].up = false;
         let found = attention(
             &status,
-            &Seen { in_force: None, alarms: &Alarms::default(), health: &Health::default() },
+            &Seen { in_force: None, alarms: &Alarms::default(), alerts: None, health: &Health::default() },
         );
         let severities = found.iter().map(|entry| entry.severity);
-        assert!(found.len() == 4 && severities.into_iter().all(|it| it == Severity::Ticket), "{found:?}");
+        assert!(found.len() == 5 && severities.into_iter().all(|it| it == Severity::Ticket), "{found:?}");
     }
 
     #[test]
     fn a_disk_that_fills_up_and_a_history_that_was_replaced_are_mentioned() {
         let of = |health: Health| {
             let alarms = Alarms::default();
-            let seen = Seen { in_force: Some(&BTreeMap::new()), alarms: &alarms, health: &health };
+            let seen = Seen {
+                in_force: Some(&BTreeMap::new()),
+                alarms: &alarms,
+                alerts: Some(&[]),
+                health: &health,
+            };
             attention(&fine(), &seen).into_iter().map(|entry| entry.message).collect::<Vec<_>>()
         };
         let space = Space { free: 50 << 20, total: 1 << 30 };
@@ -273,5 +314,34 @@ mod tests {
             of(Health { checked, ..Health::default() }),
             ["the history was damaged, and a new one was begun"]
         );
+    }
+
+    fn alert(id: &str) -> Alert {
+        let alert = json!({
+            "id": id, "severity": "page", "cause": "drift co-1", "sensors": ["co-1"], "count": 1,
+            "raised": at(0), "message": "it reads 0.4 mg/m3 too high", "remedy": "calibrate it",
+        });
+        serde_json::from_value(alert).unwrap()
+    }
+
+    #[test]
+    fn nobody_is_told_again_of_what_was_looked_at_or_silenced() {
+        let (mut looked, mut silenced, mut over) = (alert("01"), alert("02"), alert("03"));
+        looked.acknowledged = Some(Timestamp::EPOCH);
+        let (by, reason) = ("user:ann".to_owned(), "a swap".to_owned());
+        silenced.silence = Some(Silence { until: Timestamp::LAST, by, reason });
+        over.cleared = Some(Timestamp::EPOCH);
+        let all = [looked, silenced, over.clone(), alert("0123456789abcdef")];
+        let told: Vec<(Severity, String)> =
+            of_sensors(&all).into_iter().map(|it| (it.severity, it.message)).collect();
+        assert_eq!(
+            told,
+            [
+                (Severity::Page, "drift co-1: it reads 0.4 mg/m3 too high (alert 01234567)".to_owned()),
+                (Severity::Ticket, "an alert is over, and nobody has looked at it".to_owned()),
+            ]
+        );
+        assert_eq!(of_sensors(&[over.clone(), over])[0].message.split(',').next(), Some("2 alerts are over"));
+        assert_eq!(of_sensors(&[]), []);
     }
 }

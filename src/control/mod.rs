@@ -9,6 +9,7 @@ pub mod routes;
 pub mod serve;
 pub mod sockets;
 
+mod alerts;
 mod answer;
 mod attention;
 mod audit;

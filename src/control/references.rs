@@ -3,6 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
@@ -16,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::uncertainty::decision::Mpe;
 use crate::domain::units::Unit;
 use crate::store::{Added, ReferenceRange, StoredReference};
-use crate::tracking::Ask;
+use crate::tracking::{self, Ask};
 use crate::wire::control::{
     AddReferences, AddedReference, AddedReferences, Reference, References, Withdraw, Withdrawal, Withdrawn,
 };
@@ -51,7 +52,8 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let Wanted { since, until, automatic, all, .. } = wanted;
     let after = number("after", wanted.after)?.unwrap_or(0);
     let (automatic, all) = (automatic.unwrap_or(false), all.unwrap_or(false));
-    let range = ReferenceRange { automatic, sensor, id: None, since, until, all, after, limit };
+    let range =
+        ReferenceRange { automatic, sensor, since, until, all, after, limit, ..ReferenceRange::default() };
     let page = gateway.store.references(range).await?;
     json(&References { references: page.references.into_iter().map(shown).collect(), after: page.after })
 }
@@ -202,9 +204,11 @@ pub async fn withdraw(
     reason.as_ref().map_or(Ok(()), |reason| text("reason", reason, LONGEST_REASON))?;
     let sensor = known(&gateway, &name).await?;
     to_its_end(async move {
-        let withdrawn = gateway.store.withdraw_references(sensor.clone(), ids, &peer.actor(), reason).await?;
-        // An error means that it has ended: the pairs are counted again at the next start.
-        let _ = gateway.tracking.send(Ask::Withdrawn(sensor.clone(), withdrawn.clone())).await;
+        let (answer, answered) = oneshot::channel();
+        let gone = || Problem::unavailable("calibd is ending: withdraw them again when it has started");
+        let order = tracking::Withdraw { sensor: sensor.clone(), ids, actor: peer.actor(), reason };
+        gateway.tracking.send(Ask::Withdraw(order, answer)).await.map_err(|_| gone())?;
+        let withdrawn = answered.await.map_err(|_| gone())??;
         json(&Withdrawn { sensor, withdrawn })
     })
     .await

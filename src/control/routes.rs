@@ -17,8 +17,8 @@ use super::openapi::OPENAPI;
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    audit, backup, drift, health, instruments, maintenance, metrics, readings, references, reload, restore,
-    rollups, sensors, sources, standards, status, transforms, verify, watch,
+    alerts, audit, backup, drift, health, instruments, maintenance, metrics, readings, references, reload,
+    restore, rollups, sensors, sources, standards, status, transforms, verify, watch,
 };
 
 /// All paths. What is not for everybody says so with [`super::peer::only`].
@@ -38,6 +38,11 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/readings", get(readings::list)),
         ("/v1/rollups", get(rollups::list)),
         ("/v1/drift", get(drift::list)),
+        ("/v1/alerts", get(alerts::list)),
+        ("/v1/alerts/{id}", get(alerts::one)),
+        ("/v1/alerts/{id}/acknowledge", only(Role::Maintenance, post(alerts::acknowledge))),
+        ("/v1/alerts/{id}/silence", only(Role::Maintenance, post(alerts::silence))),
+        ("/v1/alerts/missed", only(Role::Maintenance, post(alerts::missed))),
         ("/v1/transforms", get(transforms::list).merge(only(Role::Admin, post(transforms::install)))),
         ("/v1/transforms/{name}", get(transforms::one)),
         ("/v1/sensors/{id}/transforms", get(transforms::of_sensor)),

@@ -4,6 +4,7 @@ use axum::extract::State;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
+use super::alerts;
 use super::answer::{Answer, json};
 use super::attention::{Seen, attention, restores};
 use super::gateway::{Gateway, PATIENCE};
@@ -19,9 +20,10 @@ use crate::wire::control::{
 /// The gateway's state.
 pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let oldest = tokio::time::timeout(PATIENCE, gateway.store.read_after(0, 1, u64::MAX));
-    let (oldest, in_force) = tokio::join!(oldest, gateway.in_force());
+    let (oldest, in_force, alerts) = tokio::join!(oldest, gateway.in_force(), alerts::standing(&gateway));
     let oldest = oldest.ok().and_then(Result::ok).and_then(|rows| Some(rows.first()?.time));
     let in_force = in_force.ok();
+    let alerts = alerts.ok().map(|(alerts, _)| alerts);
     let now = gateway.clock.now();
     let health = gateway.store.health();
     let mut status = Status {
@@ -40,10 +42,16 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
             known: gateway.sensors.count() as u64,
             calibrated: in_force.as_ref().map(|in_force| in_force.len() as u64),
             in_maintenance: gateway.maintenance.all().len() as u64,
+            alerts: alerts.as_deref().map(alerts::open),
         },
         attention: Vec::new(),
     };
-    let seen = Seen { in_force: in_force.as_ref(), alarms: &gateway.metrics.alarms, health: &health };
+    let seen = Seen {
+        in_force: in_force.as_ref(),
+        alarms: &gateway.metrics.alarms,
+        alerts: alerts.as_deref(),
+        health: &health,
+    };
     status.attention = attention(&status, &seen);
     let restores = restores(now, gateway.restored, gateway.store.restore_waits());
     status.attention.extend(restores);

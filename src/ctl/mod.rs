@@ -57,6 +57,8 @@ enum Command {
     Readings(gateway::ReadingsArgs),
     /// Shows how far sensors are from their references.
     Drift(gateway::DriftArgs),
+    /// Shows what is the matter with sensors, and takes what people say to it.
+    Alerts(gateway::AlertsArgs),
     /// Tests a source.
     #[command(subcommand)]
     Source(gateway::SourceCommand),
@@ -128,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => gateway::run::watch(&args),
         Command::Readings(args) => gateway::run::readings(&args),
         Command::Drift(args) => gateway::run::drift(&args),
+        Command::Alerts(args) => gateway::run::alerts(&args),
         Command::Source(command) => gateway::run::source(&command),
         Command::Reload(args) => gateway::run::reload(&args),
         Command::Transform(command) => gateway::run::transform(&command),

@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::config::difference::needs_restart;
 use crate::domain::alert::Event;
 use crate::pipeline::run::Request;
-use crate::tracking;
 
 impl Running {
     /// Goes over to `config`; otherwise says why not, and nothing has changed.
@@ -87,7 +86,8 @@ impl Running {
         }
         // An error means that the pipeline has ended, which is noticed elsewhere.
         let _ = self.requests.send(Request::Peers(config.peers.clone())).await;
-        let _ = self.tracking.send(tracking::Ask::Reconfigured).await;
+        self.compare_anew.notify_one();
+        self.alerting.reconfigured(config.alerts.clone()).await;
         for sensor in before.iter().filter(|sensor| self.sensors.get(&sensor.id).is_none()) {
             self.alerting.tell(Event::Removed { sensor: sensor.id.clone() }).await;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::commits::{Aftermath, Links};
@@ -75,6 +75,7 @@ pub struct Running {
     pub(super) desk: mpsc::Sender<Ask>,
     pub(super) tracking: mpsc::Sender<tracking::Ask>,
     pub(super) alerting: Alerting,
+    pub(super) compare_anew: Arc<Notify>,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
     pub(super) drives: Drives,
@@ -135,6 +136,20 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
     let (alerting, alerted) = Alerting::new();
+    let in_maintenance = recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()).collect();
+    let mut alerts = alerting::run::Task::new(
+        alerting::run::Parts {
+            store: store.clone(),
+            link: uplink.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            branch: up_branch(&config),
+            policy: config.alerts.clone(),
+            in_maintenance,
+        },
+        recovered.alerts,
+    );
+    alerts.keep_only(|sensor| sensors.known_or_possible(sensor).is_some());
     let (inbox, outbound) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
@@ -157,8 +172,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
-    let alerts = alerting::run::Parts { clock: clock.clone() };
-    let alerts = alerting::run::Task::new(alerts, Default::default(), Default::default());
     let mut background = vec![
         task::spawn(alerts.run(alerted)),
         task::spawn(service::ping(store.clone(), pulses.part("store"))),
@@ -216,11 +229,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     };
     let pipeline = task::spawn(pipeline.run());
     let (tracking, tracked) = mpsc::channel(64);
+    let compare_anew = Arc::new(Notify::new());
     let compared = Tracking::new(tracking::run::Parts {
         sensors: sensors.clone(),
         store: store.clone(),
         live: live.clone(),
-        time: presence.time.clone(),
+        anew: compare_anew.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
@@ -269,6 +283,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         desk: asks,
         tracking,
         alerting,
+        compare_anew,
         pipeline,
         sources,
         drives,

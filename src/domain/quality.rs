@@ -87,6 +87,13 @@ impl Reasons {
         Reasons(self.0 | 1 << reason as u8)
     }
 
+    /// Whether the instrument measured what somebody offered it, or was worked on, and not its surroundings.
+    pub const fn are_apart(self) -> bool {
+        const APART: Reasons =
+            Reasons::of(ReasonCode::Maintenance).with(ReasonCode::ZeroCheck).with(ReasonCode::SpanCheck);
+        self.0 & APART.0 != 0
+    }
+
     /// This set without `reason`.
     pub const fn without(self, reason: ReasonCode) -> Reasons {
         Reasons(self.0 & !(1 << reason as u8))

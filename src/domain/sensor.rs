@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::comparison::Comparison;
 use super::id::{Id, SensorId};
+use super::monitor::scheduled::Check;
 use super::monitor::{Limit, Limits};
 
 /// What a sensor's value means.
@@ -64,6 +65,8 @@ pub struct Sensor {
     pub comparison: Arc<Comparison>,
     /// How its readings are watched; `None`: not at all.
     pub monitor: Option<Monitoring>,
+    /// Checks on known inputs that come by the clock.
+    pub checks: Arc<[Check]>,
 }
 
 /// How the readings of a sensor are watched.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::judge::Told;
 use super::active::Active;
 use super::side_by_side::Groups;
 use super::watch::Watch;
@@ -11,6 +12,8 @@ use crate::config::peers::PeersConfig;
 use crate::domain::calibration::{Dated, Latest, Said};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::monitor::Finding;
+use crate::domain::monitor::check::CheckKind;
+use crate::domain::monitor::scheduled::{CheckOutcome, Checking};
 use crate::domain::order;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
@@ -19,6 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transform::{Covariate, MAX_COVARIATES};
 
 pub use crate::domain::calibration::Moment;
+pub use judge::Judgement;
 
 /// What happens at the expiry of the transform in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +41,20 @@ struct Slot {
     last_seq: Option<u64>,
     latest: Option<Latest>,
     watch: Watch,
+    checking: Checking,
+    told: Told,
+    /// Whether the configuration no longer names it.
+    gone: bool,
 }
 
 impl Slot {
+    /// Takes a reading for the checks, by its value where there is a transform; in maintenance it is none.
+    fn check(&mut self, reading: &Reading, now: Duration) -> Vec<CheckOutcome> {
+        let value = if reading.transform.is_some() { reading.value } else { reading.raw };
+        let value = value.filter(|_| !reading.reasons.contains(ReasonCode::Maintenance));
+        self.checking.note(&self.sensor.checks, (reading.time, now), value)
+    }
+
     /// What the other sensors' transforms may take from this reading.
     fn as_covariate(&self, sample: &Sample, reading: &Reading) -> Option<Latest> {
         let said = Said {
@@ -63,6 +78,9 @@ pub struct Calibrator {
     maintenance: HashSet<SensorId>,
     groups: Groups,
     findings: Vec<(SensorId, Finding)>,
+    outcomes: Vec<(SensorId, CheckOutcome)>,
+    /// The slot whose turn it is to be judged.
+    next_judged: usize,
     /// Since the start, by a clock that never jumps.
     elapsed: Duration,
     on_expired: OnExpired,
@@ -79,6 +97,8 @@ impl Calibrator {
             maintenance: HashSet::new(),
             groups: Groups::default(),
             findings: Vec::new(),
+            outcomes: Vec::new(),
+            next_judged: 0,
             elapsed: Duration::ZERO,
             on_expired,
         }
@@ -89,12 +109,14 @@ impl Calibrator {
         self.index.contains_key(sensor)
     }
 
-    /// Makes a place for a sensor.
+    /// Makes a place for a sensor, from which readings are expected from now on.
     pub fn add(&mut self, sensor: Arc<Sensor>) {
         let active = self.waiting.remove(&sensor.id);
         let last_seq = self.last_seqs.remove(&sensor.id);
         self.index.insert(sensor.id.clone(), self.slots.len());
-        self.slots.push(Slot { sensor, active, last_seq, latest: None, watch: Watch::default() });
+        let (checking, told) = (Checking::default(), Told::default());
+        let watch = Watch::expecting(self.elapsed);
+        self.slots.push(Slot { sensor, active, last_seq, latest: None, watch, checking, told, gone: false });
     }
 
     /// Takes over another configuration: the sensors' facts, and what happens at an expiry.
@@ -106,15 +128,27 @@ impl Calibrator {
     /// Takes over the sensors' facts.
     pub fn follow(&mut self, facts: impl Fn(&SensorId) -> Option<Arc<Sensor>>) {
         for slot in &mut self.slots {
-            match facts(&slot.sensor.id) {
+            let sensor = facts(&slot.sensor.id);
+            let was_gone = std::mem::replace(&mut slot.gone, sensor.is_none());
+            match sensor {
                 Some(sensor) => {
-                    if slot.watch.follow(&slot.sensor, &sensor) {
+                    if slot.sensor.checks != sensor.checks {
+                        slot.checking = Checking::default();
+                    }
+                    if slot.watch.follow(&slot.sensor, &sensor, self.elapsed) {
                         self.groups.forget(&sensor.id);
+                        slot.checking = Checking::default();
+                        slot.told.begin_anew();
+                    } else if was_gone {
+                        slot.watch = Watch::expecting(self.elapsed);
                     }
                     slot.sensor = sensor;
                 }
                 // What a sensor that is gone has delivered before is still read with its old facts.
-                None => slot.watch = Watch::default(),
+                None => {
+                    (slot.watch, slot.checking, slot.told) =
+                        (Watch::default(), Checking::default(), Told::default());
+                }
             }
         }
     }
@@ -158,9 +192,13 @@ impl Calibrator {
         self.elapsed = elapsed;
     }
 
-    /// Looks for sensors that have come to be silent, at `time` on the wall.
+    /// Looks for sensors that have come to be silent, and for checks that have ended, at `time` on the wall.
     pub fn look(&mut self, time: Timestamp) {
         for slot in &mut self.slots {
+            if !slot.sensor.checks.is_empty() {
+                let ended = slot.checking.look(&slot.sensor.checks, self.elapsed);
+                self.outcomes.extend(ended.into_iter().map(|outcome| (slot.sensor.id.clone(), outcome)));
+            }
             if let Some(monitoring) = &slot.sensor.monitor
                 && !self.maintenance.contains(&slot.sensor.id)
             {
@@ -183,6 +221,11 @@ impl Calibrator {
             reading.reasons = reading.reasons.with(ReasonCode::Maintenance);
             reading.state = State::Suspect;
         }
+        let check = Checking::at(&self.slots[index].sensor.checks, time);
+        if let Some(kind) = check {
+            reading.reasons = reading.reasons.with(offered(kind));
+            reading.state = State::Invalid;
+        }
         match sample.raw {
             None => reading.state = State::Missing,
             Some(raw) => self.calibrate(index, sample, raw, moment, &mut reading),
@@ -197,7 +240,11 @@ impl Calibrator {
         let beside = self.groups.note(&reading);
         self.findings.extend(beside.map(|finding| (sample.sensor.clone(), finding)));
         slot.last_seq = Some(seq);
-        if let Some(latest) = slot.as_covariate(sample, &reading) {
+        if !slot.sensor.checks.is_empty() {
+            let ended = slot.check(&reading, self.elapsed);
+            self.outcomes.extend(ended.into_iter().map(|outcome| (sample.sensor.clone(), outcome)));
+        }
+        if let Some(latest) = slot.as_covariate(sample, &reading).filter(|_| check.is_none()) {
             slot.latest = Some(latest);
         }
         Some(reading)
@@ -206,6 +253,11 @@ impl Calibrator {
     /// What the monitors have found in the readings since this was asked last.
     pub fn findings(&mut self) -> Vec<(SensorId, Finding)> {
         std::mem::take(&mut self.findings)
+    }
+
+    /// What has come of checks since this was asked last.
+    pub fn outcomes(&mut self) -> Vec<(SensorId, CheckOutcome)> {
+        std::mem::take(&mut self.outcomes)
     }
 
     fn blank(&self, index: usize, sample: &Sample, seq: u64, time: Timestamp) -> Reading {
@@ -256,9 +308,18 @@ impl Calibrator {
     }
 }
 
+/// What a reading says that was made in a check; that of the precision is on a known input, as that of the span.
+fn offered(kind: CheckKind) -> ReasonCode {
+    match kind {
+        CheckKind::Zero => ReasonCode::ZeroCheck,
+        CheckKind::Span | CheckKind::Precision => ReasonCode::SpanCheck,
+    }
+}
+
 fn dated(active: &Active) -> Dated<'_> {
     Dated { compiled: &active.compiled, issued_at: active.issued_at, expires: active.expires }
 }
 
+mod judge;
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::active::{Active, Change};
-use super::calibrate::{Calibrator, Moment, OnExpired};
+use super::calibrate::{Calibrator, Judgement, Moment, OnExpired};
 use super::live::Live;
 use super::time::{Jump, TimeCheck};
 use crate::alerting::Alerting;
 use crate::config::peers::PeersConfig;
+use crate::domain::alert::{Event, Kind};
 use crate::domain::id::SensorId;
 use crate::domain::sample::{AckToken, Reading, Sample};
 use crate::domain::sequence::Numbers;
@@ -22,7 +23,7 @@ use crate::source::binding::Sensors;
 use crate::store::{Store, StoreError};
 use crate::sync::link::Link;
 use crate::telemetry::clock::ClockJumped;
-use crate::telemetry::found::Found;
+use crate::telemetry::found::{self, Found};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::message::ClockState;
 
@@ -104,6 +105,7 @@ impl Pipeline {
         let mut last = 0;
         let mut batch = Batch::default();
         let mut waits = self.pulse.waits();
+        self.expect();
         loop {
             match waits.on(self.next(&mut turn, finishing, &mut batch.samples)).await {
                 Work::Ended => return Ok(last),
@@ -157,11 +159,14 @@ impl Pipeline {
             Request::Attach(source) => self.sources.push(source),
             Request::Activate(changes, done) => self.put_in_force(changes, done),
             Request::Mounted(changes, done) => {
+                self.calibrator.pass(self.clock.monotonic());
                 self.calibrator.follow(|id| self.sensors.get(id));
                 self.put_in_force(changes, done);
             }
             Request::Reconfigure(changes, on_expired, done) => {
+                self.calibrator.pass(self.clock.monotonic());
                 self.calibrator.reconfigure(|id| self.sensors.get(id), on_expired);
+                self.expect();
                 self.put_in_force(changes, done);
             }
         }
@@ -169,13 +174,29 @@ impl Pipeline {
 
     fn look(&mut self) {
         self.calibrator.pass(self.clock.monotonic());
-        self.calibrator.look(self.clock.now());
+        let now = self.clock.now();
+        self.calibrator.look(now);
         self.tell_findings();
+        let (alerting, sensors) = (&self.alerting, &self.sensors);
+        self.calibrator.judge(now, &mut |judgement| tell(alerting, sensors, judgement));
+    }
+
+    /// Expects readings of all sensors that are configured, so that one that never speaks is noticed.
+    fn expect(&mut self) {
+        self.calibrator.pass(self.clock.monotonic());
+        for sensor in self.sensors.all() {
+            if !self.calibrator.knows(&sensor.id) {
+                self.calibrator.add(sensor);
+            }
+        }
     }
 
     fn tell_findings(&mut self) {
         for (sensor, finding) in self.calibrator.findings() {
             Found { sensor: &sensor, finding: &finding }.record(&self.metrics);
+        }
+        for (sensor, outcome) in self.calibrator.outcomes() {
+            found::checked(&self.metrics, &sensor, &outcome);
         }
     }
 
@@ -260,6 +281,25 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// Tells the alerts; says whether there was room. What sensors have in common is told, too: their source and cohort,
+/// or the sensor that they are compared with.
+fn tell(alerting: &Alerting, sensors: &Sensors, judgement: Judgement) -> bool {
+    let Judgement { sensor, kind, finding, stood } = judgement;
+    let comparison = &sensor.comparison;
+    let (source, cohort) = match &comparison.reference {
+        Some(reference) if kind == Kind::Reference => (None, Some(format!("reference={}", reference.sensor))),
+        _ => (sensors.owner(&sensor.id).map(|owner| owner.source), comparison.group()),
+    };
+    let over = finding.is_none() && stood;
+    let id = sensor.id.clone();
+    let event = Event::Judged { sensor: id, kind, source, cohort, finding: finding.map(Box::new) };
+    let told = alerting.try_tell(event);
+    if told && over {
+        found::over(&sensor.id, kind);
+    }
+    told
 }
 
 /// Buffers that are used again for each batch.

@@ -6,7 +6,7 @@ use crate::config::peers::PeersConfig;
 use crate::domain::id::SensorId;
 use crate::domain::monitor::Finding;
 use crate::domain::monitor::peers::{PeerValue, Peers};
-use crate::domain::quality::{ReasonCode, State};
+use crate::domain::quality::State;
 use crate::domain::sample::Reading;
 
 #[derive(Debug)]
@@ -47,6 +47,17 @@ impl Groups {
         }
     }
 
+    /// What stands against a sensor now, and whether enough is known to say that nothing does.
+    pub(super) fn standing(&self, sensor: &SensorId) -> (Option<Finding>, bool) {
+        match self.places.get(sensor) {
+            None => (None, true),
+            Some((group, place)) => {
+                let peers = &self.groups[*group].peers;
+                (peers.finding(*place), peers.can_tell(*place))
+            }
+        }
+    }
+
     /// Compares a reading with the others of its group; says what is found that was not before.
     pub(super) fn note(&mut self, reading: &Reading) -> Option<Finding> {
         if self.groups.is_empty() {
@@ -54,7 +65,7 @@ impl Groups {
         }
         let (group, place) = *self.places.get(&reading.sensor)?;
         let Group { config, peers } = &mut self.groups[group];
-        let usable = reading.state < State::Invalid && !reading.reasons.contains(ReasonCode::Maintenance);
+        let usable = reading.state < State::Invalid && !reading.reasons.are_apart();
         if !usable || *reading.unit != *config.unit {
             return None;
         }
@@ -70,7 +81,7 @@ mod tests {
     use super::*;
     use crate::domain::id::Id;
     use crate::domain::monitor::peers::PeerLimits;
-    use crate::domain::quality::Reasons;
+    use crate::domain::quality::{ReasonCode, Reasons};
     use crate::domain::time::Timestamp;
     use std::time::Duration;
 

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::{Clock, Discipline};
+use crate::runtime::steps::Steps;
 use crate::wire::message::ClockState;
 
 /// 2026-01-01T00:00:00Z: no gateway with this program can live before it.
 const PROGRAM_FLOOR: i64 = 1_767_225_600_000_000;
-/// A step of the wall clock against the monotonic one that counts as a jump ...
+
+/// A step of the wall clock against the monotonic one that counts as a jump.
 const JUMP_MICROS: i64 = 1_000_000;
-/// ... beyond a thousandth of the time passed: a clock that is led back to the true time runs up to 0.05 % fast or slow.
-const SLEW: i64 = 1000;
 
 /// What the wall clock is checked against. Clones share what is proven and what is declared.
 #[derive(Debug, Clone)]
 pub struct TimeCheck {
     believed: Arc<Believed>,
-    last: Option<(Timestamp, Duration)>,
+    steps: Steps,
 }
 
 #[derive(Debug)]
@@ -40,7 +40,10 @@ impl TimeCheck {
     /// A check against `floor`, the newest time ever proven; `rtc_good` where a battery-backed clock is declared good.
     pub fn new(floor: Option<Timestamp>, rtc_good: bool) -> TimeCheck {
         let floor = AtomicI64::new(floor.map_or(PROGRAM_FLOOR, |floor| floor.as_micros().max(PROGRAM_FLOOR)));
-        TimeCheck { believed: Arc::new(Believed { floor, rtc_good: AtomicBool::new(rtc_good) }), last: None }
+        TimeCheck {
+            believed: Arc::new(Believed { floor, rtc_good: AtomicBool::new(rtc_good) }),
+            steps: Steps::new(JUMP_MICROS),
+        }
     }
 
     /// Raises the floor to a newly proven time.
@@ -78,10 +81,7 @@ impl TimeCheck {
 
     /// Notes the time on both clocks; answers with the jump since the last call, if there was one.
     pub fn observe(&mut self, wall: Timestamp, monotonic: Duration) -> Option<Jump> {
-        let (last_wall, last_monotonic) = self.last.replace((wall, monotonic))?;
-        let passed = i64::try_from(monotonic.saturating_sub(last_monotonic).as_micros()).unwrap_or(i64::MAX);
-        let micros = wall.micros_since(last_wall).saturating_sub(passed);
-        (micros.abs() > JUMP_MICROS.saturating_add(passed / SLEW)).then_some(Jump { micros })
+        self.steps.observe(wall, monotonic).map(|micros| Jump { micros })
     }
 }
 

@@ -11,5 +11,6 @@ pub mod quiet;
 pub mod random;
 pub mod serve;
 pub mod shutdown;
+pub mod steps;
 pub mod supervise;
 pub mod task;

@@ -346,6 +346,7 @@ mod tests {
             covariates: Default::default(),
             comparison: Default::default(),
             monitor: None,
+            checks: Default::default(),
         }
     }
 

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod error;
 pub mod types;
 
+mod alerts;
 mod check;
 mod comparisons;
 mod copies;
@@ -27,9 +28,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
 pub use self::comparisons::{
-    Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, StoredReference, StoredStandard,
-    Withdrawal,
+    Added, Judges, PairPage, PairRange, Paired, ReferencePage, ReferenceRange, StoredReference,
+    StoredStandard, Withdrawal,
 };
 pub use self::copies::{LedgerCopy, Staging, Upload};
 pub use self::error::{FailureKind, StoreError};
@@ -118,6 +120,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,
+        alerts: ledger.recovered_alerts()?,
         restored: ledger.restored()?,
         history_quarantined: quarantined.map(|(moved, _)| moved),
         ledger_broken: ledger.broken().map(str::to_owned),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Store;
+use super::alerts::RecoveredAlerts;
 use super::disk::Disk;
 use super::error::FailureKind;
 use crate::domain::digest::Digest;
@@ -78,6 +79,8 @@ pub struct Recovered {
     pub mounted: Vec<Mount>,
     /// The sensors in maintenance.
     pub maintenance: Vec<Upkeep>,
+    /// The alerts.
+    pub alerts: RecoveredAlerts,
     /// When this ledger was restored from a backup, if it was.
     pub restored: Option<Timestamp>,
     /// Where a broken history was moved.

@@ -95,7 +95,27 @@ impl ControlOutbox {
 
     /// Removes an acknowledged message and says what to do now.
     pub fn acked(&mut self, id: u64) -> Option<Purpose> {
-        self.waiting.remove(&id).map(|message| message.purpose)
+        let message = self.waiting.remove(&id)?;
+        let is_last = |kept: &mut Retained| kept.last == id && kept.payload.is_empty();
+        if message.retain && self.retained.get_mut(&message.topic).is_some_and(is_last) {
+            // The broker keeps nothing there any more, nor has it to be told again.
+            self.retained.remove(&message.topic);
+        }
+        Some(message.purpose)
+    }
+
+    /// Whether the broker keeps something under a topic, or has not said yet that it does not.
+    pub fn holds(&self, topic: &str) -> bool {
+        self.retained.contains_key(topic)
+    }
+
+    /// Gives up a topic; what the broker keeps there stays.
+    pub fn forget(&mut self, topic: &str) {
+        if let Some(kept) = self.retained.remove(topic)
+            && self.waiting.get(&kept.last).is_some_and(|message| !message.submitted)
+        {
+            self.waiting.remove(&kept.last);
+        }
     }
 
     /// After a lost connection: everything unacknowledged is to be sent again.
@@ -150,6 +170,30 @@ mod tests {
         assert!(outbox.is_empty());
         outbox.connected();
         assert_eq!(outbox.next().unwrap().payload, "b");
+    }
+
+    #[test]
+    fn a_topic_that_was_emptied_is_forgotten_once_the_broker_has_said_so() {
+        let mut outbox = ControlOutbox::default();
+        outbox.retain("alert".into(), bytes("a"));
+        let first = outbox.next().unwrap().id;
+        outbox.submitted(first);
+        outbox.retain("alert".into(), bytes(""));
+        let second = outbox.next().unwrap().id;
+        outbox.acked(first);
+        assert!(outbox.holds("alert"));
+        outbox.submitted(second);
+        outbox.rewind();
+        outbox.connected();
+        let again = outbox.next().unwrap().clone();
+        assert_eq!((again.topic.as_str(), again.payload.len()), ("alert", 0));
+        outbox.acked(again.id);
+        assert!(!outbox.holds("alert") && outbox.is_empty());
+        outbox.connected();
+        assert!(outbox.is_empty());
+        outbox.retain("alert".into(), bytes(""));
+        outbox.forget("alert");
+        assert!(!outbox.holds("alert") && outbox.is_empty());
     }
 
     #[test]

@@ -175,6 +175,16 @@ impl Link {
         }
     }
 
+    /// Whether the broker keeps something under a topic, or has not said yet that it does not.
+    pub fn holds(&self, topic: &str) -> bool {
+        self.lock().control.holds(topic)
+    }
+
+    /// Gives up a retained message; what the broker keeps there stays.
+    pub fn forget(&self, topic: &str) {
+        self.lock().control.forget(topic);
+    }
+
     /// Says whether there is a broker from now on. Without one nothing waits for it.
     pub fn configure(&self, configured: bool) {
         let mut inner = self.lock();

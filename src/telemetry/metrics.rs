@@ -14,6 +14,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::alarm::Alarms;
+use super::alerts::AlertCounts;
 use super::drift::DriftScores;
 use super::reasons::Reasons;
 use super::sensors::SensorValues;
@@ -37,8 +38,14 @@ pub struct Metrics {
     pub sensors: SensorValues,
     /// How far sensors are from their references.
     pub drift: DriftScores,
+    /// How many alerts there are, and how well they serve.
+    pub alerts: AlertCounts,
+    /// `calibd_alert_write_failures_total`
+    pub alert_write_failures: Counter,
     /// `calibd_pairs_made_total{origin}`
     pub pairs: Family<Labels, Counter>,
+    /// `calibd_checks_total{kind,state}`
+    pub checks: Family<Labels, Counter>,
     /// `calibd_references_refused_total`
     pub references_refused: Counter,
     /// `calibd_references_unpaired_total{reason}`
@@ -126,7 +133,10 @@ impl Metrics {
             alarms: Alarms::default(),
             sensors: SensorValues::default(),
             drift: DriftScores::default(),
+            alerts: AlertCounts::default(),
+            alert_write_failures: Counter::default(),
             pairs: Family::default(),
+            checks: Family::default(),
             references_refused: Counter::default(),
             references_unpaired: Family::default(),
             readings: Family::default(),
@@ -196,6 +206,10 @@ impl Metrics {
         to.register_collector(Box::new(Standing(self.alarms.clone())));
         to.register_collector(Box::new(self.sensors.clone()));
         to.register_collector(Box::new(self.drift.clone()));
+        to.register_collector(Box::new(self.alerts.clone()));
+        let help = "times the ledger did not take what had changed of alerts";
+        to.register("alert_write_failures", help, self.alert_write_failures.clone());
+        to.register("checks", "scheduled checks, by kind and how they came out", self.checks.clone());
         to.register("pairs_made", "pairs made, by the way their reference came", self.pairs.clone());
         let help = "readings of references that cannot be references";
         to.register("references_refused", help, self.references_refused.clone());

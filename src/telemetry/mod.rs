@@ -1,6 +1,7 @@
 //! Counters, gauges, alarms and the log lines that go with them.
 
 pub mod alarm;
+pub mod alerts;
 pub mod clock;
 pub mod drift;
 pub mod found;

@@ -11,7 +11,6 @@ use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::reference::{Given, Known, Origin, Reference, ReferenceError};
 use crate::domain::sample::Reading;
 use crate::domain::sensor::{Kind, Sensor};
-use crate::domain::time::Timestamp;
 
 /// A reading with one of these reasons is no reference at all: nobody knows what it measured.
 const USELESS: [ReasonCode; 3] = [ReasonCode::Stuck, ReasonCode::Spike, ReasonCode::OutOfDomain];
@@ -56,12 +55,7 @@ pub fn spacing(configured: &ReferenceSensor, reference: Option<&Sensor>) -> Opti
 }
 
 /// The reference that a reading is; `None` where it is no measurement.
-pub fn reference_of(
-    sensor: &Sensor,
-    reading: &Reading,
-    now: Timestamp,
-    trusted: bool,
-) -> Option<Result<Reference, ReferenceError>> {
+pub fn reference_of(sensor: &Sensor, reading: &Reading) -> Option<Result<Reference, ReferenceError>> {
     let configured = sensor.comparison.reference.as_ref()?;
     let observed = Observed::from(reading);
     let value = observed.is_usable().then(|| observed.measured())??;
@@ -83,8 +77,9 @@ pub fn reference_of(
         unit: None,
         mpe: sensor.comparison.mpe.as_ref(),
         standard: None,
-        now,
-        trusted,
+        // Whenever it is looked at, the same comes of it.
+        now: reading.received,
+        trusted: !reading.reasons.contains(ReasonCode::TimeUntrusted),
         origin: Origin::Sensor,
         source: Some(&reading.sensor),
     };

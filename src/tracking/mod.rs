@@ -1,13 +1,14 @@
 //! Comparing sensors with their references: references and readings to pairs, pairs to the statistics of drift.
 //!
 //! [`tracker`] is one sensor and decides; [`run`] is the task that feeds all of them from the pipeline and the
-//! store, keeps what came of it, and tells.
+//! store, keeps what came of it, and tells. Only this task makes and deletes pairs.
 
 mod beside;
 pub mod follow;
 mod judges;
 mod judging;
 mod pairs;
+mod pending;
 pub mod publish;
 pub mod run;
 mod stored;
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::Reference;
+use crate::store::StoreError;
 use crate::wire::control::SensorDrift;
 
 /// What can be asked of the task.
@@ -26,16 +28,27 @@ use crate::wire::control::SensorDrift;
 pub enum Ask {
     /// Pair these references, which are stored.
     References(Vec<Reference>),
-    /// Forget these references of a sensor, and the pairs made with them, which are gone from the store.
-    Withdrawn(SensorId, Vec<Id>),
+    /// Withdraw references; answers with the ids of those that were not withdrawn already.
+    Withdraw(Withdraw, oneshot::Sender<Result<Vec<Id>, StoreError>>),
     /// Another instrument was mounted at a sensor.
     Mounted(SensorId),
     /// Store what is not stored yet: the end is near.
     Finish(oneshot::Sender<()>),
-    /// Follow the sensors to another configuration.
-    Reconfigured,
     /// Say how far sensors are from their references.
     Drift(Wanted, oneshot::Sender<Vec<SensorDrift>>),
+}
+
+/// Which references of a sensor do not count any more.
+#[derive(Debug)]
+pub struct Withdraw {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The references.
+    pub ids: Vec<Id>,
+    /// Who says so.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// Whose drift, over which time.

@@ -11,7 +11,7 @@ use crate::domain::digest::Digest;
 use crate::domain::drift::latency::Labels;
 use crate::domain::drift::window::{Placed, Windows};
 use crate::domain::id::Id;
-use crate::domain::pairing::{Decision, How, Interval, Observed, Pair, Pairing};
+use crate::domain::pairing::{Decision, How, Interval, Observed, Pair, Pairing, Window, window};
 use crate::domain::reference::Reference;
 use crate::domain::sample::Reading;
 use crate::domain::sensor::Sensor;
@@ -29,6 +29,25 @@ struct Newest {
     lag: i64,
 }
 
+impl Newest {
+    fn note(newest: &mut Option<Newest>, reading: &Reading) {
+        // A clock that is ahead is no reason to call everything else old.
+        let time = reading.time.min(reading.received);
+        if newest.is_none_or(|newest| time >= newest.time) {
+            *newest = Some(Newest { time, lag: reading.received.micros_since(time) });
+        }
+    }
+}
+
+/// References without a pair, which readings that come late could yet give one.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    /// The readings that any of them calls for.
+    window: Window,
+    /// When the first of those came.
+    filled: Option<Timestamp>,
+}
+
 /// A sensor's readings, references and pairs, as far as they are remembered.
 #[derive(Debug)]
 pub struct Tracker {
@@ -38,7 +57,9 @@ pub struct Tracker {
     windows: Windows,
     labels: Labels,
     judging: Judging,
-    newest: Option<Newest>,
+    /// Of the sensor, and of its reference.
+    newest: [Option<Newest>; 2],
+    gap: Option<Gap>,
     /// The end of the newest pair, and the transform that made it.
     paired: Option<(Timestamp, Option<Digest>)>,
     /// Pairs from before this time do not count: another instrument was mounted then, by the gateway's clock.
@@ -69,7 +90,8 @@ impl Tracker {
             judging: Judging::new(comparison.terms(), comparison.expected.input, mounted),
             how,
             sensor,
-            newest: None,
+            newest: [None, None],
+            gap: None,
             paired: None,
             mounted,
             restarted: None,
@@ -88,36 +110,68 @@ impl Tracker {
         &self.how
     }
 
+    /// How much later than they were measured the newest readings came, in microseconds: the sensor's or its
+    /// reference's, whichever is later, for a pair needs both.
+    fn lag(&self) -> i64 {
+        self.newest.iter().flatten().map(|newest| newest.lag).max().unwrap_or(0)
+    }
+
     /// Now, by the clock that the sensor's readings are dated by: what is replayed, or comes with the time of a
     /// device that runs behind, is not old.
     pub fn now(&self, gateway: Timestamp) -> Timestamp {
-        self.newest.map_or(gateway, |newest| gateway.saturating_add_micros(-newest.lag))
+        gateway.saturating_add_micros(-self.lag())
     }
 
     /// Takes the sensor's next reading.
     pub fn reading(&mut self, reading: &Reading) {
-        self.note(reading);
+        Newest::note(&mut self.newest[0], reading);
         let observed = Observed::from(reading);
         if observed.is_usable() {
             self.judging.reading(reading);
             self.labels.readings(reading.time, 1, self.now(reading.received));
+            if let Some(gap) = &mut self.gap
+                && (gap.window.since..gap.window.until).contains(&reading.time)
+            {
+                gap.filled.get_or_insert(reading.received);
+            }
         }
         self.pairing.reading(observed);
     }
 
     /// Takes the sensor's newest stored reading: what came before it is in the store only.
     pub fn resume(&mut self, reading: &Reading) {
-        self.note(reading);
+        Newest::note(&mut self.newest[0], reading);
         self.pairing.missed(reading.time.saturating_add_micros(1));
     }
 
-    /// Takes the time of a reading, of the sensor or of its reference.
+    /// Takes the time of a reading of its reference.
     pub fn note(&mut self, reading: &Reading) {
-        // A clock that is ahead is no reason to call everything else old.
-        let time = reading.time.min(reading.received);
-        if self.newest.is_none_or(|newest| time >= newest.time) {
-            self.newest = Some(Newest { time, lag: reading.received.micros_since(time) });
+        Newest::note(&mut self.newest[1], reading);
+    }
+
+    /// Notes that a reference has no pair, and that readings to come could change that.
+    pub fn miss(&mut self, reference: &Reference) {
+        let Window { since, until } = window(reference, &self.how);
+        let gap = self.gap.get_or_insert(Gap { window: Window { since, until }, filled: None });
+        gap.window = Window { since: gap.window.since.min(since), until: gap.window.until.max(until) };
+    }
+
+    /// Whether references are without a pair.
+    pub fn misses(&self) -> bool {
+        self.gap.is_some()
+    }
+
+    /// Says once that readings have come that those references call for, after a while in which the others that
+    /// came with them have come too.
+    pub fn takes_back(&mut self, gateway: Timestamp) -> bool {
+        let grace = i64::try_from(self.how.grace.as_micros()).unwrap_or(i64::MAX);
+        // By a clock that was set back nothing is awaited.
+        let rests = |came: Timestamp| (0..grace).contains(&gateway.micros_since(came));
+        let filled = self.gap.and_then(|gap| gap.filled).is_some_and(|came| !rests(came));
+        if filled {
+            self.gap = None;
         }
+        filled
     }
 
     /// Takes a reference, and answers with what has become of others if it makes room for it that way.
@@ -127,7 +181,7 @@ impl Tracker {
         let mut settled = self.pairing.settle(now);
         if let Err(refused) = self.pairing.reference(*refused, now) {
             // All that waits is younger: this one is looked up when it can be.
-            let window = crate::domain::pairing::window(&refused, &self.how);
+            let window = window(&refused, &self.how);
             settled.push(Decision::Look(*refused, window));
         }
         settled
@@ -145,7 +199,7 @@ impl Tracker {
     /// Counts a new pair.
     pub fn pair(&mut self, pair: &Pair, gateway: Timestamp) {
         let now = self.now(gateway);
-        let lag = self.newest.map_or(0, |newest| newest.lag);
+        let lag = self.lag();
         let time = pair.span.middle().saturating_add_micros(pair.lag);
         let came = time.saturating_add_micros(pair.latency.saturating_sub(lag).max(0));
         self.labels.labelled(time, pair.readings, now);
@@ -183,8 +237,7 @@ impl Tracker {
     }
 
     fn is_of_another_instrument(&self, pair: &Pair) -> bool {
-        let lag = self.newest.map_or(0, |newest| newest.lag);
-        self.mounted.is_some_and(|mounted| pair.span.begin() < mounted.saturating_add_micros(-lag))
+        self.mounted.is_some_and(|mounted| pair.span.begin() < self.now(mounted))
     }
 
     /// Counts a pair in the windows, if it is of the transform that they are about.
@@ -199,7 +252,11 @@ impl Tracker {
                 self.stale |= self.restarted.is_some_and(|restarted| end < restarted);
                 self.paired = Some((newest.max(end), of));
             }
-            Some((newest, _)) if end < newest => return None,
+            Some((newest, _)) if end < newest => {
+                // It came late. If it divides the pairs that count, only those after it do.
+                self.stale |= self.restarted.is_none_or(|restarted| end >= restarted);
+                return None;
+            }
             _ => {
                 // Another transform is in force: what the one before did says nothing of it.
                 if self.paired.is_some() {
@@ -283,3 +340,6 @@ impl Tracker {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
 
+mod alerts;
 mod drift;
 mod ledger;
 mod positions;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::alerts::{Acknowledge, Alerts, Hush, Miss, Missed};
 pub use self::drift::{Drift, SensorDrift};
 pub use self::ledger::backup;
 pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
@@ -22,7 +24,7 @@ pub use self::references::{
 };
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
-pub use crate::domain::alert::Severity;
+pub use crate::domain::alert::{Alert, Severity};
 use crate::domain::audit::AuditRow;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -152,6 +154,9 @@ pub struct SensorCounts {
     /// In maintenance.
     #[serde(default)]
     pub in_maintenance: u64,
+    /// Alerts that stand about them; null: they are not known.
+    #[serde(default)]
+    pub alerts: Option<u64>,
 }
 
 /// Something that somebody should look at.

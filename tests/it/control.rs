@@ -1,5 +1,6 @@
 //! The control sockets of a running calibd.
 
+mod alerts;
 mod bundle;
 pub mod ctl;
 mod described;

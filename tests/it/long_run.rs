@@ -67,6 +67,7 @@ fn configured(unit: &str) -> Vec<(Sensor, Owner)> {
         covariates: BTreeMap::new(),
         comparison: Default::default(),
         monitor: None,
+        checks: Default::default(),
     };
     let owned = |name| (sensor(name), Owner { source: Id::new("source").unwrap(), field: "v".to_owned() });
     NAMES.iter().map(owned).collect()

@@ -6,6 +6,7 @@
     reason = "a test that can't go on has failed; clippy sees no test in its helpers"
 )]
 
+mod alerts;
 mod apply;
 mod bad_input;
 mod broker_restart;

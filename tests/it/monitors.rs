@@ -42,12 +42,9 @@ fn a_stuck_sensor_is_found_and_its_readings_stay_as_they_are() {
     let gateway = gateway("");
     let mut daemon = gateway.start();
     daemon.reaches("calibd_readings_stored_total", 5000);
-    for kind in ["stuck", "noise_low"] {
-        assert_eq!(daemon.metric(&format!("calibd_findings_total{{sensor=\"a\",kind=\"{kind}\"}}")), 1);
-    }
-    assert_eq!(daemon.total("calibd_findings_total"), 2, "{}", metrics(gateway.http).unwrap());
+    assert_eq!(daemon.metric("calibd_findings_total{sensor=\"a\",kind=\"stuck\"}"), 1);
+    assert_eq!(daemon.total("calibd_findings_total"), 1, "{}", metrics(gateway.http).unwrap());
     daemon.says("the sensor a has given");
-    daemon.says("the sensor a hardly moves");
     for reason in [ReasonCode::Stuck, ReasonCode::Spike] {
         assert_eq!(flagged(&gateway, reason), [0; 0]);
     }
@@ -103,16 +100,24 @@ fn the_one_that_disagrees_with_the_others_is_found() {
 }
 
 #[test]
-fn a_sensor_that_falls_silent_is_found() {
+fn sensors_that_fall_silent_or_never_speak_are_found_and_it_is_told_when_that_is_over() {
     let gateway = Gateway::new().with(
         r#"
         [source.game]
         kind = "synthetic"
         period = "50ms"
-        fields = { raw = { faults = [{ kind = "gap", at = "500ms" }] } }
+        [source.game.fields.raw]
+        faults = [{ kind = "gap", at = "500ms", until = "4s" }]
+        [source.game.fields.never]
+        faults = [{ kind = "gap", at = "0s" }]
         [sensor.a]
         source = "game"
         field = "raw"
+        unit = "nA"
+        monitor = { silence = "1s" }
+        [sensor.b]
+        source = "game"
+        field = "never"
         unit = "nA"
         monitor = { silence = "1s" }
         "#,
@@ -120,5 +125,46 @@ fn a_sensor_that_falls_silent_is_found() {
     let mut daemon = gateway.start();
     daemon.reaches("calibd_findings_total{sensor=\"a\",kind=\"silent\"}", 1);
     daemon.says("the sensor a has been silent for");
-    assert_eq!(gateway.history().raw_of("a").len(), 10);
+    daemon.says("the sensor b has been silent for");
+    daemon.says("no longer the matter with the sensor a: silent");
+    assert!(!daemon.process.log().contains("no longer the matter with the sensor b"));
+}
+
+#[test]
+fn readings_of_a_check_are_flagged_and_its_result_is_held_against_its_limits() {
+    let gateway = Gateway::new().with(
+        r#"
+        [source.game]
+        kind = "synthetic"
+        speed = "max"
+        for = "3000s"
+        start = "2026-01-01T00:00:00Z"
+        [source.game.fields.raw]
+        level = 20
+        noise = { std = 0.1 }
+        faults = [{ kind = "step", at = "1190s", until = "1400s", by = 5 }]
+        [sensor.a]
+        source = "game"
+        field = "raw"
+        unit = "nA"
+        [sensor.a.check.often]
+        kind = "span"
+        target = 20
+        warning = 1
+        action = 2
+        every = "20m"
+        at = "00:00"
+        for = "100s"
+        settle = "10s"
+        "#,
+    );
+    let mut daemon = gateway.start();
+    daemon.reaches("calibd_readings_stored_total", 3000);
+    let flagged = flagged(&gateway, ReasonCode::SpanCheck);
+    assert_eq!(flagged, [1..=100u64, 1201..=1300, 2401..=2500].into_iter().flatten().collect::<Vec<_>>());
+    for (state, count) in [("ok", 2), ("out", 1)] {
+        let name = format!("calibd_checks_total{{kind=\"span\",state=\"{state}\"}}");
+        assert_eq!(daemon.metric(&name), count, "{state}");
+    }
+    daemon.says("the span check often of a is off by");
 }

@@ -1,5 +1,6 @@
 //! The store, through its interface and through the files it leaves behind.
 
+mod alerts;
 mod checked;
 mod child;
 mod comparisons;

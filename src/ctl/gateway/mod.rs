@@ -1,5 +1,6 @@
 //! Commands that ask the running daemon.
 
+mod alerts;
 mod audit;
 mod backup;
 mod bundle;
@@ -21,6 +22,7 @@ mod status;
 mod transforms;
 mod watch;
 
+pub use alerts::AlertsArgs;
 pub use audit::AuditCommand;
 pub use backup::BackupArgs;
 pub use bundle::BundleArgs;
@@ -94,6 +96,7 @@ impl Asked {
 pub mod run {
     //! What each command does.
 
+    pub use super::alerts::run as alerts;
     pub use super::audit::run as audit;
     pub use super::backup::run as backup;
     pub use super::bundle::run as bundle;

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::alerts::list;
 use super::client::escaped;
 use super::show::{clean, reading, sparkline, state, time};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, note, print_json, print_screen, print_table};
 use crate::ctl::screen::Screen;
-use crate::wire::control::{Readings, Sensor, Sensors, Upkeep};
+use crate::wire::control::{Alert, Readings, Sensor, Sensors, Upkeep};
 
 /// Readings that the line of bars shows.
 const BARS: usize = 48;
@@ -81,12 +82,13 @@ pub fn one(args: &SensorArgs) -> Result<ExitCode, Failure> {
     } else {
         let path = format!("/v1/readings?sensor={}&limit={BARS}", escaped(&args.id));
         let past: Readings = client::get(&args.asked, &path)?;
-        print_screen(&text(&sensor, &past, Screen::stdout()))?;
+        let alerts = list::of(&args.asked, Some(&args.id))?.alerts;
+        print_screen(&text(&sensor, &past, &alerts, Screen::stdout()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(sensor: &Sensor, past: &Readings, screen: Screen) -> String {
+fn text(sensor: &Sensor, past: &Readings, alerts: &[Alert], screen: Screen) -> String {
     let mut rows = Vec::new();
     let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
     let quantity = Some(&sensor.quantity).filter(|quantity| !quantity.is_empty());
@@ -109,6 +111,10 @@ fn text(sensor: &Sensor, past: &Readings, screen: Screen) -> String {
     row("recent", Some(sparkline(newest(&recent(past), screen))).filter(|bars| !bars.is_empty()));
     row("transform", Some(in_force(sensor)));
     row("maintenance", sensor.maintenance.as_ref().map(upkeep));
+    for alert in alerts.iter().filter(|alert| alert.cleared.is_none()) {
+        row("alert", Some(format!("{}: {}", alert.cause, clean(&alert.message))));
+        row("", Some(format!("{}, {}", list::stood(alert), clean(&alert.id))));
+    }
     let mut out = screen.lines(&format!("{}\n", sensor.id));
     for (name, text) in rows {
         // Writing to a string cannot fail.

@@ -164,6 +164,13 @@ fn sensors(status: &Status) -> String {
     if status.sensors.in_maintenance > 0 {
         let _ = write!(text, ", {} in maintenance", count(status.sensors.in_maintenance));
     }
+    match status.sensors.alerts {
+        None | Some(0) => {}
+        Some(1) => text.push_str(", 1 alert stands"),
+        Some(several) => {
+            let _ = write!(text, ", {} alerts stand", count(several));
+        }
+    }
     text
 }
 

@@ -47,7 +47,7 @@ impl Alerts {
         let id = self.stored.alerts[open].alert.id.clone();
         let condition = &mut self.stored.conditions[at];
         condition.alert = Some(id.clone());
-        condition.finding.snapshot = None;
+        condition.shorten();
         let severity = condition.finding.severity;
         let (sensors, count) = self.stored.members(&id);
         let alert = &mut self.stored.alerts[open].alert;
@@ -115,8 +115,10 @@ impl Alerts {
         // the most severe one speaks for all; of these the one that was found first
         let first = all.min_by_key(|it| (it.finding.severity, it.since)).map(|it| it.finding.clone());
         let (sensors, count) = self.stored.members(&id);
+        let grouped = !matches!(cause.subject, Subject::Sensor(_));
         for place in places {
-            self.stored.conditions[*place].finding.snapshot = None;
+            let condition = &mut self.stored.conditions[*place];
+            if grouped { condition.shorten() } else { condition.finding.snapshot = None }
         }
         let silence = self.stored.silences.iter().find(|(of, _)| *of == cause);
         let (message, remedy, snapshot) = first.as_ref().map_or_else(Default::default, |it| {
@@ -205,7 +207,7 @@ impl Alerts {
         }
     }
 
-    fn updated(&self, at: usize, actions: &mut Vec<Action>) {
+    pub(super) fn updated(&self, at: usize, actions: &mut Vec<Action>) {
         let kept = &self.stored.alerts[at];
         actions.push(Action::Update(kept.alert.clone()));
         if kept.alert.silence.is_none() {

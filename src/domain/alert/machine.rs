@@ -19,14 +19,13 @@ pub struct Alerts {
     pub(super) policy: Policy,
     pub(super) stored: Stored,
     /// Nothing falls due before; `None`: not known.
-    next: Option<Timestamp>,
+    pub(super) next: Option<Timestamp>,
 }
 
 impl Alerts {
     /// Goes on from what was stored.
     pub fn new(policy: Policy, stored: Stored) -> Alerts {
-        let policy = Policy { group_from: policy.group_from.max(2), ..policy };
-        Alerts { policy, stored: stored.sound(), next: None }
+        Alerts { policy: policy.sound(), stored: stored.sound(), next: None }
     }
 
     /// What has to survive a restart.
@@ -37,6 +36,32 @@ impl Alerts {
     /// Open alerts, and cleared ones that wait to be acknowledged; the one raised first comes first.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.stored.alerts.iter().map(|kept| &kept.alert)
+    }
+
+    /// The open or waiting alert with this identifier.
+    pub fn alert(&self, id: &str) -> Option<&Alert> {
+        self.alerts().find(|alert| alert.id == id)
+    }
+
+    /// Those of them that somebody outside has seen.
+    pub fn published(&self) -> impl Iterator<Item = &Alert> {
+        self.stored.alerts.iter().filter(|kept| kept.published).map(|kept| &kept.alert)
+    }
+
+    /// The sensors of which something is found.
+    pub fn found_at(&self) -> impl Iterator<Item = &SensorId> {
+        self.stored.conditions.iter().map(|condition| &condition.sensor)
+    }
+
+    /// Scopes and reasons of what is suppressed.
+    pub fn suppressions(&self) -> impl Iterator<Item = (&Scope, &str)> {
+        self.stored.suppressions.iter().map(|it| (&it.scope, it.reason.as_str()))
+    }
+
+    /// From now on this says when a finding becomes an alert.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy.sound();
+        self.next = None;
     }
 
     /// How well they serve.
@@ -144,6 +169,7 @@ impl Alerts {
         let condition = &mut self.stored.conditions[at];
         if condition.alert.is_none() {
             self.stored.conditions.remove(at);
+            self.stored.explain_no_more(&[(kind, sensor.clone())], now);
             return true;
         }
         let new = condition.gone.is_none();
@@ -154,8 +180,8 @@ impl Alerts {
     fn removed(&mut self, sensor: &SensorId) -> bool {
         let mut any = false;
         for condition in self.stored.conditions.iter_mut().filter(|it| it.sensor == *sensor) {
-            // long ago, so that it is let go at once
-            condition.gone = Some(Timestamp::EPOCH);
+            // long ago by any clock, so that it is let go at once
+            condition.gone = Some(Timestamp::EPOCH.saturating_add_micros(i64::MIN));
             any = true;
         }
         any
@@ -303,10 +329,14 @@ impl Alerts {
     /// Lets go what has not been found for long enough; alerts about nothing are over.
     fn release(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         let (policy, before) = (&self.policy, self.stored.conditions.len());
+        let mut ended = Vec::new();
         self.stored.conditions.retain(|condition| {
             let clear_after = policy.of(condition.kind).clear_after;
-            condition.gone.is_none_or(|gone| gone.saturating_add_micros(clear_after) > now)
+            let stays = condition.gone.is_none_or(|gone| gone.saturating_add_micros(clear_after) > now);
+            ended.extend((!stays).then(|| (condition.kind, condition.sensor.clone())));
+            stays
         });
+        self.stored.explain_no_more(&ended, now);
         if self.stored.conditions.len() == before && self.next.is_some() {
             return;
         }
@@ -325,6 +355,7 @@ impl Alerts {
 
     pub(super) fn suppressed(&self, condition: &Condition) -> bool {
         self.stored.suppressions.iter().any(|suppression| suppression.covers(condition))
+            || condition.kind.explained_by().iter().any(|kind| self.stored.has(*kind, &condition.sensor))
     }
 
     /// When what is now pending, fading or muted changes by itself.

@@ -4,6 +4,7 @@
 //! [`Alerts`] is a state machine: an event and the time give actions, which the shell carries out. What is wrong with
 //! the daemon itself is no alert but an alarm of `telemetry`.
 
+mod clock;
 mod group;
 mod machine;
 mod policy;
@@ -26,7 +27,7 @@ use super::time::Timestamp;
 pub use machine::Alerts;
 pub use policy::{Policy, Timing};
 pub use stored::Stored;
-pub use tally::{Latency, Tally};
+pub use tally::{LATENCIES, Latency, Tally};
 
 /// How urgent an alert is; the more urgent one is the smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,6 +78,26 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 16] = [
+        Kind::Drift,
+        Kind::InputDrift,
+        Kind::Slo,
+        Kind::Forecast,
+        Kind::Stuck,
+        Kind::Noise,
+        Kind::Spikes,
+        Kind::Rate,
+        Kind::OutOfDomain,
+        Kind::Silent,
+        Kind::Peers,
+        Kind::ZeroCheck,
+        Kind::SpanCheck,
+        Kind::PrecisionCheck,
+        Kind::Reference,
+        Kind::StandardOverdue,
+    ];
+
     /// The name, as in a cause.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -96,6 +117,22 @@ impl Kind {
             Kind::PrecisionCheck => "precision_check",
             Kind::Reference => "reference",
             Kind::StandardOverdue => "standard_overdue",
+        }
+    }
+
+    /// What explains this at the same sensor: as long as one of these stands, this is no news and is not raised.
+    pub(super) fn explained_by(self) -> &'static [Kind] {
+        use Kind::{
+            Drift, Forecast, InputDrift, Noise, OutOfDomain, Peers, Rate, Reference, Slo, Spikes, Stuck,
+        };
+        match self {
+            Drift => &[Stuck, Noise, Spikes, Reference],
+            InputDrift | Peers => &[Stuck, Noise, Spikes],
+            Slo => &[Stuck, Reference],
+            Forecast => &[Stuck, Reference, Drift, Slo],
+            Noise | OutOfDomain => &[Stuck],
+            Rate => &[Noise, Spikes],
+            _ => &[],
         }
     }
 

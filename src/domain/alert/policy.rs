@@ -43,7 +43,13 @@ impl Default for Policy {
 }
 
 impl Policy {
-    pub(super) fn of(&self, kind: Kind) -> Timing {
+    /// The same, with a group of two at least.
+    pub(super) fn sound(self) -> Policy {
+        Policy { group_from: self.group_from.max(2), ..self }
+    }
+
+    /// The times of a kind.
+    pub fn of(&self, kind: Kind) -> Timing {
         self.of_kind.get(&kind).copied().unwrap_or(self.timing)
     }
 }

@@ -59,6 +59,14 @@ pub(super) struct Suppression {
     pub until: Option<Timestamp>,
 }
 
+impl Condition {
+    /// Lets go of words and snapshot: the alert about several sensors has them, and no other will be raised of this.
+    pub(super) fn shorten(&mut self) {
+        self.finding.snapshot = None;
+        (self.finding.message, self.finding.remedy) = Default::default();
+    }
+}
+
 impl Suppression {
     pub(super) fn covers(&self, condition: &Condition) -> bool {
         let scope = match &self.scope {
@@ -71,6 +79,12 @@ impl Suppression {
 }
 
 impl Stored {
+    /// What can be known from open alerts alone: each is over unless its sensors are found wrong again.
+    pub fn of_alerts(alerts: Vec<Alert>) -> Stored {
+        let alerts = alerts.into_iter().map(|alert| Kept { alert, published: true }).collect();
+        Stored { alerts, ..Stored::default() }
+    }
+
     /// The same without what contradicts itself, as after a file was edited by hand.
     pub(super) fn sound(mut self) -> Stored {
         let open: Vec<String> = self.open().map(|alert| alert.id.clone()).collect();
@@ -88,6 +102,21 @@ impl Stored {
 
     pub(super) fn place(&self, kind: Kind, sensor: &SensorId) -> Result<usize, usize> {
         self.conditions.binary_search_by(|it| (it.kind, &it.sensor).cmp(&(kind, sensor)))
+    }
+
+    /// Whether something stands against a sensor, or did until a moment ago.
+    pub(super) fn has(&self, kind: Kind, sensor: &SensorId) -> bool {
+        self.place(kind, sensor).is_ok()
+    }
+
+    /// What was explained by these has to be found for as long as if it had begun now.
+    pub(super) fn explain_no_more(&mut self, ended: &[(Kind, SensorId)], now: Timestamp) {
+        for condition in self.conditions.iter_mut().filter(|it| it.alert.is_none()) {
+            let by = condition.kind.explained_by();
+            if ended.iter().any(|(kind, sensor)| by.contains(kind) && *sensor == condition.sensor) {
+                condition.since = condition.since.max(now);
+            }
+        }
     }
 
     /// The sensors of an alert, those that it names, and how many there are.

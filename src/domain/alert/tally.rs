@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Severity, Verdict};
 
+/// Upper ends of the classes in which times are counted, in seconds: an hour, a quarter of a day, 1, 3, 7, 30 and 90 days.
+pub const LATENCIES: [f64; 7] = [3600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 2_592_000.0, 7_776_000.0];
+
 /// Times that were measured, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Latency {
@@ -13,6 +16,9 @@ pub struct Latency {
     pub total: f64,
     /// The longest.
     pub longest: f64,
+    /// How many by class of [`LATENCIES`], each in one class only; longer ones are in none.
+    #[serde(default)]
+    pub classes: [u64; LATENCIES.len()],
 }
 
 impl Latency {
@@ -21,6 +27,9 @@ impl Latency {
         self.count += 1;
         self.total += seconds;
         self.longest = self.longest.max(seconds);
+        if let Some(class) = LATENCIES.iter().position(|end| seconds <= *end) {
+            self.classes[class] += 1;
+        }
     }
 
     /// The mean in seconds.

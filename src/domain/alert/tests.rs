@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod explained;
+
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -198,8 +200,8 @@ fn nothing_is_raised_during_maintenance_but_what_is_left_after_it() {
         2 * HOUR,
     );
     told.tell(judged("x", Kind::Drift, Some(Severity::Page)), 2 * HOUR);
-    told.tell(judged("x", Kind::Noise, Some(Severity::Page)), 2 * HOUR);
-    assert_eq!(told.tell(Event::Tick, 3 * HOUR), ["raise noise x", "publish noise x"]);
+    told.tell(judged("x", Kind::Silent, Some(Severity::Page)), 2 * HOUR);
+    assert_eq!(told.tell(Event::Tick, 3 * HOUR), ["raise silent x", "publish silent x"]);
     told.tell(Event::Lifted { scope, reason }, 3 * HOUR);
     assert_eq!(told.tell(Event::Tick, 3 * HOUR + MINUTE), ["raise drift x", "publish drift x"]);
 }
@@ -263,11 +265,11 @@ fn verdicts_can_be_changed_and_missed_drifts_are_counted() {
 fn the_time_to_a_new_calibration_is_measured_once() {
     let mut told = Told::new();
     told.tell(judged("co-1", Kind::Drift, Some(Severity::Ticket)), 0);
-    told.tell(stuck("co-1"), 0);
+    told.tell(judged("co-1", Kind::Silent, Some(Severity::Page)), 0);
     told.tell(Event::Tick, MINUTE);
     told.tell(Event::Activated { sensor: id("co-2") }, HOUR);
     let answered = told.tell(Event::Activated { sensor: id("co-1") }, HOUR + MINUTE);
-    assert_eq!(answered, ["update drift co-1"], "a stuck sensor is not mended by a calibration");
+    assert_eq!(answered, ["update drift co-1"], "a silent sensor is not mended by a calibration");
     told.tell(Event::Activated { sensor: id("co-1") }, 2 * HOUR);
     let latency = told.0.tally().calibration;
     assert_eq!((latency.count, latency.mean(), latency.longest), (1, Some(3600.0), 3600.0));

@@ -20,6 +20,7 @@ use super::pair;
 use crate::domain::alert::{Active, Shown};
 use crate::domain::id::Id;
 use crate::domain::pairing::Pair;
+use crate::domain::quality::{ReasonCode, State};
 use crate::domain::slo::{Burn, Burning, Objective};
 use crate::domain::stats::Moments;
 use crate::domain::time::Timestamp;
@@ -83,6 +84,13 @@ pub struct Detection {
     pub since: Option<Timestamp>,
 }
 
+/// Something is the matter with the sensor or its reference that says nothing of its calibration: the value of a
+/// pair is stuck or a spike, something interferes, or the reference is suspect.
+fn is_doubtful(pair: &Pair) -> bool {
+    let known = [ReasonCode::Stuck, ReasonCode::Spike, ReasonCode::Interference];
+    pair.flag != State::Valid || known.iter().any(|reason| pair.reasons.contains(*reason))
+}
+
 /// All that is judged of a sensor's pairs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judge {
@@ -128,7 +136,8 @@ impl Judge {
     /// Takes in a pair: as it is stored, and as statistics see it.
     ///
     /// One of another transform than the pairs before begins everything anew; one that is older than that change
-    /// says nothing of the present transform, and changes nothing.
+    /// says nothing of the present transform, and changes nothing. One that is in doubt says nothing either, and
+    /// takes back what spoke for an alarm: it may have been the same trouble, before it was noticed.
     pub fn pair(&mut self, terms: &Terms, stored: &Pair, pair: &pair::Pair, now: Timestamp) {
         let transform = stored.transform.as_deref();
         let end = stored.span.end();
@@ -146,12 +155,18 @@ impl Judge {
         }
         let [first, newest] = self.seen.unwrap_or([end; 2]);
         self.seen = Some([first.min(end), newest.max(end)]);
-        self.take(terms, pair, now);
+        if is_doubtful(stored) {
+            self.watch.interrupt();
+            self.since = None;
+        } else {
+            self.take(terms, pair, now);
+        }
         if end >= newest {
             self.overdue = stored.overdue.then(|| stored.standard.clone());
         }
     }
 
+    /// Counts a pair that nothing speaks against.
     fn take(&mut self, terms: &Terms, pair: &pair::Pair, now: Timestamp) {
         if self.watch.update(pair.error()).is_some() {
             self.since = self.watch.stands().map(|_| pair.time);

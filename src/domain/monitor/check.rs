@@ -25,6 +25,13 @@ pub enum CheckKind {
     Precision,
 }
 
+impl CheckKind {
+    /// The kind's name, as in JSON and as a metrics label.
+    pub fn as_str(self) -> &'static str {
+        ["zero", "span", "precision"][self as usize]
+    }
+}
+
 /// What a check is held against, in the unit of the readings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ControlLimits {
@@ -57,7 +64,29 @@ pub enum CheckState {
     Out,
 }
 
+impl CheckState {
+    /// The state's name, as in JSON and as a metrics label.
+    pub fn as_str(self) -> &'static str {
+        ["ok", "warning", "out"][self as usize]
+    }
+}
+
 impl ControlLimits {
+    /// What is checked.
+    pub fn kind(&self) -> CheckKind {
+        self.kind
+    }
+
+    /// Beyond it, it is a warning.
+    pub fn warning(&self) -> f64 {
+        self.warning
+    }
+
+    /// Beyond it, the sensor is out.
+    pub fn action(&self) -> f64 {
+        self.action
+    }
+
     /// Limits of a check. `target` is what is offered; a precision check has none, and it is not looked at.
     pub fn new(
         kind: CheckKind,

@@ -3,11 +3,13 @@
 //! What is usual is learnt at first, from so many readings and so much time, and then stays; a finding is what lies
 //! far beyond it. Nothing here allocates per reading, and all state is small, bounded and survives a restart exactly.
 
+mod advice;
 pub mod check;
 pub mod finding;
 mod noise;
 mod pace;
 pub mod peers;
+pub mod scheduled;
 mod sensor;
 mod silence;
 mod spike;

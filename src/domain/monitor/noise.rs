@@ -93,6 +93,12 @@ impl Noise {
         kind.filter(|_| kind != before)
     }
 
+    /// The sensor is stuck, which says more than that it has no noise: that is over, and this window begins again.
+    pub(super) fn give_way(&mut self) {
+        (self.sum, self.top, self.count) = (0.0, Top::default(), 0);
+        self.found = self.found.filter(|found| found.evidence.kind() != Kind::NoiseLow);
+    }
+
     /// The usual change, at least one step of the resolution; `None` before the first window that has one.
     pub(super) fn usual(&self) -> Option<f64> {
         let level = self.levels / f64::from(self.windows.max(1));

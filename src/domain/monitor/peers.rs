@@ -74,6 +74,8 @@ struct Member {
     /// The smallest difference that was seen; 0: none yet.
     finest: f64,
     tally: Tally,
+    /// Comparisons with a limit, as far as the tally remembers.
+    judged: u32,
     /// The last difference and its limit.
     last: (f64, f64),
 }
@@ -126,6 +128,7 @@ impl Peers {
         };
         let raised = limit.is_some_and(|limit| {
             member.last = (difference - usual, limit);
+            member.judged = LAST.min(member.judged + 1);
             member.tally.note((difference - usual).abs() > limit, value.time, BOUNDS)
         });
         Some(Comparison { reference, u_reference, others, difference, limit, raised })
@@ -162,6 +165,11 @@ impl Peers {
         if let Some(member) = self.members.get_mut(place) {
             *member = Member::default();
         }
+    }
+
+    /// Whether enough is known of a member to say that it agrees where nothing is found.
+    pub fn can_tell(&self, place: usize) -> bool {
+        self.members.get(place).is_some_and(|member| member.judged >= LAST)
     }
 
     /// What stands against a member now.

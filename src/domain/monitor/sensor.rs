@@ -123,6 +123,9 @@ impl Monitors {
         if let Some(kind) = self.noise.note((time, raw), limits.noise, learning) {
             seen.raised.insert(kind);
         }
+        if self.stuck.finding().is_some() {
+            self.noise.give_way();
+        }
         let usual = self.noise.usual();
         let spike = usual.is_some_and(|usual| self.spikes.note(raw, usual, limits.spike, learning));
         let fast = self.is_fast(raw, step, limits);
@@ -139,6 +142,24 @@ impl Monitors {
             }
         }
         seen
+    }
+
+    /// Whether enough is known to say that nothing of a kind is the matter where nothing is found.
+    pub fn can_tell(&self, kind: Kind, limits: &Limits) -> bool {
+        let some = self.learnt || self.readings >= LAST;
+        match kind {
+            Kind::Stuck => limits.stuck == Limit::Off || self.stuck.has_moved(),
+            Kind::NoiseLow | Kind::NoiseHigh => limits.noise.is_none() || self.learnt,
+            Kind::Spikes => match limits.spike {
+                Limit::Off => true,
+                Limit::Learnt => self.learnt,
+                Limit::Given(_) => some,
+            },
+            Kind::Rate => limits.rate.is_none() || some,
+            Kind::OutOfDomain => some,
+            // Others look for these.
+            Kind::Silent | Kind::Peers => false,
+        }
     }
 
     fn learning(&mut self, step: Step, limits: &Limits) -> bool {

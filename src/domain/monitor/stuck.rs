@@ -27,6 +27,8 @@ pub(super) struct Stuck {
     /// When the first of them came.
     began: Option<Timestamp>,
     found: bool,
+    /// Whether one value has followed another.
+    moved: bool,
 }
 
 impl Stuck {
@@ -44,7 +46,8 @@ impl Stuck {
             self.seconds += if let Step::Next(seconds) = step { seconds } else { 0.0 };
         } else {
             let (value, began, longest) = (Some(raw), Some(time), self.longest);
-            *self = Stuck { value, began, longest, readings: 1, ..Stuck::default() };
+            let moved = self.value.is_some();
+            *self = Stuck { value, began, longest, moved, readings: 1, ..Stuck::default() };
         }
         if learning {
             self.longest = self.longest.max(self.readings);
@@ -55,6 +58,11 @@ impl Stuck {
             Limit::Given(seconds) => self.seconds > seconds && self.readings >= FEW,
         };
         self.found
+    }
+
+    /// Whether it is known that the sensor can give more than one value.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved
     }
 
     /// What is found now, since the first of the equal values.

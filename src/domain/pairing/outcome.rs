@@ -10,7 +10,7 @@ use crate::domain::quality::{Reasons, State};
 use crate::domain::reference::{Origin, Reference, Span};
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
-use crate::domain::units::Unit;
+use crate::domain::units::{Conversion, Unit};
 
 /// A reading, or the mean of several, beside its reference.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,31 @@ pub struct Pair {
     pub covariates: BTreeMap<String, f64>,
 }
 
+impl Pair {
+    /// Whether it was made of this version of its reference, and not of one that came before it.
+    pub fn is_of(&self, reference: &Reference) -> bool {
+        let came = self.span.middle().saturating_add_micros(self.lag).saturating_add_micros(self.latency);
+        let (value, u) = converted(reference, conversion(reference, &self.unit).as_ref());
+        let bits = |value: f64, u: Option<f64>| (value.to_bits(), u.map(f64::to_bits));
+        (&self.sensor, &self.reference) == (&reference.sensor, &reference.id)
+            && (self.span, self.flag, &self.standard) == (reference.span, reference.flag, &reference.standard)
+            && bits(self.reference_value, self.reference_u) == bits(value, u)
+            && came >= reference.received
+    }
+}
+
+/// From the reference's unit to another; `None` where there is no way.
+fn conversion(reference: &Reference, unit: &str) -> Option<Conversion> {
+    let from = Unit::parse(&reference.unit).ok()?;
+    from.conversion(&Unit::parse(unit).ok()?).ok()
+}
+
+/// The reference's value and uncertainty; as they are without a conversion.
+fn converted(reference: &Reference, conversion: Option<&Conversion>) -> (f64, Option<f64>) {
+    let (scale, offset) = conversion.map_or((1.0, 0.0), |by| (by.scale, by.offset));
+    (scale * reference.value + offset, reference.u.map(|u| u * scale.abs()))
+}
+
 /// What comes of a reference.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -107,25 +132,22 @@ pub enum Outcome {
 impl Outcome {
     /// Makes the pair, in the unit of the readings.
     pub(super) fn of(part: Part, reference: &Reference, expected: u64) -> Outcome {
-        let conversion = Unit::parse(&reference.unit)
-            .and_then(|from| Unit::parse(&part.unit).and_then(|to| from.conversion(&to)));
-        if conversion.is_err() && part.transform.is_some() {
+        let conversion = conversion(reference, &part.unit);
+        if conversion.is_none() && part.transform.is_some() {
             return Outcome::OtherUnit { values: part.unit };
         }
-        let (unit, scale, offset) = match conversion {
-            Ok(conversion) => (Arc::clone(&part.unit), conversion.scale, conversion.offset),
-            Err(_) => (Arc::clone(&reference.unit), 1.0, 0.0),
-        };
+        let unit = if conversion.is_some() { &part.unit } else { &reference.unit };
+        let (reference_value, reference_u) = converted(reference, conversion.as_ref());
         Outcome::Paired(Box::new(Pair {
             sensor: reference.sensor.clone(),
             reference: reference.id.clone(),
             span: reference.span,
-            value: part.value.filter(|_| conversion.is_ok()),
-            u: part.u.filter(|_| conversion.is_ok()),
+            value: part.value.filter(|_| conversion.is_some()),
+            u: part.u.filter(|_| conversion.is_some()),
             raw: part.raw,
-            reference_value: scale * reference.value + offset,
-            reference_u: reference.u.map(|u| u * scale.abs()),
-            unit,
+            reference_value,
+            reference_u,
+            unit: Arc::clone(unit),
             transform: part.transform,
             readings: part.readings,
             completeness: (part.readings as f64 / expected as f64).min(1.0),

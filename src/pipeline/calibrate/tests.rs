@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::digest::Digest;
+use crate::domain::monitor::check::ControlLimits;
+use crate::domain::monitor::scheduled::{Check, Schedule};
 use crate::domain::monitor::{self, Limits};
 use crate::domain::sample::TransformRef;
 use crate::domain::sensor::{Kind, Monitoring};
@@ -29,6 +31,7 @@ fn sensor(name: &str, covariates: &[(&str, &str)]) -> Arc<Sensor> {
         covariates,
         comparison: Default::default(),
         monitor: None,
+        checks: Default::default(),
     })
 }
 
@@ -101,7 +104,9 @@ fn a_sensor_that_has_fallen_silent_is_found_once_until_it_speaks() {
         it.look(Timestamp::EPOCH.saturating_add_micros(at * 1_000_000));
         it.findings().into_iter().map(|(_, finding)| finding).collect::<Vec<_>>()
     };
-    assert_eq!(found(&mut it, 1000), []);
+    assert_eq!(found(&mut it, 50), []);
+    // It has never spoken.
+    assert_eq!(found(&mut it, 1000).len(), 1);
     it.reading(&sample("a", 1.0, 1000), 1, MOMENT).unwrap();
     assert_eq!(found(&mut it, 1050), []);
     let silent = found(&mut it, 1051);
@@ -131,6 +136,39 @@ fn maintenance_is_not_watched_and_another_instrument_is_learnt_anew() {
         let still: Vec<_> =
             (2000..2005).map(|s| it.reading(&sample("a", 7.0, s), 1, MOMENT).unwrap()).collect();
         assert_eq!(stuck(&still), expected);
+    }
+}
+
+#[test]
+fn readings_of_a_check_are_no_measurement_and_nobodys_covariate() {
+    let schedule = |length| {
+        let [every, at, length] = [1000, 500, length].map(Duration::from_secs);
+        Schedule::new(every, at, length, Duration::ZERO).unwrap()
+    };
+    let check = |kind| Check {
+        name: id("c"),
+        limits: ControlLimits::new(kind, 0.0, 1.0, 2.0).unwrap(),
+        schedule: schedule(100),
+        least: 5,
+    };
+    for (kind, reason) in [
+        (CheckKind::Zero, ReasonCode::ZeroCheck),
+        (CheckKind::Span, ReasonCode::SpanCheck),
+        (CheckKind::Precision, ReasonCode::SpanCheck),
+    ] {
+        let checked = Sensor { checks: vec![check(kind)].into(), ..(*sensor("a", &[])).clone() };
+        let mut it = calibrator(&[Arc::new(checked)]);
+        for (second, during) in [(499, false), (500, true), (599, true), (600, false)] {
+            let reading = it.reading(&sample("a", second as f64, second), 1, MOMENT).unwrap();
+            assert_eq!(reading.reasons.contains(reason), during, "{second}");
+            assert_eq!(reading.state, if during { State::Invalid } else { State::Suspect });
+            let latest = it.slots[0].latest.as_ref().unwrap().beside(sample("a", 0.0, second).gateway_time);
+            assert_eq!(latest.unwrap().value, if during { 499.0 } else { second as f64 });
+        }
+        let outcomes = it.outcomes();
+        assert_eq!((outcomes.len(), outcomes[0].1.readings), (1, 2));
+        assert_eq!(outcomes[0].1.state, None);
+        assert_eq!(it.outcomes(), []);
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::super::Store;
 use super::super::error::StoreError;
-use super::pairs::{row_page, stored};
+use super::pairs::{columns, stored};
 use crate::domain::id::SensorId;
 use crate::domain::pairing::Pair;
 use crate::store::history::corrupt;
@@ -62,7 +62,7 @@ pub fn judges(db: &Connection) -> rusqlite::Result<Judges> {
 
 /// Pairs of all sensors in the order in which they were written, with their numbers.
 pub fn written_after(db: &Connection, number: u64, limit: usize) -> rusqlite::Result<Vec<(u64, Pair)>> {
-    let sql = row_page!("WHERE number > ? ORDER BY number LIMIT ?");
+    let sql = concat!(columns!(), " WHERE number > ? ORDER BY number LIMIT ?");
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![number, limit], |row| Ok((row.get(0)?, stored(row)?)))?;
     rows.collect()

@@ -8,13 +8,13 @@ mod pairs;
 mod references;
 
 pub use self::judges::Judges;
-pub(super) use self::judges::{forget_judge, judge_tables, judges, save_judges, written_after};
-pub use self::pairs::{PairPage, PairRange};
-pub(super) use self::pairs::{insert_pairs, pair_page, pair_tables, with_pairs};
+pub(super) use self::judges::{judge_tables, judges, save_judges, written_after};
+pub use self::pairs::{PairPage, PairRange, Paired};
+pub(super) use self::pairs::{delete_pairs, insert_pairs, pair_page, pair_tables, paired, with_pairs};
 pub use self::references::{
     Added, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
 };
-pub(super) use self::references::{add_reference, reference_page, reference_tables, withdraw};
+pub(super) use self::references::{add_reference, counting, reference_page, reference_tables, withdraw};
 use super::error::{FailureKind, StoreError};
 use super::history::History;
 use super::mailbox::Request;
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Keeps references that came by themselves, with the readings and as long as they; else as
-    /// [`Store::add_references`], without audit rows.
+    /// [`Store::add_references`], without audit rows. The pair of a version that was revised goes with that.
     pub async fn keep_references(&self, references: Vec<Reference>) -> Result<Vec<Added>, StoreError> {
         self.with_history(move |history| history.keep_references(&references)).await
     }
@@ -69,6 +69,26 @@ impl Store {
             return self.with_history(move |history| history.references(&range)).await;
         }
         self.with_ledger(move |ledger, _| ledger.references(&range)).await
+    }
+
+    /// Those of these references that still count: neither withdrawn nor revised since.
+    pub async fn counting(&self, references: Vec<Reference>) -> Result<Vec<Reference>, StoreError> {
+        let (kept, given): (Vec<_>, Vec<_>) =
+            references.into_iter().partition(|reference| reference.origin.is_automatic());
+        let mut counting = Vec::new();
+        if !given.is_empty() {
+            counting = self.with_ledger(move |ledger, _| ledger.counting(given)).await?;
+        }
+        if !kept.is_empty() {
+            counting.extend(self.with_history(move |history| history.counting(kept)).await?);
+        }
+        Ok(counting)
+    }
+
+    /// Says of each reference whether it has its pair. One that was made of another version of it counts no
+    /// more and is deleted, durably.
+    pub async fn paired(&self, references: Vec<Reference>) -> Result<Vec<Paired>, StoreError> {
+        self.with_history(move |history| history.paired(&references)).await
     }
 
     /// Withdraws references of a sensor, and the pairs made with them; gives back the ids of those that were

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::judges::forget_judge;
 use super::references::{id, optional_id, span};
@@ -11,7 +11,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::pairing::Pair;
 use crate::domain::quality::{Reasons, State};
-use crate::domain::reference::Origin;
+use crate::domain::reference::{Origin, Reference};
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
 use crate::store::history::corrupt;
@@ -41,19 +41,6 @@ CREATE INDEX pairs_in_time ON pairs(sensor, until);
 }
 pub(crate) use pair_tables;
 
-/// A query for rows that [`stored`] reads.
-macro_rules! row_page {
-    ($which:literal) => {
-        concat!(
-            "SELECT number, sensor, reference, since, until, value, u, raw, reference_value, reference_u, unit,
-             transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag, standard, overdue,
-             origin, lag, latency, covariates FROM pairs ",
-            $which
-        )
-    };
-}
-pub(super) use row_page;
-
 /// Which pairs are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairRange {
@@ -67,6 +54,17 @@ pub struct PairRange {
     pub limit: usize,
 }
 
+/// Whether a reference has a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paired {
+    /// It has none.
+    No,
+    /// It has one.
+    Yes,
+    /// There was one of another version of it, which is gone now.
+    Otherwise,
+}
+
 /// Pairs that were asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PairPage {
@@ -74,6 +72,42 @@ pub struct PairPage {
     pub pairs: Vec<Pair>,
     /// Where to go on; `None`: that was all.
     pub after: Option<(Timestamp, u64)>,
+}
+
+/// All columns of the table.
+macro_rules! columns {
+    () => {
+        "SELECT number, sensor, reference, since, until, value, u, raw, reference_value, reference_u, unit,
+        transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag, standard, overdue,
+        origin, lag, latency, covariates FROM pairs"
+    };
+}
+
+pub(super) use columns;
+
+/// Deletes the pairs of references of a sensor, and with them what was judged of it.
+pub fn delete_pairs(db: &Connection, sensor: &SensorId, ids: &[Id]) -> rusqlite::Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM pairs WHERE sensor = ? AND reference = ?")?;
+    ids.iter().try_for_each(|id| delete.execute([sensor.as_str(), id.as_str()]).map(drop))?;
+    forget_judge(db, sensor)
+}
+
+/// Says of each reference whether it has its pair; one that was made of another version of it is deleted.
+pub fn paired(db: &Connection, references: &[Reference]) -> rusqlite::Result<Vec<Paired>> {
+    let mut of = db.prepare_cached(concat!(columns!(), " WHERE sensor = ? AND reference = ?"))?;
+    let mut all = Vec::with_capacity(references.len());
+    for reference in references {
+        let found = of.query_row([reference.sensor.as_str(), reference.id.as_str()], stored).optional()?;
+        all.push(match found {
+            None => Paired::No,
+            Some(pair) if pair.is_of(reference) => Paired::Yes,
+            Some(_) => {
+                delete_pairs(db, &reference.sensor, std::slice::from_ref(&reference.id))?;
+                Paired::Otherwise
+            }
+        });
+    }
+    Ok(all)
 }
 
 /// Writes pairs, each in the place of an earlier one of its reference; says of each whether there was one.
@@ -140,7 +174,8 @@ pub fn with_pairs(db: &Connection, sensors: Vec<SensorId>) -> rusqlite::Result<V
 
 /// A sensor's pairs, and where to go on.
 pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPage> {
-    let sql = row_page!("WHERE sensor = ? AND (until, number) > (?, ?) ORDER BY until, number LIMIT ?");
+    let sql =
+        concat!(columns!(), " WHERE sensor = ? AND (until, number) > (?, ?) ORDER BY until, number LIMIT ?");
     // Numbers count from 1.
     let since = (range.since.as_micros(), 0);
     let (until, number) = range.after.map_or(since, |(until, number)| since.max((until.as_micros(), number)));

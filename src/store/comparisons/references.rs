@@ -105,6 +105,8 @@ pub struct ReferenceRange {
     pub since: Option<Timestamp>,
     /// That end before this time.
     pub until: Option<Timestamp>,
+    /// That the gateway got at or after this time.
+    pub came: Option<Timestamp>,
     /// Also those that are withdrawn or superseded.
     pub all: bool,
     /// With numbers above this one.
@@ -122,11 +124,28 @@ pub struct ReferencePage {
     pub after: Option<u64>,
 }
 
+/// The last revision of a reference.
+fn newest(db: &Connection, of: &Reference) -> rusqlite::Result<Option<StoredReference>> {
+    let sql = format!("{COLUMNS} WHERE sensor = ? AND id = ? ORDER BY revision DESC LIMIT 1");
+    db.prepare_cached(&sql)?.query_row([of.sensor.as_str(), of.id.as_str()], stored).optional()
+}
+
+/// Those of these references that are neither withdrawn nor revised since.
+pub fn counting(db: &Connection, references: Vec<Reference>) -> rusqlite::Result<Vec<Reference>> {
+    let mut counting = Vec::with_capacity(references.len());
+    for reference in references {
+        let known = newest(db, &reference)?.filter(|known| known.withdrawn.is_none());
+        if known.is_some_and(|known| known.reference.says_the_same_as(&reference)) {
+            counting.push(reference);
+        }
+    }
+    Ok(counting)
+}
+
 /// Adds a reference, unless the newest of its id says the same.
 pub fn add_reference(db: &Connection, new: &Reference, actor: &str) -> rusqlite::Result<Added> {
     let Reference { id, sensor, span, value, u, unit, standard, due, flag, origin, source, event, .. } = new;
-    let sql = format!("{COLUMNS} WHERE sensor = ? AND id = ? ORDER BY revision DESC LIMIT 1");
-    let known = db.prepare_cached(&sql)?.query_row([sensor.as_str(), id.as_str()], stored).optional()?;
+    let known = newest(db, new)?;
     let same = known.as_ref().filter(|known| known.reference.says_the_same_as(new));
     match same {
         Some(known) if known.withdrawn.is_some() => return Ok(Added::Withdrawn),
@@ -192,7 +211,7 @@ pub fn reference_page(db: &Connection, range: &ReferenceRange) -> rusqlite::Resu
     let end = range.after.saturating_add(WINDOW).min(last);
     let sql = format!(
         "{COLUMNS} WHERE number > ? AND number <= ? AND (?3 IS NULL OR sensor = ?3) AND (?4 IS NULL OR id = ?4)
-         AND until >= ? AND until < ? ORDER BY number"
+         AND until >= ? AND until < ? AND received >= ? ORDER BY number"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params![
@@ -202,6 +221,7 @@ pub fn reference_page(db: &Connection, range: &ReferenceRange) -> rusqlite::Resu
         range.id.as_ref().map(Id::as_str),
         range.since.map_or(i64::MIN, Timestamp::as_micros),
         range.until.map_or(i64::MAX, Timestamp::as_micros),
+        range.came.map_or(i64::MIN, Timestamp::as_micros),
     ])?;
     let (mut page, limit) = (ReferencePage::default(), range.limit.clamp(1, MOST));
     while let Some(row) = rows.next()? {

@@ -8,9 +8,9 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::pairing::Pair;
 use crate::domain::reference::Reference;
 use crate::store::comparisons::{
-    Added, Judges, PairPage, PairRange, ReferencePage, ReferenceRange, Withdrawal, add_reference,
-    forget_judge, insert_pairs, judges, pair_page, reference_page, save_judges, with_pairs, withdraw,
-    written_after,
+    Added, Judges, PairPage, PairRange, Paired, ReferencePage, ReferenceRange, Withdrawal, add_reference,
+    counting, delete_pairs, insert_pairs, judges, pair_page, paired, reference_page, save_judges, with_pairs,
+    withdraw, written_after,
 };
 use crate::store::error::StoreError;
 
@@ -24,9 +24,29 @@ const SHARE: u64 = 8;
 const ROW: u64 = 512;
 
 impl History {
-    /// Keeps references, all or none.
+    /// Keeps references, all or none; the pairs of those that are revised go.
     pub fn keep_references(&self, references: &[Reference]) -> Result<Vec<Added>, StoreError> {
-        self.together(|tx| references.iter().map(|reference| add_reference(tx, reference, ACTOR)).collect())
+        self.together(|tx| {
+            let keep = |reference: &Reference| {
+                let added = add_reference(tx, reference, ACTOR)?;
+                if matches!(added, Added::Revised(_)) {
+                    paired(tx, std::slice::from_ref(reference))?;
+                }
+                Ok(added)
+            };
+            references.iter().map(keep).collect()
+        })
+    }
+
+    /// Those of these references that still count.
+    pub fn counting(&self, references: Vec<Reference>) -> Result<Vec<Reference>, StoreError> {
+        self.attached()?;
+        self.name(counting(&self.db, references))
+    }
+
+    /// Says of each reference whether it has its pair, and deletes those of other versions.
+    pub fn paired(&self, references: &[Reference]) -> Result<Vec<Paired>, StoreError> {
+        self.together(|tx| paired(tx, references))
     }
 
     /// References, a page of them.
@@ -43,11 +63,7 @@ impl History {
         withdrawal: &Withdrawal,
     ) -> Result<Vec<Id>, StoreError> {
         self.together(|tx| {
-            let mut delete = tx.prepare_cached("DELETE FROM pairs WHERE sensor = ? AND reference = ?")?;
-            for id in ids {
-                delete.execute([sensor.as_str(), id.as_str()])?;
-            }
-            forget_judge(tx, sensor)?;
+            delete_pairs(tx, sensor, ids)?;
             withdraw(tx, sensor, ids, withdrawal)
         })
     }

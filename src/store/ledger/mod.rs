@@ -1,5 +1,6 @@
 //! `ledger.db`: what must never be lost or run backwards. Every change is one synced transaction.
 
+pub mod alerts;
 mod audit;
 mod blocks;
 pub mod copy;

@@ -11,7 +11,8 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::{Reference, Standard};
 use crate::domain::time::Timestamp;
 use crate::store::comparisons::{
-    Added, ReferencePage, ReferenceRange, StoredStandard, Withdrawal, add_reference, reference_page, withdraw,
+    Added, ReferencePage, ReferenceRange, StoredStandard, Withdrawal, add_reference, counting,
+    reference_page, withdraw,
 };
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
@@ -47,6 +48,12 @@ impl Ledger {
     pub fn references(&self, range: &ReferenceRange) -> Result<ReferencePage, StoreError> {
         self.whole()?;
         self.name(reference_page(&self.db, range))
+    }
+
+    /// Those of these references that still count.
+    pub fn counting(&self, references: Vec<Reference>) -> Result<Vec<Reference>, StoreError> {
+        self.whole()?;
+        self.name(counting(&self.db, references))
     }
 
     /// Withdraws references of a sensor; `kept` are those that the history withdrew. The audit row has both.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
-use super::{FILE, Ledger, Reserve, audit, copy, floors, raise_floor, set_meta};
+use super::{FILE, Ledger, Reserve, alerts, audit, copy, floors, raise_floor, set_meta};
 use crate::domain::audit::START;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -190,6 +190,8 @@ struct Present {
     /// Where local orders went back, and gaps that are not announced yet: neither may be forgotten.
     rolled_back: Vec<(String, Value)>,
     gaps: Vec<Gap>,
+    /// Alerts of which the broker may hold a message.
+    retained: Vec<String>,
     end: u64,
 }
 
@@ -212,6 +214,7 @@ impl Present {
             roots: ledger.name(roots(&ledger.db))?,
             rolled_back: ledger.name(rolled_back(&ledger.db))?,
             gaps: ledger.name(gaps(&ledger.db))?,
+            retained: ledger.name(alerts::retained(&ledger.db))?,
             end: ledger.end()?,
         }))
     }
@@ -271,6 +274,7 @@ impl Ledger {
                 present.floors.iter().try_for_each(|floor| floors::raise(tx, floor))?;
                 present.time.map_or(Ok(()), |time| raise_floor(tx, time))?;
                 present.rolled_back.iter().try_for_each(|(key, value)| set_meta(tx, key, value))?;
+                alerts::may_be_retained(tx, &present.retained)?;
             }
             // Those of the backup have been announced since, or are of a stream that has ended.
             tx.execute("DELETE FROM gaps", [])?;

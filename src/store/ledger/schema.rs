@@ -59,7 +59,7 @@ CREATE TABLE maintenance(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// References that people gave, and the standards behind them.
+/// References that people gave, the standards behind them, and alerts.
 const V3: &str = concat!(
     reference_tables!(),
     "
@@ -69,5 +69,14 @@ CREATE TABLE standards(
     content TEXT NOT NULL
 ) STRICT;
 CREATE INDEX standards_of_id ON standards(id);
+-- alerts, the one raised first has the lowest number; content: JSON
+CREATE TABLE alerts(
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cause TEXT NOT NULL, raised INTEGER NOT NULL,
+    cleared INTEGER, content TEXT NOT NULL
+) STRICT;
+-- what the alerts go on from: one row of JSON
+CREATE TABLE alert_state(one INTEGER PRIMARY KEY CHECK (one = 1), content TEXT NOT NULL) STRICT;
+-- alerts of which the broker may hold a retained message
+CREATE TABLE alerts_retained(id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 "
 );

@@ -82,7 +82,7 @@ pub struct Upkeep {
 }
 
 /// A whole number, also one that is written with a point: JSON makes no difference between 60 and 60.0.
-fn whole<'de, D: Deserializer<'de>>(source: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn whole<'de, D: Deserializer<'de>>(source: D) -> Result<Option<u64>, D::Error> {
     let Some(number) = Option::<serde_json::Number>::deserialize(source)? else { return Ok(None) };
     let as_float = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..1e15).contains(value));
     let whole = number.as_u64().or_else(|| as_float().map(|value| value as u64));

@@ -134,7 +134,7 @@ fn every_answer_is_as_described() {
     }
 }
 
-fn is_described(document: &Value, path: &str, method: &str, answer: &Answer) {
+pub fn is_described(document: &Value, path: &str, method: &str, answer: &Answer) {
     let described = &document["paths"][path][method]["responses"][answer.status.to_string()];
     let schema = &described["content"]["application/json"]["schema"];
     assert!(schema.is_object(), "{method} {path}: {} is not described", answer.status);

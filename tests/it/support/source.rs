@@ -40,6 +40,7 @@ fn sensor(id: &str) -> Sensor {
         covariates: Default::default(),
         comparison: Default::default(),
         monitor: None,
+        checks: Default::default(),
     }
 }
 

@@ -119,11 +119,12 @@ impl Bundle {
 }
 
 /// What the daemon answers that needs no work.
-const ANSWERS: [(&str, &str); 5] = [
+const ANSWERS: [(&str, &str); 6] = [
     ("status.json", "/v1/status"),
     ("health.json", "/v1/health"),
     ("sensors.json", "/v1/sensors"),
     ("transforms.json", "/v1/transforms"),
+    ("alerts.json", "/v1/alerts"),
     ("metrics.txt", "/v1/metrics"),
 ];
 

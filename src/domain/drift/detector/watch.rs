@@ -77,6 +77,16 @@ impl DriftWatch {
         }
     }
 
+    /// The next values say nothing of the sensor: what speaks for an alarm, or is one, is forgotten, what was learnt
+    /// stays, and the next residual that counts is compared with what is known of the one before.
+    pub fn interrupt(&mut self) {
+        if let Phase::Watching(watching) = &mut self.phase {
+            watching.whitened.skip();
+            (watching.cusum, watching.back, watching.stands) =
+                (Cusum::new(watching.k, watching.h), 0.0, None);
+        }
+    }
+
     /// Where it stands.
     pub fn phase(&self) -> &Phase {
         &self.phase

@@ -135,11 +135,16 @@ pub struct Whitened {
 }
 
 impl Whitened {
+    /// A value is left out: the next one depends less on the last.
+    pub fn skip(&mut self) {
+        self.ago = self.ago.saturating_add(1);
+    }
+
     /// The residual of the next value over its standard deviation; `None` for what is not a value, which
     /// leaves a gap.
     pub fn residual(&mut self, value: f64) -> Option<f64> {
         let Some(value) = taken(value) else {
-            self.ago = self.ago.saturating_add(1);
+            self.skip();
             return None;
         };
         let left = if self.ago == 1 { self.phi } else { self.phi.powf(f64::from(self.ago)) };

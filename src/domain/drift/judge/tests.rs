@@ -272,3 +272,30 @@ fn days_are_points_of_the_past_with_an_honest_uncertainty() {
     let late = day.take(&statistic(&stored(24, 0.3, 1))).unwrap();
     assert!((0.2..0.3).contains(&late.u), "{late:?}");
 }
+
+#[test]
+fn pairs_in_doubt_say_nothing_and_take_back_what_spoke_for_an_alarm() {
+    let doubts: [fn(Pair) -> Pair; 4] = [
+        |pair| Pair { flag: State::Suspect, ..pair },
+        |pair| Pair { reasons: Reasons::of(ReasonCode::Stuck), ..pair },
+        |pair| Pair { reasons: Reasons::of(ReasonCode::Spike), ..pair },
+        |pair| Pair { reasons: Reasons::of(ReasonCode::Interference), ..pair },
+    ];
+    for doubt in doubts {
+        let mut case = Case::new(terms());
+        case.hours(400, |_| 0.0);
+        // It was not noticed at once.
+        case.hours(4, |_| 3.0);
+        assert!(case.kinds().contains(&Kind::Drift));
+        for _ in 0..100 {
+            let pair = doubt(stored(case.hour, 3.0, 1));
+            case.pair(&pair);
+            case.hour += 1;
+        }
+        assert_eq!(case.kinds(), [], "neither a drift nor an objective that is used up");
+        case.hours(100, |_| 0.0);
+        assert_eq!(case.kinds(), []);
+        case.hours(20, |_| 0.5);
+        assert_eq!(case.kinds(), [Kind::Drift], "what it learnt is still there");
+    }
+}

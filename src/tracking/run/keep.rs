@@ -1,0 +1,139 @@
+//! Keeping references and pairs in the store, and counting what is there.
+
+use super::Tracking;
+use crate::domain::id::{Id, SensorId};
+use crate::store::{Added, StoreError};
+use crate::telemetry::tracking::paired;
+use crate::tracking::Withdraw;
+
+/// References, or pairs, that are written in one transaction.
+const TOGETHER: usize = 1000;
+
+impl Tracking {
+    /// Writes what has come since, and counts the pairs.
+    pub(super) async fn keep(&mut self) {
+        if let Err(error) = self.try_to_keep().await {
+            let left_out = self.pending.shorten();
+            if left_out > 0 {
+                // It is found again when the store can be written.
+                self.sweep(self.now());
+            }
+            tracing::warn!(left_out, "references and pairs are not written: {error}");
+        }
+    }
+
+    /// What fails keeps nothing else from being done.
+    async fn try_to_keep(&mut self) -> Result<(), StoreError> {
+        let references = self.keep_references().await;
+        let pairs = self.keep_pairs().await;
+        let counted = references.and(pairs).and(self.recount_stale().await);
+        // All pairs that are stored have been counted.
+        counted.and(self.judge_anew().await)?;
+        self.save_judges_in_time().await
+    }
+
+    /// Writes the references that wait.
+    pub(super) async fn keep_references(&mut self) -> Result<(), StoreError> {
+        loop {
+            let references = self.pending.first_references(TOGETHER).to_vec();
+            if references.is_empty() {
+                return Ok(());
+            }
+            let added = self.parts.store.keep_references(references.clone()).await?;
+            self.pending.wrote_references(references.len());
+            for (reference, added) in references.iter().zip(added) {
+                match added {
+                    // The pair of the version before was counted, and is gone.
+                    Added::Revised(_) => self.make_stale(&reference.sensor),
+                    Added::Withdrawn => self.forget(&reference.sensor, &reference.id),
+                    Added::New | Added::Unchanged => {}
+                }
+            }
+        }
+    }
+
+    /// Writes the pairs that wait, and counts them.
+    async fn keep_pairs(&mut self) -> Result<(), StoreError> {
+        loop {
+            let made = self.pending.first_pairs(TOGETHER);
+            if made.is_empty() {
+                return Ok(());
+            }
+            // Looks up the covariates beside them that are not remembered.
+            for made in made.iter_mut() {
+                while let Some((role, sensor)) = made.beside.last() {
+                    if let Some(value) = self.parts.store.beside(sensor, made.pair.span).await? {
+                        made.pair.covariates.insert(role.clone(), value);
+                    }
+                    made.beside.pop();
+                }
+            }
+            let pairs: Vec<_> = made.iter().map(|made| made.pair.clone()).collect();
+            let replaced = self.parts.store.insert_pairs(pairs.clone()).await?;
+            self.pending.wrote_pairs(pairs.len());
+            let now = self.now();
+            for (pair, replaced) in pairs.into_iter().zip(replaced) {
+                paired(&self.parts.metrics, &pair);
+                match self.trackers.get_mut(&pair.sensor) {
+                    // The one before it was counted.
+                    Some(tracker) if replaced => tracker.make_stale(),
+                    Some(tracker) => {
+                        tracker.pair(&pair, now);
+                        self.saving.pair();
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Counts the pairs of sensors whose windows do not hold what the store does.
+    async fn recount_stale(&mut self) -> Result<(), StoreError> {
+        let stale = self.trackers.iter().filter(|(_, tracker)| tracker.is_stale());
+        let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
+        let mut done = Ok(());
+        for id in stale {
+            let Some(mut tracker) = self.trackers.remove(&id) else { continue };
+            let counted = self.recount(&mut tracker).await;
+            if counted.is_err() {
+                tracker.make_stale();
+            }
+            self.trackers.insert(id, tracker);
+            done = done.and(counted);
+        }
+        done
+    }
+
+    pub(super) fn make_stale(&mut self, sensor: &SensorId) {
+        self.trackers.get_mut(sensor).into_iter().for_each(|tracker| tracker.make_stale());
+    }
+
+    /// Withdraws references, wherever they and their pairs are.
+    pub(super) async fn withdraw(&mut self, order: Withdraw) -> Result<Vec<Id>, StoreError> {
+        let Withdraw { sensor, ids, actor, reason } = order;
+        // One that waits to be written has to be there to be withdrawn.
+        self.keep_references().await?;
+        let named = ids.clone();
+        let withdrawn = self.parts.store.withdraw_references(sensor.clone(), ids, &actor, reason).await?;
+        named.iter().for_each(|id| self.forget(&sensor, id));
+        Ok(withdrawn)
+    }
+
+    /// Forgets a reference that does not count any more; what was made of it is counted again from the store.
+    fn forget(&mut self, sensor: &SensorId, id: &Id) {
+        self.let_go(sensor, id);
+        self.trackers
+            .get_mut(sensor)
+            .into_iter()
+            .for_each(|tracker| tracker.withdraw(std::slice::from_ref(id)));
+    }
+
+    /// Lets go of what is in hand of a reference or of an earlier version of it; a tracker's own is as it was.
+    pub(super) fn let_go(&mut self, sensor: &SensorId, id: &Id) {
+        self.pending.forget(sensor, id);
+        self.late.retain(|late| late.sensor != *sensor || late.id != *id);
+        if self.trackers.get(sensor).is_some_and(|tracker| tracker.misses()) {
+            self.unpaired.retain(|unpaired| unpaired.sensor != *sensor || unpaired.id != *id);
+        }
+    }
+}
