@@ -12,6 +12,7 @@ pub mod event;
 pub mod fit;
 pub mod id;
 pub mod monitor;
+pub mod order;
 pub mod pairing;
 pub mod quality;
 pub mod reference;

@@ -22,6 +22,7 @@ use super::tracker::Tracker;
 use crate::alerting::Alerting;
 use crate::domain::alert::Kind;
 use crate::domain::id::SensorId;
+use crate::domain::order;
 use crate::domain::pairing::{Decision, Outcome, Pair};
 use crate::domain::quality::{ReasonCode, State};
 use crate::domain::reference::{Origin, Reference};
@@ -290,7 +291,7 @@ impl Tracking {
                 let fits = |id: &SensorId| wanted.sensor.as_ref().is_none_or(|sensor| sensor == id);
                 let trackers = self.trackers.iter().filter(|(id, _)| fits(id));
                 let mut found: Vec<_> = trackers.filter_map(|(_, it)| it.drift(&wanted, now)).collect();
-                found.sort_by(|one, other| one.sensor.cmp(&other.sensor));
+                order::sort_by(&mut found, |one, other| one.sensor.cmp(&other.sensor));
                 // Whoever asked may have given up waiting.
                 drop(answer.send(found));
                 Ok(())
