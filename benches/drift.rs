@@ -140,6 +140,7 @@ fn judged(terms: &Terms) -> (Judge, i64) {
     (judge, year)
 }
 
+#[expect(clippy::print_stdout, reason = "a bench reports there")]
 fn judges(c: &mut Criterion) {
     let mut group = c.benchmark_group("judge");
     let terms = Terms { mpe: setup(Kind::Measurement).mpe, ..Terms::default() };

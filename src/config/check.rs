@@ -116,7 +116,7 @@ mod tests {
             "#,
         );
         assert_eq!(faults, [""; 0]);
-        let minutes = |minutes| Duration::from_secs(minutes * 60);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let night = Check {
             name: Id::new("night").unwrap(),
             limits: ControlLimits::new(CheckKind::Span, 40.0, 1.0, 2.0).unwrap(),

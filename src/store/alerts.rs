@@ -52,7 +52,7 @@ impl Store {
         self.with_ledger(move |ledger, _| ledger.past_alerts(before, limit)).await
     }
 
-    /// Alerts that were ever raised and whose identifier begins so: two at most, for more are as good as two.
+    /// Alerts that were ever raised whose identifier begins so: two at most, for more are as good as two.
     pub async fn alerts_named(&self, digits: String) -> Result<Vec<Alert>, StoreError> {
         self.with_ledger(move |ledger, _| ledger.alerts_named(&digits)).await
     }

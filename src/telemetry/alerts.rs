@@ -142,7 +142,7 @@ impl Collector for AlertCounts {
         for (name, help, count) in [
             ("alerts_cleared", "alerts that are over.", tally.cleared),
             ("alerts_unseen", "cleared alerts let go before anybody looked, to make room.", tally.unseen),
-            ("alert_findings_overlooked", "findings let go, for too many stood.", tally.overlooked),
+            ("alerts_overlooked", "findings let go, for too many stood.", tally.overlooked),
             ("drifts_missed", "sensors found wrong by somebody while no alert told of them.", tally.missed),
         ] {
             let mut counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

@@ -277,10 +277,9 @@ impl Tracker {
         Some(self.windows.add(&statistic, now))
     }
 
-    /// Forgets a reference that waits; what was made of it is counted again from the store.
-    pub fn withdraw(&mut self, ids: &[Id]) {
-        ids.iter().for_each(|id| self.pairing.withdraw(id));
-        self.make_stale();
+    /// Forgets a reference that waits.
+    pub fn forget(&mut self, id: &Id) {
+        self.pairing.withdraw(id);
     }
 
     /// Another instrument was mounted: what the one before did says nothing of it.

@@ -44,7 +44,8 @@ pub fn with_store<T>(dir: &Path, work: impl AsyncFnOnce(&store::Store, Recovered
         max_size: 1 << 30,
         max_pages: None,
     };
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
         let Opened { store, recovered, .. } = store::open(options, Clock::system()).unwrap();
         let done = work(&store, recovered.alerts).await;
         store.close(Duration::from_secs(60)).await.unwrap();

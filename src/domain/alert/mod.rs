@@ -132,6 +132,7 @@ impl Kind {
             Forecast => &[Stuck, Reference, Drift, Slo],
             Noise | OutOfDomain => &[Stuck],
             Rate => &[Noise, Spikes],
+            Spikes => &[Noise],
             _ => &[],
         }
     }

@@ -330,3 +330,27 @@ fn a_covariate_is_averaged_like_the_value_beside_it() {
     assert_eq!(beside(Span::point(at(3617)), &mut readings.iter().cloned()), Some(2.0));
     assert_eq!(beside(Span::point(at(10_000)), &mut readings.iter().cloned()), None);
 }
+
+#[test]
+fn a_pair_knows_which_version_of_its_reference_it_is_of() {
+    let by = how(Method::Nearest);
+    let given = Reference { unit: "ug/m3".into(), value: 4321.0, ..spot(100) };
+    let pair = one(paired(&given, &regular(0, 100), &by));
+    let changed: [fn(&mut Reference); 6] = [
+        |it| it.value = 4322.0,
+        |it| it.u = None,
+        |it| it.flag = State::Suspect,
+        |it| it.standard = Some(Id::new("gas-7").unwrap()),
+        |it| it.span = Span::point(at(101)),
+        |it| it.received = at(102),
+    ];
+    assert!(pair.is_of(&given));
+    assert!(pair.is_of(&Reference { received: at(99), ..given.clone() }), "the same came once more");
+    for change in changed {
+        let mut other = given.clone();
+        change(&mut other);
+        assert!(!pair.is_of(&other), "{other:?}");
+    }
+    let raw = Observed { value: None, u: None, transform: None, unit: "nA".into(), ..reading(1, 100, 2.0) };
+    assert!(one(paired(&spot(100), &[raw], &by)).is_of(&spot(100)), "in the unit of the reference");
+}

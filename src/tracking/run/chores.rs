@@ -170,7 +170,8 @@ impl Tracking {
             Ok(Some(next)) => self.chores.push_front(next),
             Ok(None) => {}
             Err(error) => {
-                self.chores.push_front(chore);
+                // Behind the others, which may fare better.
+                self.chores.push_back(chore);
                 return Err(error);
             }
         }

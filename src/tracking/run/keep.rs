@@ -149,18 +149,17 @@ impl Tracking {
     /// Forgets a reference that does not count any more; what was made of it is counted again from the store.
     fn forget(&mut self, sensor: &SensorId, id: &Id) {
         self.let_go(sensor, id);
-        self.trackers
-            .get_mut(sensor)
-            .into_iter()
-            .for_each(|tracker| tracker.withdraw(std::slice::from_ref(id)));
+        self.make_stale(sensor);
     }
 
-    /// Lets go of what is in hand of a reference or of an earlier version of it; a tracker's own is as it was.
+    /// Lets go of what is in hand of a reference or of an earlier version of it.
     pub(super) fn let_go(&mut self, sensor: &SensorId, id: &Id) {
         self.pending.forget(sensor, id);
         self.late.retain(|late| late.sensor != *sensor || late.id != *id);
         self.aside.retain(|(_, aside)| aside.sensor != *sensor || aside.id != *id);
-        if self.trackers.get(sensor).is_some_and(|tracker| tracker.misses()) {
+        let Some(tracker) = self.trackers.get_mut(sensor) else { return };
+        tracker.forget(id);
+        if tracker.misses() {
             self.unpaired.retain(|unpaired| unpaired.sensor != *sensor || unpaired.id != *id);
         }
     }

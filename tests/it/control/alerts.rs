@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
-use std::time::SystemTime;
 
 use calibd::domain::alert::{
     Alerts, Event, Finding, Kind, Policy, Severity, Shown, Snapshot, Stored, Timing,
 };
 use calibd::domain::id::Id;
 use calibd::domain::time::Timestamp;
+use calibd::runtime::clock::system_now;
 use calibd::store::AlertChanges;
 use serde_json::{Value, json};
 
@@ -24,8 +24,7 @@ use crate::support::wait::until_true;
 const MINUTE: i64 = 60_000_000;
 
 fn ago(minutes: i64) -> Timestamp {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Timestamp::from_micros(now.as_micros() as i64 - minutes * MINUTE).unwrap()
+    system_now().saturating_add_micros(-minutes * MINUTE)
 }
 
 fn judged(kind: Kind, severity: Option<Severity>) -> Event {
@@ -44,8 +43,8 @@ fn judged(kind: Kind, severity: Option<Severity>) -> Event {
     Event::Judged { sensor, kind, source: None, cohort: None, finding: severity.map(finding).map(Box::new) }
 }
 
-/// What the alerts' task knows after an hour in which the noise of `past` rose and, later, drift was found; its spikes
-/// came and went.
+/// What the alerts' task knows after an hour in which the spikes of `past` came and went, its standard was overdue and,
+/// later, drift was found.
 fn an_hour() -> Alerts {
     let timing = Timing { raise_after: 0, clear_after: 0, group_within: 0 };
     let mut alerts =
@@ -53,7 +52,7 @@ fn an_hour() -> Alerts {
     for (minutes, kind, severity) in [
         (60, Kind::Spikes, Some(Severity::Page)),
         (50, Kind::Spikes, None),
-        (40, Kind::Noise, Some(Severity::Ticket)),
+        (40, Kind::StandardOverdue, Some(Severity::Ticket)),
         (30, Kind::Drift, Some(Severity::Page)),
     ] {
         alerts.apply(judged(kind, severity), ago(minutes)).unwrap();
@@ -120,13 +119,13 @@ fn alerts_are_seen_acknowledged_and_silenced_also_after_a_restart() {
     let ctl = |words: &[&str]| prints(words, &socket(&gateway));
     let says = |words: &[&str]| prints(words, &maintenance);
     let alerts = listed(&gateway, "");
-    assert_eq!(causes(&alerts), ["drift past", "noise past", "spikes past"]);
-    let [drift, noise, spikes] = [0, 1, 2].map(|at| short(&alerts[at]));
+    assert_eq!(causes(&alerts), ["drift past", "standard_overdue past", "spikes past"]);
+    let [drift, overdue, spikes] = [0, 1, 2].map(|at| short(&alerts[at]));
 
     let text = ctl(&["alerts"]);
     assert!(text.starts_with(&format!("!! {drift}  drift past, page since ")), "{text}");
     assert!(
-        text.contains(&format!("\n ! {noise}  ")) && text.contains(&format!("\n - {spikes}  ")),
+        text.contains(&format!("\n ! {overdue}  ")) && text.contains(&format!("\n - {spikes}  ")),
         "{text}"
     );
     let text = ctl(&["sensor", "past"]);
@@ -144,7 +143,7 @@ fn alerts_are_seen_acknowledged_and_silenced_also_after_a_restart() {
     assert!(text.contains("acknowledged as real by ") && text.contains("bias  0.421"), "{text}");
     assert!(says(&["alerts", "ack", spikes, "--false"]).contains("as false; it is over"));
     assert!(
-        says(&["alerts", "silence", noise, "--for", "1h", "--reason", "a fan"]).contains("silent until 20")
+        says(&["alerts", "silence", overdue, "--for", "1h", "--reason", "a fan"]).contains("silent until 20")
     );
     assert!(ctl(&["alerts"]).contains(": a fan\n"));
     assert!(ctl(&["alerts"]).contains("\n50 % of 2 judged alerts were real\n"));
@@ -154,12 +153,13 @@ fn alerts_are_seen_acknowledged_and_silenced_also_after_a_restart() {
 
     let _daemon = again(&gateway);
     let kept = listed(&gateway, "?sensor=past");
-    assert_eq!(causes(&kept), ["drift past", "noise past"]);
+    assert_eq!(causes(&kept), ["drift past", "standard_overdue past"]);
     assert_eq!((&kept[0]["verdict"], &kept[1]["silence"]["reason"]), (&json!("real"), &json!("a fan")));
     assert_eq!(causes(&listed(&gateway, "?history=true")), ["spikes past"]);
     assert_eq!(get(&socket(&gateway), &format!("/v1/alerts/{spikes}")).json()["verdict"], "false");
     assert!(
-        says(&["alerts", "silence", noise, "--for", "0s", "--reason", "it is off"]).contains("not silenced")
+        says(&["alerts", "silence", overdue, "--for", "0s", "--reason", "it is off"])
+            .contains("not silenced")
     );
     assert_eq!(listed(&gateway, "")[1]["silence"], Value::Null);
 
@@ -171,9 +171,9 @@ fn alerts_are_seen_acknowledged_and_silenced_also_after_a_restart() {
         [
             ("alert.acknowledged", &drift[..3]),
             ("alert.acknowledged", &spikes[..3]),
-            ("alert.silenced", &noise[..3]),
+            ("alert.silenced", &overdue[..3]),
             ("alert.missed", "now"),
-            ("alert.silenced", &noise[..3]),
+            ("alert.silenced", &overdue[..3]),
         ]
     );
     assert_eq!(audit[0].2, json!({"cause": "drift past", "verdict": "real"}));
