@@ -203,6 +203,7 @@ fn readings(into: &mut Vec<Reading>, sensors: &[Id], from: u64, rows: u64) {
             value: Some(raw * 1.034 - 0.42),
             u: Some(0.0931 + raw * 1e-5),
             p0_p1: None,
+            event: None,
             unit: UNIT.with(Arc::clone),
             state: State::Valid,
             reasons: Reasons::NONE,

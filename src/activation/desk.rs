@@ -26,7 +26,7 @@ use crate::store::{Activation, ActiveTransform, Store, StoreError, StoredFloor};
 use crate::sync::downlink::{Arrived, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
-use crate::wire::message::{Ack, ClockState, Verdict};
+use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
@@ -201,6 +201,7 @@ impl Desk {
         mut self,
         mut inbox: Outbound,
         mut asks: mpsc::Receiver<Ask>,
+        mut drift: mpsc::Receiver<(SensorId, Option<ReportedDrift>)>,
         pipeline: mpsc::Sender<Request>,
     ) {
         self.report_all().await;
@@ -216,6 +217,10 @@ impl Desk {
                     Some(ask) => self.serve(ask, &pipeline).await,
                     None => return,
                 },
+                Some((sensor, drift)) = drift.recv() => {
+                    self.reports.drift(sensor.clone(), drift);
+                    self.report(&sensor);
+                }
                 _ = retry.tick() => self.judge_waiting(&pipeline).await,
             }
         }

@@ -11,7 +11,7 @@ use crate::domain::trust::key::PrivateKey;
 use crate::pipeline::active::Active;
 use crate::sync::control::Purpose;
 use crate::sync::link::Link;
-use crate::wire::message::{Ack, Reported, ReportedActive};
+use crate::wire::message::{Ack, Reported, ReportedActive, ReportedDrift};
 
 /// Verdicts kept for each sensor.
 const VERDICTS: usize = 8;
@@ -23,12 +23,22 @@ pub struct Reports {
     key: PrivateKey,
     link: Link,
     verdicts: BTreeMap<SensorId, Vec<Ack>>,
+    drift: BTreeMap<SensorId, ReportedDrift>,
 }
 
 impl Reports {
     /// Reports of `gateway` in `fleet`, signed by its own key; while no broker is configured they go nowhere.
     pub fn new(fleet: &Id, gateway: &Id, key: PrivateKey, link: Link) -> Reports {
-        Reports { branch: format!("calibd/1/{fleet}/up/{gateway}"), key, link, verdicts: BTreeMap::new() }
+        let branch = format!("calibd/1/{fleet}/up/{gateway}");
+        Reports { branch, key, link, verdicts: BTreeMap::new(), drift: BTreeMap::new() }
+    }
+
+    /// Keeps how a sensor stands to its references, for its `reported` message.
+    pub fn drift(&mut self, sensor: SensorId, drift: Option<ReportedDrift>) {
+        match drift {
+            Some(drift) => self.drift.insert(sensor, drift),
+            None => self.drift.remove(&sensor),
+        };
     }
 
     /// Answers an artifact, and keeps the answer for the `reported` message of the sensors concerned.
@@ -68,7 +78,7 @@ impl Reports {
             }),
             candidate: None,
             floors,
-            drift: None,
+            drift: self.drift.get(sensor).copied(),
             verdicts: self.verdicts.get(sensor).cloned().unwrap_or_default(),
             calibration_due: None,
         };

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::domain::order;
+
 /// Where in which file a key or value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -105,7 +107,7 @@ impl Faults {
     pub fn take(&self) -> (Vec<Fault>, Vec<Fault>) {
         let sorted = |list: &RefCell<Vec<Fault>>| {
             let mut list = std::mem::take(&mut *list.borrow_mut());
-            list.sort();
+            order::sort(&mut list);
             list.dedup();
             list
         };

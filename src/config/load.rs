@@ -8,6 +8,7 @@ use super::fault::{Fault, Faults, Place};
 use super::files::check_files;
 use super::reader::Section;
 use super::tree::Table;
+use crate::domain::order;
 
 /// A configuration without faults, and what is worth saying about it.
 #[derive(Debug, Clone)]
@@ -115,6 +116,6 @@ fn drop_ins(main: &Path, faults: &Faults) -> Vec<PathBuf> {
     };
     let is_toml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_toml).collect();
-    files.sort();
+    order::sort(&mut files);
     files
 }

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Faults, Place};
+use crate::domain::order;
 
 /// A table: its entries in the order in which they were written.
 #[derive(Debug, Clone)]
@@ -176,7 +177,7 @@ impl Source<'_> {
 
     fn table(&self, table: &DeTable<'_>, path: &str, line: usize) -> Table {
         let mut spans: Vec<_> = table.iter().collect();
-        spans.sort_by_key(|(key, _)| key.span().start);
+        order::sort_by(&mut spans, |(one, _), (other, _)| one.span().start.cmp(&other.span().start));
         let entries = spans
             .into_iter()
             .map(|(key, value)| {

@@ -15,6 +15,7 @@ use super::peer::Peer;
 use super::readings::{checked_limit, known};
 use crate::domain::alert::{Alert, Event, Refused, Silence, Tally};
 use crate::domain::id::SensorId;
+use crate::domain::order;
 use crate::wire::control::{Acknowledge, Alerts, Hush, Miss, Missed};
 
 /// How long a change may take: longer than a slow disk, shorter than calibctl waits.
@@ -57,7 +58,8 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
         next = past.last().filter(|_| past.len() == limit).map(|stored| stored.number);
         alerts = past.into_iter().map(|stored| stored.alert).filter(|it| it.cleared.is_some()).collect();
     } else {
-        alerts.sort_by_key(|alert| (alert.cleared.is_some(), alert.severity, alert.raised));
+        let place = |alert: &Alert| (alert.cleared.is_some(), alert.severity, alert.raised);
+        order::sort_by(&mut alerts, |one, other| place(one).cmp(&place(other)));
     }
     if let Some(sensor) = sensor {
         alerts.retain(|alert| alert.sensors.contains(&sensor));

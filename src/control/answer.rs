@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::runtime::task;
 use crate::store::StoreError;
 use crate::wire::control;
 
@@ -66,7 +67,7 @@ impl IntoResponse for Problem {
 pub async fn to_its_end(work: impl Future<Output = Answer> + Send + 'static) -> Answer {
     let fault =
         |_| Problem::with(StatusCode::INTERNAL_SERVER_ERROR, "a fault of the program; please report it");
-    tokio::spawn(work).await.map_err(fault)?
+    task::spawn(work).await.map_err(fault)?
 }
 
 /// An answer in JSON.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::alert::Alert;
 use crate::domain::id::SensorId;
+use crate::domain::order;
 use crate::domain::time::Timestamp;
 use crate::store::disk::{Disk, Stage};
 use crate::store::{CheckResult, Health};
@@ -68,7 +69,7 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
         found.push(ticket("no trust root is installed: every transform is refused", "set trust.root"));
     }
     seen.in_force.into_iter().for_each(|in_force| expiring(status, in_force, &mut found));
-    found.sort_by_key(|entry| entry.severity);
+    order::sort_by(&mut found, |one, other| one.severity.cmp(&other.severity));
     found
 }
 

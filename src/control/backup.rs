@@ -16,6 +16,7 @@ use super::gateway::Gateway;
 use super::pieces::streamed;
 use super::verify::head;
 use crate::runtime::clients::Seat;
+use crate::runtime::task;
 use crate::wire::control::backup::{AUDIT_HEAD, AUDIT_ROWS, SHA256};
 
 /// Bytes of a piece, and pieces that may wait for a client.
@@ -46,7 +47,7 @@ pub async fn backup(State(gateway): State<Gateway>, Extension(seat): Extension<A
     add(SHA256, copy.sha256.to_string());
     add(AUDIT_ROWS, audit.rows.to_string());
     add(AUDIT_HEAD, audit.head.to_string());
-    tokio::spawn(send(tokio::fs::File::from_std(copy.file), pieces, turn));
+    task::spawn(send(tokio::fs::File::from_std(copy.file), pieces, turn));
     Ok(answer)
 }
 

@@ -128,7 +128,9 @@ impl Gateway {
         let silent =
             || Problem::unavailable("the pipeline does not answer; see what the log says of the store");
         let found = tokio::time::timeout(PATIENCE, asked).await.ok().flatten().ok_or_else(silent)?;
-        Ok(found.into_iter().map(|(sensor, active)| (sensor.clone(), transform(sensor, &active))).collect())
+        let mut all = BTreeMap::new();
+        all.extend(found.into_iter().map(|(sensor, active)| (sensor.clone(), transform(sensor, &active))));
+        Ok(all)
     }
 }
 

@@ -4,6 +4,7 @@
 //! bytes and time are bounded; a client that is slow or silent holds up nobody else.
 
 pub mod gateway;
+pub mod openapi;
 pub mod routes;
 pub mod serve;
 pub mod sockets;

@@ -7,19 +7,17 @@ use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
-use super::given::{Given, number, text};
+use super::given::{self, number, text};
 use super::peer::Peer;
 use super::readings::{checked_limit, known};
 use crate::domain::id::SensorId;
-use crate::domain::reference::{self, Known, Origin, Standard};
-use crate::domain::sensor::Kind;
+use crate::domain::reference::{Given, Origin, Reference};
 use crate::domain::time::Timestamp;
-use crate::domain::uncertainty::decision::Mpe;
-use crate::domain::units::Unit;
 use crate::store::{Added, ReferenceRange, StoredReference};
+use crate::tracking::about::{About, Came};
 use crate::tracking::{self, Ask};
 use crate::wire::control::{
-    AddReferences, AddedReference, AddedReferences, Reference, References, Withdraw, Withdrawal, Withdrawn,
+    self, AddReferences, AddedReference, AddedReferences, References, Withdraw, Withdrawal, Withdrawn,
 };
 use crate::wire::message::ClockState;
 
@@ -58,9 +56,9 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     json(&References { references: page.references.into_iter().map(shown).collect(), after: page.after })
 }
 
-fn shown(stored: StoredReference) -> Reference {
+fn shown(stored: StoredReference) -> control::Reference {
     let StoredReference { number, reference, revision, superseded, actor, withdrawn } = stored;
-    Reference {
+    control::Reference {
         number,
         overdue: reference.is_overdue(),
         sensor: reference.sensor,
@@ -87,7 +85,7 @@ pub async fn add(
     State(gateway): State<Gateway>,
     Path(name): Path<String>,
     peer: Peer,
-    Given(wanted): Given<AddReferences>,
+    given::Given(wanted): given::Given<AddReferences>,
 ) -> Answer {
     if wanted.references.is_empty() || wanted.references.len() > MOST {
         return Err(Problem::bad(format!("give 1 to {MOST} references at a time")));
@@ -96,35 +94,18 @@ pub async fn add(
     to_its_end(async move { added(&gateway, sensor, wanted, peer.actor()).await }).await
 }
 
-/// What is known of the sensor that references are about.
-struct About {
-    sensor: SensorId,
-    kind: Kind,
-    /// The unit of the transform in force.
-    calibrated: Option<Unit>,
-    raw: Option<Unit>,
-    mpe: Option<Mpe>,
-    standards: Vec<Standard>,
-    now: Timestamp,
-    trusted: bool,
-    origin: Origin,
-}
-
 async fn added(gateway: &Gateway, sensor: SensorId, wanted: AddReferences, actor: String) -> Answer {
     let transform = gateway.in_force().await?.remove(&sensor);
     let configured = gateway.sensors.get(&sensor);
-    let about = About {
-        kind: configured.as_ref().map_or(Kind::Measurement, |configured| configured.kind),
-        calibrated: transform.and_then(|transform| Unit::parse(&transform.unit).ok()),
-        mpe: configured.as_ref().and_then(|configured| configured.comparison.mpe),
-        raw: configured.and_then(|configured| Unit::parse(&configured.unit).ok()),
+    let unit = transform.as_ref().map(|transform| transform.unit.as_str());
+    let came = Came {
         standards: gateway.store.standards().await?.into_iter().map(|kept| kept.standard).collect(),
         now: gateway.clock.now(),
         trusted: gateway.time.of(&gateway.clock) != ClockState::Untrusted,
         origin: if wanted.import { Origin::Import } else { Origin::Manual },
-        sensor: sensor.clone(),
     };
-    let checked: Vec<_> = wanted.references.iter().map(|given| about.check(given)).collect();
+    let about = About::new(sensor.clone(), configured.as_deref(), unit, came);
+    let checked: Vec<_> = wanted.references.iter().map(|given| check(&about, given)).collect();
     let sound: Vec<_> = checked.iter().flatten().map(|(reference, _)| reference.clone()).collect();
     let outcomes = gateway.store.add_references(sound.clone(), &actor).await?;
     let is_new = |added: &Added| matches!(added, Added::New | Added::Revised(_));
@@ -132,11 +113,11 @@ async fn added(gateway: &Gateway, sensor: SensorId, wanted: AddReferences, actor
     // An error means that it has ended: they are paired after the next start.
     let _ = gateway.tracking.send(Ask::References(new)).await;
     let mut outcomes = outcomes.into_iter();
-    let result = |checked: Result<(reference::Reference, Option<String>), String>| match checked {
+    let result = |checked: Result<(Reference, Option<String>), String>| match checked {
         Ok((reference, message)) => AddedReference {
             id: Some(reference.id),
             // One for each that was sound.
-            outcome: outcomes.next().map_or("refused", named).to_owned(),
+            outcome: outcomes.next().map_or("refused", Added::as_str).to_owned(),
             message,
         },
         Err(message) => AddedReference { id: None, outcome: "refused".to_owned(), message: Some(message) },
@@ -144,50 +125,17 @@ async fn added(gateway: &Gateway, sensor: SensorId, wanted: AddReferences, actor
     json(&AddedReferences { sensor, results: checked.into_iter().map(result).collect() })
 }
 
-impl About {
-    /// The reference, and what else is to be known of it.
-    fn check(&self, given: &reference::Given) -> Result<(reference::Reference, Option<String>), String> {
-        let standard = given.standard.as_ref();
-        let standard = standard.and_then(|id| self.standards.iter().find(|known| known.id.as_str() == id));
-        let reference = given.check(&Known {
-            sensor: &self.sensor,
-            kind: self.kind,
-            unit: self.unit(given),
-            mpe: self.mpe.as_ref(),
-            standard,
-            now: self.now,
-            trusted: self.trusted,
-            origin: self.origin,
-            source: None,
-        });
-        let reference = reference.map_err(|error| error.to_string())?;
-        let message = match &reference.standard {
-            Some(id) if standard.is_none() => Some(format!(
-                "there is no standard `{id}` here, so its due date is not known: add it with `calibctl standard add {id}`"
-            )),
-            Some(id) if reference.is_overdue() => Some(format!("the standard `{id}` was overdue")),
-            _ => None,
-        };
-        Ok((reference, message))
-    }
-
-    /// Before the first transform the raw unit counts where the reference's converts to it.
-    fn unit(&self, given: &reference::Given) -> Option<&Unit> {
-        let converts = |raw: &&Unit| {
-            let unit = given.unit.as_deref().and_then(|code| Unit::parse(code).ok());
-            unit.is_none_or(|unit| unit.conversion(raw).is_ok())
-        };
-        self.calibrated.as_ref().or_else(|| self.raw.as_ref().filter(converts))
-    }
-}
-
-fn named(added: Added) -> &'static str {
-    match added {
-        Added::New => "new",
-        Added::Unchanged => "unchanged",
-        Added::Revised(_) => "revised",
-        Added::Withdrawn => "withdrawn",
-    }
+/// The reference, and what else is to be known of it.
+fn check(about: &About, given: &Given) -> Result<(Reference, Option<String>), String> {
+    let reference = about.check(given).map_err(|error| error.to_string())?;
+    let message = match &reference.standard {
+        Some(id) if about.standard(given).is_none() => Some(format!(
+            "there is no standard `{id}` here, so its due date is not known: add it with `calibctl standard add {id}`"
+        )),
+        Some(id) if reference.is_overdue() => Some(format!("the standard `{id}` was overdue")),
+        _ => None,
+    };
+    Ok((reference, message))
 }
 
 /// Withdraws references of a sensor, with the pairs made of them.
@@ -195,7 +143,7 @@ pub async fn withdraw(
     State(gateway): State<Gateway>,
     Path(name): Path<String>,
     peer: Peer,
-    Given(wanted): Given<Withdraw>,
+    given::Given(wanted): given::Given<Withdraw>,
 ) -> Answer {
     let Withdraw { ids, reason } = wanted;
     if ids.is_empty() || ids.len() > MOST {

@@ -13,15 +13,13 @@ use super::answer::{Problem, typed};
 use super::erased::{get, post};
 use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
+use super::openapi::OPENAPI;
 use super::peer::only;
 use super::sockets::Role;
 use super::{
     alerts, audit, backup, drift, health, instruments, maintenance, metrics, readings, references, reload,
     restore, rollups, sensors, sources, standards, status, transforms, verify, watch,
 };
-
-/// The description of the interface, OpenAPI 3.1.
-pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// All paths. What is not for everybody says so with [`super::peer::only`].
 pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
@@ -59,7 +57,7 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/reload", only(Role::Admin, post(reload::reload))),
         (
             "/v1/openapi.json",
-            get(async || typed(StatusCode::OK, "application/json", Bytes::from_static(OPENAPI.as_bytes()))),
+            get(async || typed(StatusCode::OK, "application/json", Bytes::from_static(OPENAPI))),
         ),
     ]
 }

@@ -10,6 +10,7 @@ use super::routes::router;
 use super::sockets::Role;
 use crate::runtime::serve::Listener;
 use crate::runtime::shutdown::Shutdown;
+use crate::runtime::task;
 use crate::telemetry::http::counting;
 
 /// Serves all sockets until the stop is asked for.
@@ -18,7 +19,7 @@ pub async fn serve(sockets: Vec<(Role, UnixListener)>, gateway: Gateway, shutdow
     let tasks = sockets.into_iter().map(|(role, socket)| {
         let (name, router, shutdown) = (role.file_name(), router.clone(), shutdown.clone());
         let listener = Listener { name, router, count: counting(name, &gateway.metrics), shutdown };
-        tokio::spawn(async move {
+        task::spawn(async move {
             let accept = |context: &mut Context<'_>| socket.poll_accept(context).map_ok(|(stream, _)| stream);
             let peer = |stream: &UnixStream| Peer {
                 uid: stream.peer_cred().ok().map(|credentials| credentials.uid()),

@@ -16,6 +16,7 @@ use super::answer::{Answer, Problem};
 use super::gateway::Gateway;
 use super::pieces::{EVENTS, event, streamed};
 use crate::runtime::clients::Seat;
+use crate::runtime::task;
 use crate::wire::control::Lost;
 
 /// Events that may wait for a client.
@@ -48,7 +49,7 @@ pub fn answer<T: Clone + Send + 'static>(
     let permit = gateway.watchers().clone().try_acquire_owned().map_err(full)?;
     seat.stay();
     let (outlet, events) = Outlet::new(BEHIND, seat, gateway.metrics.watch_lost.clone());
-    tokio::spawn(outlet.run(live, silence, show));
+    task::spawn(outlet.run(live, silence, show));
     Ok(streamed(EVENTS, events, Some(permit)))
 }
 

@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::gateway::Gateway;
 use super::pieces::{EVENTS, event, streamed};
 use crate::runtime::clients::Seat;
+use crate::runtime::task;
 use crate::store::{Examined, StoreError};
 use crate::wire::control::{AuditHead, Progress, Verified};
 
@@ -24,7 +25,7 @@ pub async fn verify(State(gateway): State<Gateway>, Extension(seat): Extension<A
     let turn = gateway.long_work()?;
     seat.stay();
     let (events, told) = mpsc::channel(BEHIND);
-    tokio::spawn(async move {
+    task::spawn(async move {
         let progress = events.clone();
         let tell = move |done, total| drop(progress.try_send(event("progress", &Progress { done, total })));
         let examined = gateway.store.examine(tell).await;

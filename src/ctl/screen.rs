@@ -17,6 +17,13 @@ pub struct Screen {
     pub rows: Option<usize>,
 }
 
+/// Whether an environment names a locale in UTF-8: the first of these that is set decides (POSIX, 8.2).
+fn is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|it| !it.is_empty());
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 impl Screen {
     /// That of stdout.
     pub fn stdout() -> Screen {
@@ -34,6 +41,11 @@ impl Screen {
             columns: size.map(|(columns, _)| columns.0.into()),
             rows: size.map(|(_, rows)| rows.0.into()),
         }
+    }
+
+    /// Whether it is a terminal that may not show more than ASCII.
+    pub fn is_plain(self) -> bool {
+        self.columns.is_some() && !is_utf8(|name| std::env::var(name).ok())
     }
 
     /// Text behind `indent` columns, broken where the line ends; further lines are indented as far.
@@ -146,6 +158,16 @@ mod tests {
 
     fn of(columns: usize) -> Screen {
         Screen { columns: Some(columns), rows: None }
+    }
+
+    #[test]
+    fn the_first_variable_that_is_set_names_the_locale() {
+        let locale = |set: &[(&str, &str)]| {
+            is_utf8(|name| set.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned()))
+        };
+        assert!(locale(&[("LANG", "de_DE.UTF-8")]) && locale(&[("LC_CTYPE", "C.utf8"), ("LANG", "C")]));
+        assert!(locale(&[("LC_ALL", ""), ("LANG", "C.UTF-8")]));
+        assert!(!locale(&[]) && !locale(&[("LC_ALL", "POSIX"), ("LANG", "de_DE.UTF-8")]));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
 use crate::runtime::shutdown::Shutdown;
+use crate::runtime::task;
 use crate::source::binding::Sensors;
 use crate::store::Store;
 use crate::sync::link::Link;
@@ -86,5 +87,5 @@ pub fn start(
         clock: presence.clock,
         metrics: facts.metrics.clone(),
     };
-    Some(tokio::spawn(serve(sockets, Gateway::new(parts), shutdown.clone())))
+    Some(task::spawn(serve(sockets, Gateway::new(parts), shutdown.clone())))
 }

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::gateway::HttpConfig;
 use crate::runtime::shutdown::{self, Stopper};
+use crate::runtime::task;
 use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
 
@@ -54,7 +55,7 @@ impl Page {
     /// Serves.
     pub fn start(bound: Bound, metrics: &Metrics) -> Page {
         let (stopper, shutdown) = shutdown::channel();
-        let task = tokio::spawn(http::serve(bound.listener, metrics.clone(), shutdown));
+        let task = task::spawn(http::serve(bound.listener, metrics.clone(), shutdown));
         Page { address: bound.address, stopper, task }
     }
 }

@@ -36,6 +36,7 @@ use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::runtime::pulse::Pulses;
 use crate::runtime::shutdown::{self, Stopper};
+use crate::runtime::task;
 use crate::source::binding::Sensors;
 use crate::store::{self, Opened, Recovered, Store, StoreError};
 use crate::sync::downlink::{Inbox, inbox};
@@ -46,6 +47,7 @@ use crate::telemetry::clock::ClockEvents;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::store::StoreEvents;
 use crate::tracking;
+use crate::tracking::arrive::Arrivals;
 use crate::tracking::publish::Publisher;
 use crate::tracking::run::Tracking;
 
@@ -135,6 +137,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
     let (alerting, alerted) = Alerting::new();
+    let (drift, drifted) = mpsc::channel(1024);
     let in_maintenance = recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()).collect();
     let mut alerts = alerting::run::Task::new(
         alerting::run::Parts {
@@ -149,7 +152,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         recovered.alerts,
     );
     alerts.keep_only(|sensor| sensors.known_or_possible(sensor).is_some());
-    let (inbox, outbound) =
+    let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
         Parts {
@@ -172,10 +175,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         calibrator.set_active(&change.sensor, change.active);
     }
     let mut background = vec![
-        tokio::spawn(alerts.run(alerted)),
-        tokio::spawn(service::ping(store.clone(), pulses.part("store"))),
-        tokio::spawn(feed(uplink.clone(), store.clone())),
-        tokio::spawn(desk.run(outbound, asked, requests.clone())),
+        task::spawn(alerts.run(alerted)),
+        task::spawn(service::ping(store.clone(), pulses.part("store"))),
+        task::spawn(feed(uplink.clone(), store.clone())),
+        task::spawn(desk.run(outbound, asked, drifted, requests.clone())),
     ];
 
     let maintenance = Maintenance::new(
@@ -185,7 +188,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         alerting.clone(),
         clock.clone(),
     );
-    background.push(tokio::spawn(maintenance.clone().run()));
+    background.push(task::spawn(maintenance.clone().run()));
 
     let links = Links::default();
     let (committed_sender, committed) = watch::channel(recovered.last_seq);
@@ -203,12 +206,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     for gap in &recovered.gaps {
         aftermath.announce(gap);
     }
-    background.push(tokio::spawn(aftermath.clone().run(commits)));
+    background.push(task::spawn(aftermath.clone().run(commits)));
     metrics.start_time.set(started.as_micros() as f64 / 1e6);
     let clock_events = ClockEvents::new(&metrics);
     let uptime = Uptime::new(time.clone(), store.clone(), clock.clone());
     let looking = tick(aftermath, clock_events, uptime, uplink.clone(), presence.clone(), requests.clone());
-    background.push(tokio::spawn(looking));
+    background.push(task::spawn(looking));
 
     let live = Live::new();
     let pipeline = Pipeline {
@@ -226,7 +229,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         metrics: metrics.clone(),
         pulse: pulses.part("pipeline"),
     };
-    let pipeline = tokio::spawn(pipeline.run());
+    let pipeline = task::spawn(pipeline.run());
     let (tracking, tracked) = mpsc::channel(64);
     let compare_anew = Arc::new(Notify::new());
     let compared = Tracking::new(tracking::run::Parts {
@@ -236,11 +239,22 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         anew: compare_anew.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
-        publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone()),
+        publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone(), drift),
         alerting: alerting.clone(),
         mounted: recovered.mounted.iter().map(|mount| (mount.sensor.clone(), mount.at)).collect(),
     });
-    background.push(tokio::spawn(compared.run(tracked)));
+    background.push(task::spawn(compared.run(tracked)));
+    let arrivals = Arrivals {
+        sensors: sensors.clone(),
+        store: store.clone(),
+        link: uplink.clone(),
+        pipeline: requests.clone(),
+        tracking: tracking.clone(),
+        time: presence.time.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    background.push(task::spawn(arrivals.run(waiting)));
     let mut sources = Sources::new(&sensors, &metrics, &clock, &requests);
     let (reload, reloads) = mpsc::channel(1);
     let facts = Facts {

@@ -34,6 +34,8 @@ pub struct Sample {
     pub raw: Option<f64>,
     /// Its standard uncertainty in the sensor's unit, if stated; finite, at least 0.
     pub u: Option<f64>,
+    /// The event that it is about, if the instrument names one; see [`crate::domain::event::is_event`].
+    pub event: Option<Arc<str>>,
     /// Set on the last sample of an upstream message that is to be acknowledged after the commit.
     pub ack: Option<AckToken>,
 }
@@ -78,4 +80,6 @@ pub struct Reading {
     pub reasons: Reasons,
     /// What made `value`; `None` for a raw reading.
     pub transform: Option<Arc<TransformRef>>,
+    /// The event that it is about, if the instrument names one: labels find it by that.
+    pub event: Option<Arc<str>>,
 }

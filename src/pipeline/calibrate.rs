@@ -14,6 +14,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::monitor::Finding;
 use crate::domain::monitor::check::CheckKind;
 use crate::domain::monitor::scheduled::{CheckOutcome, Checking};
+use crate::domain::order;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
 use crate::domain::sensor::Sensor;
@@ -182,7 +183,7 @@ impl Calibrator {
         let known = self.slots.iter().filter_map(|slot| Some((slot.sensor.id.clone(), slot.active.clone()?)));
         let waiting = self.waiting.iter().map(|(id, active)| (id.clone(), active.clone()));
         let mut all: Vec<_> = known.chain(waiting).collect();
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        order::sort_by(&mut all, |(one, _), (other, _)| one.cmp(other));
         all
     }
 
@@ -275,6 +276,7 @@ impl Calibrator {
             state: State::Valid,
             reasons: Reasons::NONE,
             transform: None,
+            event: sample.event.clone(),
         }
     }
 

@@ -62,7 +62,9 @@ impl Maintenance {
             let ends = Instant::now() + Duration::from_micros(left.unsigned_abs());
             (upkeep.sensor.clone(), Entry { upkeep, ends })
         };
-        let entries = Mutex::new(stored.into_iter().map(entry).collect());
+        let mut entries = BTreeMap::new();
+        entries.extend(stored.into_iter().map(entry));
+        let entries = Mutex::new(entries);
         let (changing, changed) = Default::default();
         Maintenance(Arc::new(Inner { store, pipeline, alerting, clock, entries, changing, changed }))
     }
@@ -78,7 +80,9 @@ impl Maintenance {
             let until = self.by_the_clock(entry.ends);
             (id.clone(), Upkeep { until, ..entry.upkeep.clone() })
         };
-        self.entries().iter().map(show).collect()
+        let mut all = BTreeMap::new();
+        all.extend(self.entries().iter().map(show));
+        all
     }
 
     fn by_the_clock(&self, ends: Instant) -> Timestamp {

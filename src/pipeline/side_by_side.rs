@@ -108,6 +108,7 @@ mod tests {
             value: None,
             u: None,
             p0_p1: None,
+            event: None,
             unit: "Cel".into(),
             state: State::Suspect,
             reasons: Reasons::of(ReasonCode::RawOnly),

@@ -1,4 +1,4 @@
-//! What the process lives on: time, randomness, the wish to stop, supervised tasks, signs of life, clients, logging.
+//! What the process lives on: time, randomness, the wish to stop, tasks, signs of life, clients, logging.
 
 pub mod backoff;
 pub mod clients;
@@ -13,3 +13,4 @@ pub mod serve;
 pub mod shutdown;
 pub mod steps;
 pub mod supervise;
+pub mod task;

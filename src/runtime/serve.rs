@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::clients::{Places, Seat};
 use super::shutdown::Shutdown;
+use super::task;
 
 /// Clients that may be connected without having asked anything.
 const SILENT: usize = 64;
@@ -97,7 +98,7 @@ impl<C: Fn(Outcome) + Clone + Send + Sync + 'static> Listener<C> {
                     let (mut known, seat) = (Extensions::new(), Arc::default());
                     known.insert(about);
                     open.silent.admit(&seat);
-                    tokio::spawn(self.clone().converse(Box::new(stream), known, open.clone(), seat));
+                    task::spawn(self.clone().converse(Box::new(stream), known, open.clone(), seat));
                 }
                 Err(error) => {
                     tracing::warn!("{}: a client cannot be accepted: {error}", self.name);

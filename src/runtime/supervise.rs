@@ -1,11 +1,11 @@
 //! Keeps tasks running: one that panics is reported, counted and started again.
 
-use std::future::Future;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use super::shutdown::Shutdown;
+use super::task::{self, Boxed};
 
 /// Wait before a failed task is started again: long enough not to spin, short enough not to be missed.
 const REST: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const REST: Duration = Duration::from_secs(1);
 /// `failed` is called with the task's name at each panic.
 pub fn supervise<Make, Task>(
     name: String,
-    mut shutdown: Shutdown,
+    shutdown: Shutdown,
     failed: impl Fn(&str) + Send + 'static,
     make: Make,
 ) -> JoinHandle<()>
@@ -23,25 +23,32 @@ where
     Make: Fn() -> Task + Send + 'static,
     Task: Future<Output = ()> + Send + 'static,
 {
-    tokio::spawn(async move {
-        loop {
-            match tokio::spawn(make()).await {
-                Ok(()) => return,
-                Err(error) if error.is_cancelled() => return,
-                Err(error) => {
-                    failed(&name);
-                    tracing::warn!(
-                        task = name,
-                        "a fault of the program: {error}; please report it; started again"
-                    );
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(REST) => {}
-                () = shutdown.requested() => return,
+    task::spawn(keep(name, shutdown, Box::new(failed), Box::new(move || Box::pin(make()))))
+}
+
+async fn keep(
+    name: String,
+    mut shutdown: Shutdown,
+    failed: Box<dyn Fn(&str) + Send>,
+    make: Box<dyn Fn() -> Boxed<()> + Send>,
+) {
+    loop {
+        match tokio::spawn(make()).await {
+            Ok(()) => return,
+            Err(error) if error.is_cancelled() => return,
+            Err(error) => {
+                failed(&name);
+                tracing::warn!(
+                    task = name,
+                    "a fault of the program: {error}; please report it; started again"
+                );
             }
         }
-    })
+        tokio::select! {
+            () = tokio::time::sleep(REST) => {}
+            () = shutdown.requested() => return,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::{Id, SensorId};
+use crate::domain::order;
 use crate::domain::sensor::Sensor;
 
 /// A recipe for sensors that are made when their name is first seen.
@@ -189,7 +190,7 @@ impl Sensors {
         let mut all: Vec<Arc<Sensor>> =
             inner.known.values().map(|(sensor, _)| inner.with_instrument(sensor)).collect();
         drop(inner);
-        all.sort_by(|one, other| one.id.cmp(&other.id));
+        order::sort_by(&mut all, |one, other| one.id.cmp(&other.id));
         all
     }
 
@@ -288,7 +289,7 @@ impl Binding {
                 self.fixed[*at].push(id.clone());
             }
         }
-        self.fixed.iter_mut().for_each(|ids| ids.sort());
+        self.fixed.iter_mut().for_each(order::sort);
         for (index, (template, _)) in inner.templates.iter().enumerate() {
             if let Some(at) = place.get(template.field.as_str()).filter(|_| template.source == self.source) {
                 self.templates[*at].push((index, template.pattern.clone()));

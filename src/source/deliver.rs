@@ -1,5 +1,6 @@
 //! The way of decoded records to the pipeline, the same for every source that reads by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::layout::OnFull;
@@ -42,6 +43,7 @@ impl SourceContext {
         for fault in record.faults {
             self.fault(fault);
         }
+        let event: Option<Arc<str>> = record.event.map(Arc::from);
         for (field, raw) in record.readings() {
             let (sensors, problem) = self.bind.sensors(field, &record.captures);
             samples.extend(sensors.iter().map(|sensor| Sample {
@@ -50,6 +52,7 @@ impl SourceContext {
                 gateway_time: now,
                 raw,
                 u: None,
+                event: event.clone(),
                 ack: None,
             }));
             if let Some(problem) = problem {

@@ -5,6 +5,7 @@
 mod fields;
 mod frame;
 
+use self::fields::Fields;
 use crate::config::reader::Section;
 use crate::wire::decoder::Decoder;
 use crate::wire::format::{CsvSpec, FormatSpec, Layout, Locator, SpecError};
@@ -82,7 +83,8 @@ fn without_header(layout: &Layout, usage: Usage) -> Layout {
     let mut layout = layout.clone();
     if usage == Usage::File {
         let fields = layout.fields.iter_mut().map(|field| &mut field.at);
-        for at in fields.chain(layout.time.iter_mut().flat_map(|time| &mut time.at)) {
+        let times = layout.time.iter_mut().flat_map(|time| &mut time.at);
+        for at in fields.chain(times).chain(&mut layout.event) {
             if matches!(at, Locator::Header(_)) {
                 *at = Locator::Column(0);
             }
@@ -151,9 +153,9 @@ fn described(mut format: Option<&mut Section<'_>>, source: &mut Section<'_>, usa
         ("raw", _) => Some(FormatSpec::Raw),
         _ => Some(FormatSpec::Json),
     };
-    let (fields, time) = fields::read(source, kind, usage)?;
+    let Fields { fields, time, event } = fields::read(source, kind, usage)?;
     // At most 16 MiB by the range above.
-    Some(Layout { format: spec?, fields, time, max_length: max_length as usize })
+    Some(Layout { format: spec?, fields, time, event, max_length: max_length as usize })
 }
 
 fn pattern(format: &mut Section<'_>) -> Option<FormatSpec> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::StoreError;
+use crate::domain::order;
 use crate::domain::time::Timestamp;
 
 /// How many broken histories are kept beside the new one.
@@ -194,8 +195,7 @@ fn forget_older(newest: &Path, stem: &str) {
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .filter(|(_, path)| path != newest)
         .collect();
-    broken.sort();
-    broken.reverse();
+    order::sort_by(&mut broken, |one, other| other.cmp(one));
     for (_, path) in broken.into_iter().skip(KEPT_BROKEN - 1) {
         for suffix in ["", "-wal", "-shm"] {
             // What cannot be deleted stays: it does no harm but the space it takes.

@@ -229,10 +229,8 @@ impl Mailbox {
     pub fn set_sinks(&self, sinks: Vec<(String, u64)>) {
         let mut inner = self.lock();
         let old = std::mem::take(&mut inner.cursors);
-        inner.cursors = sinks
-            .into_iter()
-            .map(|(sink, start)| (sink.clone(), *old.get(&sink).unwrap_or(&start)))
-            .collect();
+        let cursor = |(sink, start): (String, u64)| (sink.clone(), *old.get(&sink).unwrap_or(&start));
+        inner.cursors.extend(sinks.into_iter().map(cursor));
     }
 
     /// The cursors as they are now.

@@ -44,6 +44,7 @@ use self::owner::{Owner, State};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
+use crate::domain::order;
 use crate::domain::sample::{AckToken, Reading};
 use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
@@ -101,7 +102,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     let last_check = last_check(&mut ledger, checked, quarantined.is_some(), &clock)?;
     let mut gaps = settled.gaps.clone();
     gaps.extend(history.gaps()?);
-    gaps.sort();
+    order::sort(&mut gaps);
     let recovered = Recovered {
         incarnation: settled.incarnation.clone(),
         next_seq: settled.block.first,

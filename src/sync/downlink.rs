@@ -1,12 +1,14 @@
-//! Messages from above, on their way to the desk that judges them.
+//! Messages from above: artifacts on their way to the desk that judges them, references to whoever stores them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::mpsc;
 
 use super::link::Link;
+use super::references::{self, ReferenceInbox, Waiting};
 use crate::domain::id::Id;
 use crate::domain::sample::AckToken;
 use crate::telemetry::link::downlink_ignored;
@@ -32,7 +34,19 @@ pub struct Inbox {
     sender: mpsc::Sender<Arrived>,
     held: Arc<AtomicUsize>,
     branches: Vec<String>,
+    /// The branch of references, which concern one gateway only.
+    measured: String,
+    references: ReferenceInbox,
     metrics: Metrics,
+}
+
+/// What a topic below the branches is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Down {
+    /// An artifact.
+    Artifact,
+    /// References of a sensor.
+    References,
 }
 
 /// The desk's end of the [`Inbox`].
@@ -51,13 +65,17 @@ impl Outbound {
     }
 }
 
-/// Makes an inbox for the branches of `fleet` that concern this gateway and its groups.
-pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inbox, Outbound) {
+/// Makes an inbox for the branches of `fleet` that concern this gateway and its groups; with it the other ends
+/// for artifacts and for references.
+pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inbox, Outbound, Waiting) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
     let held = Arc::new(AtomicUsize::new(0));
     let branches = branches(fleet, gateway, groups);
-    let inbox = Inbox { sender, held: held.clone(), branches, metrics: metrics.clone() };
-    (inbox, Outbound { receiver, held })
+    let (references, waiting) = references::inbox(metrics);
+    let measured = format!("calibd/1/{fleet}/down/gw/{gateway}/reference/");
+    let inbox =
+        Inbox { sender, held: held.clone(), branches, measured, references, metrics: metrics.clone() };
+    (inbox, Outbound { receiver, held }, waiting)
 }
 
 fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
@@ -75,23 +93,33 @@ impl Inbox {
 
     /// The filters to subscribe to.
     pub fn filters(&self) -> Vec<String> {
-        self.branches.iter().map(|branch| format!("{branch}+")).collect()
+        self.branches.iter().chain([&self.measured]).map(|branch| format!("{branch}+")).collect()
     }
 
-    /// Whether a topic is below one of the branches.
-    pub fn is_ours(&self, topic: &str) -> bool {
-        self.branches
-            .iter()
-            .any(|branch| topic.strip_prefix(branch.as_str()).is_some_and(|id| !id.contains('/')))
+    /// What a topic is about, if it is below one of the branches.
+    pub fn about(&self, topic: &str) -> Option<Down> {
+        let below = |branch: &String| topic.strip_prefix(branch.as_str()).is_some_and(|id| !id.contains('/'));
+        if below(&self.measured) {
+            return Some(Down::References);
+        }
+        self.branches.iter().any(below).then_some(Down::Artifact)
     }
 
-    /// Passes a message on. It is settled at once, so that a flood of artifacts never holds up the
-    /// acknowledgements of readings: a retained artifact comes again with the next connection.
-    pub fn put(&self, topic: &[u8], payload: &Bytes, token: Option<AckToken>, link: &Link) {
+    /// Passes a message on.
+    pub fn put(&self, about: Down, publish: &Publish, token: Option<AckToken>, link: &Link) {
+        let last = publish.topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        match about {
+            Down::Artifact => self.put_artifact(last, &publish.payload, token, link),
+            Down::References => self.references.put(last, &publish.payload, publish.retain, token, link),
+        }
+    }
+
+    /// It is settled at once, so that a flood of artifacts never holds up the acknowledgements of readings: a
+    /// retained artifact comes again with the next connection.
+    fn put_artifact(&self, last: &[u8], payload: &Bytes, token: Option<AckToken>, link: &Link) {
         if let Some(token) = token {
             link.settled(token);
         }
-        let last = topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let id = std::str::from_utf8(last)
             .ok()
             .filter(|text| Id::new(text).is_ok())

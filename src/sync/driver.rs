@@ -13,7 +13,7 @@ use rumqttc::v5::{Event, EventLoop};
 use tokio::sync::Notify;
 
 use super::connect::{Broker, client};
-use super::downlink::Inbox;
+use super::downlink::{Down, Inbox};
 use super::link::Link;
 use crate::runtime::backoff::full_jitter;
 use crate::runtime::pulse::{Pulse, Waits};
@@ -38,7 +38,7 @@ pub struct Driver {
     pub intakes: Vec<Intake>,
     /// Filters of the session's past that nobody wants any more.
     pub stale: Vec<String>,
-    /// Where artifacts go.
+    /// Where artifacts and references go.
     pub inbox: Option<Inbox>,
     /// Counters.
     pub metrics: Metrics,
@@ -52,7 +52,7 @@ pub struct Driver {
 #[derive(Debug, Clone, Copy)]
 enum Route {
     Source(usize),
-    Down,
+    Down(Down),
     Nowhere,
 }
 
@@ -201,10 +201,10 @@ impl Driver {
                     _ => {}
                 }
             }
-            Route::Down => {
+            Route::Down(about) => {
                 let token = token(u16::MAX);
                 if let Some(inbox) = &self.inbox {
-                    inbox.put(&publish.topic, &publish.payload, token, &self.link);
+                    inbox.put(about, &publish, token, &self.link);
                 }
             }
             Route::Nowhere => {
@@ -221,9 +221,6 @@ impl Driver {
         if let Some(index) = self.intakes.iter().position(|intake| intake.matches(topic)) {
             return Route::Source(index);
         }
-        match &self.inbox {
-            Some(inbox) if inbox.is_ours(topic) => Route::Down,
-            _ => Route::Nowhere,
-        }
+        self.inbox.as_ref().and_then(|inbox| inbox.about(topic)).map_or(Route::Nowhere, Route::Down)
     }
 }

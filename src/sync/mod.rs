@@ -10,5 +10,6 @@ pub mod downlink;
 pub mod driver;
 pub mod feed;
 pub mod link;
+pub mod references;
 pub mod sink;
 pub mod stream;

@@ -239,6 +239,7 @@ mod tests {
             value: None,
             u: None,
             p0_p1: None,
+            event: None,
             unit: Arc::from("1"),
             state: State::Missing,
             reasons: Reasons::NONE,

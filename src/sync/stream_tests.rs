@@ -18,6 +18,7 @@ fn reading(seq: u64) -> Reading {
         value: None,
         u: None,
         p0_p1: None,
+        event: None,
         unit: Arc::from("1"),
         state: State::Valid,
         reasons: Reasons::NONE,

@@ -46,8 +46,10 @@ pub struct Metrics {
     pub pairs: Family<Labels, Counter>,
     /// `calibd_checks_total{kind,state}`
     pub checks: Family<Labels, Counter>,
-    /// `calibd_references_refused_total`
-    pub references_refused: Counter,
+    /// `calibd_references_refused_total{reason}`
+    pub references_refused: Family<Labels, Counter>,
+    /// `calibd_references_received_total{outcome}`: those from the broker
+    pub references_received: Family<Labels, Counter>,
     /// `calibd_references_unpaired_total{reason}`
     pub references_unpaired: Family<Labels, Counter>,
     /// `calibd_readings_total{source}`
@@ -137,7 +139,8 @@ impl Metrics {
             alert_write_failures: Counter::default(),
             pairs: Family::default(),
             checks: Family::default(),
-            references_refused: Counter::default(),
+            references_refused: Family::default(),
+            references_received: Family::default(),
             references_unpaired: Family::default(),
             readings: Family::default(),
             samples_dropped: Reasons::new("source"),
@@ -211,8 +214,10 @@ impl Metrics {
         to.register("alert_write_failures", help, self.alert_write_failures.clone());
         to.register("checks", "scheduled checks, by kind and how they came out", self.checks.clone());
         to.register("pairs_made", "pairs made, by the way their reference came", self.pairs.clone());
-        let help = "readings of references that cannot be references";
+        let help = "readings of references, and messages, that cannot be references";
         to.register("references_refused", help, self.references_refused.clone());
+        let help = "references from the broker that were stored or known";
+        to.register("references_received", help, self.references_received.clone());
         let help = "references that no pair could be made of";
         to.register("references_unpaired", help, self.references_unpaired.clone());
     }

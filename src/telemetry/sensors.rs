@@ -11,6 +11,7 @@ use prometheus_client::registry::Unit;
 
 use crate::domain::id::SensorId;
 use crate::domain::monitor::Kind;
+use crate::domain::order;
 use crate::domain::sample::Reading;
 
 /// The last values of sensors. Cheap to clone; clones are one.
@@ -101,7 +102,7 @@ impl Table {
     fn shown(&self) -> Vec<(&SensorId, &Values)> {
         let mut shown: Vec<_> =
             self.known.iter().filter_map(|(sensor, values)| Some((sensor, values.as_ref()?))).collect();
-        shown.sort_by_key(|(sensor, _)| *sensor);
+        order::sort_by(&mut shown, |(one, _), (other, _)| one.cmp(other));
         shown
     }
 }
@@ -164,6 +165,7 @@ mod tests {
             value,
             u: value.map(|value| value / 10.0),
             p0_p1: None,
+            event: None,
             unit: "mV".into(),
             state: State::Valid,
             reasons: Reasons::NONE,

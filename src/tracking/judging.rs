@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::pairs::statistic;
 use crate::domain::alert::{Event, Kind};
@@ -16,6 +17,7 @@ use crate::domain::pairing::Pair;
 use crate::domain::sample::Reading;
 use crate::domain::sensor::Sensor;
 use crate::domain::slo::Burn;
+use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 
 /// A sensor is judged again after so long, also without new pairs: objectives recover by themselves.
@@ -83,7 +85,9 @@ impl Judging {
 
     /// Goes on from what was stored; what was made with other expectations, or nothing, has to be made anew.
     pub fn resume(&mut self, stored: Option<&str>) {
-        match stored.and_then(|text| serde_json::from_str(text).ok()) {
+        let stored: Option<Value> = stored.and_then(|text| serde_json::from_str(text).ok());
+        // By way of a value, as artifacts are read: read from the text, the states are twice the code.
+        match stored.and_then(|value| strict_json::from_value(&value).ok()) {
             Some(Known { terms, mounted, judge, input }) if mounted == self.mounted => {
                 self.stale = terms != self.terms;
                 if !self.stale {

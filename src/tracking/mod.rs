@@ -1,8 +1,11 @@
 //! Comparing sensors with their references: references and readings to pairs, pairs to the statistics of drift.
 //!
 //! [`tracker`] is one sensor and decides; [`run`] is the task that feeds all of them from the pipeline and the
-//! store, keeps what came of it, and tells. Only this task makes and deletes pairs.
+//! store, keeps what came of it, and tells. Only this task makes and deletes pairs. [`arrive`]
+//! takes references from the broker.
 
+pub mod about;
+pub mod arrive;
 mod beside;
 pub mod follow;
 mod judges;
@@ -20,7 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::Reference;
-use crate::store::StoreError;
+use crate::store::{Added, StoreError};
 use crate::wire::control::SensorDrift;
 
 /// What can be asked of the task.
@@ -28,6 +31,9 @@ use crate::wire::control::SensorDrift;
 pub enum Ask {
     /// Pair these references, which are stored.
     References(Vec<Reference>),
+    /// Store references that came by themselves, and pair what is new; answers with what each was. No answer: they
+    /// could not be stored.
+    Keep(Vec<Reference>, oneshot::Sender<Vec<Added>>),
     /// Withdraw references; answers with the ids of those that were not withdrawn already.
     Withdraw(Withdraw, oneshot::Sender<Result<Vec<Id>, StoreError>>),
     /// Another instrument was mounted at a sensor.

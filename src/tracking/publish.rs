@@ -3,16 +3,24 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::Wanted;
 use super::tracker::Tracker;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
-use crate::wire::message::DriftMetrics;
+use crate::wire::control::SensorDrift;
+use crate::wire::message::{DriftMetrics, ReportedDrift};
 
 /// A sensor's message is not sent more often.
 const EVERY: Duration = Duration::from_secs(60);
+/// Nor is what the signed report says of it, unless it stands otherwise.
+const REPORT_EVERY: Duration = Duration::from_secs(600);
+
+/// The way to whoever signs what is reported of a sensor.
+pub type ReportDrift = mpsc::Sender<(SensorId, Option<ReportedDrift>)>;
 
 /// Tells what has changed.
 #[derive(Debug)]
@@ -21,17 +29,20 @@ pub struct Publisher {
     link: Link,
     metrics: Metrics,
     told: HashMap<SensorId, Duration>,
+    report: ReportDrift,
+    reported: HashMap<SensorId, (Duration, ReportedDrift)>,
 }
 
 impl Publisher {
-    /// Publishes below `branch`, where the gateway's own messages are.
-    pub fn new(branch: String, link: Link, metrics: Metrics) -> Publisher {
-        Publisher { branch, link, metrics, told: HashMap::new() }
+    /// Publishes below `branch`, where the gateway's own messages are; `report` signs the rest.
+    pub fn new(branch: String, link: Link, metrics: Metrics, report: ReportDrift) -> Publisher {
+        Publisher { branch, link, metrics, told: HashMap::new(), report, reported: HashMap::new() }
     }
 
     /// Tells what has changed at sensors that were silent for long enough; `elapsed` is a time that does not jump.
     pub fn publish(&mut self, trackers: &mut HashMap<SensorId, Tracker>, now: Timestamp, elapsed: Duration) {
         self.told.retain(|sensor, _| trackers.contains_key(sensor));
+        self.reported.retain(|sensor, _| trackers.contains_key(sensor));
         for (id, tracker) in trackers {
             let rests = self.told.get(id).is_some_and(|told| elapsed.saturating_sub(*told) < EVERY);
             if rests || !tracker.has_changed() {
@@ -44,14 +55,31 @@ impl Publisher {
                 // What was told does not hold any more.
                 self.metrics.drift.retain(|other| other != id);
                 self.link.retain(topic, Vec::new());
+                if self.reported.remove(id).is_some() {
+                    // An error means that too much is to be signed already: what was said is corrected late.
+                    let _ = self.report.try_send((id.clone(), None));
+                }
                 continue;
             };
+            self.report(&drift, elapsed);
             self.metrics.drift.note(&drift);
             if self.link.is_configured() {
                 // Flat structs of texts and numbers always serialise.
                 let payload = serde_json::to_vec(&DriftMetrics::of(&drift)).unwrap_or_default();
                 self.link.retain(topic, payload);
             }
+        }
+    }
+
+    /// Has what is new of a sensor reported: at once where it stands otherwise, else now and then.
+    fn report(&mut self, drift: &SensorDrift, elapsed: Duration) {
+        let new = ReportedDrift::from(drift);
+        let rests = self.reported.get(&drift.sensor).is_some_and(|(at, old)| {
+            *old == new || old.state == new.state && elapsed.saturating_sub(*at) < REPORT_EVERY
+        });
+        // What has no room is told with the next change.
+        if !rests && self.report.try_send((drift.sensor.clone(), Some(new))).is_ok() {
+            self.reported.insert(drift.sensor.clone(), (elapsed, new));
         }
     }
 }

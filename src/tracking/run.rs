@@ -22,6 +22,7 @@ use super::tracker::Tracker;
 use crate::alerting::Alerting;
 use crate::domain::alert::Kind;
 use crate::domain::id::SensorId;
+use crate::domain::order;
 use crate::domain::pairing::{Decision, Outcome, Pair};
 use crate::domain::quality::{ReasonCode, State};
 use crate::domain::reference::{Origin, Reference};
@@ -84,6 +85,8 @@ pub struct Tracking {
     failing: bool,
     late: VecDeque<Reference>,
     chores: VecDeque<Chore>,
+    /// Those whose sensor has too many that wait, with the time when they are looked up again.
+    aside: VecDeque<(Timestamp, Reference)>,
     /// The youngest references that have no pair.
     unpaired: VecDeque<Reference>,
     pending: Pending,
@@ -107,6 +110,7 @@ impl Tracking {
             failing: false,
             late: VecDeque::new(),
             chores: VecDeque::new(),
+            aside: VecDeque::new(),
             unpaired: VecDeque::new(),
             pending: Pending::default(),
         }
@@ -161,8 +165,7 @@ impl Tracking {
                     Some(Ok(reference)) => self.follow(reference),
                     Some(Err(error)) => {
                         let (sensor, source) = (&sensor.id, &reading.sensor);
-                        ReferenceRefused { sensor, source, problem: &error.to_string() }
-                            .record(&self.parts.metrics);
+                        ReferenceRefused { sensor, source, error: &error }.record(&self.parts.metrics);
                     }
                     None => {}
                 }
@@ -256,7 +259,8 @@ impl Tracking {
     /// Whether somebody is about to pair a reference, or has tried.
     fn has(&self, reference: &Reference) -> bool {
         let same = |other: &Reference| other.sensor == reference.sensor && other.id == reference.id;
-        self.pending.has(reference) || self.late.iter().chain(&self.unpaired).any(same)
+        let aside = self.aside.iter().map(|(_, reference)| reference);
+        self.pending.has(reference) || self.late.iter().chain(&self.unpaired).chain(aside).any(same)
     }
 
     async fn serve(&mut self, ask: Ask) {
@@ -270,6 +274,7 @@ impl Tracking {
                 Ok(())
             }
             Ask::References(references) => self.compare_given(references).await,
+            Ask::Keep(references, answer) => self.keep_given(references, answer).await,
             Ask::Withdraw(order, answer) => {
                 let withdrawn = self.withdraw(order).await;
                 // Whoever asked may have given up waiting.
@@ -286,7 +291,7 @@ impl Tracking {
                 let fits = |id: &SensorId| wanted.sensor.as_ref().is_none_or(|sensor| sensor == id);
                 let trackers = self.trackers.iter().filter(|(id, _)| fits(id));
                 let mut found: Vec<_> = trackers.filter_map(|(_, it)| it.drift(&wanted, now)).collect();
-                found.sort_by(|one, other| one.sensor.cmp(&other.sensor));
+                order::sort_by(&mut found, |one, other| one.sensor.cmp(&other.sensor));
                 // Whoever asked may have given up waiting.
                 drop(answer.send(found));
                 Ok(())
@@ -327,8 +332,8 @@ impl Tracking {
         }
         let is_current = self.is_current();
         let Some(tracker) = self.trackers.get_mut(&id) else { return Ok(()) };
-        if !is_current {
-            // The store has all readings.
+        if !is_current || reference.event.is_some() {
+            // The store has all readings, and that of an event may be of any time.
             self.delay(reference);
             return Ok(());
         }
@@ -349,6 +354,7 @@ impl Tracking {
                 self.trackers.values_mut().flat_map(|tracker| tracker.settle(now)).collect();
             self.decided(settled);
             self.take_back(now);
+            self.take_up_aside(now);
         }
         self.keep().await;
         self.judge().await;

@@ -9,7 +9,8 @@ use super::pairs::statistic;
 use crate::domain::alert::Event;
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::Labels;
-use crate::domain::drift::window::{Placed, Windows};
+use crate::domain::drift::state::DriftState;
+use crate::domain::drift::window::{Placed, Scores, Windows};
 use crate::domain::id::Id;
 use crate::domain::pairing::{Decision, How, Interval, Observed, Pair, Pairing, Window, window};
 use crate::domain::reference::Reference;
@@ -62,6 +63,8 @@ pub struct Tracker {
     gap: Option<Gap>,
     /// The end of the newest pair, and the transform that made it.
     paired: Option<(Timestamp, Option<Digest>)>,
+    /// The reference of that pair: its value and the unit of that.
+    newest_reference: Option<(f64, Arc<str>)>,
     /// Pairs from before this time do not count: another instrument was mounted then, by the gateway's clock.
     mounted: Option<Timestamp>,
     /// From when on the windows count, since another transform made the values.
@@ -93,6 +96,7 @@ impl Tracker {
             newest: [None, None],
             gap: None,
             paired: None,
+            newest_reference: None,
             mounted,
             restarted: None,
             stale: false,
@@ -266,6 +270,9 @@ impl Tracker {
                 self.paired = Some((end, transform));
             }
         }
+        if self.paired.is_some_and(|(newest, _)| newest == end) {
+            self.newest_reference = Some((pair.reference_value, Arc::clone(&pair.unit)));
+        }
         let statistic = statistic(&self.sensor, pair)?;
         Some(self.windows.add(&statistic, now))
     }
@@ -303,6 +310,7 @@ impl Tracker {
         let setup = *self.windows.all().setup();
         self.windows = Windows::new(setup, self.sensor.comparison.cohorts.count());
         (self.paired, self.restarted, self.stale, self.changed) = (None, None, false, true);
+        self.newest_reference = None;
     }
 
     /// Counts a stored pair.
@@ -320,16 +328,33 @@ impl Tracker {
         self.changed
     }
 
+    /// The maximum permissible error at the newest reference.
+    fn mpe(&self) -> Option<f64> {
+        let (value, _) = self.newest_reference.as_ref()?;
+        self.sensor.comparison.mpe?.at(*value).ok()
+    }
+
+    /// How the sensor stands to its references, by these scores.
+    fn state(&self, scores: &Scores, mpe: Option<f64>) -> DriftState {
+        DriftState::of(scores, mpe, self.judging.judge().detection().alarm.is_some())
+    }
+
     /// What its pairs say; `None` without any.
     pub fn drift(&self, wanted: &Wanted, gateway: Timestamp) -> Option<SensorDrift> {
-        self.paired?;
+        let (newest, _) = self.paired?;
         let now = self.now(gateway);
+        let mpe = self.mpe();
         let cohorts = &self.sensor.comparison.cohorts;
         let fits = |at: &usize| wanted.cohort.as_deref().is_none_or(|name| cohorts.name(*at) == Some(name));
         let of = |at: usize| self.windows.of_cohort(cohorts, at, now, wanted.part);
+        let all = self.windows.all().report(now, wanted.part);
         Some(SensorDrift {
             sensor: self.sensor.id.clone(),
-            all: self.windows.all().report(now, wanted.part),
+            state: self.state(&all.calibrated, mpe),
+            mpe,
+            unit: self.newest_reference.as_ref().map(|(_, unit)| unit.to_string()),
+            newest: Some(newest),
+            all,
             cohorts: (0..cohorts.count()).filter(fits).filter_map(of).collect(),
             labels: self.labels.scores(now),
             detector: self.judging.judge().detection(),

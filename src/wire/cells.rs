@@ -6,6 +6,7 @@ use super::fault::{DecodeError, FaultKind};
 use super::format::{FieldSpec, TimeSpec};
 use super::number::{self, Decimal, Missing, Value};
 use super::time::TimeFormat;
+use crate::domain::event::is_event;
 use crate::domain::time::Timestamp;
 
 /// Room for the values, times and faults of one record, used again for the next.
@@ -21,6 +22,9 @@ pub(super) struct Cells {
     time_text: String,
     pub(super) time: Option<Timestamp>,
     time_seen: bool,
+    event_name: Arc<str>,
+    event: String,
+    event_seen: bool,
     pub(super) faults: Vec<DecodeError>,
 }
 
@@ -37,6 +41,9 @@ impl Cells {
             time_text: String::new(),
             time: None,
             time_seen: false,
+            event_name: Arc::from("event"),
+            event: String::new(),
+            event_seen: false,
             faults: Vec::new(),
         }
     }
@@ -48,6 +55,8 @@ impl Cells {
         self.time_text.clear();
         self.time = None;
         self.time_seen = false;
+        self.event.clear();
+        self.event_seen = false;
         self.faults.clear();
     }
 
@@ -133,6 +142,31 @@ impl Cells {
         }
     }
 
+    /// The event's name as text; an empty one names none.
+    pub(super) fn event(&mut self, text: &str) {
+        let text = text.trim();
+        if std::mem::replace(&mut self.event_seen, true) {
+            self.event.clear();
+            self.faults.push(DecodeError::of_field(FaultKind::Duplicate, &self.event_name, text.as_bytes()));
+        } else if is_event(text) {
+            self.event.push_str(text);
+        } else if !text.is_empty() {
+            self.bad_event(text.as_bytes());
+        }
+    }
+
+    /// An event's name that is of no use: the values are good all the same.
+    pub(super) fn bad_event(&mut self, input: &[u8]) {
+        self.event_seen = true;
+        self.event.clear();
+        self.faults.push(DecodeError::of_field(FaultKind::BadEvent, &self.event_name, input));
+    }
+
+    /// The event that the record names.
+    pub(super) fn event_name(&self) -> Option<&str> {
+        Some(self.event.as_str()).filter(|event| !event.is_empty())
+    }
+
     /// Ends a record: reads the time's text, and refuses a record that says nothing.
     pub(super) fn finish(&mut self, input: &[u8]) -> Result<(), DecodeError> {
         if !self.time_text.is_empty() {
@@ -148,7 +182,8 @@ impl Cells {
         if self.values.iter().any(|value| *value != Value::Absent) {
             return Ok(());
         }
-        let of_a_value = |fault: &DecodeError| fault.kind != FaultKind::BadTime;
+        let of_a_value =
+            |fault: &DecodeError| !matches!(fault.kind, FaultKind::BadTime | FaultKind::BadEvent);
         let first = self.faults.iter().position(of_a_value).map(|at| self.faults.swap_remove(at));
         Err(first.unwrap_or_else(|| DecodeError::new(FaultKind::NoSuchField, input)))
     }

@@ -188,6 +188,9 @@ pub struct Reading {
     pub state: String,
     pub reasons: Vec<String>,
     pub transform: Option<TransformName>,
+    /// The event that it is about, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
     /// When the gateway got it: told of stored readings, where it is not `time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Timestamp>,
@@ -222,6 +225,7 @@ impl From<&sample::Reading> for Reading {
             state: reading.state.as_str().to_owned(),
             reasons: reading.reasons.names().map(str::to_owned).collect(),
             transform: reading.transform.as_deref().map(name),
+            event: reading.event.as_deref().map(str::to_owned),
             received: None,
         }
     }
@@ -457,6 +461,7 @@ mod tests {
                 version: 2,
                 digest: Digest([7; 32]),
             })),
+            event: Some("e-1".into()),
         };
         let mut published = Vec::new();
         ReadingFormat::full().write(&reading, &mut published);

@@ -54,6 +54,7 @@ impl CsvReader {
             match target {
                 Target::Field(field) => cells.text(*field, &text),
                 Target::Time => cells.time_part(&text),
+                Target::Event => cells.event(&text),
             }
         }
         Ok(())
@@ -167,8 +168,9 @@ pub fn resolve(layout: &mut Layout, header: &str) -> Result<(), Vec<SpecError>> 
     let names: Vec<_> = columns.iter().map(|column| unquote(header, *column).trim().to_owned()).collect();
     let fields = layout.fields.iter_mut().map(|field| (field.name.to_string(), &mut field.at));
     let times = layout.time.iter_mut().flat_map(|time| &mut time.at).map(|at| ("time".to_owned(), at));
+    let event = layout.event.iter_mut().map(|at| ("event".to_owned(), at));
     let mut faults = Vec::new();
-    for (name, locator) in fields.chain(times) {
+    for (name, locator) in fields.chain(times).chain(event) {
         let Locator::Header(wanted) = &*locator else { continue };
         match find(&names, wanted) {
             Ok(column) => *locator = Locator::Column(column),

@@ -20,6 +20,8 @@ pub struct Record<'a> {
     pub values: &'a [Value],
     /// When the device says it measured.
     pub device_time: Option<Timestamp>,
+    /// The event that the values are about.
+    pub event: Option<&'a str>,
     /// Named texts that are no field: they name parts of template sensors.
     pub captures: Vec<(&'a str, &'a str)>,
     /// Fields that gave no value although the record has them.
@@ -168,6 +170,10 @@ fn raw_targets(layout: &Layout) -> Result<Vec<Target>, SpecError> {
             let problem = "a raw message holds one number and no time";
             Err(SpecError::field(name, "kind", problem, "leave the time away, or use csv or json"))
         }
+        (Target::Event, _) => {
+            let problem = "a raw message holds one number and no event";
+            Err(SpecError::field(name, "kind", problem, "leave the event away, or use csv or json"))
+        }
     };
     layout.locators().map(take).collect()
 }
@@ -201,6 +207,7 @@ fn read<'a>(
         input: bytes,
         values: &cells.values,
         device_time: cells.time,
+        event: cells.event_name(),
         captures,
         faults: &cells.faults,
     })

@@ -28,6 +28,8 @@ pub enum FaultKind {
     NotFinite,
     /// The text is not a time.
     BadTime,
+    /// The text cannot name an event.
+    BadEvent,
     /// The field stands in the message twice.
     Duplicate,
     /// The line or message has none of the fields, or too few columns.
@@ -55,6 +57,7 @@ impl FaultKind {
             FaultKind::BadNumber => ("bad_number", "is not a number"),
             FaultKind::NotFinite => ("not_finite", "is not a finite number"),
             FaultKind::BadTime => ("bad_time", "is not a time in the configured form"),
+            FaultKind::BadEvent => ("bad_event", "is not a name of 1 to 64 visible ASCII characters"),
             FaultKind::Duplicate => ("duplicate_field", "states the field twice"),
             FaultKind::NoSuchField => ("no_such_field", "has too few columns, or none of the fields"),
             FaultKind::NoMatch => ("no_match", "does not match the pattern"),

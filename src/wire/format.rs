@@ -150,6 +150,8 @@ pub struct Layout {
     pub fields: Vec<FieldSpec>,
     /// The device's time, if it states one.
     pub time: Option<TimeSpec>,
+    /// The name of the event that the values are about, if the device states one.
+    pub event: Option<Locator>,
     /// Longest line or message, in bytes.
     pub max_length: usize,
 }
@@ -198,12 +200,13 @@ impl Layout {
         }
     }
 
-    /// Every locator with the name of its field; the time's come last.
+    /// Every locator with the name of its field; the time's and the event's come last.
     pub(super) fn locators(&self) -> impl Iterator<Item = (Target, &str, &Locator)> {
         let fields = self.fields.iter().enumerate();
         let fields = fields.map(|(index, field)| (Target::Field(index), &*field.name, &field.at));
         let times = self.time.iter().flat_map(|time| &time.at);
-        fields.chain(times.map(|at| (Target::Time, "time", at)))
+        let event = self.event.iter().map(|at| (Target::Event, "event", at));
+        fields.chain(times.map(|at| (Target::Time, "time", at))).chain(event)
     }
 }
 
@@ -214,6 +217,8 @@ pub(super) enum Target {
     Field(usize),
     /// The time.
     Time,
+    /// The event.
+    Event,
 }
 
 /// The fault of a locator that belongs to another format.

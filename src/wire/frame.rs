@@ -269,6 +269,7 @@ impl FrameReader {
                     cells.scaled(index, raw as f64, |raw| field.scale.of(raw) + field.add);
                 }
                 Target::Time => cells.time_integer(Some(raw)),
+                Target::Event => cells.event(&raw.to_string()),
             }
         }
     }

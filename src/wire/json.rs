@@ -93,11 +93,12 @@ struct Seed<'a> {
 }
 
 impl Seed<'_> {
-    fn each(self, field: impl Fn(&mut Cells, usize), time: impl Fn(&mut Cells)) {
+    fn each(self, field: impl Fn(&mut Cells, usize), time: impl Fn(&mut Cells), event: impl Fn(&mut Cells)) {
         for target in &self.node.targets {
             match target {
                 Target::Field(index) => field(self.cells, *index),
                 Target::Time => time(self.cells),
+                Target::Event => event(self.cells),
             }
         }
     }
@@ -106,6 +107,7 @@ impl Seed<'_> {
         self.each(
             |cells, field| cells.fault(field, FaultKind::BadNumber, shown),
             |cells| cells.bad_time(shown),
+            |cells| cells.bad_event(shown),
         );
     }
 }
@@ -125,29 +127,34 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        self.each(|cells, field| cells.number(field, number), |cells| cells.time_float(number));
+        // A fraction is no name: another program would write it with other digits.
+        let event = |cells: &mut Cells| cells.bad_event(number.to_string().as_bytes());
+        self.each(|cells, field| cells.number(field, number), |cells| cells.time_float(number), event);
         Ok(())
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
         let time = |cells: &mut Cells| cells.time_integer(Some(number));
-        self.each(|cells, field| cells.number(field, number as f64), time);
+        let event = |cells: &mut Cells| cells.event(&number.to_string());
+        self.each(|cells, field| cells.number(field, number as f64), time, event);
         Ok(())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
         let time = |cells: &mut Cells| cells.time_integer(i64::try_from(number).ok());
-        self.each(|cells, field| cells.number(field, number as f64), time);
+        let event = |cells: &mut Cells| cells.event(&number.to_string());
+        self.each(|cells, field| cells.number(field, number as f64), time, event);
         Ok(())
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.each(|cells, field| cells.text(field, text), |cells| cells.time_part(text));
+        let event = |cells: &mut Cells| cells.event(text);
+        self.each(|cells, field| cells.text(field, text), |cells| cells.time_part(text), event);
         Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.each(Cells::null, |_| ());
+        self.each(Cells::null, |_| (), |_| ());
         Ok(())
     }
 

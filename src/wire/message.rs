@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::control::SensorDrift;
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::LabelScores;
+use crate::domain::drift::state::DriftState;
 use crate::domain::drift::window::{Report, Scores};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
@@ -112,10 +113,33 @@ pub struct Reported {
     pub candidate: Option<()>,
     /// Transform id to (epoch, version) below which nothing is accepted.
     pub floors: BTreeMap<Id, (u64, u64)>,
-    pub drift: Option<()>,
+    /// Null until it has pairs.
+    pub drift: Option<ReportedDrift>,
     /// The last verdict on each artifact for this sensor.
     pub verdicts: Vec<Ack>,
     pub calibration_due: Option<Timestamp>,
+}
+
+/// How a sensor stands to its references.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ReportedDrift {
+    pub state: DriftState,
+    /// Mean error of the calibrated values over the window.
+    pub bias: Option<f64>,
+    /// Its standard uncertainty.
+    pub u_bias: Option<f64>,
+    /// The maximum permissible error at the newest reference.
+    pub mpe: Option<f64>,
+    /// In how many days the bias is beyond that with 5, 50 and 95 %; null in the list: later than was looked.
+    pub days_to_mpe: Option<[Option<f64>; 3]>,
+}
+
+impl From<&SensorDrift> for ReportedDrift {
+    fn from(drift: &SensorDrift) -> ReportedDrift {
+        let Scores { bias, u_bias, .. } = drift.all.calibrated;
+        let days_to_mpe = drift.forecast.as_ref().map(|forecast| forecast.forecast.days_to_mpe);
+        ReportedDrift { state: drift.state, bias, u_bias, mpe: drift.mpe, days_to_mpe }
+    }
 }
 
 /// `event` of kind `gap`: sequence numbers that name no reading.

@@ -74,5 +74,5 @@ fn integer(name: &str, at: IntegerSpec, scale: f64) -> FieldSpec {
 }
 
 fn layout(frame: FrameSpec, fields: Vec<FieldSpec>) -> Layout {
-    Layout { format: FormatSpec::Frame(frame), fields, time: None, max_length: DEFAULT_MAX }
+    Layout { format: FormatSpec::Frame(frame), fields, time: None, event: None, max_length: DEFAULT_MAX }
 }

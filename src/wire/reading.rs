@@ -23,6 +23,8 @@ struct Full<'a> {
     state: &'a str,
     reasons: crate::domain::quality::Reasons,
     transform: Option<&'a TransformRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
 }
 
 /// ASCII text of a fixed length.
@@ -97,6 +99,7 @@ fn full(reading: &Reading) -> Full<'_> {
         state: reading.state.as_str(),
         reasons: reading.reasons,
         transform: reading.transform.as_deref(),
+        event: reading.event.as_deref(),
     }
 }
 
@@ -116,6 +119,7 @@ fn write_field(field: ReadingField, reading: &Reading, out: &mut Vec<u8>) {
         ReadingField::State => append(out, &reading.state.as_str()),
         ReadingField::Reasons => append(out, &reading.reasons),
         ReadingField::Transform => append(out, &reading.transform.as_deref()),
+        ReadingField::Event => append(out, &reading.event.as_deref()),
     }
 }
 
@@ -145,6 +149,7 @@ mod tests {
             value: Some(4.9812),
             u: Some(0.091),
             p0_p1: None,
+            event: None,
             unit: Arc::from("mg/m3"),
             state: State::Valid,
             reasons: Reasons::NONE,
@@ -187,6 +192,14 @@ mod tests {
         ReadingFormat::full().write(&merged, &mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains(r#""u":0.091,"p0":0.4,"p1":0.55,"unit""#), "{text}");
+    }
+
+    #[test]
+    fn a_reading_names_its_event_where_it_has_one() {
+        let named = Reading { event: Some("batch/17".into()), ..reading() };
+        let mut out = Vec::new();
+        ReadingFormat::full().write(&named, &mut out);
+        assert!(String::from_utf8(out).unwrap().ends_with(r#"},"event":"batch/17"}"#));
     }
 
     #[test]

@@ -31,11 +31,13 @@ pub enum ReadingField {
     Reasons,
     /// What made the value: id, version and digest.
     Transform,
+    /// The event that it is about.
+    Event,
 }
 
 impl ReadingField {
     /// Every field with its name.
-    pub const ALL: [(&'static str, ReadingField); 14] = [
+    pub const ALL: [(&'static str, ReadingField); 15] = [
         ("sensor", ReadingField::Sensor),
         ("seq", ReadingField::Seq),
         ("after", ReadingField::After),
@@ -50,6 +52,7 @@ impl ReadingField {
         ("state", ReadingField::State),
         ("reasons", ReadingField::Reasons),
         ("transform", ReadingField::Transform),
+        ("event", ReadingField::Event),
     ];
 
     /// Its name.

@@ -81,6 +81,8 @@ impl RegexReader {
                 }
                 (Target::Time, Ok(text)) => cells.time_part(text),
                 (Target::Time, Err(_)) => cells.bad_time(&line[start..end]),
+                (Target::Event, Ok(text)) => cells.event(text),
+                (Target::Event, Err(_)) => cells.bad_event(&line[start..end]),
             }
         }
         let named = self.captures.iter().filter_map(|(name, group)| {

@@ -26,7 +26,7 @@ fn field(name: &str, at: Locator) -> FieldSpec {
 }
 
 fn layout(format: FormatSpec, fields: Vec<FieldSpec>, time: Option<TimeSpec>) -> Layout {
-    Layout { format, fields, time, max_length: DEFAULT_MAX }
+    Layout { format, fields, time, event: None, max_length: DEFAULT_MAX }
 }
 
 fn csv() -> Layout {

@@ -114,7 +114,7 @@ fn alerts_are_the_same_at_the_broker_and_in_the_ledger_after_the_daemon_was_kill
     daemon.linked();
     daemon.process.stop();
     with_store(&gateway.store(), async |store, recovered| {
-        assert_eq!(recovered.retained, [alert.id.clone()]);
+        assert_eq!(recovered.retained, std::slice::from_ref(&alert.id));
         let alerts = Alerts::new(Policy::default(), recovered.stored);
         assert_eq!(alerts.alerts().collect::<Vec<_>>(), [&alert]);
         assert_eq!(store.past_alerts(None, 10).await.unwrap().len(), 1);

@@ -154,7 +154,8 @@ impl Run {
             let device_time = Some(now.saturating_add_micros(-before));
             for name in NAMES {
                 let (sensor, raw) = (Id::new(name).unwrap(), Some(sample as f64));
-                let sample = Sample { sensor, device_time, gateway_time: now, raw, u: None, ack: None };
+                let sample =
+                    Sample { sensor, device_time, gateway_time: now, raw, u: None, event: None, ack: None };
                 self.samples.send(sample).await.unwrap();
             }
         }
@@ -286,6 +287,7 @@ async fn what_was_delivered_before_a_change_of_units_is_read_in_the_old_one() {
         gateway_time: now,
         raw: Some(raw),
         u: None,
+        event: None,
         ack: None,
     };
     run.samples.try_send(sample(0.0)).unwrap();

@@ -28,6 +28,7 @@ mod health;
 mod hostile;
 mod house;
 mod journal;
+mod labels;
 mod layers;
 mod long_run;
 mod manual;

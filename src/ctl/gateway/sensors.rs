@@ -7,14 +7,19 @@ use clap::Args;
 
 use super::alerts::list;
 use super::client::escaped;
-use super::show::{clean, reading, sparkline, state, time};
+use super::show::{clean, measured, reading, sparkline, state, time};
 use super::{Asked, client};
-use crate::ctl::output::{Failure, note, print_json, print_screen, print_table};
+use crate::ctl::output::{Failure, note, print_json, print_screen, print_table, significant};
 use crate::ctl::screen::Screen;
-use crate::wire::control::{Alert, Readings, Sensor, Sensors, Upkeep};
+use crate::domain::drift::state::K;
+use crate::domain::drift::window::Scores;
+use crate::wire::control::{Alert, Drift, Readings, Rollup, Rollups, Sensor, SensorDrift, Sensors, Upkeep};
 
-/// Readings that the line of bars shows.
+/// Readings, or half hours, that the line of bars shows.
 const BARS: usize = 48;
+/// Minutes that one bar stands for, and microseconds that all of them do: a day.
+const BAR_MINUTES: i64 = 30;
+const DAY: i64 = BARS as i64 * BAR_MINUTES * 60_000_000;
 /// Columns before a field's text.
 const INDENT: usize = 14;
 
@@ -80,15 +85,53 @@ pub fn one(args: &SensorArgs) -> Result<ExitCode, Failure> {
     if args.asked.json {
         print_json(&sensor)?;
     } else {
-        let path = format!("/v1/readings?sensor={}&limit={BARS}", escaped(&args.id));
-        let past: Readings = client::get(&args.asked, &path)?;
+        let past = past(&args.asked, &sensor)?;
+        let id = escaped(&args.id);
+        // While many references are being paired there is no answer; the rest is worth having without it.
+        let drift: Option<Drift> = client::get(&args.asked, &format!("/v1/drift?sensor={id}")).ok();
+        let drift = drift.as_ref().and_then(|drift| drift.sensors.first());
         let alerts = list::of(&args.asked, Some(&args.id))?.alerts;
-        print_screen(&text(&sensor, &past, &alerts, Screen::stdout()))?;
+        print_screen(&text(&sensor, &past, drift, &alerts, Screen::stdout()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(sensor: &Sensor, past: &Readings, alerts: &[Alert], screen: Screen) -> String {
+/// What a sensor showed last.
+struct Past {
+    /// What the values are.
+    name: &'static str,
+    values: Vec<f64>,
+}
+
+/// The means of each half hour of the last day; of a sensor that has fewer than two, its last readings.
+fn past(asked: &Asked, sensor: &Sensor) -> Result<Past, Failure> {
+    let id = escaped(sensor.id.as_str());
+    if let Some(last) = &sensor.last {
+        let since = last.time.saturating_add_micros(-DAY);
+        let path = format!("/v1/rollups?sensor={id}&since={since}&every={BAR_MINUTES}");
+        let day: Rollups = client::get(asked, &path)?;
+        let alike = day.rollups.iter().filter(|rollup| rollup.unit == last.unit);
+        let mean = |rollup: &Rollup| {
+            let of = if last.value.is_some() { &rollup.value } else { &rollup.raw };
+            of.as_ref().map(|summary| summary.mean)
+        };
+        let values: Vec<f64> = alike.filter_map(mean).collect();
+        if values.len() > 1 {
+            return Ok(Past { name: "last day", values });
+        }
+    }
+    let path = format!("/v1/readings?sensor={id}&limit={BARS}");
+    let readings: Readings = client::get(asked, &path)?;
+    Ok(Past { name: "recent", values: recent(&readings) })
+}
+
+fn text(
+    sensor: &Sensor,
+    past: &Past,
+    drift: Option<&SensorDrift>,
+    alerts: &[Alert],
+    screen: Screen,
+) -> String {
     let mut rows = Vec::new();
     let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
     let quantity = Some(&sensor.quantity).filter(|quantity| !quantity.is_empty());
@@ -108,8 +151,12 @@ fn text(sensor: &Sensor, past: &Readings, alerts: &[Alert], screen: Screen) -> S
     );
     row("state", last.map(state));
     row("time", last.map(|last| time(last.time)));
-    row("recent", Some(sparkline(newest(&recent(past), screen))).filter(|bars| !bars.is_empty()));
+    let bars = sparkline(newest(&past.values, screen), screen.is_plain());
+    row(past.name, Some(bars).filter(|bars| !bars.is_empty()));
     row("transform", Some(in_force(sensor)));
+    row("drift", drift.map(agreement));
+    let newest = drift.and_then(|drift| drift.newest);
+    row("reference", newest.map(|newest| format!("the last one at {}", time(newest))));
     row("maintenance", sensor.maintenance.as_ref().map(upkeep));
     for alert in alerts.iter().filter(|alert| alert.cleared.is_none()) {
         row("alert", Some(format!("{}: {}", alert.cause, clean(&alert.message))));
@@ -133,6 +180,24 @@ fn newest(values: &[f64], screen: Screen) -> &[f64] {
 fn recent(past: &Readings) -> Vec<f64> {
     let values: Vec<f64> = past.readings.iter().filter_map(|reading| reading.value).collect();
     if values.is_empty() { past.readings.iter().filter_map(|reading| reading.raw).collect() } else { values }
+}
+
+/// How far the sensor is from its references, with the expanded uncertainty of that.
+fn agreement(drift: &SensorDrift) -> String {
+    let Scores { n, bias, u_bias, within_mpe, .. } = drift.all.calibrated;
+    let state = drift.state.as_str().replace('_', " ");
+    let unit = drift.unit.as_deref().map_or(String::new(), |unit| format!(" {}", clean(unit)));
+    let expanded = u_bias.map(|u| K * u);
+    let mut parts = vec![state];
+    parts.extend(bias.map(|bias| {
+        let k = if expanded.is_some() { " (k = 2)" } else { "" };
+        format!("bias {}{unit}{k}", measured(bias, expanded))
+    }));
+    parts.extend(drift.mpe.map(|mpe| format!("permitted {}{unit}", significant(mpe, 6))));
+    parts.extend(within_mpe.map(|share| format!("{:.1} % of the pairs within that", 100.0 * share)));
+    let [from, to] = drift.all.window.map(time);
+    parts.push(format!("{n} pairs from {from} to {to}"));
+    parts.join(", ")
 }
 
 fn upkeep(upkeep: &Upkeep) -> String {

@@ -79,9 +79,13 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Values as a line of bars; empty where there are fewer than two.
-pub fn sparkline(values: &[f64]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// The same for terminals that show ASCII only.
+const PLAIN_BARS: [char; 8] = ['_', '.', ',', '-', '~', '+', '*', '#'];
+
+/// Values as a line of bars, or of as many signs in ASCII if `plain`; empty where there are fewer than two.
+pub fn sparkline(values: &[f64], plain: bool) -> String {
+    let bars = if plain { PLAIN_BARS } else { BARS };
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if values.len() < 2 || !(high - low).is_finite() {
@@ -89,7 +93,7 @@ pub fn sparkline(values: &[f64]) -> String {
     }
     let bar = |value: &f64| {
         let share = if high > low { (value - low) / (high - low) } else { 0.5 };
-        BARS[((share * 8.0) as usize).min(7)]
+        bars[((share * 8.0) as usize).min(7)]
     };
     values.iter().map(bar).collect()
 }
@@ -124,9 +128,12 @@ mod tests {
 
     #[test]
     fn bars_go_from_the_lowest_to_the_highest() {
-        assert_eq!(sparkline(&[0.0, 1.0, 0.5]), "▁█▅");
-        assert_eq!(sparkline(&[2.0, 2.0]), "▅▅");
-        assert_eq!((sparkline(&[1.0]), sparkline(&[-f64::MAX, f64::MAX])), (String::new(), String::new()));
+        assert_eq!(sparkline(&[0.0, 1.0, 0.5], false), "▁█▅");
+        assert_eq!(sparkline(&[0.0, 1.0, 0.5], true), "_#~");
+        assert_eq!(sparkline(&[2.0, 2.0], false), "▅▅");
+        for nothing in [&[1.0][..], &[-f64::MAX, f64::MAX]] {
+            assert_eq!(sparkline(nothing, false), "");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Alert, Cause, Finding, Kind, MOST_SENSORS, Scope, Silence, Tally};
 use crate::domain::id::{Id, SensorId};
+use crate::domain::order;
 use crate::domain::time::Timestamp;
 
 /// Most pairs of a snapshot.
@@ -87,7 +88,7 @@ impl Stored {
     /// The same without what contradicts itself, as after a file was edited by hand.
     pub(super) fn sound(mut self) -> Stored {
         let open: Vec<String> = self.open().map(|alert| alert.id.clone()).collect();
-        self.conditions.sort_by(|a, b| (a.kind, &a.sensor).cmp(&(b.kind, &b.sensor)));
+        order::sort_by(&mut self.conditions, |a, b| (a.kind, &a.sensor).cmp(&(b.kind, &b.sensor)));
         self.conditions.dedup_by(|a, b| a.kind == b.kind && a.sensor == b.sensor);
         for condition in &mut self.conditions {
             condition.alert.take_if(|id| !open.contains(id));
@@ -126,7 +127,7 @@ impl Stored {
             .filter(|it| it.alert.as_deref() == Some(id))
             .map(|it| &it.sensor)
             .collect();
-        all.sort_unstable();
+        order::sort(&mut all);
         (all.iter().take(MOST_SENSORS).map(|id| (*id).clone()).collect(), all.len())
     }
 }

@@ -168,6 +168,7 @@ mod tests {
             value: None,
             u: None,
             p0_p1: None,
+            event: None,
             unit: "nA".into(),
             state: State::Valid,
             reasons: Reasons::NONE,

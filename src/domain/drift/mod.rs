@@ -11,4 +11,5 @@ pub mod latency;
 pub mod measurement;
 pub mod pair;
 pub mod probability;
+pub mod state;
 pub mod window;

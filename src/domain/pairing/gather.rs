@@ -76,7 +76,7 @@ impl Gather {
     }
 
     /// Whether no other reading can change it: the event's own was there.
-    pub(super) fn is_certain(&self) -> bool {
+    pub fn is_certain(&self) -> bool {
         self.matched
     }
 

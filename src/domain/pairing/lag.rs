@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::aim::micros;
 use super::{Observed, Pair};
+use crate::domain::order;
 use crate::domain::reference::Reference;
 use crate::domain::time::Timestamp;
 
@@ -99,7 +100,7 @@ impl Agreement {
 pub fn best(values: &[Point], references: &[Point], step: Duration, reach: Duration) -> Option<Agreement> {
     let sorted = |points: &[Point]| {
         let mut points = points.to_vec();
-        points.sort_by_key(|point| point.time);
+        order::sort_by(&mut points, |one, other| one.time.cmp(&other.time));
         points
     };
     let (values, references) = (sorted(values), sorted(references));

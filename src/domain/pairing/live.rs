@@ -12,6 +12,9 @@ use crate::domain::time::Timestamp;
 /// References that may wait for readings at a time.
 const WAITING: usize = 256;
 
+/// Before every other time: the reading that a reference waits for has come.
+const NOW: Timestamp = Timestamp::EPOCH;
+
 /// What is known of the references to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
@@ -52,6 +55,10 @@ impl Pairing {
 
     /// Takes the sensor's next reading.
     pub fn reading(&mut self, reading: Observed) {
+        if reading.event.is_some() {
+            let named = self.waiting.iter_mut().filter(|(_, waiting)| waiting.event == reading.event);
+            named.for_each(|(until, _)| *until = NOW);
+        }
         if let Some(open) = &mut self.open {
             open.push(&reading);
         }
@@ -105,6 +112,11 @@ impl Pairing {
                 continue;
             }
             match self.decide(&reference, now) {
+                // The reading of its event has come, and is remembered by the store only.
+                Found::Outcome(Outcome::Waiting { .. }) if until == NOW && reference.event.is_some() => {
+                    let window = window(&reference, &self.how);
+                    settled.push(Decision::Look(reference, window));
+                }
                 Found::Outcome(Outcome::Waiting { until }) => self.waiting.push_back((until, reference)),
                 Found::Outcome(outcome) => settled.push(Decision::Settled(reference, outcome)),
                 Found::Unknown(window) => settled.push(Decision::Look(reference, window)),

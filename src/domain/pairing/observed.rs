@@ -43,7 +43,7 @@ impl From<&Reading> for Observed {
             state: reading.state,
             reasons: reading.reasons,
             transform: reading.transform.clone(),
-            event: None,
+            event: reading.event.clone(),
         }
     }
 }

@@ -288,6 +288,32 @@ fn labels_find_the_reading_of_their_event_else_the_nearest() {
 }
 
 #[test]
+fn a_label_that_waits_is_looked_up_once_the_reading_of_its_event_has_come() {
+    let named = |seq, event: &str| Observed {
+        unit: "1".into(),
+        event: Some(event.into()),
+        ..reading(seq, 5000 + seq as i64, 0.5)
+    };
+    let label = Reference { unit: "1".into(), value: 1.0, event: Some("e1".into()), ..spot(5000) };
+    for most in [0, 4] {
+        let mut pairing = Pairing::new(how(Method::Nearest), most, None, at(4000));
+        pairing.reference(label.clone(), at(5000)).unwrap();
+        assert_eq!(pairing.settle(at(5000)), []);
+        pairing.reading(named(1, "e2"));
+        assert_eq!(pairing.settle(at(5002)), [], "not another's");
+        pairing.reading(named(2, "e1"));
+        assert!(pairing.due().is_some_and(|due| due <= at(5003)));
+        let settled = pairing.settle(at(5003));
+        match &settled[..] {
+            [Decision::Look(found, _)] if most == 0 => assert_eq!(*found, label),
+            [Decision::Settled(_, outcome)] if most > 0 => assert_eq!(one(outcome.clone()).seqs, (2, 2)),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(pairing.due(), None);
+    }
+}
+
+#[test]
 fn an_invalid_reference_is_never_paired_and_a_suspect_one_says_so() {
     let by = how(Method::Nearest);
     let invalid = Reference { flag: State::Invalid, ..spot(100) };

@@ -94,7 +94,7 @@ pub enum ReferenceError {
     #[error("`{0}` is no quality flag: write valid, suspect or invalid")]
     Flag(String),
     /// A label's event.
-    #[error("the event is not a text of 1 to 128 characters without control characters: correct it")]
+    #[error("the event is not a name of 1 to 64 visible ASCII characters: correct it")]
     Event,
     /// Its id, or that of its standard.
     #[error("the {0}: {1}")]
@@ -121,4 +121,33 @@ pub enum ReferenceError {
         /// What is wrong with it.
         error: Box<ReferenceError>,
     },
+}
+
+impl ReferenceError {
+    /// The reason in a word, as it is counted.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            ReferenceError::NotFinite => "not_finite",
+            ReferenceError::NotALabel { .. } | ReferenceError::NotOfLabels(..) => "not_a_label",
+            ReferenceError::EventOfMeasurement(_) | ReferenceError::Event => "event",
+            ReferenceError::NoUnit(_)
+            | ReferenceError::NoUnitKnown
+            | ReferenceError::Unit(_)
+            | ReferenceError::OtherUnit { .. } => "unit",
+            ReferenceError::UncertaintyNotPositive(_)
+            | ReferenceError::UncertaintyTooSmall { .. }
+            | ReferenceError::UncertaintyTooLarge { .. }
+            | ReferenceError::UncertaintyUnclear
+            | ReferenceError::CoverageFactor(_) => "uncertainty",
+            ReferenceError::Interval(_)
+            | ReferenceError::IntervalSeconds(_)
+            | ReferenceError::StampWithoutInterval => "interval",
+            ReferenceError::Flag(_) => "flag",
+            ReferenceError::Id(..) => "id",
+            ReferenceError::Future { .. } => "future",
+            ReferenceError::Text(..) | ReferenceError::TooManyValues(_) | ReferenceError::Value { .. } => {
+                "standard"
+            }
+        }
+    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::{About, derived};
-use super::standard::is_text;
 use super::{Origin, Reference, ReferenceError, Span, Stamp, Standard};
+use crate::domain::event::is_event;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::quality::State;
 use crate::domain::sensor::Kind;
@@ -25,8 +25,6 @@ const COARSEST_MPE: f64 = 10.0;
 const COARSEST: f64 = 1e6;
 /// The coverage factors that are believed.
 const COVERAGE: std::ops::RangeInclusive<f64> = 1.0..=10.0;
-/// The longest name of an event, in characters.
-const LONGEST_EVENT: usize = 128;
 
 /// A reference reading as given: on the command line, in a file's row, in a message.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -169,7 +167,7 @@ impl Given {
         if known.kind != Kind::Probability {
             return Err(ReferenceError::EventOfMeasurement(known.sensor.clone()));
         }
-        if !is_text(event, LONGEST_EVENT) {
+        if !is_event(event) {
             return Err(ReferenceError::Event);
         }
         Ok(Some(event.as_str().into()))

@@ -61,8 +61,12 @@ impl Reference {
 
     /// Whether it says the same as `other`: a reference that comes again is none the more. When and how
     /// they came, and what was known of the standard then, makes no difference.
+    ///
+    /// A label of an event that `other` gives no time is about that event, whenever it comes.
     pub fn says_the_same_as(&self, other: &Reference) -> bool {
-        let content = |it: &Reference| (it.id.clone(), it.sensor.clone(), it.span, it.flag);
+        let timeless = other.event.is_some() && other.span == Span::point(other.received);
+        let span = |it: &Reference| if timeless { other.span } else { it.span };
+        let content = |it: &Reference| (it.id.clone(), it.sensor.clone(), span(it), it.flag);
         let texts =
             |it: &Reference| (it.unit.clone(), it.standard.clone(), it.event.clone(), it.source.clone());
         let bits = |it: &Reference| (it.value.to_bits(), it.u.map(f64::to_bits));

@@ -237,10 +237,13 @@ fn a_corrected_value_has_the_id_of_the_wrong_one_and_a_label_that_of_its_event()
     let label = |time: Option<&str>, event: &str| {
         let given =
             Given { time: time.map(at), value: 1.0, event: Some(event.to_owned()), ..Given::default() };
-        labelled().check(&given).unwrap().id
+        labelled().check(&given).unwrap()
     };
-    assert_eq!(label(None, "e1"), label(Some("2026-11-20T00:00:00Z"), "e1"));
-    assert_ne!(label(None, "e1"), label(None, "e2"));
+    let (timeless, timed) = (label(None, "e1"), label(Some("2026-11-20T00:00:00Z"), "e1"));
+    assert_eq!(timeless.id, timed.id);
+    assert_ne!(timeless.id, label(None, "e2").id);
+    assert!(timed.says_the_same_as(&timeless), "it comes again");
+    assert!(!timeless.says_the_same_as(&timed), "its time is told now");
 }
 
 proptest! {

@@ -62,7 +62,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => whole_list(items, visitor),
-            Value::Object(map) => visitor.visit_map(Fields { fields: map.iter(), value: None }),
+            Value::Object(map) => visitor.visit_map(Fields::of(map)),
         }
     }
 
@@ -102,7 +102,8 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.0 {
-            Value::Object(_) => self.deserialize_any(visitor),
+            // Not `deserialize_any`: it holds the code that takes the fields from a list, for every struct.
+            Value::Object(map) => visitor.visit_map(Fields::of(map)),
             _ => Err(Fault::at("", "expected an object".to_owned())),
         }
     }
@@ -154,6 +155,12 @@ impl<'de> SeqAccess<'de> for &mut Items<'de> {
 struct Fields<'a> {
     fields: serde_json::map::Iter<'a>,
     value: Option<(&'a str, &'a Value)>,
+}
+
+impl Fields<'_> {
+    fn of(map: &Map<String, Value>) -> Fields<'_> {
+        Fields { fields: map.iter(), value: None }
+    }
 }
 
 impl<'de> MapAccess<'de> for Fields<'de> {

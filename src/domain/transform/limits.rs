@@ -66,7 +66,7 @@ pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
             let seen = [entry.apply(range[0]), entry.apply(range[1])];
             let Some(more) = old.samples(seen, around, most) else { return Some(f64::INFINITY) };
             places.extend(more.into_iter().map(|x| back.apply(x).max(range[0]).min(range[1])));
-            places.sort_by(f64::total_cmp);
+            places.sort_unstable_by(f64::total_cmp);
         }
         let before = |x: f64| match &before_around {
             Some((old, around)) => exit.apply(old.run(entry.apply(x), 0.0, around).value),
@@ -202,7 +202,7 @@ fn add_corners(reach: impl Fn(f64) -> f64, knots: &[f64], places: &mut Vec<f64>,
         }
     }
     places.extend(corners);
-    places.sort_by(f64::total_cmp);
+    places.sort_unstable_by(f64::total_cmp);
     Some(())
 }
 

@@ -175,7 +175,15 @@ fn readings_of_a_check_are_no_measurement_and_nobodys_covariate() {
 /// A sample `seconds` after the epoch.
 fn sample(name: &str, raw: f64, seconds: i64) -> Sample {
     let gateway_time = Timestamp::EPOCH.saturating_add_micros(seconds * 1_000_000);
-    Sample { sensor: id(name), device_time: None, gateway_time, raw: Some(raw), u: None, ack: None }
+    Sample {
+        sensor: id(name),
+        device_time: None,
+        gateway_time,
+        raw: Some(raw),
+        u: None,
+        event: None,
+        ack: None,
+    }
 }
 
 #[test]

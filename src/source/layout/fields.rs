@@ -1,4 +1,4 @@
-//! The table `fields`: where each field and the device's time stand.
+//! The table `fields`: where each field, the device's time and the event's name stand.
 
 use std::sync::Arc;
 
@@ -11,13 +11,19 @@ use crate::wire::time::{Pattern, TimeFormat, TimeUnit, parse_offset};
 
 /// The field that is the device's time and no measurement.
 const TIME: &str = "time";
+/// The field that names the event which the others are about, and is no measurement.
+const EVENT: &str = "event";
+
+/// What the table says.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    pub fields: Vec<FieldSpec>,
+    pub time: Option<TimeSpec>,
+    pub event: Option<Locator>,
+}
 
 /// Reads all fields of a described format; `None` after a fault in any of them.
-pub(super) fn read(
-    source: &mut Section<'_>,
-    kind: &str,
-    usage: Usage,
-) -> Option<(Vec<FieldSpec>, Option<TimeSpec>)> {
+pub(super) fn read(source: &mut Section<'_>, kind: &str, usage: Usage) -> Option<Fields> {
     let example = match kind {
         "csv" => "fields = { co = { column = 3 } }",
         "json" => "fields = { co = { pointer = \"/co\" } }",
@@ -26,25 +32,30 @@ pub(super) fn read(
         _ => "fields = { co = { offset = 2, width = 2, endian = \"big\" } }",
     };
     let mut table = source.required("fields", example).table("fields")?;
-    let (mut fields, mut time, mut good) = (Vec::new(), None, true);
+    let (mut found, mut good) = (Fields::default(), true);
     for name in table.keys() {
         let Some(mut section) = table.table(name) else {
             good = false;
             continue;
         };
         if name == TIME {
-            time = time_spec(&mut section, kind, usage);
-            good &= time.is_some();
+            found.time = time_spec(&mut section, kind, usage);
+            good &= found.time.is_some();
+            continue;
+        }
+        if name == EVENT {
+            found.event = event(&mut section, kind, usage);
+            good &= found.event.is_some();
             continue;
         }
         good &= is_name(&section, name);
         let missing = missing(&mut section);
         match locator(&mut section, kind, usage) {
-            Some(at) => fields.push(FieldSpec { name: Arc::from(name), at, missing }),
+            Some(at) => found.fields.push(FieldSpec { name: Arc::from(name), at, missing }),
             None => good = false,
         }
     }
-    good.then_some((fields, time))
+    good.then_some(found)
 }
 
 /// The chosen fields of a preset, each with what means "no value" there.
@@ -147,6 +158,20 @@ fn time_spec(section: &mut Section<'_>, kind: &str, usage: Usage) -> Option<Time
     };
     let format = time_format(section, kind == "frame");
     Some(TimeSpec { at: at?, format: format? })
+}
+
+/// Where the event's name stands; of a frame an integer, as it is transmitted.
+fn event(section: &mut Section<'_>, kind: &str, usage: Usage) -> Option<Locator> {
+    match kind {
+        "frame" => frame::integer(section).map(|at| Locator::Integer { at, scale: 1.0, add: 0.0 }),
+        "raw" => {
+            section
+                .fault_here("a raw message holds one number and no event", "remove it, or use csv or json");
+            section.abandon();
+            None
+        }
+        _ => locator(section, kind, usage),
+    }
 }
 
 fn pair(

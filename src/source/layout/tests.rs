@@ -51,6 +51,40 @@ fn json_as_in_the_reference() {
 }
 
 #[test]
+fn the_event_of_the_values_is_no_field() {
+    let json = r#"
+        format = { kind = "json" }
+        fields = { p = { pointer = "/p" }, event = { pointer = "/id" } }
+    "#;
+    let mut decoder = good(Usage::Message, json);
+    for (text, event, faults) in [
+        (r#"{"p":0.5,"id":"batch/17"}"#, Some("batch/17"), 0),
+        (r#"{"id":18446744073709551615,"p":0.5}"#, Some("18446744073709551615"), 0),
+        (r#"{"p":0.5}"#, None, 0),
+        (r#"{"p":0.5,"id":null}"#, None, 0),
+        (r#"{"p":0.5,"id":" "}"#, None, 0),
+        (r#"{"p":0.5,"id":1.5}"#, None, 1),
+        (r#"{"p":0.5,"id":"two words"}"#, None, 1),
+        (r#"{"p":0.5,"id":{"a":1}}"#, None, 1),
+        (r#"{"p":0.5,"id":"a","id":"b"}"#, None, 1),
+    ] {
+        let record = decoder.message(text.as_bytes()).unwrap();
+        assert_eq!((record.event, record.faults.len()), (event, faults), "{text}");
+        assert_eq!(record.values, [Value::Number(0.5)], "{text}");
+    }
+    assert!(decoder.message(br#"{"id":"batch/17"}"#).is_err(), "an event alone is no reading");
+    let csv = "format = { kind = \"csv\" }\nfields = { p = { column = 1 }, event = { column = 0 } }";
+    assert_eq!(good(Usage::Stream, csv).message(b"e-1,0.5").unwrap().event, Some("e-1"));
+    let regex = r"
+        format = { kind = 'regex', pattern = '^(?P<id>\S+) (?P<p>\S+)$' }
+        fields = { p = { group = 'p' }, event = { group = 'id' } }
+    ";
+    assert_eq!(good(Usage::Stream, regex).message(b"e-1 0.5").unwrap().event, Some("e-1"));
+    let raw = "format = { kind = \"raw\" }\nfields = { p = {}, event = {} }";
+    assert!(faults(Usage::Message, raw)[0].contains("no event"));
+}
+
+#[test]
 fn frames_with_the_defaults_of_a_checksum_at_the_end() {
     let text = r#"
         [format]

@@ -1,6 +1,7 @@
 //! Takes MQTT messages of one source and turns them into samples. The link calls it; it never waits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::id::SensorId;
@@ -143,6 +144,7 @@ impl Intake {
             context.events.dropped(fault.kind.as_str(), &fault.to_string());
         }
         let now = context.clock.now();
+        let event: Option<Arc<str>> = record.event.map(Arc::from);
         let mut add = |sensor: &SensorId, raw| {
             found.push(Sample {
                 sensor: sensor.clone(),
@@ -150,6 +152,7 @@ impl Intake {
                 gateway_time: now,
                 raw,
                 u: None,
+                event: event.clone(),
                 ack: None,
             });
         };

@@ -71,6 +71,7 @@ fn put(
             gateway_time,
             raw: *raw,
             u: None,
+            event: None,
             ack: None,
         }));
         if context.events.tap().watched() {

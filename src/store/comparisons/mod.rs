@@ -121,15 +121,35 @@ impl Store {
         self.with_ledger(|ledger, _| ledger.standards()).await
     }
 
-    /// What comes of a reference with the stored readings; they are read a page at a time, the newest first.
+    /// What comes of a reference with the stored readings: with that of its event, if there is one; else they
+    /// are read a page at a time, the newest first.
     pub async fn pair(
         &self,
         reference: &Reference,
         how: &How,
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
+        if let Some(outcome) = self.pair_by_event(reference, how, now).await? {
+            return Ok(outcome);
+        }
         let gather = self.gathered(&reference.sensor, Gather::of(reference, how)).await?;
         Ok(gather.finish(reference, now))
+    }
+
+    /// What comes of a label with the stored reading of its event; `None`: it names none, or no reading that
+    /// can be used names that.
+    pub async fn pair_by_event(
+        &self,
+        label: &Reference,
+        how: &How,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let Some(event) = label.event.clone() else { return Ok(None) };
+        let sensor = label.sensor.clone();
+        let named = self.with_history(move |history| history.of_event(&sensor, &event)).await?;
+        let mut gather = Gather::of(label, how);
+        named.iter().for_each(|reading| gather.push(&Observed::from(reading)));
+        Ok(gather.is_certain().then(|| gather.finish(label, now)))
     }
 
     /// The value of a covariate's sensor beside a reference of this time.

@@ -53,6 +53,18 @@ pub enum Added {
     Withdrawn,
 }
 
+impl Added {
+    /// Its name in JSON and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Added::New => "new",
+            Added::Unchanged => "unchanged",
+            Added::Revised(_) => "revised",
+            Added::Withdrawn => "withdrawn",
+        }
+    }
+}
+
 /// That a reference does not count any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {

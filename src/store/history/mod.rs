@@ -196,7 +196,11 @@ impl History {
     /// The cursors as last written.
     pub fn cursors(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.name(self.db.prepare("SELECT sink, seq FROM cursors").and_then(|mut statement| {
-            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            let mut cursors = BTreeMap::new();
+            for row in statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                cursors.extend([row?]);
+            }
+            Ok(cursors)
         }))
     }
 

@@ -9,7 +9,7 @@ pub const HISTORY: Kind = Kind {
     application_id: 0x6361_6c68, // "calh"
     page_size: 4096,
     checkpoint: 1000,
-    migrations: &[V1, V2, V3, V4],
+    migrations: &[V1, V2, V3, V4, V5],
 };
 
 /// Columns are in the order of the insert statement; small and often-empty ones cost no bytes.
@@ -69,3 +69,9 @@ CREATE TABLE floors(
 
 /// References that came by themselves, pairs, and what was made of them.
 const V4: &str = concat!(reference_tables!(), pair_tables!(), judge_tables!());
+
+/// The event that a reading is about; null where it names none. Only those that do are in the index.
+const V5: &str = "
+ALTER TABLE readings ADD COLUMN event TEXT;
+CREATE INDEX readings_of_events ON readings(event) WHERE event IS NOT NULL;
+";

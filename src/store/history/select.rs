@@ -216,6 +216,7 @@ mod tests {
                 value: None,
                 u: None,
                 p0_p1: None,
+                event: None,
                 unit: "mV".into(),
                 state: State::Valid,
                 reasons: Reasons::NONE,

@@ -128,6 +128,7 @@ mod tests {
             value: (*unit == 1).then_some(raw * 2.0),
             u: None,
             p0_p1: None,
+            event: None,
             unit: ["mV", "mg/m3"][*unit].into(),
             state: State::Valid,
             reasons: Reasons::NONE,

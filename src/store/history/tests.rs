@@ -54,6 +54,7 @@ fn reading(seq: u64, (sensor, second, raw): (u8, i64, f64), turn: usize) -> Read
         value: transform.is_some().then_some(raw * 2.0),
         u: (second % 2 == 0).then_some(0.5),
         p0_p1: None,
+        event: seq.is_multiple_of(3).then(|| format!("e-{seq}").into()),
         unit: if turn.is_multiple_of(2) { "mV".into() } else { "mg/m3".into() },
         state: State::Suspect,
         reasons: Reasons::from_bits(second as u32),

@@ -7,7 +7,7 @@ use super::{BACK, BACK_READINGS, Chore, Tracking};
 use crate::domain::id::SensorId;
 use crate::domain::pairing::Window;
 use crate::domain::sample::Reading;
-use crate::domain::sensor::Sensor;
+use crate::domain::sensor::{Kind, Sensor};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::tracking::beside::Covariates;
@@ -21,7 +21,9 @@ type Newest = HashMap<SensorId, Reading>;
 impl Tracking {
     /// Takes up what is configured and stored, and watches the readings to come, if any are needed.
     pub(super) async fn begin(&mut self) {
-        let follows = self.parts.sensors.any(|sensor| sensor.comparison.is_followed());
+        // Of a probability the completeness of labels is told, and one that comes before its reading waits.
+        let labelled = |sensor: &Sensor| sensor.kind == Kind::Probability;
+        let follows = self.parts.sensors.any(|sensor| sensor.comparison.is_followed() || labelled(sensor));
         // From here on nothing is missed; what comes twice is known by its number.
         self.live = follows.then(|| self.parts.live.watch());
         self.behind = false;
@@ -31,6 +33,7 @@ impl Tracking {
         self.trackers.clear();
         self.possible.clear();
         self.unpaired.clear();
+        self.aside.clear();
         self.chores.clear();
         self.covariates = Covariates::default();
         let restored = self.restore().await;

@@ -91,15 +91,7 @@ impl Tracking {
         for _ in 0..self.late.len().min(TOGETHER) {
             let Some(reference) = self.late.pop_front() else { break };
             match self.outcome(&reference).await {
-                Ok(Some(Outcome::Waiting { .. })) => {
-                    let now = self.now();
-                    if let Some(tracker) = self.trackers.get_mut(&reference.sensor) {
-                        let settled = tracker.reference(reference, now);
-                        // No more can wait there: it is asked for again, but not at once.
-                        self.resting |= settled.iter().any(|it| matches!(it, Decision::Look(..)));
-                        self.decided(settled);
-                    }
-                }
+                Ok(Some(Outcome::Waiting { until })) => self.wait(reference, until),
                 Ok(Some(outcome)) => self.settled(reference, outcome),
                 Ok(None) => {}
                 Err(error) => {
@@ -110,6 +102,40 @@ impl Tracking {
             }
         }
         Ok(())
+    }
+
+    /// Has a reference wait with the others of its sensor; aside, where those are too many.
+    fn wait(&mut self, reference: Reference, until: Timestamp) {
+        let (now, id) = (self.now(), reference.id.clone());
+        let Some(tracker) = self.trackers.get_mut(&reference.sensor) else { return };
+        for decision in tracker.reference(reference, now) {
+            match decision {
+                // To look it up at once would find the same.
+                Decision::Look(reference, _) if reference.id == id => self.set_aside(until, reference),
+                decision => self.decided(vec![decision]),
+            }
+        }
+    }
+
+    /// Sets a reference aside until a time; of too many the one that waits longest goes.
+    fn set_aside(&mut self, until: Timestamp, reference: Reference) {
+        if self.aside.len() >= LATE {
+            // It is stored, and found again at the next start.
+            self.aside.pop_front();
+        }
+        self.aside.push_back((until, reference));
+    }
+
+    /// Has those looked up that were set aside until now.
+    pub(super) fn take_up_aside(&mut self, now: Timestamp) {
+        for (until, reference) in std::mem::take(&mut self.aside) {
+            let tracker = self.trackers.get(&reference.sensor);
+            if tracker.is_none_or(|tracker| until <= tracker.now(now)) {
+                self.delay(reference);
+            } else {
+                self.aside.push_back((until, reference));
+            }
+        }
     }
 
     /// What comes of a reference with the stored readings; `None` where its sensor is gone.

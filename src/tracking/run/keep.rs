@@ -1,7 +1,10 @@
 //! Keeping references and pairs in the store, and counting what is there.
 
+use tokio::sync::oneshot;
+
 use super::Tracking;
 use crate::domain::id::{Id, SensorId};
+use crate::domain::reference::Reference;
 use crate::store::{Added, StoreError};
 use crate::telemetry::tracking::paired;
 use crate::tracking::Withdraw;
@@ -50,6 +53,30 @@ impl Tracking {
                 }
             }
         }
+    }
+
+    /// Stores references that somebody waits to know of as stored, and pairs what is new.
+    pub(super) async fn keep_given(
+        &mut self,
+        references: Vec<Reference>,
+        answer: oneshot::Sender<Vec<Added>>,
+    ) -> Result<(), StoreError> {
+        let added = self.parts.store.keep_references(references.clone()).await?;
+        let mut new = Vec::new();
+        for (reference, added) in references.into_iter().zip(&added) {
+            match added {
+                Added::Revised(_) => {
+                    // The pair of the version before was counted, and is gone.
+                    self.make_stale(&reference.sensor);
+                    new.push(reference);
+                }
+                Added::New => new.push(reference),
+                Added::Unchanged | Added::Withdrawn => {}
+            }
+        }
+        // Whoever asked may have given up waiting.
+        let _ = answer.send(added);
+        self.compare_all(new).await
     }
 
     /// Writes the pairs that wait, and counts them.
@@ -129,6 +156,7 @@ impl Tracking {
     pub(super) fn let_go(&mut self, sensor: &SensorId, id: &Id) {
         self.pending.forget(sensor, id);
         self.late.retain(|late| late.sensor != *sensor || late.id != *id);
+        self.aside.retain(|(_, aside)| aside.sensor != *sensor || aside.id != *id);
         let Some(tracker) = self.trackers.get_mut(sensor) else { return };
         tracker.forget(id);
         if tracker.misses() {

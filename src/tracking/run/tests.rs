@@ -10,7 +10,7 @@ use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::reference::{Origin, Span};
 use crate::domain::sensor::{Kind, Sensor};
 use crate::source::binding::{Owner, Template};
-use crate::store::{Options, ReferenceRange, open};
+use crate::store::{Added, Options, ReferenceRange, open};
 use crate::sync::link::Link;
 use crate::tracking::{Wanted, Withdraw};
 
@@ -128,6 +128,7 @@ impl Rig {
             value: None,
             u: None,
             p0_p1: None,
+            event: None,
             unit: "Cel".into(),
             state: State::Suspect,
             reasons: Reasons::of(ReasonCode::RawOnly),
@@ -196,7 +197,7 @@ fn tracking(sensors: Sensors, store: Store, clock: &Clock) -> Tracking {
         anew: Arc::default(),
         clock: clock.clone(),
         alerting: Alerting::new().0,
-        publisher: Publisher::new("up".to_owned(), link, metrics.clone()),
+        publisher: Publisher::new("up".to_owned(), link, metrics.clone(), mpsc::channel(1).0),
         metrics,
         mounted: HashMap::new(),
     })
@@ -415,4 +416,39 @@ async fn what_cannot_be_written_does_not_keep_the_rest_and_is_counted() {
         rig.tracking.pending.reference(given(0, 1.0));
     }
     assert_eq!((rig.tracking.pending.shorten(), rig.tracking.pending.shorten()), (3, 0));
+}
+
+#[tokio::test]
+async fn labels_without_room_to_wait_are_set_aside_and_found_in_time() {
+    let labelled = Sensor { kind: Kind::Probability, unit: "1".into(), ..sensor("s", None) };
+    let mut rig = Rig::new(Sensors::new(vec![owned(labelled)], Vec::new())).await;
+    let label = |number: usize| Reference {
+        id: id(&format!("l-{number}")),
+        unit: "1".into(),
+        event: Some(format!("e-{number}").into()),
+        origin: Origin::Mqtt,
+        ..given(0, 1.0)
+    };
+    let (answer, answered) = oneshot::channel();
+    rig.tracking.serve(Ask::Keep((0..300).map(label).collect(), answer)).await;
+    assert_eq!(answered.await.unwrap(), [Added::New; 300]);
+    rig.work().await;
+    assert_eq!((rig.tracking.late.len(), rig.tracking.aside.len()), (0, 44));
+    for number in [0, 299] {
+        let event = Some(format!("e-{number}").into());
+        let reading = Reading { unit: "1".into(), event, ..rig.reading("s", 1, 1, 0.25) };
+        rig.takes(reading).await;
+    }
+    rig.tick(2).await;
+    assert_eq!(rig.says().await, (1, Some(-0.75)), "of the one that its sensor remembers");
+    // A label that is corrected is one label.
+    let (answer, answered) = oneshot::channel();
+    let corrected = Reference { value: 0.0, ..label(0) };
+    rig.tracking.serve(Ask::Keep(vec![corrected.clone(), corrected], answer)).await;
+    assert_eq!(answered.await.unwrap(), [Added::Revised(1), Added::Unchanged]);
+    rig.tick(3).await;
+    assert_eq!(rig.says().await, (1, Some(0.25)));
+    rig.tick(1000).await;
+    assert_eq!(rig.says().await, (2, Some(-0.25)));
+    assert!(rig.tracking.aside.is_empty());
 }

@@ -39,6 +39,7 @@ fn reading(seq: u64, time: i64, received: i64) -> Reading {
         value: None,
         u: None,
         p0_p1: None,
+        event: None,
         unit: "Cel".into(),
         state: State::Suspect,
         reasons: Reasons::of(ReasonCode::RawOnly),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::drift::judge::{Detection, Forecasted};
 use crate::domain::drift::latency::LabelScores;
+use crate::domain::drift::state::DriftState;
 use crate::domain::drift::window::Report;
 use crate::domain::id::SensorId;
 use crate::domain::slo::Burn;
@@ -27,6 +28,18 @@ pub struct SensorDrift {
     pub cohorts: Vec<Report>,
     /// How late and how complete its references are.
     pub labels: LabelScores,
+    /// How it stands to them, in a word.
+    #[serde(default)]
+    pub state: DriftState,
+    /// The maximum permissible error at the newest reference, if there is one.
+    #[serde(default)]
+    pub mpe: Option<f64>,
+    /// UCUM code of the newest pair's values.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// When the newest reference was measured; of an average its end.
+    #[serde(default)]
+    pub newest: Option<Timestamp>,
     /// Whether it agrees with its references as it did.
     pub detector: Detection,
     /// How fast its objective is used up; null without a maximum permissible error.

@@ -223,7 +223,7 @@ fn every_change_is_answered_as_described() {
 
 #[test]
 fn every_route_is_described() {
-    let document: Value = serde_json::from_str(calibd::control::routes::OPENAPI).unwrap();
+    let document: Value = serde_json::from_slice(calibd::control::openapi::OPENAPI).unwrap();
     let described: BTreeSet<&str> =
         document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let routes: BTreeSet<&str> = calibd::control::routes::all().into_iter().map(|(path, _)| path).collect();

@@ -172,8 +172,9 @@ async fn a_history_of_the_first_schema_is_read_on() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path()).await;
     let old = Connection::open(dir.path().join("history.db")).unwrap();
-    let back = "ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; DROP TABLE floors;
-        DROP TABLE reference_readings; DROP TABLE pairs; PRAGMA user_version = 1";
+    let back = "DROP INDEX readings_of_events; ALTER TABLE readings DROP COLUMN event;
+        ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; DROP TABLE floors;
+        DROP TABLE reference_readings; DROP TABLE pairs; DROP TABLE judges; PRAGMA user_version = 1";
     old.execute_batch(back).unwrap();
     drop(old);
     let opened = open(dir.path());

@@ -59,6 +59,12 @@ impl History {
         rows.unwrap().map(Result::unwrap).collect()
     }
 
+    /// How many pairs there are.
+    pub fn pairs(&self) -> usize {
+        let count = |db: &Connection| db.query_row("SELECT count(*) FROM pairs", [], |row| row.get(0)).ok();
+        self.0.as_ref().and_then(count).unwrap_or(0)
+    }
+
     /// The raw values of a sensor, in order.
     pub fn raw_of(&self, sensor: &str) -> Vec<Option<f64>> {
         self.rows().into_iter().filter(|row| row.sensor == sensor).map(|row| row.raw).collect()

@@ -47,7 +47,15 @@ fn sensor(id: &str) -> Sensor {
 /// A sample of a sensor.
 pub fn sample(sensor: &str) -> Sample {
     let sensor = Id::new(sensor).unwrap();
-    Sample { sensor, device_time: None, gateway_time: gateway_time(), raw: Some(1.0), u: None, ack: None }
+    Sample {
+        sensor,
+        device_time: None,
+        gateway_time: gateway_time(),
+        raw: Some(1.0),
+        u: None,
+        event: None,
+        ack: None,
+    }
 }
 
 /// A source called `line1` whose fields feed sensors of the same names.

@@ -21,7 +21,7 @@ pub fn table(readings: &[Reading]) -> Vec<Vec<String>> {
 
 /// A header and a row a reading, all digits.
 pub fn csv(readings: &[Reading]) -> String {
-    let mut out = "time,sensor,seq,raw,value,u,unit,state,reasons,transform,version,p0,p1\n".to_owned();
+    let mut out = "time,sensor,seq,raw,value,u,unit,state,reasons,transform,version,p0,p1,event\n".to_owned();
     for reading in readings {
         let (id, version) = reading
             .transform
@@ -41,6 +41,7 @@ pub fn csv(readings: &[Reading]) -> String {
             version,
             number(reading.p0),
             number(reading.p1),
+            quoted(reading.event.as_deref().unwrap_or_default()),
         ];
         out.push_str(&cells.join(","));
         out.push('\n');

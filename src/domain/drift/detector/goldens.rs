@@ -194,7 +194,7 @@ fn one_name_stands_for_each_detector() {
         ("ks", Detector::Ks(Ks::new(baseline, 500, 1e-3, 100).unwrap())),
         ("psi", Detector::Psi(Psi::new(baseline, 500, 0.25).unwrap())),
     ] {
-        assert_eq!(serde_json::to_value(&detector).unwrap()["detector"], name);
+        assert!(serde_json::to_value(&detector).unwrap().get(name).is_some(), "{name}");
         let found = alarms(|value| detector.update(value), rest);
         assert!(found.iter().any(|at| *at + BASELINE >= 2500), "{name}");
     }

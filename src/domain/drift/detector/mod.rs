@@ -46,7 +46,7 @@ pub enum Alarm {
 
 /// Any of the detectors that need no whitening.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "detector", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Detector {
     /// Two-sided CUSUM.
     Cusum(Cusum),

@@ -101,6 +101,7 @@ impl Day {
                     gateway_time: now,
                     raw: *raw,
                     u: None,
+                    event: None,
                     ack: None,
                 };
                 self.it.reading(&sample, 1, Moment { now, trusted: true }).unwrap();
