@@ -97,6 +97,8 @@ struct Rig {
     tracking: Tracking,
     clock: Clock,
     seq: u64,
+    /// The number of each sensor's last reading.
+    last: HashMap<String, u64>,
     _dir: TempDir,
 }
 
@@ -105,7 +107,7 @@ impl Rig {
         let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(at(0)));
         let store = stored(dir.path(), &clock);
         let tracking = tracking(sensors, store, &clock);
-        let mut rig = Rig { tracking, clock, seq: 0, _dir: dir };
+        let mut rig = Rig { tracking, clock, seq: 0, last: HashMap::new(), _dir: dir };
         rig.tracking.begin().await;
         rig
     }
@@ -123,7 +125,7 @@ impl Rig {
         Reading {
             sensor: id(sensor),
             seq: self.seq,
-            after: None,
+            after: self.last.insert(sensor.to_owned(), self.seq),
             time: at(time),
             received: at(received),
             raw: Some(raw),
