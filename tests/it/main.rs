@@ -20,6 +20,7 @@ mod deliver;
 mod demo;
 mod demo_data;
 mod detect;
+mod drift_memory;
 mod evaluate;
 mod failing_disk;
 mod fit;
