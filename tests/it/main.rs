@@ -23,6 +23,7 @@ mod detect;
 mod evaluate;
 mod failing_disk;
 mod fit;
+mod fleet_broker;
 mod game_day;
 mod health;
 mod hostile;
