@@ -4,7 +4,9 @@ mod peer;
 mod site;
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use serde_json::{Value, json};
 
 use crate::support::gateway::{DOWN, Gateway, MQTT_SOURCE, UP, UPLINK};
@@ -33,8 +35,11 @@ fn watch(site: &Site) -> Peer {
 
 /// What came until everything sent so far has come.
 fn all_heard(site: &Site, by: &mut Peer) -> Vec<String> {
-    site.operator("control").may(FENCE);
-    by.hears(FENCE);
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mark = NEXT.fetch_add(1, Ordering::SeqCst).to_string();
+    let answer = site.operator("control").publish(FENCE, mark.as_str());
+    assert_eq!(answer, Ok(PubAckReason::Success));
+    while by.hears(FENCE) != mark.as_bytes() {}
     by.heard.iter().filter(|topic| *topic != FENCE).cloned().collect()
 }
 
@@ -64,13 +69,17 @@ fn a_gateway_gets_on_is_calibrated_answers_and_is_missed() {
     daemon.linked();
     until_heard(&mut control, &format!("{UP}/status"), |status| status["online"] == true);
 
+    // A sensor of its source is made when it is first heard of.
+    site.anybody().publish("sensors/co-1/raw", r#"{"v":1.25}"#);
+    let raw = until_heard(&mut control, &format!("{UP}/reading/co-1"), |_| true);
+    assert_eq!((&raw["raw"], &raw["transform"]), (&json!(1.25), &Value::Null), "{raw}");
+
     control.retain(&format!("{DOWN}/co"), authority.signed(&transform(1)));
     let public = gateway.store().join("gateway.pub.pem");
     let ack = opened(&control.hears(&format!("{UP}/ack")), "ack", &public);
     assert_eq!((&ack["verdict"], &ack["version"]), (&json!("accepted"), &json!(1)), "{ack}");
-
     site.anybody().publish("sensors/co-1/raw", r#"{"v":3.5}"#);
-    let reading = until_heard(&mut control, &format!("{UP}/reading/co-1"), |_| true);
+    let reading = until_heard(&mut control, &format!("{UP}/reading/co-1"), |reading| reading["raw"] == 3.5);
     assert_eq!(reading["value"], json!(calibrated(3.5)));
 
     daemon.process.kill();
@@ -82,11 +91,8 @@ fn a_gateway_writes_in_its_own_branch_only() {
     let site = Site::open(&[]);
     let (mut watch, mut gateway) = (watch(&site), site.gateway("gw-1"));
     gateway.may(&up("gw-1/ack"));
-    for rest in ["gw-2/status", "gw-11/status", "status", "+/status", "gw-2", "/gw-1/status"] {
-        // A topic with a wildcard is no topic: the broker ends the connection of who tries.
-        if !rest.contains('+') {
-            gateway.may_not(&up(rest));
-        }
+    for rest in ["gw-2/status", "gw-11/status", "status", "gw-2", "/gw-1/status"] {
+        gateway.may_not(&up(rest));
     }
     for rest in
         ["all/transform/co", "gw/gw-1/transform/co", "gw/gw-1/enrolment", "group/north/command", "root/2"]
@@ -104,7 +110,7 @@ fn a_gateway_hears_only_what_is_for_it() {
     let site = Site::open(&[]);
     let heard =
         ["gw/gw-1/transform/co", "gw/gw-1/enrolment", "all/order/co", "group/north/manifest", "root/1"];
-    let mut heard: Vec<String> = heard.map(down).to_vec();
+    let mut heard: Vec<String> = heard.map(down).into();
     let mut unheard: Vec<String> =
         ["gw/gw-2/transform/co", "gw/gw-2/enrolment", "gw/gw-11/command"].map(down).into();
     unheard.extend(["gw-1/status", "gw-2/status", "gw-2/reading/co-1"].map(up));
@@ -219,7 +225,6 @@ fn who_has_no_certificate_for_a_listener_stays_outside() {
         let refused = answer.as_ref().is_err_and(|said| said.contains(why));
         assert!(refused, "{name:?} should be refused with {why}: {answer:?}");
     }
-    // Without TLS there is nobody to talk to.
     assert!(!site.broker.log().contains("New client connected"), "{}", site.broker.log());
 }
 

@@ -1,7 +1,8 @@
 //! An MQTT 5 client over TLS that says exactly what a test wants it to say, and hears the answer.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub struct Attempt {
 pub struct Peer {
     stream: StreamOwned<ClientConnection, TcpStream>,
     input: BytesMut,
+    unread: VecDeque<Publish>,
     /// The topics of the messages so far.
     pub heard: Vec<String>,
     /// Whether the broker remembers it from before.
@@ -59,7 +61,8 @@ impl Attempt {
         socket.set_read_timeout(Some(ANSWER)).unwrap();
         socket.set_nodelay(true).unwrap();
         let stream = StreamOwned::new(connection, socket);
-        let mut peer = Peer { stream, input: BytesMut::new(), heard: Vec::new(), known: false };
+        let (input, unread, heard) = (BytesMut::new(), VecDeque::new(), Vec::new());
+        let mut peer = Peer { stream, input, unread, heard, known: false };
         peer.send(&self.packet())?;
         match peer.packet()? {
             Packet::ConnAck(ack) if ack.code == ConnectReturnCode::Success => {
@@ -120,17 +123,18 @@ impl Peer {
     fn answer(&mut self) -> Result<Packet, String> {
         loop {
             match self.packet()? {
-                Packet::Publish(message) => self.hear(&message)?,
+                Packet::Publish(message) => self.hear(message)?,
                 other => return Ok(other),
             }
         }
     }
 
-    fn hear(&mut self, message: &Publish) -> Result<(), String> {
+    fn hear(&mut self, message: Publish) -> Result<(), String> {
         self.heard.push(String::from_utf8(message.topic.to_vec()).unwrap());
         if message.qos == QoS::AtLeastOnce {
             self.send(&Packet::PubAck(PubAck::new(message.pkid, None)))?;
         }
+        self.unread.push_back(message);
         Ok(())
     }
 
@@ -149,17 +153,20 @@ impl Peer {
         self.offer(topic, payload.into(), false)
     }
 
+    fn delivers(&mut self, topic: &str, payload: Vec<u8>, retain: bool) {
+        let answer = self.offer(topic, payload, retain);
+        let taken = matches!(answer, Ok(PubAckReason::Success | PubAckReason::NoMatchingSubscribers));
+        assert!(taken, "{topic}: {answer:?}");
+    }
+
     /// Publishes a retained message, which the broker must take.
     pub fn retain(&mut self, topic: &str, payload: impl Into<Vec<u8>>) {
-        let taken = self.offer(topic, payload.into(), true);
-        assert!(matches!(taken, Ok(PubAckReason::Success)), "{topic}: {taken:?}");
+        self.delivers(topic, payload.into(), true);
     }
 
     /// Publishes what the broker must take.
     pub fn may(&mut self, topic: &str) {
-        let answer = self.publish(topic, "allowed");
-        let taken = matches!(answer, Ok(PubAckReason::Success | PubAckReason::NoMatchingSubscribers));
-        assert!(taken, "{topic}: {answer:?}");
+        self.delivers(topic, b"allowed".to_vec(), false);
     }
 
     /// Publishes what the broker must refuse, retained and not.
@@ -179,16 +186,16 @@ impl Peer {
         assert!(matches!(answer, Ok(Packet::SubAck(_))), "{filter}: {answer:?}");
     }
 
-    /// Listens until a message comes on `topic`, and gives its payload.
+    /// The payload of the next message on `topic` after those that were looked at.
     pub fn hears(&mut self, topic: &str) -> Vec<u8> {
         loop {
-            match self.packet().unwrap_or_else(|error| panic!("{topic}: {error}; heard {:?}", self.heard)) {
-                Packet::Publish(message) => {
-                    self.hear(&message).unwrap();
-                    if message.topic == topic {
-                        return message.payload.to_vec();
-                    }
+            while let Some(message) = self.unread.pop_front() {
+                if message.topic == topic {
+                    return message.payload.to_vec();
                 }
+            }
+            match self.packet().unwrap_or_else(|error| panic!("{topic}: {error}; heard {:?}", self.heard)) {
+                Packet::Publish(message) => self.hear(message).unwrap(),
                 other => panic!("{topic}: {other:?}"),
             }
         }
@@ -196,6 +203,6 @@ impl Peer {
 
     /// Goes without a word, so that its will is done.
     pub fn vanish(self) {
-        drop(self.stream.sock);
+        self.stream.sock.shutdown(Shutdown::Both).unwrap();
     }
 }

@@ -1,8 +1,10 @@
 //! A broker with the configuration that is shipped, and certificates made by the commands of the handbook.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::house::files::repository;
 use crate::support::broker::Broker;
@@ -49,22 +51,25 @@ fn office(folder: &Path, commands: &str) {
     run(Command::new("bash").args(["-c", &script]).current_dir(folder));
 }
 
-/// Another authority, and one that signs what the handbook's `issue` would not.
+/// Another authority, and names that the handbook's `issue` would not sign.
 fn strange_certificates() -> String {
     let new = "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
     let mut script = format!(
         "{new} -x509 -days 7 -keyout other-ca.key -out other-ca.pem -subj /CN=other \
          -addext keyUsage=critical,keyCertSign\n\
-         mv gw-2.csr kept.csr; request gw-2; mv gw-2.key stranger.key\n\
-         openssl x509 -req -in gw-2.csr -CA other-ca.pem -CAkey other-ca.key -CAcreateserial -days 7 -out stranger.pem\n\
-         mv kept.csr gw-2.csr\n"
+         mkdir other; cd other; request gw-1; mv gw-1.key ../stranger.key\n\
+         openssl x509 -req -in gw-1.csr -CA ../other-ca.pem -CAkey ../other-ca.key -CAcreateserial -days 7 \
+         -out ../stranger.pem; cd ..\n"
     );
     for (file, name) in ODD {
         let name = name.replace('/', "\\/").replace('+', "\\+");
-        script.push_str(&format!(
+        write!(
+            script,
             "{new} -keyout {file}.key -out {file}.csr -subj '/CN={name}'\n\
-             openssl x509 -req -in {file}.csr -CA gateways-ca.pem -CAkey gateways-ca.key -days 7 -out {file}.pem\n"
-        ));
+             openssl x509 -req -in {file}.csr -CA gateways-ca.pem -CAkey gateways-ca.key -CAcreateserial \
+             -days 7 -out {file}.pem\n"
+        )
+        .unwrap();
     }
     script
 }
@@ -75,9 +80,9 @@ impl Site {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path();
         run(Command::new("bash").args(["-euo", "pipefail", "-c", &block("authorities")]).current_dir(folder));
-        let second = "request gw-2\nissue gateways-ca gw-2 clientAuth\n";
         let ordinary = ["broker", "gateway", "operators", "lists"].map(block).concat();
-        office(folder, &[&ordinary, second, &strange_certificates()].concat());
+        let second = "request gw-2\nissue gateways-ca gw-2 clientAuth\n";
+        office(folder, &format!("{ordinary}{second}{}", strange_certificates()));
 
         let mut grants = shipped("gateways.acl");
         for line in acl {
@@ -87,16 +92,11 @@ impl Site {
         fs::write(folder.join("operators.acl"), shipped("operators.acl")).unwrap();
 
         let [gateways, operators, plain] = [free_port(), free_port(), free_port()];
-        let mut text = shipped("mosquitto.conf");
         let place = folder.display().to_string();
-        for (old, new) in [
-            ("/etc/mosquitto/calibd", place.as_str()),
-            ("/var/lib/mosquitto", place.as_str()),
-            ("listener 8883", &format!("listener {gateways} 127.0.0.1")),
-            ("listener 8884", &format!("listener {operators} 127.0.0.1")),
-        ] {
-            text = replaced(&text, &format!("{old}\n"), &format!("{new}\n")).replace(old, new);
-        }
+        let text = replaced(&shipped("mosquitto.conf"), "/etc/mosquitto/calibd", &place);
+        let text = replaced(&text, "/var/lib/mosquitto", &place);
+        let text = replaced(&text, "listener 8883\n", &format!("listener {gateways} 127.0.0.1\n"));
+        let text = replaced(&text, "listener 8884\n", &format!("listener {operators} 127.0.0.1\n"));
         let text = format!("user root\n{text}\nlistener {plain} 127.0.0.1\nallow_anonymous true\n");
         Site { broker: Broker::configured(dir, plain, &text), gateways, operators }
     }
@@ -121,9 +121,11 @@ impl Site {
         self.at(self.gateways, Some(name), name).connect().unwrap()
     }
 
-    /// Comes to the operators' listener.
+    /// Comes to the operators' listener, beside others of that name.
     pub fn operator(&self, name: &str) -> Peer {
-        self.at(self.operators, Some(name), &format!("{name}-in-a-test")).connect().unwrap()
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let id = format!("{name}-{}", NEXT.fetch_add(1, Ordering::SeqCst));
+        self.at(self.operators, Some(name), &id).connect().unwrap()
     }
 
     /// An attempt to come in at `port` with the certificate of `name` and this client id.
