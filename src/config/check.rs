@@ -46,6 +46,8 @@ fn read_target(section: &mut Section<'_>, kind: Option<CheckKind>) -> Option<f64
     match kind {
         Some(CheckKind::Span) => section.required("target", "target = 40").float("target", FINITE),
         Some(CheckKind::Precision) if section.has("target") => {
+            // It is known here, and wrong all the same.
+            section.float("target", FINITE);
             let problem = "says nothing at a precision check, which looks at the scatter";
             section.fault("target", problem, "remove it, or write kind = \"span\"");
             None

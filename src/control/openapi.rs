@@ -40,7 +40,9 @@ mod tests {
         let [sent, written]: [Value; 2] =
             [OPENAPI, WRITTEN].map(|text| serde_json::from_slice(text).unwrap());
         assert_eq!(sent, written);
-        assert_eq!(OPENAPI.len(), sent.to_string().len());
+        // Both end with what every object ends with; the file has a line for each of its parts.
+        assert_eq!(OPENAPI.last(), Some(&b'}'));
+        assert!(OPENAPI.len() < WRITTEN.len() * 9 / 10, "{} of {}", OPENAPI.len(), WRITTEN.len());
     }
 
     #[test]
