@@ -16,7 +16,7 @@ use super::peer::{Attempt, Peer};
 /// Everything of the fleet.
 pub const FLEET: &str = "calibd/1/plant-7";
 /// Names that have a meaning in topics, and the files of their certificates.
-pub const ODD: [(&str, &str); 3] = [("plus", "+"), ("hash", "#"), ("slash", "gw-1/status")];
+pub const ODD: [(&str, &str); 2] = [("plus", "+"), ("hash", "#")];
 
 /// The broker of fleet `plant-7`.
 pub struct Site {
@@ -63,7 +63,7 @@ fn strange_certificates() -> String {
          -extfile ../client.ext -out ../stranger.pem; cd ..\n"
     );
     for (file, name) in ODD {
-        let name = name.replace('/', "\\/").replace('+', "\\+");
+        let name = name.replace('+', "\\+");
         write!(
             script,
             "{new} -keyout {file}.key -out {file}.csr -subj '/CN={name}'\n\
