@@ -24,6 +24,8 @@ mod drift_memory;
 mod evaluate;
 mod failing_disk;
 mod fit;
+mod fleet_broker;
+mod fleet_keys;
 mod game_day;
 mod health;
 mod hostile;

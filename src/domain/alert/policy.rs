@@ -38,8 +38,8 @@ impl Default for Policy {
         let timing =
             Timing { raise_after: 60 * SECOND, clear_after: 900 * SECOND, group_within: 600 * SECOND };
         let slow = Timing { clear_after: 3_600 * SECOND, group_within: 86_400 * SECOND, ..timing };
-        let mut of_kind: BTreeMap<Kind, Timing> =
-            [Kind::Drift, Kind::InputDrift, Kind::Slo, Kind::Forecast].map(|kind| (kind, slow)).into();
+        let mut of_kind = BTreeMap::new();
+        of_kind.extend([Kind::Drift, Kind::InputDrift, Kind::Slo, Kind::Forecast].map(|kind| (kind, slow)));
         of_kind.insert(Kind::Silent, Timing { clear_after: 60 * SECOND, ..timing });
         // Peers look back over five minutes, and a finding takes one more.
         Policy { timing, of_kind, group_from: 3, settling: 600 * SECOND }
