@@ -83,6 +83,7 @@ impl Keeper {
         }
     }
 
+    /// How many notes wait: of messages that the broker may hold, and of those that it does not any more.
     #[cfg(test)]
     pub fn waiting(&self) -> (usize, usize) {
         (self.retained.len(), self.emptied.len())

@@ -332,8 +332,8 @@ async fn a_judgement_that_comes_late_does_not_revive_a_sensor_that_is_removed() 
     }
 }
 
-#[tokio::test]
-async fn what_waits_to_be_taken_away_is_kept_until_a_broker_was_told() {
+#[test]
+fn what_waits_to_be_taken_away_is_kept_until_a_broker_was_told() {
     let clock = Clock::manual(noon());
     let link = Link::new(false, clock, Metrics::new());
     let mut publisher = Publisher::new("up/gw-1".to_owned(), link.clone());
