@@ -45,7 +45,7 @@ impl Alerts {
 
     /// Those of them that tell of a sensor, also where one has too many sensors to name them all.
     pub fn about<'a>(&'a self, sensor: &'a SensorId) -> impl Iterator<Item = &'a Alert> {
-        self.alerts().filter(|alert| self.stored.tells_of(alert, sensor))
+        self.alerts().filter(move |alert| self.stored.tells_of(alert, sensor))
     }
 
     /// Those of them that somebody outside has seen.
