@@ -142,7 +142,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (drift, drifted) = mpsc::channel(1024);
     let mut in_maintenance = BTreeSet::new();
     in_maintenance.extend(recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()));
-    let mut alerts = alerting::run::Task::new(
+    let alerts = alerting::run::Task::new(
         alerting::run::Parts {
             store: store.clone(),
             link: uplink.clone(),
@@ -151,10 +151,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             branch: up_branch(&config),
             policy: config.alerts.clone(),
             in_maintenance,
+            sensors: sensors.clone(),
         },
         recovered.alerts,
     );
-    alerts.keep_only(|sensor| sensors.known_or_possible(sensor).is_some());
     let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
