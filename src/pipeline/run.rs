@@ -255,6 +255,7 @@ impl Pipeline {
         let now = self.clock.now();
         if let Some(Jump { micros }) = self.time.observe(now, self.clock.monotonic()) {
             ClockJumped { micros, now }.record(&self.metrics);
+            self.calibrator.clock_jumped();
         }
         let state = self.time.state(now, self.clock.discipline());
         Moment { now, trusted: state != ClockState::Untrusted }

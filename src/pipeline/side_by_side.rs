@@ -24,12 +24,15 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Goes over to these groups. One that is the same keeps what it has learnt.
+    /// Goes over to these groups. One of the same sensors and unit keeps what it has learnt.
     pub(super) fn change(&mut self, configs: Vec<PeersConfig>) {
         let mut old = std::mem::take(&mut self.groups);
         self.places.clear();
         for config in configs {
-            let same = old.iter().position(|group| group.config == config).map(|at| old.swap_remove(at));
+            let is_same = |group: &Group| {
+                (&group.config.sensors, &group.config.unit) == (&config.sensors, &config.unit)
+            };
+            let same = old.iter().position(is_same).map(|at| old.swap_remove(at));
             // The configuration has refused other sizes.
             let new = || Peers::new(config.sensors.len());
             let Some(peers) = same.map(|group| group.peers).or_else(new) else { continue };
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn a_group_that_is_the_same_goes_on() {
         let mut groups = Groups::default();
-        for (tolerance, expected) in [(0.5, 1), (0.5, 0), (0.6, 1)] {
+        for (tolerance, expected) in [(0.5, 1), (0.5, 0), (0.6, 0)] {
             groups.change(vec![config(tolerance)]);
             assert_eq!(found(&mut groups, 40, |reading| reading), expected);
         }

@@ -107,6 +107,12 @@ struct Course {
 }
 
 impl Course {
+    /// Whether a check that began then has ended: what comes of it now is late.
+    fn has_ended(&self, began: Timestamp) -> bool {
+        let last = self.last.as_ref().is_some_and(|last| last.began == began);
+        last || self.history.results().iter().any(|result| result.time == began)
+    }
+
     /// Closes the check that goes on.
     fn end(&mut self, check: &Check) -> Option<CheckOutcome> {
         let (began, _) = self.open.take()?;
@@ -157,8 +163,8 @@ impl Checking {
             if course.open.is_some_and(|(began, _)| begin != Some(began) && time > began) {
                 ended.extend(course.end(check));
             }
-            let Some(begin) = begin.filter(|begin| course.open.is_none_or(|(began, _)| began == *begin))
-            else {
+            let goes_on = |begin: &Timestamp| course.open.is_none_or(|(began, _)| began == *begin);
+            let Some(begin) = begin.filter(|begin| goes_on(begin) && !course.has_ended(*begin)) else {
                 continue;
             };
             course.open.get_or_insert((begin, now));
@@ -167,6 +173,23 @@ impl Checking {
             }
         }
         ended
+    }
+
+    /// Goes over from these checks to others; one that is the same goes on.
+    pub fn change(&mut self, old: &[Check], new: &[Check]) {
+        let mut courses: Vec<_> = old.iter().zip(std::mem::take(&mut self.courses)).collect();
+        let course = |check: &Check| {
+            let same = courses.iter().position(|(old, _)| *old == check);
+            same.map(|at| courses.swap_remove(at).1).unwrap_or_default()
+        };
+        self.courses = new.iter().map(course).collect();
+    }
+
+    /// Gives up the checks that go on, without a result: the clock that they go by was wrong.
+    pub fn give_up(&mut self) {
+        for course in &mut self.courses {
+            (course.open, course.readings) = (None, Stats::default());
+        }
     }
 
     /// What has come to its end `now` after the start without a reading that shows it.
@@ -351,5 +374,54 @@ mod tests {
         }
         let ended = it.note(&checks, minute(1510), Some(5.0));
         assert_eq!((ended[0].deviation, ended[0].readings), (Some(0.0), 8));
+    }
+
+    #[test]
+    fn what_comes_after_the_end_of_a_check_is_late_and_opens_none() {
+        let checks = [nightly(CheckKind::Zero)];
+        let mut it = Checking::default();
+        for at in 60..70 {
+            it.note(&checks, minute(at), Some(0.5));
+        }
+        let ended = it.look(&checks, minute(72).1);
+        for at in 65..70 {
+            assert_eq!(it.note(&checks, (minute(at).0, minute(100).1), Some(99.0)), []);
+        }
+        assert_eq!(it.note(&checks, minute(120), Some(99.0)), []);
+        assert_eq!(it.look(&checks, minute(300).1), []);
+        assert_eq!(it.results().collect::<Vec<_>>(), [&ended[0]]);
+        // One with too few readings has ended as well.
+        it.note(&checks, minute(1505), Some(0.5));
+        assert_eq!(it.note(&checks, minute(1510), Some(0.5))[0].state, None);
+        it.note(&checks, minute(1506), Some(0.5));
+        assert_eq!(it.note(&checks, minute(1511), Some(0.5)), []);
+    }
+
+    #[test]
+    fn a_check_that_stays_as_it_is_goes_on_when_others_change() {
+        let (zero, span) = (nightly(CheckKind::Zero), nightly(CheckKind::Span));
+        let mut it = Checking::default();
+        for at in 60..=70 {
+            it.note(&[zero.clone(), span.clone()], minute(at), Some(1.5));
+        }
+        let wider = Check { least: 9, ..zero.clone() };
+        it.change(&[zero, span.clone()], &[span.clone(), wider.clone()]);
+        assert!(it.standing(CheckKind::Span).is_some());
+        assert!(it.standing(CheckKind::Zero).is_none() && !it.can_tell(&[span, wider], CheckKind::Zero));
+    }
+
+    #[test]
+    fn a_check_that_is_given_up_has_no_result_and_may_begin_again() {
+        let checks = [nightly(CheckKind::Zero)];
+        let mut it = Checking::default();
+        for at in 60..65 {
+            it.note(&checks, minute(at), Some(99.0));
+        }
+        it.give_up();
+        assert_eq!(it.look(&checks, minute(300).1), []);
+        for at in 62..70 {
+            assert_eq!(it.note(&checks, minute(at), Some(0.5)), []);
+        }
+        assert_eq!(it.note(&checks, minute(70), Some(7.0))[0].deviation, Some(0.5));
     }
 }

@@ -242,3 +242,43 @@ fn readings_of_a_sensor_in_maintenance_are_suspect_and_say_so() {
     it.maintain(id("s"), false);
     assert!(!it.reading(&sample("s", 1.0, 4), 5, MOMENT).unwrap().reasons.contains(ReasonCode::Maintenance));
 }
+
+/// Every 1,000 seconds, from 500 on for 100 of them.
+fn checked() -> Arc<Sensor> {
+    let [every, at, length] = [1000, 500, 100].map(Duration::from_secs);
+    let schedule = Schedule::new(every, at, length, Duration::ZERO).unwrap();
+    let limits = ControlLimits::new(CheckKind::Zero, 0.0, 1.0, 2.0).unwrap();
+    let check = Check { name: id("c"), limits, schedule, least: 1 };
+    Arc::new(Sensor { checks: vec![check].into(), ..(*sensor("a", &[])).clone() })
+}
+
+#[test]
+fn a_gateway_that_does_not_know_the_time_makes_no_check_of_its_readings() {
+    let untrusted = Moment { trusted: false, ..MOMENT };
+    for (moment, device, during) in
+        [(untrusted, false, false), (untrusted, true, true), (MOMENT, false, true), (MOMENT, true, true)]
+    {
+        let mut it = calibrator(&[checked()]);
+        for second in [550, 700] {
+            let sample = sample("a", 50.0, second);
+            let device_time = Some(sample.gateway_time).filter(|_| device);
+            let reading = it.reading(&Sample { device_time, ..sample }, 1, moment).unwrap();
+            let is_check = reading.reasons.contains(ReasonCode::ZeroCheck);
+            assert_eq!(is_check, during && second == 550);
+        }
+        assert_eq!(it.outcomes().len(), usize::from(during));
+    }
+}
+
+#[test]
+fn a_check_during_which_the_clock_jumps_has_no_result() {
+    for jumps in [false, true] {
+        let mut it = calibrator(&[checked()]);
+        it.reading(&sample("a", 50.0, 550), 1, MOMENT).unwrap();
+        if jumps {
+            it.clock_jumped();
+        }
+        it.reading(&sample("a", 50.0, 900), 2, MOMENT).unwrap();
+        assert_eq!(it.outcomes().len(), usize::from(!jumps));
+    }
+}

@@ -218,3 +218,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn noise_that_is_not_judged_any_more_is_over() {
+    let loud = fault(noisy(0.0), 0, FaultKind::Noise(10.0));
+    let (mut run, mut monitors) = (Run::new(loud, 7), Monitors::default());
+    let unjudged = Limits { noise: None, ..Limits::default() };
+    for minute in 0..LEARNT + 200 {
+        let limits = if minute < LEARNT + 199 { Limits::default() } else { unjudged };
+        monitors.note(run.next().unwrap(), &limits);
+        let noise = monitors.findings(&limits).any(|it| it.evidence.kind() == Kind::NoiseHigh);
+        assert_eq!(noise, (LEARNT + 30..LEARNT + 199).contains(&minute), "{minute}");
+    }
+}

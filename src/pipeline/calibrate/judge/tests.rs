@@ -313,3 +313,49 @@ fn many_sensors_are_judged_a_few_at_a_time_and_none_is_forgotten() {
         assert_eq!(day.events, events);
     }
 }
+
+#[test]
+fn other_checks_or_peers_are_no_reason_to_say_that_what_stood_is_over() {
+    let checks = vec![check("zero", CheckKind::Zero, 20.0), check("scatter", CheckKind::Precision, 0.0)];
+    let checked = Sensor { checks: checks.clone().into(), ..sensor("a", None) };
+    let hall = |names: &[&str]| {
+        let limits = PeerLimits { max_age: 60 * SECOND, learn: LEARN, tolerance: Some(2.0) };
+        PeersConfig {
+            name: id("hall"),
+            sensors: names.iter().map(|name| id(name)).collect(),
+            unit: "Cel".into(),
+            limits,
+        }
+    };
+    let faults = [("a", FaultKind::Step(5.0), 1990, 9999)];
+    let sensors = vec![checked, sensor("b", None), sensor("c", None), sensor("d", None)];
+    let mut day = Day::new(&faults, sensors, Stored::default());
+    day.it.compare(vec![hall(&["a", "b", "c"])]);
+    day.until(2300);
+    let raised = [(2081, "raised", "peers a"), (2160, "raised", "zero_check a")];
+    day.is(&raised);
+    let follow = |day: &mut Day, checks: Vec<Check>| {
+        let checked = Arc::new(Sensor { checks: checks.into(), ..sensor("a", None) });
+        let others = ["b", "c", "d"].map(|name| Arc::new(sensor(name, None)));
+        day.it.follow(|id| {
+            let all = std::iter::once(&checked).chain(&others);
+            all.into_iter().find(|sensor| sensor.id == *id).cloned()
+        });
+    };
+    // The zero check is the same; then it is another, which has no result yet; members change.
+    let two = vec![checks[0].clone(), check("span", CheckKind::Span, 25.0)];
+    follow(&mut day, two);
+    day.it.compare(vec![hall(&["a", "b", "c", "d"])]);
+    day.until(2320);
+    follow(&mut day, vec![Check { least: 6, ..checks[0].clone() }]);
+    let before = day.events;
+    day.until(2340);
+    assert!(day.events < before + 3, "only what stands is told");
+    day.until(2990);
+    day.is(&raised);
+    // Without checks nothing can stand.
+    follow(&mut day, vec![]);
+    day.it.compare(vec![]);
+    day.until(5000);
+    assert_eq!(day.log.iter().filter(|(_, what, _)| *what == "cleared").count(), 2);
+}
