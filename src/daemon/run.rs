@@ -30,6 +30,7 @@ use crate::control::sockets::SocketError;
 use crate::domain::sequence::{Block, Numbers};
 use crate::domain::trust::root::Root;
 use crate::pipeline::calibrate::Calibrator;
+use crate::pipeline::keep;
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Pipeline, Request};
@@ -173,6 +174,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     );
     let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor, wiring::on_expired(&config));
     calibrator.compare(config.peers.clone());
+    let possible = |sensor: &_| sensors.known_or_possible(sensor).is_some();
+    calibrator.resume(keep::recover(&store, possible).await);
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }

@@ -75,6 +75,8 @@ pub struct Calibrator {
     index: HashMap<SensorId, usize>,
     waiting: HashMap<SensorId, Arc<Active>>,
     last_seqs: HashMap<SensorId, u64>,
+    /// What was learnt before the start of sensors that have no place yet: JSON.
+    learnt: HashMap<SensorId, String>,
     maintenance: HashSet<SensorId>,
     groups: Groups,
     findings: Vec<(SensorId, Finding)>,
@@ -94,6 +96,7 @@ impl Calibrator {
             index: HashMap::new(),
             waiting: HashMap::new(),
             last_seqs,
+            learnt: HashMap::new(),
             maintenance: HashSet::new(),
             groups: Groups::default(),
             findings: Vec::new(),
@@ -114,8 +117,8 @@ impl Calibrator {
         let active = self.waiting.remove(&sensor.id);
         let last_seq = self.last_seqs.remove(&sensor.id);
         self.index.insert(sensor.id.clone(), self.slots.len());
-        let (checking, told) = (Checking::default(), Told::default());
-        let watch = Watch::expecting(self.elapsed);
+        let (watch, checking) = self.go_on(&sensor);
+        let told = Told::default();
         self.slots.push(Slot { sensor, active, last_seq, latest: None, watch, checking, told, gone: false });
     }
 
@@ -132,7 +135,8 @@ impl Calibrator {
             let was_gone = std::mem::replace(&mut slot.gone, sensor.is_none());
             match sensor {
                 Some(sensor) => {
-                    slot.checking.change(&slot.sensor.checks, &sensor.checks);
+                    let known = slot.checking.checked(&slot.sensor.checks);
+                    slot.checking = Checking::resume(&sensor.checks, known);
                     if slot.watch.follow(&slot.sensor, &sensor, self.elapsed) {
                         self.groups.forget(&sensor.id);
                         slot.checking = Checking::default();
@@ -327,5 +331,6 @@ fn dated(active: &Active) -> Dated<'_> {
 }
 
 mod judge;
+mod learnt;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::peers::PeersConfig;
 use crate::domain::id::SensorId;
 use crate::domain::monitor::Finding;
-use crate::domain::monitor::peers::{PeerValue, Peers};
+use crate::domain::monitor::peers::{Member, PeerValue, Peers};
 use crate::domain::quality::State;
 use crate::domain::sample::Reading;
 
@@ -13,6 +15,14 @@ use crate::domain::sample::Reading;
 struct Group {
     config: PeersConfig,
     peers: Peers,
+}
+
+/// What is known of a sensor beside its peers, and who they were.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Beside {
+    sensors: Vec<SensorId>,
+    unit: String,
+    member: Member,
 }
 
 /// All groups of sensors.
@@ -40,6 +50,23 @@ impl Groups {
             let places = config.sensors.iter().enumerate();
             self.places.extend(places.map(|(place, sensor)| (sensor.clone(), (group, place))));
             self.groups.push(Group { config, peers });
+        }
+    }
+
+    /// What is known of a sensor; `None`: it is in no group.
+    pub(super) fn known(&self, sensor: &SensorId) -> Option<Beside> {
+        let (group, place) = self.places.get(sensor)?;
+        let Group { config, peers } = &self.groups[*group];
+        let member = *peers.member(*place)?;
+        Some(Beside { sensors: config.sensors.clone(), unit: config.unit.clone(), member })
+    }
+
+    /// Goes on from what was known of a sensor, where its group is the same.
+    pub(super) fn resume(&mut self, sensor: &SensorId, known: Beside) {
+        let Some((group, place)) = self.places.get(sensor) else { return };
+        let Group { config, peers } = &mut self.groups[*group];
+        if (&config.sensors, &config.unit) == (&known.sensors, &known.unit) {
+            peers.resume(*place, known.member);
         }
     }
 

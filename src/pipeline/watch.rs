@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::monitor::{Finding, Kind, Limit, Monitors, Observed, Silence};
 use crate::domain::quality::{ReasonCode, State};
 use crate::domain::sample::Reading;
@@ -18,12 +20,40 @@ pub(super) struct Watch {
     silent: bool,
 }
 
+/// What the monitors of a sensor have learnt.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Learnt {
+    monitors: Option<Box<Monitors>>,
+    silence: Silence,
+}
+
+impl Learnt {
+    /// Whether it is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.monitors.is_none() && self.silence == Silence::default()
+    }
+}
+
 impl Watch {
     /// Readings are expected from `now` after the start on.
     pub(super) fn expecting(now: Duration) -> Watch {
         let mut watch = Watch::default();
         watch.silence.expect(now);
         watch
+    }
+
+    /// Goes on from what was learnt; readings are expected from `now` after the start on.
+    pub(super) fn resume(known: Learnt, now: Duration) -> Watch {
+        let Learnt { monitors, mut silence } = known;
+        silence.expect(now);
+        Watch { monitors, silence, ..Watch::default() }
+    }
+
+    /// What has been learnt.
+    pub(super) fn learnt(&self) -> Learnt {
+        let mut silence = self.silence;
+        silence.begin_anew();
+        Learnt { monitors: self.monitors.clone(), silence }
     }
 
     /// Begins anew, `now` after the start, where these facts tell of another instrument, or of other values from it;
@@ -41,7 +71,8 @@ impl Watch {
     pub(super) fn heard(&mut self, now: Duration) {
         if !self.heard {
             // For how long the first was waited for says nothing of the intervals.
-            (self.silence, self.heard) = (Silence::default(), true);
+            self.silence.begin_anew();
+            self.heard = true;
         }
         self.silence.note(now);
         self.silent = false;

@@ -65,8 +65,9 @@ pub struct Comparison {
     pub raised: bool,
 }
 
+/// What is known of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct Member {
+pub struct Member {
     latest: Option<PeerValue>,
     /// The differences that were learnt, and in how many seconds without gaps, so that a clock that jumps counts for
     /// nothing; whether that is enough.
@@ -163,11 +164,19 @@ impl Peers {
         Some((middle, NORMAL * median(values), median(&mut stated[..with_u]), count))
     }
 
+    /// What is known of a member; `None`: the place is none.
+    pub fn member(&self, place: usize) -> Option<&Member> {
+        self.members.get(place)
+    }
+
+    /// Goes on from what was known of a member.
+    pub fn resume(&mut self, place: usize, known: Member) {
+        self.members.get_mut(place).into_iter().for_each(|member| *member = known);
+    }
+
     /// Forgets all about a member: it is another one now.
     pub fn forget(&mut self, place: usize) {
-        if let Some(member) = self.members.get_mut(place) {
-            *member = Member::default();
-        }
+        self.resume(place, Member::default());
     }
 
     /// Whether enough is known of a member to say that it agrees where nothing is found.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::check::{CheckHistory, CheckKind, CheckResult, CheckState, ControlLimits};
 use super::finding::shown;
@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// When a check is made, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     every: i64,
     at: i64,
@@ -63,7 +63,7 @@ impl Schedule {
 }
 
 /// A check of a sensor as it is configured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Its name.
     pub name: Id,
@@ -76,7 +76,7 @@ pub struct Check {
 }
 
 /// What a check has shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckOutcome {
     /// Its name.
     pub name: Id,
@@ -96,11 +96,14 @@ pub struct CheckOutcome {
     pub action: f64,
 }
 
-/// One check of one sensor as it goes.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// One check of one sensor as it goes. One that goes on does not survive a restart: the clock that it ends by begins
+/// anew.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Course {
     /// When the check that goes on began, and when its first reading came, by a clock that does not jump.
+    #[serde(skip)]
     open: Option<(Timestamp, Duration)>,
+    #[serde(skip)]
     readings: Stats,
     history: CheckHistory,
     last: Option<CheckOutcome>,
@@ -141,6 +144,17 @@ pub struct Checking {
     courses: Vec<Course>,
 }
 
+/// What has come of checks, each with the check as it was then.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Checked(Vec<(Check, Course)>);
+
+impl Checked {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Checking {
     /// Which check a reading of this time belongs to, if to any; where several go on, the first.
     pub fn at(checks: &[Check], time: Timestamp) -> Option<CheckKind> {
@@ -175,14 +189,18 @@ impl Checking {
         ended
     }
 
-    /// Goes over from these checks to others; one that is the same goes on.
-    pub fn change(&mut self, old: &[Check], new: &[Check]) {
-        let mut courses: Vec<_> = old.iter().zip(std::mem::take(&mut self.courses)).collect();
+    /// What has come of `checks`, to go on from.
+    pub fn checked(&self, checks: &[Check]) -> Checked {
+        Checked(checks.iter().cloned().zip(self.courses.iter().cloned()).collect())
+    }
+
+    /// Goes on with `checks`, where they are the same as those of which something is known.
+    pub fn resume(checks: &[Check], mut known: Checked) -> Checking {
         let course = |check: &Check| {
-            let same = courses.iter().position(|(old, _)| *old == check);
-            same.map(|at| courses.swap_remove(at).1).unwrap_or_default()
+            let same = known.0.iter().position(|(then, _)| then == check);
+            same.map(|at| known.0.swap_remove(at).1).unwrap_or_default()
         };
-        self.courses = new.iter().map(course).collect();
+        Checking { courses: checks.iter().map(course).collect() }
     }
 
     /// Gives up the checks that go on, without a result: the clock that they go by was wrong.
@@ -405,7 +423,10 @@ mod tests {
             it.note(&[zero.clone(), span.clone()], minute(at), Some(1.5));
         }
         let wider = Check { least: 9, ..zero.clone() };
-        it.change(&[zero, span.clone()], &[span.clone(), wider.clone()]);
+        let known = it.checked(&[zero, span.clone()]);
+        let text = serde_json::to_string(&known).unwrap();
+        assert_eq!(serde_json::from_str::<Checked>(&text).unwrap(), known);
+        it = Checking::resume(&[span.clone(), wider.clone()], known);
         assert!(it.standing(CheckKind::Span).is_some());
         assert!(it.standing(CheckKind::Zero).is_none() && !it.can_tell(&[span, wider], CheckKind::Zero));
     }

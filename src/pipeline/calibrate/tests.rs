@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::digest::Digest;
 use crate::domain::monitor::check::ControlLimits;
+use crate::domain::monitor::peers::PeerLimits;
 use crate::domain::monitor::scheduled::{Check, Schedule};
 use crate::domain::monitor::{self, Limits};
 use crate::domain::sample::TransformRef;
@@ -281,4 +282,43 @@ fn a_check_during_which_the_clock_jumps_has_no_result() {
         it.reading(&sample("a", 50.0, 900), 2, MOMENT).unwrap();
         assert_eq!(it.outcomes().len(), usize::from(!jumps));
     }
+}
+
+#[test]
+fn a_restart_changes_nothing_and_another_instrument_is_learnt_anew() {
+    let other = |name: &str| Arc::new(Sensor { id: id(name), ..(*watching(true)).clone() });
+    let names = ["a", "b", "c"];
+    let begin = |first: Arc<Sensor>, learnt: Vec<(Id, String)>| {
+        let mut it = Calibrator::new(HashMap::new(), OnExpired::Keep);
+        let limits = PeerLimits { max_age: Duration::from_secs(60), learn: Duration::ZERO, tolerance: None };
+        let sensors = names.map(id).to_vec();
+        it.compare(vec![PeersConfig { name: id("hall"), sensors, unit: "1".into(), limits }]);
+        it.resume(learnt);
+        [first, other("b"), other("c")].into_iter().for_each(|sensor| it.add(sensor));
+        it
+    };
+    let read = |it: &mut Calibrator, second: i64| {
+        let raw = |name: &str| match name {
+            "a" if second >= 1100 => 7.0,
+            _ => (second % 2) as f64,
+        };
+        let reading = |name| it.reading(&sample(name, raw(name), second), 1, MOMENT).unwrap();
+        let readings = names.map(reading);
+        (readings, it.findings())
+    };
+    let mut it = begin(watching(true), vec![]);
+    (0..1110).for_each(|second| drop(read(&mut it, second)));
+    let learnt: Vec<_> = it.learnt(0..9).into_iter().map(|(id, state)| (id, state.unwrap())).collect();
+    assert!(learnt.iter().all(|(_, state)| state.len() < 3000), "{learnt:?}");
+    let mut again = begin(watching(true), learnt.clone());
+    let mounted = Sensor { serial: Some("2".into()), ..(*watching(true)).clone() };
+    let mut anew = begin(Arc::new(mounted), learnt);
+    let mut kinds = Vec::new();
+    for second in 1110..1200 {
+        let (readings, findings) = read(&mut it, second);
+        assert_eq!(read(&mut again, second), (readings, findings.clone()));
+        kinds.extend(findings.iter().map(|(_, finding)| finding.evidence.kind()));
+        assert_eq!(read(&mut anew, second).1, []);
+    }
+    assert_eq!(kinds, [monitor::Kind::Stuck, monitor::Kind::Peers]);
 }

@@ -58,6 +58,16 @@ struct Day {
 
 impl Day {
     fn new(faults: &[(&str, FaultKind, u64, u64)], sensors: Vec<Sensor>, stored: Stored) -> Day {
+        Day::resumed(faults, sensors, stored, vec![])
+    }
+
+    /// After a restart, with what was learnt before.
+    fn resumed(
+        faults: &[(&str, FaultKind, u64, u64)],
+        sensors: Vec<Sensor>,
+        stored: Stored,
+        learnt: Vec<(Id, String)>,
+    ) -> Day {
         let names: Vec<String> = sensors.iter().map(|sensor| sensor.id.to_string()).collect();
         let signal = |name: &String| Signal {
             name: name.clone(),
@@ -76,6 +86,7 @@ impl Day {
         };
         let mut it = Calibrator::new(HashMap::new(), OnExpired::Keep);
         let generator = Generator::new(names.iter().map(signal).collect(), SECOND, 7);
+        it.resume(learnt);
         sensors.into_iter().for_each(|sensor| it.add(Arc::new(sensor)));
         let alerts = Alerts::new(Policy::default(), stored);
         Day { it, generator, names, alerts, second: 0, log: Vec::new(), events: 0, has_room: true }
@@ -358,4 +369,24 @@ fn other_checks_or_peers_are_no_reason_to_say_that_what_stood_is_over() {
     day.it.compare(vec![]);
     day.until(5000);
     assert_eq!(day.log.iter().filter(|(_, what, _)| *what == "cleared").count(), 2);
+}
+
+#[test]
+fn what_is_usual_survives_a_restart_and_a_fault_does_not_become_it() {
+    let faults = [("b", FaultKind::Noise(10.0), 2010, 9999)];
+    let sensors = || vec![sensor("a", None), sensor("b", None)];
+    let mut day = Day::new(&faults, sensors(), Stored::default());
+    day.until(2200);
+    day.is(&[(2100, "raised", "noise b")]);
+    let learnt = day.it.learnt(0..9).into_iter().map(|(sensor, state)| (sensor, state.unwrap())).collect();
+    let still = [("b", FaultKind::Noise(10.0), 0, 3000), ("a", FaultKind::Noise(10.0), 300, 3000)];
+    let mut after = Day::resumed(&still, sensors(), day.alerts.stored().clone(), learnt);
+    after.second = 3000;
+    // Far longer than the learning.
+    after.until(6000);
+    assert_eq!(after.log.len(), 1, "{:?}", after.log);
+    assert_eq!((after.log[0].1, &*after.log[0].2), ("raised", "noise a"));
+    assert!((3300 + 60..3300 + 150).contains(&after.log[0].0), "{:?}", after.log);
+    after.until(8000);
+    assert_eq!(after.log.iter().filter(|(_, what, _)| *what == "cleared").count(), 2);
 }
