@@ -1,6 +1,7 @@
 //! Sensors side by side: each reading beside the median of the others.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,13 @@ struct Group {
 pub(super) struct Beside {
     sensors: Vec<SensorId>,
     unit: String,
+    learn: Duration,
     member: Member,
+}
+
+/// Of whom a group learns what is usual, in which unit, and for how long.
+fn learns_of(config: &PeersConfig) -> (&[SensorId], &str, Duration) {
+    (&config.sensors, &config.unit, config.limits.learn)
 }
 
 /// All groups of sensors.
@@ -34,14 +41,12 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Goes over to these groups. One of the same sensors and unit keeps what it has learnt.
+    /// Goes over to these groups. One that learns the same of the same sensors keeps what it has learnt.
     pub(super) fn change(&mut self, configs: Vec<PeersConfig>) {
         let mut old = std::mem::take(&mut self.groups);
         self.places.clear();
         for config in configs {
-            let is_same = |group: &Group| {
-                (&group.config.sensors, &group.config.unit) == (&config.sensors, &config.unit)
-            };
+            let is_same = |group: &Group| learns_of(&group.config) == learns_of(&config);
             let same = old.iter().position(is_same).map(|at| old.swap_remove(at));
             // The configuration has refused other sizes.
             let new = || Peers::new(config.sensors.len());
@@ -58,14 +63,15 @@ impl Groups {
         let (group, place) = self.places.get(sensor)?;
         let Group { config, peers } = &self.groups[*group];
         let member = *peers.member(*place)?;
-        Some(Beside { sensors: config.sensors.clone(), unit: config.unit.clone(), member })
+        let (sensors, unit, learn) = learns_of(config);
+        Some(Beside { sensors: sensors.to_vec(), unit: unit.to_owned(), learn, member })
     }
 
     /// Goes on from what was known of a sensor, where its group is the same.
     pub(super) fn resume(&mut self, sensor: &SensorId, known: Beside) {
         let Some((group, place)) = self.places.get(sensor) else { return };
         let Group { config, peers } = &mut self.groups[*group];
-        if (&config.sensors, &config.unit) == (&known.sensors, &known.unit) {
+        if learns_of(config) == (&known.sensors, &known.unit, known.learn) {
             peers.resume(*place, known.member);
         }
     }
@@ -113,7 +119,6 @@ mod tests {
     use crate::domain::monitor::peers::PeerLimits;
     use crate::domain::quality::{ReasonCode, Reasons};
     use crate::domain::time::Timestamp;
-    use std::time::Duration;
 
     const MINUTE: Duration = Duration::from_secs(60);
 

@@ -10,6 +10,16 @@ use crate::domain::sample::Reading;
 use crate::domain::sensor::{Monitoring, Sensor};
 use crate::domain::time::Timestamp;
 
+/// For how long it is learnt what is usual of a sensor, where it is watched.
+fn learning(sensor: &Sensor) -> Option<Duration> {
+    sensor.monitor.as_ref().map(|monitoring| monitoring.limits.learn)
+}
+
+/// Whether both are known and not the same.
+fn differ(one: Option<Duration>, other: Option<Duration>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
+}
+
 /// The monitors of one sensor, from its first reading that is watched on.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -21,8 +31,10 @@ pub(super) struct Watch {
 }
 
 /// What the monitors of a sensor have learnt.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Learnt {
+    /// For how long; whoever changes that wants it to be learnt anew.
+    learn: Option<Duration>,
     monitors: Option<Box<Monitors>>,
     silence: Silence,
 }
@@ -43,17 +55,18 @@ impl Watch {
     }
 
     /// Goes on from what was learnt; readings are expected from `now` after the start on.
-    pub(super) fn resume(known: Learnt, now: Duration) -> Watch {
-        let Learnt { monitors, mut silence } = known;
+    pub(super) fn resume(known: Learnt, sensor: &Sensor, now: Duration) -> Watch {
+        let Learnt { learn, monitors, mut silence } = known;
         silence.expect(now);
+        let monitors = monitors.filter(|_| !differ(learn, learning(sensor)));
         Watch { monitors, silence, ..Watch::default() }
     }
 
-    /// What has been learnt.
-    pub(super) fn learnt(&self) -> Learnt {
+    /// What has been learnt of `sensor`.
+    pub(super) fn learnt(&self, sensor: &Sensor) -> Learnt {
         let mut silence = self.silence;
         silence.begin_anew();
-        Learnt { monitors: self.monitors.clone(), silence }
+        Learnt { learn: learning(sensor), monitors: self.monitors.clone(), silence }
     }
 
     /// Begins anew, `now` after the start, where these facts tell of another instrument, or of other values from it;
@@ -63,6 +76,8 @@ impl Watch {
         let other = instrument(old) != instrument(new);
         if other {
             *self = Watch::expecting(now);
+        } else if differ(learning(old), learning(new)) {
+            self.monitors = None;
         }
         other
     }

@@ -44,7 +44,7 @@ impl Calibrator {
             return (Watch::expecting(self.elapsed), Checking::default());
         };
         known.beside.into_iter().for_each(|beside| self.groups.resume(&sensor.id, beside));
-        (Watch::resume(known.watch, self.elapsed), Checking::resume(&sensor.checks, known.checks))
+        (Watch::resume(known.watch, sensor, self.elapsed), Checking::resume(&sensor.checks, known.checks))
     }
 
     /// What was learnt of the sensors at these places, in the order in which they came; `None`: nothing, or it is to be
@@ -56,7 +56,7 @@ impl Calibrator {
     }
 
     fn learnt_of(&self, slot: &Slot) -> Option<String> {
-        let (watch, checks) = (slot.watch.learnt(), slot.checking.checked(&slot.sensor.checks));
+        let (watch, checks) = (slot.watch.learnt(&slot.sensor), slot.checking.checked(&slot.sensor.checks));
         let beside = self.groups.known(&slot.sensor.id);
         if slot.gone || (watch.is_empty() && checks.is_empty() && beside.is_none()) {
             return None;

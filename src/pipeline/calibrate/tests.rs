@@ -132,6 +132,24 @@ fn maintenance_is_not_watched_and_another_instrument_is_learnt_anew() {
     it.maintain(id("a"), false);
     let mounted = Arc::new(Sensor { serial: Some("2".into()), ..(*watching(true)).clone() });
     assert_eq!(stuck(&watched(&mut it, 30)), 10);
+    let mut longer = (*watching(true)).clone();
+    longer.monitor.as_mut().unwrap().limits.learn = Duration::from_secs(1);
+    assert_eq!(it.findings().len(), 1);
+    let mut copy = calibrator(&[]);
+    copy.resume(it.learnt(0..1).into_iter().map(|(id, state)| (id, state.unwrap())).collect());
+    copy.add(Arc::new(longer.clone()));
+    assert_eq!(
+        copy.reading(&sample("a", 7.0, 2000), 1, MOMENT).unwrap().reasons,
+        Reasons::of(ReasonCode::RawOnly)
+    );
+    for (sensor, expected) in [(watching(true), 5), (Arc::new(longer), 0)] {
+        it.reconfigure(|_| Some(sensor.clone()), OnExpired::Keep);
+        let still: Vec<_> =
+            (2000..2005).map(|s| it.reading(&sample("a", 7.0, s), 1, MOMENT).unwrap()).collect();
+        assert_eq!(stuck(&still), expected);
+    }
+    it = calibrator(&[watching(true)]);
+    watched(&mut it, 30);
     for (sensor, expected) in [(watching(true), 5), (mounted, 0)] {
         it.reconfigure(|_| Some(sensor.clone()), OnExpired::Keep);
         let still: Vec<_> =
