@@ -71,7 +71,7 @@ impl Groups {
     pub(super) fn resume(&mut self, sensor: &SensorId, known: Beside) {
         let Some((group, place)) = self.places.get(sensor) else { return };
         let Group { config, peers } = &mut self.groups[*group];
-        if learns_of(config) == (&known.sensors, &known.unit, known.learn) {
+        if learns_of(config) == (&known.sensors[..], &known.unit[..], known.learn) {
             peers.resume(*place, known.member);
         }
     }

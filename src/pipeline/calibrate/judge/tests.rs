@@ -343,7 +343,7 @@ fn other_checks_or_peers_are_no_reason_to_say_that_what_stood_is_over() {
     let mut day = Day::new(&faults, sensors, Stored::default());
     day.it.compare(vec![hall(&["a", "b", "c"])]);
     day.until(2300);
-    let raised = [(2081, "raised", "peers a"), (2160, "raised", "zero_check a")];
+    let raised = [(2181, "raised", "peers a"), (2160, "raised", "zero_check a")];
     day.is(&raised);
     let follow = |day: &mut Day, checks: Vec<Check>| {
         let checked = Arc::new(Sensor { checks: checks.into(), ..sensor("a", None) });
