@@ -138,7 +138,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
-    let (alerting, alerted) = Alerting::new();
+    let (alerting, alerted) = Alerting::new(&config.alerts);
     let (drift, drifted) = mpsc::channel(1024);
     let mut in_maintenance = BTreeSet::new();
     in_maintenance.extend(recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()));

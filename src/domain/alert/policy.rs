@@ -26,6 +26,9 @@ pub struct Policy {
     pub of_kind: BTreeMap<Kind, Timing>,
     /// So many sensors of one source or cohort make one alert; never fewer than 2.
     pub group_from: usize,
+    /// For so long after another transform came into force nothing new is raised of the kinds that compare values
+    /// from before with values from after, in microseconds; 0 or more.
+    pub settling: i64,
 }
 
 impl Default for Policy {
@@ -38,7 +41,8 @@ impl Default for Policy {
         let mut of_kind = BTreeMap::new();
         of_kind.extend([Kind::Drift, Kind::InputDrift, Kind::Slo, Kind::Forecast].map(|kind| (kind, slow)));
         of_kind.insert(Kind::Silent, Timing { clear_after: 60 * SECOND, ..timing });
-        Policy { timing, of_kind, group_from: 3 }
+        // Peers look back over five minutes, and a finding takes one more.
+        Policy { timing, of_kind, group_from: 3, settling: 600 * SECOND }
     }
 }
 

@@ -200,7 +200,7 @@ fn tracking(sensors: Sensors, store: Store, clock: &Clock) -> Tracking {
         live: Live::new(),
         anew: Arc::default(),
         clock: clock.clone(),
-        alerting: Alerting::new().0,
+        alerting: Alerting::new(&crate::domain::alert::Policy::default()).0,
         publisher: Publisher::new("up".to_owned(), link, metrics.clone(), mpsc::channel(1).0),
         metrics,
         mounted: HashMap::new(),
