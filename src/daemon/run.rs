@@ -174,8 +174,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     );
     let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor, wiring::on_expired(&config));
     calibrator.compare(config.peers.clone());
-    let possible = |sensor: &_| sensors.known_or_possible(sensor).is_some();
-    calibrator.resume(keep::recover(&store, possible).await);
+    calibrator.resume(keep::recover(&store, |sensor| sensors.known_or_possible(sensor).is_some()).await);
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
