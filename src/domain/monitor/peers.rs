@@ -78,7 +78,8 @@ pub struct Member {
     /// The smallest difference that was seen; 0: none yet.
     finest: f64,
     tally: Tally,
-    /// Comparisons with a limit, as far as the tally remembers.
+    /// Comparisons with a limit since the start, as far as the tally remembers.
+    #[serde(skip)]
     judged: u32,
     /// The last difference and its limit.
     last: (f64, f64),

@@ -27,7 +27,8 @@ pub(super) struct Stuck {
     /// When the first of them came.
     began: Option<Timestamp>,
     found: bool,
-    /// Whether one value has followed another.
+    /// Whether one value has followed another since the start.
+    #[serde(skip)]
     moved: bool,
 }
 
