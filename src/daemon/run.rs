@@ -79,6 +79,7 @@ pub struct Running {
     pub(super) tracking: mpsc::Sender<tracking::Ask>,
     pub(super) alerting: Alerting,
     pub(super) compare_anew: Arc<Notify>,
+    pub(super) compared_anew: watch::Receiver<u64>,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
     pub(super) drives: Drives,
@@ -236,11 +237,13 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let pipeline = task::spawn(pipeline.run());
     let (tracking, tracked) = mpsc::channel(64);
     let compare_anew = Arc::new(Notify::new());
+    let (begun, compared_anew) = watch::channel(0);
     let compared = Tracking::new(tracking::run::Parts {
         sensors: sensors.clone(),
         store: store.clone(),
         live: live.clone(),
         anew: compare_anew.clone(),
+        begun,
         clock: clock.clone(),
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone(), drift),
@@ -301,6 +304,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         tracking,
         alerting,
         compare_anew,
+        compared_anew,
         pipeline,
         sources,
         drives,
