@@ -307,7 +307,8 @@ fn a_restart_changes_nothing_and_another_instrument_is_learnt_anew() {
     let other = |name: &str| Arc::new(Sensor { id: id(name), ..(*watching(true)).clone() });
     let names = ["a", "b", "c"];
     let begin = |first: Arc<Sensor>, learnt: Vec<(Id, String)>| {
-        let mut it = Calibrator::new(HashMap::new(), OnExpired::Keep);
+        let last_seqs = HashMap::from(names.map(|name| (id(name), 1)));
+        let mut it = Calibrator::new(last_seqs, OnExpired::Keep);
         let limits = PeerLimits { max_age: Duration::from_secs(60), learn: Duration::ZERO, tolerance: None };
         let sensors = names.map(id).to_vec();
         it.compare(vec![PeersConfig { name: id("hall"), sensors, unit: "1".into(), limits }]);
