@@ -30,6 +30,7 @@ use crate::control::sockets::SocketError;
 use crate::domain::sequence::{Block, Numbers};
 use crate::domain::trust::root::Root;
 use crate::pipeline::calibrate::Calibrator;
+use crate::pipeline::keep;
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Pipeline, Request};
@@ -174,6 +175,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     );
     let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor, wiring::on_expired(&config));
     calibrator.compare(config.peers.clone());
+    calibrator.resume(keep::recover(&store, |sensor| sensors.known_or_possible(sensor).is_some()).await);
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
