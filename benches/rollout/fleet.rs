@@ -74,7 +74,8 @@ impl Gateway {
         let mut gateway = Gateway { machine: Rollout::new(policy, state), draws, ran: false, runs: false };
         gateway.tell(Event::Clock { trusted: true }, start());
         let id = Id::new(&format!("gw-{number:05}")).unwrap_or_else(|_| unreachable!("it is an id"));
-        let limits = Limits { min_pairs: 12, max_rmse_ratio: Some(1.05), max_bias: Some(1.0), ..Limits::default() };
+        let limits =
+            Limits { min_pairs: 12, max_rmse_ratio: Some(1.05), max_bias: Some(1.0), ..Limits::default() };
         let mode = (story.mode)(point(&artifact(2).id, "2026-11", &id));
         let plan = Plan { mode, bake: Some(DAY), limits, watched: mode != Mode::Immediate };
         gateway.tell(Event::Accepted { artifact: artifact(2), plan }, start());
@@ -102,7 +103,8 @@ impl Gateway {
         let watched: Vec<_> = self.machine.watched().filter(|_| pairs).collect();
         for watched in &watched {
             let shared = self.draws.normal();
-            let [new, old] = [self.draws.normal(), self.draws.normal()].map(|own| (shared + own) / 2f64.sqrt());
+            let [new, old] =
+                [self.draws.normal(), self.draws.normal()].map(|own| (shared + own) / 2f64.sqrt());
             let std = story.std[usize::from(self.runs)];
             let facts = Facts::new(now, std * new, 0.0);
             let Ok(pair) = Pair::new(Kind::Measurement, facts) else { continue };
@@ -146,7 +148,8 @@ fn told(story: &Story) -> Told {
     }
     let count = |fits: &dyn Fn(&Gateway) -> bool| fleet.iter().filter(|gateway| fits(gateway)).count();
     told.ran = count(&|gateway| gateway.ran);
-    told.refused = count(&|gateway| !gateway.ran && matches!(gateway.ending(), Some(Ending::Failed | Ending::Unproven)));
+    told.refused =
+        count(&|gateway| !gateway.ran && matches!(gateway.ending(), Some(Ending::Failed | Ending::Unproven)));
     told.taken_back = count(&|gateway| gateway.ran && !gateway.runs);
     told.settled = count(&|gateway| gateway.runs);
     told
@@ -167,7 +170,9 @@ pub fn stories() {
         story("bad, canary, no references: sanity_only", canary, [2.0, 2.0], 0, SanityOnly),
         story("bad, at once", |_| Mode::Immediate, [2.0, 2.0], 1, Extend),
     ];
-    println!("\n| transform | widest share | ran it ever | refused in shadow | taken back | in force at the end |");
+    println!(
+        "\n| transform | widest share | ran it ever | refused in shadow | taken back | in force at the end |"
+    );
     println!("| --- | --- | --- | --- | --- | --- |");
     let clock = Clock::system();
     let (mut events, before) = (0, clock.monotonic());

@@ -45,7 +45,11 @@ fn run(errors: &Errors, limits: &Limits, seed: u64) -> Outcome {
             let _ = at;
         }
         let value = errors.bias + errors.std * state[0];
-        let facts = Facts { u: Some(errors.std), u_reference: Some(0.01), ..Facts::new(Timestamp::EPOCH, value, 0.0) };
+        let facts = Facts {
+            u: Some(errors.std),
+            u_reference: Some(0.01),
+            ..Facts::new(Timestamp::EPOCH, value, 0.0)
+        };
         let Ok(pair) = Pair::new(Kind::Measurement, facts) else { continue };
         evidence.pair(&pair, Some(state[1]));
         if let Some(fault) = evidence.fault(limits) {
@@ -87,11 +91,22 @@ pub fn rates() {
             goods.extend(outcome.good);
         }
         let share = |count: usize| 100.0 * count as f64 / RUNS as f64;
-        let median = |mut list: Vec<u64>| { list.sort_unstable(); list.get(list.len() / 2).copied().unwrap_or(0) };
+        let median = |mut list: Vec<u64>| {
+            list.sort_unstable();
+            list.get(list.len() / 2).copied().unwrap_or(0)
+        };
         println!(
             "| {} | {} | {} | {} | {} | {:.1} | {} | {:.1} | {} | {:.1} |",
-            errors.name, errors.std, errors.bias, errors.common, errors.phi, share(faults.len()), median(faults.clone()),
-            share(goods.len()), median(goods.clone()), 100.0 - share(faults.len()) - share(goods.len())
+            errors.name,
+            errors.std,
+            errors.bias,
+            errors.common,
+            errors.phi,
+            share(faults.len()),
+            median(faults.clone()),
+            share(goods.len()),
+            median(goods.clone()),
+            100.0 - share(faults.len()) - share(goods.len())
         );
     }
 }

@@ -19,7 +19,11 @@ impl Rollout {
         actions: &mut Vec<Action>,
     ) -> Result<(), Refused> {
         let state = &self.state;
-        if [state.active(), state.candidate()].into_iter().flatten().any(|held| held.digest == artifact.digest) {
+        if [state.active(), state.candidate()]
+            .into_iter()
+            .flatten()
+            .any(|held| held.digest == artifact.digest)
+        {
             return Ok(());
         }
         if let Some(newer) = state.held().find(|held| artifact.is_not_newer(held)) {
@@ -80,7 +84,9 @@ impl Rollout {
             let why = format!("{candidate} is not valid any more: {why}");
             self.end_candidate(Ending::Invalid, why, now, actions);
         }
-        let Some(active) = self.state.active().filter(|active| active.digest == digest).cloned() else { return };
+        let Some(active) = self.state.active().filter(|active| active.digest == digest).cloned() else {
+            return;
+        };
         let sentence = format!("{active} is not valid any more: {why}");
         match self.policy.when_invalid {
             WhenInvalid::Keep => {
@@ -95,7 +101,13 @@ impl Rollout {
     }
 
     /// What was gone back to does not verify: the one before it is next.
-    pub(super) fn not_restored(&mut self, digest: Digest, why: &str, now: Timestamp, actions: &mut Vec<Action>) {
+    pub(super) fn not_restored(
+        &mut self,
+        digest: Digest,
+        why: &str,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(active) = self.state.active().filter(|active| active.digest == digest) else { return };
         let sentence = format!("{active} could not be put in force again: {why}");
         self.roll_back(Ending::Invalid, sentence, now, actions);
@@ -105,11 +117,15 @@ impl Rollout {
 fn accepted(artifact: &Artifact, plan: &Plan) -> String {
     match plan.mode {
         Mode::Immediate => format!("{artifact} is accepted, to come into force at once"),
-        Mode::Shadow => format!("{artifact} is accepted, to be computed in shadow until somebody promotes it"),
+        Mode::Shadow => {
+            format!("{artifact} is accepted, to be computed in shadow until somebody promotes it")
+        }
         Mode::Canary { percent, point } => {
             let place = f64::from(point) * 100.0 / f64::from(POINTS);
             let inside = if is_reached(plan.mode) { "is one of them" } else { "waits for a larger share" };
-            format!("{artifact} is accepted for {percent} % of the gateways: this one, at {place:.2} %, {inside}")
+            format!(
+                "{artifact} is accepted for {percent} % of the gateways: this one, at {place:.2} %, {inside}"
+            )
         }
     }
 }

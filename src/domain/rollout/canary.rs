@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn another_seed_chooses_other_gateways() {
-        let inside = |seed: &str, number: u32| reaches(10.0, point(&id("t"), seed, &id(&format!("g{number}"))));
+        let inside =
+            |seed: &str, number: u32| reaches(10.0, point(&id("t"), seed, &id(&format!("g{number}"))));
         let both = (0..10_000).filter(|number| inside("a", *number) && inside("b", *number)).count();
         // 100 are expected; five standard deviations are 50.
         assert!((50..150).contains(&both), "{both}");

@@ -129,7 +129,10 @@ impl Rollout {
         if let Some(fault) = shadow.evidence.fault(&limits) {
             let found = shadow.evidence.findings();
             let (reason, numbers) = (against(fault, &found, &limits), numbers(&found, &limits));
-            return Decision::End(Ending::Failed, format!("{artifact} fails its gate in shadow: {reason}; {numbers}"));
+            return Decision::End(
+                Ending::Failed,
+                format!("{artifact} fails its gate in shadow: {reason}; {numbers}"),
+            );
         }
         let bake = plan.bake.unwrap_or(policy.bake);
         if plan.mode == Mode::Shadow || shadow.baked < bake || !settled {
@@ -147,10 +150,14 @@ impl Rollout {
         let baked = lasting(shadow.baked);
         if promoted {
             let what = if few { "readings alone say nothing against it" } else { "its gate is passed" };
-            return Decision::Promote(format!("{artifact} comes into force: after {baked} in shadow {what}; {told}"));
+            return Decision::Promote(format!(
+                "{artifact} comes into force: after {baked} in shadow {what}; {told}"
+            ));
         }
         if over {
-            let why = format!("{artifact} is refused: after {baked} in shadow it is not shown to be good enough; {told}");
+            let why = format!(
+                "{artifact} is refused: after {baked} in shadow it is not shown to be good enough; {told}"
+            );
             return Decision::End(Ending::Unproven, why);
         }
         if std::mem::replace(&mut shadow.extended, true) {

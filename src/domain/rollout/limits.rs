@@ -38,7 +38,8 @@ impl Limits {
 
     /// The stricter of both, one by one.
     pub fn stricter(self, other: Limits) -> Limits {
-        let least = |one: Option<f64>, other: Option<f64>| [one, other].into_iter().flatten().reduce(f64::min);
+        let least =
+            |one: Option<f64>, other: Option<f64>| [one, other].into_iter().flatten().reduce(f64::min);
         Limits {
             min_pairs: self.min_pairs.max(other.min_pairs).max(FEWEST_PAIRS),
             max_rmse_ratio: least(self.max_rmse_ratio, other.max_rmse_ratio),
@@ -55,7 +56,8 @@ mod tests {
 
     #[test]
     fn the_stricter_counts_one_by_one() {
-        let signer = Limits { min_pairs: 12, max_rmse_ratio: Some(1.05), max_bias: Some(0.3), ..Limits::default() };
+        let signer =
+            Limits { min_pairs: 12, max_rmse_ratio: Some(1.05), max_bias: Some(0.3), ..Limits::default() };
         let gateway = Limits {
             min_pairs: 20,
             max_rmse_ratio: Some(1.2),

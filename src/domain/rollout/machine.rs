@@ -2,10 +2,11 @@
 
 use super::evidence::Evidence;
 use super::limits::Limits;
-use super::plan::{Artifact, Mode, Policy};
+use super::plan::{Mode, Policy};
 use super::state::{Candidate, Running, State, Trial};
 use super::{Action, Ending, Event, Paired, Refused};
 use crate::domain::alert::{Finding, Severity};
+use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 
 /// A bake counts no more than this between two events, in microseconds: neither the time in which nobody watched nor a
@@ -42,7 +43,7 @@ impl Rollout {
             Event::Accepted { artifact, plan } => self.accept(artifact, plan, now, &mut actions)?,
             Event::Pair(paired) => self.pair(&paired),
             Event::Read { of, readings } => {
-                if let Some(evidence) = self.evidence(|artifact| artifact.digest == of) {
+                if let Some(evidence) = self.evidence(of) {
                     evidence.readings(readings);
                 }
             }
@@ -80,12 +81,12 @@ impl Rollout {
     }
 
     /// What is gathered about a transform that is watched.
-    fn evidence(&mut self, which: impl Fn(&Artifact) -> bool) -> Option<&mut Evidence> {
+    fn evidence(&mut self, of: Digest) -> Option<&mut Evidence> {
         let State { running, candidate, .. } = &mut self.state;
-        if let Some(candidate) = candidate.as_mut().filter(|held| which(&held.artifact)) {
+        if let Some(candidate) = candidate.as_mut().filter(|held| held.artifact.digest == of) {
             return candidate.shadow.as_mut().map(|shadow| &mut shadow.evidence);
         }
-        let running = running.as_mut().filter(|running| which(&running.artifact))?;
+        let running = running.as_mut().filter(|running| running.artifact.digest == of)?;
         running.trial.as_mut().map(|trial| &mut trial.evidence)
     }
 
@@ -96,13 +97,19 @@ impl Rollout {
             return;
         }
         let other = paired.beside.filter(|(digest, _)| Some(*digest) == beside).map(|(_, value)| value);
-        if let Some(evidence) = self.evidence(|artifact| artifact.digest == paired.of) {
+        if let Some(evidence) = self.evidence(paired.of) {
             evidence.pair(&paired.pair, other);
         }
     }
 
-    /// What stops a candidate is told apart from what only lets it wait; it ends by what the caller says.
-    pub(super) fn end_candidate(&mut self, how: Ending, why: String, now: Timestamp, actions: &mut Vec<Action>) {
+    /// Ends the candidate; what is in force stays.
+    pub(super) fn end_candidate(
+        &mut self,
+        how: Ending,
+        why: String,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(candidate) = self.state.candidate.take() else { return };
         let artifact = candidate.artifact;
         self.state.end(artifact.clone(), how, now, &why);

@@ -60,7 +60,8 @@ impl Rollout {
             (Stage::Canary | Stage::Active, _) => Ok(()),
             (Stage::Superseded | Stage::RolledBack, _) => {
                 let ended = self.state.ended.iter().find(|ended| ended.artifact.digest == digest);
-                let why = ended.map_or_else(|| "another one is in force".to_owned(), |ended| ended.why.clone());
+                let why =
+                    ended.map_or_else(|| "another one is in force".to_owned(), |ended| ended.why.clone());
                 Err(Refused::Ended(self.named(digest), why))
             }
         }
@@ -74,7 +75,9 @@ impl Rollout {
             return Err(Refused::NoShare(artifact.to_string()));
         };
         if wanted > *percent {
-            let sentence = format!("{artifact} is widened from {percent} to {wanted} % of the gateways by order of {by}");
+            let sentence = format!(
+                "{artifact} is widened from {percent} to {wanted} % of the gateways by order of {by}"
+            );
             *percent = wanted;
             actions.push(Action::Audit { action: "rollout.widened", artifact, sentence });
             actions.push(Action::Publish);
@@ -84,7 +87,8 @@ impl Rollout {
 
     /// Leaves all transforms of the same id.
     fn retire(&mut self, digest: Digest, by: &str, now: Timestamp, actions: &mut Vec<Action>) {
-        let Some(id) = self.state.held().find(|held| held.digest == digest).map(|held| held.id.clone()) else {
+        let Some(id) = self.state.held().find(|held| held.digest == digest).map(|held| held.id.clone())
+        else {
             return;
         };
         self.state.steps.retain(|step| step.id != id);

@@ -195,7 +195,8 @@ mod tests {
         assert!(plan(json!({"mode": "immediate", "gate": {}})).watched);
         let shadow = plan(json!({"mode": "shadow", "bake": "2h"}));
         assert_eq!((shadow.mode, shadow.bake), (Mode::Shadow, Some(7_200_000_000)));
-        let canary = plan(json!({"mode": "canary", "percent": 10, "seed": "Köln 7", "gate": {"min_pairs": 9}}));
+        let canary =
+            plan(json!({"mode": "canary", "percent": 10, "seed": "Köln 7", "gate": {"min_pairs": 9}}));
         assert_eq!(canary.mode, Mode::Canary { percent: 10.0, point: 1110 });
         assert_eq!((canary.watched, canary.limits.min_pairs), (true, 9));
     }

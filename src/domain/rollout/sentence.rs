@@ -23,7 +23,12 @@ pub(super) fn numbers(found: &Findings, limits: &Limits) -> String {
         None => format!("{} pairs", found.pairs),
     }];
     if let (Some(rmse), Some(beside)) = (found.rmse, found.rmse_beside) {
-        parts.push(format!("RMSE {} against {} beside it{}", shown(rmse), shown(beside), ratio(found, limits)));
+        parts.push(format!(
+            "RMSE {} against {} beside it{}",
+            shown(rmse),
+            shown(beside),
+            ratio(found, limits)
+        ));
     }
     if let Some(bias) = found.bias {
         let u = found.u_bias.map_or_else(String::new, |u| format!(" (u {})", shown(u)));
@@ -31,7 +36,9 @@ pub(super) fn numbers(found: &Findings, limits: &Limits) -> String {
         parts.push(format!("mean error {}{u}{most}", shown(bias)));
     }
     if let Some(coverage) = found.coverage {
-        let least = limits.min_coverage.map_or_else(String::new, |least| format!(", at least {:.0} %", 100.0 * least));
+        let least = limits
+            .min_coverage
+            .map_or_else(String::new, |least| format!(", at least {:.0} %", 100.0 * least));
         parts.push(format!("{:.0} % within their uncertainties{least}", 100.0 * coverage));
     }
     if found.readings > 0 {
@@ -41,12 +48,18 @@ pub(super) fn numbers(found: &Findings, limits: &Limits) -> String {
 }
 
 fn ratio(found: &Findings, limits: &Limits) -> String {
-    let (Some(most), Some(worse), Some(no_worse)) = (limits.max_rmse_ratio, found.p_worse, found.p_no_worse) else {
+    let (Some(most), Some(worse), Some(no_worse)) = (limits.max_rmse_ratio, found.p_worse, found.p_no_worse)
+    else {
         return String::new();
     };
     let ratio = found.rmse.zip(found.rmse_beside).map_or(f64::NAN, |(rmse, beside)| rmse / beside);
     let told = if ratio.is_finite() { format!(", ratio {}", shown(ratio)) } else { String::new() };
-    format!("{told}, at most {} (p {} for worse, {} for no worse)", shown(most), shown(worse), shown(no_worse))
+    format!(
+        "{told}, at most {} (p {} for worse, {} for no worse)",
+        shown(most),
+        shown(worse),
+        shown(no_worse)
+    )
 }
 
 /// What speaks against it.
@@ -60,7 +73,10 @@ pub(super) fn against(fault: Fault, found: &Findings, limits: &Limits) -> String
         ),
         Fault::Lost => format!("it has no value for {} of {} readings", found.lost, found.readings),
         Fault::Ratio => {
-            format!("its errors are more than {} times those of the transform beside it", most(limits.max_rmse_ratio))
+            format!(
+                "its errors are more than {} times those of the transform beside it",
+                most(limits.max_rmse_ratio)
+            )
         }
         Fault::Bias => format!("its mean error is beyond {}", most(limits.max_bias)),
         Fault::Coverage => "its uncertainties are stated too small".to_owned(),

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 
 use super::artifact::{
-    Cohort, ContentError, DriftModel, DriftPer, Gate, Limits, MAX_STAGES, Rollout, RolloutMode, SCHEMA, Transform,
-    UncertaintySpec,
+    Cohort, ContentError, DriftModel, DriftPer, Gate, Limits, MAX_STAGES, Rollout, RolloutMode, SCHEMA,
+    Transform, UncertaintySpec,
 };
 use super::check::{invalid, not_negative, positive, within};
 use super::stage::StageSpec;
@@ -104,7 +104,9 @@ fn check_rollout(rollout: &Rollout) -> Result<(), ContentError> {
         (RolloutMode::Canary, _, None) => {
             return wrong("seed", "a canary needs a seed, which stays the same while its share grows");
         }
-        (RolloutMode::Canary, _, Some(seed)) if seed.len() > MAX_SEED || seed.chars().any(char::is_control) => {
+        (RolloutMode::Canary, _, Some(seed))
+            if seed.len() > MAX_SEED || seed.chars().any(char::is_control) =>
+        {
             return wrong("seed", &format!("expected at most {MAX_SEED} bytes without control characters"));
         }
         (RolloutMode::Immediate | RolloutMode::Shadow, Some(_), _) => {

@@ -38,7 +38,8 @@ pub(super) fn artifact(id: &str, version: u8) -> Artifact {
 }
 
 pub(super) fn plan(mode: Mode) -> Plan {
-    let limits = Limits { min_pairs: 12, max_rmse_ratio: Some(1.05), max_bias: Some(1.0), ..Limits::default() };
+    let limits =
+        Limits { min_pairs: 12, max_rmse_ratio: Some(1.05), max_bias: Some(1.0), ..Limits::default() };
     Plan { mode, bake: Some(DAY), limits, watched: mode != Mode::Immediate }
 }
 

@@ -33,7 +33,10 @@ fn each_order_does_what_it_says_in_every_stage() {
     use OrderAction::{Abort, Promote, Retire, Rollback};
     let back = Stage::RolledBack;
     for (action, wanted) in [
-        (Promote, [Some(Stage::Canary), Some(Stage::Canary), Some(Stage::Canary), Some(Stage::Active), None, None]),
+        (
+            Promote,
+            [Some(Stage::Canary), Some(Stage::Canary), Some(Stage::Canary), Some(Stage::Active), None, None],
+        ),
         (Rollback, [Some(back), Some(back), Some(back), Some(back), Some(Stage::Superseded), Some(back)]),
         (Abort, [Some(back), Some(back), Some(back), None, Some(Stage::Superseded), Some(back)]),
         (Retire, [Some(back), Some(back), Some(back), Some(back), None, Some(back)]),
@@ -55,10 +58,16 @@ fn each_order_does_what_it_says_in_every_stage() {
 fn an_order_about_what_is_not_here_is_refused() {
     let mut bench = Bench::new();
     assert_eq!(bench.order(OrderAction::Promote, 9, None), Err(Refused::Unknown(digest(9))));
-    assert_eq!(bench.order(OrderAction::Rollback, 1, None), Err(Refused::NothingBefore("t version 1".to_owned())));
+    assert_eq!(
+        bench.order(OrderAction::Rollback, 1, None),
+        Err(Refused::NothingBefore("t version 1".to_owned()))
+    );
     let mut bench = with(Stage::Shadow);
     bench.accept(3, Mode::Shadow);
-    assert_eq!(bench.order(OrderAction::Promote, 3, Some(10.0)), Err(Refused::NoShare("t version 3".to_owned())));
+    assert_eq!(
+        bench.order(OrderAction::Promote, 3, Some(10.0)),
+        Err(Refused::NoShare("t version 3".to_owned()))
+    );
 }
 
 #[test]

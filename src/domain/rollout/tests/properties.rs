@@ -82,11 +82,8 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(WithoutReferences::Refuse),
         Just(WithoutReferences::SanityOnly)
     ];
-    let when = prop_oneof![
-        Just(WhenInvalid::Keep),
-        Just(WhenInvalid::Previous),
-        Just(WhenInvalid::Uncalibrated)
-    ];
+    let when =
+        prop_oneof![Just(WhenInvalid::Keep), Just(WhenInvalid::Previous), Just(WhenInvalid::Uncalibrated)];
     (without, when).prop_map(|(without_references, when_invalid)| Policy {
         without_references,
         when_invalid,
@@ -136,27 +133,34 @@ fn events(step: &Step, shell: &mut Shell, machine: &Rollout, now: &mut Timestamp
     let reason = || "its key was revoked".to_owned();
     match step {
         Step::Accept { line: of, version, mode, watched } => {
-            let artifact = Artifact { digest: digest(*version + 100 * u8::from(*of)), ..artifact(line(*of), *version) };
+            let artifact =
+                Artifact { digest: digest(*version + 100 * u8::from(*of)), ..artifact(line(*of), *version) };
             let floor = shell.floors.entry(artifact.id.clone()).or_default();
             if artifact.version < *floor {
                 return Vec::new();
             }
             *floor = artifact.version;
             shell.accepted.push(artifact.digest);
-            vec![Event::Accepted { artifact, plan: Plan { watched: *watched, bake: Some(HOUR), ..plan(*mode) } }]
+            vec![Event::Accepted {
+                artifact,
+                plan: Plan { watched: *watched, bake: Some(HOUR), ..plan(*mode) },
+            }]
         }
         Step::Pairs { candidate, count, errors, counts } => {
             let watched: Vec<_> = machine.watched().collect();
             let Some(watched) = (if *candidate { watched.first() } else { watched.last() }) else {
                 return Vec::new();
             };
-            let facts = Facts { u: Some(0.5), u_reference: Some(0.1), ..Facts::new(*now, 20.0 + errors[0], 20.0) };
+            let facts =
+                Facts { u: Some(0.5), u_reference: Some(0.1), ..Facts::new(*now, 20.0 + errors[0], 20.0) };
             let Ok(pair) = Pair::new(Kind::Measurement, facts) else { return Vec::new() };
             let beside = watched.beside.map(|digest| (digest, 20.0 + errors[1]));
             let paired = Paired { of: watched.of, beside, pair, counts: *counts };
             (0..*count).map(|_| Event::Pair(Box::new(paired))).collect()
         }
-        Step::Read { version, readings } => vec![Event::Read { of: digest(100 + version), readings: *readings }],
+        Step::Read { version, readings } => {
+            vec![Event::Read { of: digest(100 + version), readings: *readings }]
+        }
         Step::Wait { minutes } => {
             *now = now.saturating_add_micros(minutes * MINUTE);
             vec![Event::Tick; (*minutes as usize).min(3)]
@@ -170,9 +174,12 @@ fn events(step: &Step, shell: &mut Shell, machine: &Rollout, now: &mut Timestamp
             vec![Event::Ordered { order, by: "fleet".to_owned() }]
         }
         Step::Invalid(version) => vec![Event::Invalid { digest: digest(100 + version), why: reason() }],
-        Step::NotRestored(version) => vec![Event::NotRestored { digest: digest(100 + version), why: reason() }],
+        Step::NotRestored(version) => {
+            vec![Event::NotRestored { digest: digest(100 + version), why: reason() }]
+        }
         Step::Put(version) => {
-            let artifact = version.map(|version| Artifact { digest: digest(100 + version), ..artifact("t", version) });
+            let artifact =
+                version.map(|version| Artifact { digest: digest(100 + version), ..artifact("t", version) });
             let known = artifact.as_ref().is_none_or(|artifact| shell.accepted.contains(&artifact.digest));
             if !known {
                 return Vec::new();

@@ -367,7 +367,10 @@ fn refuses_content_without_meaning_and_names_the_field() {
         (plain("rollout", json!({"mode": "shadow", "bake": "0s"})), "rollout.bake"),
         (plain("rollout", json!({"mode": "shadow", "bake": "9000h"})), "rollout.bake"),
         (plain("rollout", json!({"mode": "shadow", "gate": {"min_pairs": 0}})), "rollout.gate.min_pairs"),
-        (plain("rollout", json!({"mode": "shadow", "gate": {"max_rmse_ratio": 0}})), "rollout.gate.max_rmse_ratio"),
+        (
+            plain("rollout", json!({"mode": "shadow", "gate": {"max_rmse_ratio": 0}})),
+            "rollout.gate.max_rmse_ratio",
+        ),
         (plain("rollout", json!({"mode": "shadow", "gate": {"max_bias": 0}})), "rollout.gate.max_bias"),
         (
             plain("cohorts", json!([{"name": "a", "when": {"covariate": "t"}, "pipeline": []}])),
