@@ -80,3 +80,34 @@ fn what_gives_the_same_values_is_no_worse() {
     }
     assert!(evidence.is_good(&RATIO));
 }
+
+/// Of 500 rollouts, how many are refused and how many promoted: pair by pair, until 200 have come.
+fn decided(std: f64, bias: f64, phi: f64) -> [u32; 2] {
+    let mut counts = [0, 0];
+    for seed in 0..500 {
+        let (mut draws, mut evidence, mut state) = (Seeded::new(seed), Evidence::new(&RATIO, true), [0.0; 2]);
+        for number in 0..200 {
+            let left: f64 = if number == 0 { 0.0 } else { phi };
+            state = state.map(|state| left * state + (1.0 - left * left).sqrt() * draws.normal());
+            let pair = Pair::new(Kind::Measurement, Facts::new(Timestamp::EPOCH, bias + std * state[0], 0.0));
+            evidence.pair(&pair.unwrap(), Some(state[1]));
+            let found = [evidence.fault(&RATIO).is_some(), evidence.is_good(&RATIO)];
+            counts = [counts[0] + u32::from(found[0]), counts[1] + u32::from(found[1])];
+            if found.contains(&true) {
+                break;
+            }
+        }
+    }
+    counts
+}
+
+#[test]
+fn noise_decides_no_more_often_than_is_stated() {
+    // At the limit of the gate, where it is most often wrong: no more than 5 % of 500 either way.
+    for (std, bias, phi) in [(1.05, 0.0, 0.0), (1.05, 0.0, 0.8), (0.01, 1.05, 0.0)] {
+        let found = decided(std, bias, phi);
+        assert!(found.iter().all(|count| *count <= 25), "{std} {bias} {phi}: {found:?}");
+    }
+    // And what is plain is seen.
+    assert!(decided(0.4, 0.0, 0.0)[1] > 480 && decided(2.5, 0.0, 0.0)[0] > 480);
+}
