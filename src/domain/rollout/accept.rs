@@ -79,7 +79,7 @@ impl Rollout {
     /// A transform does not verify any more: it is no candidate, nothing leads back to it, and where it is in force
     /// the gateway's policy says what happens.
     pub(super) fn invalid(&mut self, digest: Digest, why: &str, now: Timestamp, actions: &mut Vec<Action>) {
-        self.state.steps.retain(|step| step.digest != digest);
+        self.forget(&|step| step.digest == digest, now);
         if let Some(candidate) = self.state.candidate().filter(|held| held.digest == digest) {
             let why = format!("{candidate} is not valid any more: {why}");
             self.end_candidate(Ending::Invalid, why, now, actions);

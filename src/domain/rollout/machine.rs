@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use super::limits::Limits;
-use super::plan::{Mode, Policy};
+use super::plan::{Artifact, Mode, Policy};
 use super::state::{Candidate, Running, State, Trial};
 use super::{Action, Ending, Event, Paired, Refused};
 use crate::domain::alert::{Finding, Severity};
@@ -193,6 +193,18 @@ impl Rollout {
             let limits = candidate.plan.limits.stricter(policy);
             (shadow.since, shadow.baked, shadow.extended) = (now, 0, false);
             shadow.evidence = Evidence::new(&limits, beside);
+        }
+    }
+
+    /// Nothing leads back to these any more. If that was beside the one on trial, what was seen of both does not count.
+    pub(super) fn forget(&mut self, which: &dyn Fn(&Artifact) -> bool, now: Timestamp) {
+        let before = self.state.last_good().map(|good| good.digest);
+        self.state.steps.retain(|step| !which(step));
+        let (policy, beside) = (self.policy.limits, self.state.last_good().map(|good| good.digest));
+        let trial = self.state.running.as_mut().and_then(|running| running.trial.as_mut());
+        if let Some(trial) = trial.filter(|_| before != beside) {
+            trial.since = now;
+            trial.evidence = Evidence::new(&trial.limits.stricter(policy), beside.is_some());
         }
     }
 

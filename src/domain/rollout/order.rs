@@ -91,7 +91,7 @@ impl Rollout {
         else {
             return;
         };
-        self.state.steps.retain(|step| step.id != id);
+        self.forget(&|step| step.id == id, now);
         if let Some(candidate) = self.state.candidate().filter(|held| held.id == id) {
             let why = format!("{candidate} is retired by order of {by}");
             self.end_candidate(Ending::Ordered, why, now, actions);

@@ -234,6 +234,18 @@ fn a_revoked_key_takes_candidates_and_steps_and_the_policy_decides_on_the_rest()
 }
 
 #[test]
+fn a_trial_is_compared_anew_when_the_last_good_one_is_gone() {
+    let mut bench = Bench::new();
+    bench.accept(2, Mode::Immediate).accept(3, EVERYWHERE);
+    bench.order(OrderAction::Promote, 3, None).unwrap();
+    bench.run(5, Some([1.0, 1.0]));
+    assert_eq!(bench.machine.standings(bench.now).active.unwrap().gate.unwrap().pairs, 5);
+    bench.tell(Event::Invalid { digest: digest(2), why: "its key was revoked".to_owned() });
+    assert_eq!(bench.machine.standings(bench.now).active.unwrap().gate.unwrap().pairs, 0);
+    assert_eq!(bench.machine.watched().next().unwrap().beside, Some(digest(1)));
+}
+
+#[test]
 fn where_the_last_good_one_does_not_verify_the_one_before_it_is_next() {
     let mut bench = Bench::new();
     bench.accept(2, Mode::Immediate).accept(3, Mode::Immediate);
