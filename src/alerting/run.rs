@@ -86,8 +86,8 @@ impl Task {
 
     /// Lets go what was found of sensors that are gone since.
     pub fn keep_only(&mut self, is_there: impl Fn(&SensorId) -> bool) {
-        let gone: BTreeSet<SensorId> =
-            self.alerts.found_at().filter(|sensor| !is_there(sensor)).cloned().collect();
+        let mut gone = BTreeSet::new();
+        gone.extend(self.alerts.found_at().filter(|sensor| !is_there(sensor)).cloned());
         for sensor in gone {
             // Nothing refuses this.
             let _ = self.apply(Event::Removed { sensor });

@@ -2,6 +2,7 @@
 //!
 //! Store, identity, trust root, transforms in force, pipeline, control sockets, sources, links, metrics.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -136,9 +137,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
 
     let (requests, requested) = mpsc::channel(64);
     let (asks, asked) = mpsc::channel(64);
-    let (alerting, alerted) = Alerting::new();
+    let (alerting, alerted) = Alerting::new(&config.alerts);
     let (drift, drifted) = mpsc::channel(1024);
-    let in_maintenance = recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()).collect();
+    let mut in_maintenance = BTreeSet::new();
+    in_maintenance.extend(recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()));
     let mut alerts = alerting::run::Task::new(
         alerting::run::Parts {
             store: store.clone(),

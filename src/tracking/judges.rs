@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::judging;
 use super::run::Tracking;
 use super::stored;
+use crate::domain::alert::Event;
 use crate::domain::drift::forecast;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
@@ -53,6 +55,21 @@ impl Tracking {
             }
         }
         self.judge_anew().await
+    }
+
+    /// Tells of sensors that are not compared, that nothing is found of them: what was found before the start, or
+    /// before another configuration, is over.
+    pub(super) async fn tell_of_others(&mut self) {
+        for sensor in self.parts.sensors.all() {
+            if self.trackers.contains_key(&sensor.id) {
+                continue;
+            }
+            for kind in judging::KINDS {
+                let (sensor, cohort) = (sensor.id.clone(), sensor.comparison.group());
+                let event = Event::Judged { sensor, kind, source: None, cohort, finding: None };
+                self.parts.alerting.tell(event).await;
+            }
+        }
     }
 
     /// Takes in all stored pairs of the sensors of which some were taken away.
@@ -137,7 +154,7 @@ impl Tracking {
     /// Makes one forecast that is due, beside this thread: it takes milliseconds, in which readings flow on.
     async fn foretell(&mut self, gateway: Timestamp) {
         let due = self.trackers.iter().find_map(|(id, tracker)| {
-            let now = tracker.now(gateway);
+            let now = tracker.judged_at(gateway);
             Some((id.clone(), now, tracker.judging().forecast_due(now)?))
         });
         let Some((id, now, (past, question))) = due else { return };

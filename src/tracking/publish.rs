@@ -49,10 +49,10 @@ impl Publisher {
                 continue;
             }
             tracker.take_changed();
-            self.told.insert(id.clone(), elapsed);
             let topic = format!("{}/metrics/{id}", self.branch);
             let Some(drift) = tracker.drift(&Wanted::default(), now) else {
-                // What was told does not hold any more.
+                // What was told does not hold any more, and the first pair need not wait.
+                self.told.remove(id);
                 self.metrics.drift.retain(|other| other != id);
                 self.link.retain(topic, Vec::new());
                 if self.reported.remove(id).is_some() {
@@ -61,6 +61,7 @@ impl Publisher {
                 }
                 continue;
             };
+            self.told.insert(id.clone(), elapsed);
             self.report(&drift, elapsed);
             self.metrics.drift.note(&drift);
             if self.link.is_configured() {

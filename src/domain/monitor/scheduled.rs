@@ -262,7 +262,7 @@ mod tests {
 
     fn minute(minute: i64) -> (Timestamp, Duration) {
         let time = Timestamp::EPOCH.saturating_add_micros(minute * 60_000_000);
-        (time, Duration::from_secs(minute as u64 * 60))
+        (time, Duration::from_secs(minute.max(0) as u64 * 60))
     }
 
     #[test]

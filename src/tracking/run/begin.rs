@@ -59,6 +59,7 @@ impl Tracking {
             }
         }
         self.resume_judges().await?;
+        self.tell_of_others().await;
         for tracker in self.trackers.values() {
             let after = |id: &SensorId| newest.get(id).map(|reading| reading.time.saturating_add_micros(1));
             self.covariates.add(tracker.sensor(), |id| after(id).unwrap_or(Timestamp::EPOCH));

@@ -116,7 +116,9 @@ fn noise_that_explodes_or_collapses_is_found_within_three_windows() {
     for signal in [noisy(0.0), noisy(0.8), diurnal(), Signal { resolution: Some(0.5), ..noisy(0.0) }] {
         for (factor, kind) in [(5.0, Kind::NoiseHigh), (0.1, Kind::NoiseLow)] {
             let found = found(fault(signal.clone(), 100, FaultKind::Noise(factor)), &Limits::default());
-            let at = found.iter().find(|(_, found)| *found == kind).map(|(at, _)| *at);
+            // Noise that is gone under the resolution makes it stuck, which says more.
+            let said = |of: Kind| of == kind || kind == Kind::NoiseLow && of == Kind::Stuck;
+            let at = found.iter().find(|(_, found)| said(*found)).map(|(at, _)| *at);
             assert!(at.is_some_and(|at| (100..190).contains(&at)), "{factor}: {found:?}");
         }
     }
