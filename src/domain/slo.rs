@@ -167,6 +167,11 @@ impl Burning {
         }
     }
 
+    /// Who was told when it was judged last.
+    pub fn stands(&self) -> Option<Severity> {
+        self.stands
+    }
+
     /// The burn rates now, and who has to be told.
     ///
     /// Both windows have to reach a rate. It is over once the short window burns at less than half of it. Where the

@@ -78,7 +78,7 @@ pub struct Tracking {
     /// Readings up to now are in the store only.
     behind: bool,
     /// What is stored could not be taken up.
-    unknown: bool,
+    pub(super) unknown: bool,
     /// Nothing is asked of the store until the next tick, ...
     resting: bool,
     /// ... and it has been said why.
@@ -281,9 +281,9 @@ impl Tracking {
                 drop(answer.send(withdrawn));
                 Ok(())
             }
-            Ask::Mounted(sensor) => {
-                self.trackers.get_mut(&sensor).into_iter().for_each(|tracker| tracker.mount(now));
-                self.parts.mounted.insert(sensor, now);
+            Ask::Mounted(sensor, at) => {
+                self.trackers.get_mut(&sensor).into_iter().for_each(|tracker| tracker.mount(at));
+                self.parts.mounted.insert(sensor, at);
                 Ok(())
             }
             Ask::Drift(wanted, answer) => {
@@ -312,10 +312,13 @@ impl Tracking {
     /// Pairs those of these stored references that have no pair yet.
     async fn compare_all(&mut self, references: Vec<Reference>) -> Result<(), StoreError> {
         let found = self.parts.store.paired(references.clone()).await?;
-        for (reference, found) in references.into_iter().zip(found) {
-            if found == Paired::Otherwise {
+        // All of these are gone from the store, whatever becomes of the first.
+        for (reference, found) in references.iter().zip(&found) {
+            if *found == Paired::Otherwise {
                 self.make_stale(&reference.sensor);
             }
+        }
+        for (reference, found) in references.into_iter().zip(found) {
             if found != Paired::Yes {
                 self.compare(reference).await?;
             }

@@ -14,6 +14,8 @@ use crate::store::{Added, Options, ReferenceRange, open};
 use crate::sync::link::Link;
 use crate::tracking::{Wanted, Withdraw};
 
+mod judged;
+
 /// So many seconds after a time no reading beside it is awaited any more.
 const NONE_COMES: i64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
