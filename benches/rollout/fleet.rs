@@ -36,7 +36,6 @@ struct Story {
 #[derive(Default)]
 struct Told {
     ran: usize,
-    at_once: usize,
     refused: usize,
     taken_back: usize,
     settled: usize,
@@ -124,8 +123,7 @@ impl Gateway {
 /// ends the rollout otherwise.
 fn told(story: &Story) -> Told {
     let mut fleet: Vec<Gateway> = (0..GATEWAYS).map(|number| Gateway::new(number, story)).collect();
-    let at_once = fleet.iter().filter(|gateway| gateway.ran).count();
-    let mut told = Told { widest: SHARES[0], at_once, ..Told::default() };
+    let mut told = Told { widest: SHARES[0], ..Told::default() };
     let mut now = start();
     for share in SHARES {
         let against = fleet.iter().filter(|gateway| gateway.ending().is_some()).count();

@@ -428,7 +428,7 @@ mod tests {
         let wider = Check { least: 9, ..zero.clone() };
         let known = it.checked(&[zero.clone(), span.clone()]);
         let text = serde_json::to_string(&known).unwrap();
-        let stored = Checking::resume(&[zero.clone()], serde_json::from_str(&text).unwrap());
+        let stored = Checking::resume(std::slice::from_ref(&zero), serde_json::from_str(&text).unwrap());
         assert_eq!(stored.standing(CheckKind::Zero), it.standing(CheckKind::Zero));
         assert!(!stored.can_tell(&[zero], CheckKind::Zero), "what was stored may be older than what stands");
         it = Checking::resume(&[span.clone(), wider.clone()], known);

@@ -239,7 +239,9 @@ fn noise_that_is_not_judged_any_more_is_over() {
 fn what_was_stored_is_not_enough_to_say_that_something_is_over() {
     let (mut run, limits) = (Run::new(noisy(0.0), 7), Limits::default());
     let mut monitors = Monitors::default();
-    (0..LEARNT + 1).for_each(|_| drop(monitors.note(run.next().unwrap(), &limits)));
+    for _ in 0..=LEARNT {
+        monitors.note(run.next().unwrap(), &limits);
+    }
     let kinds = [Kind::Stuck, Kind::NoiseHigh, Kind::Spikes, Kind::OutOfDomain];
     let known = |monitors: &Monitors| kinds.map(|kind| monitors.can_tell(kind, &limits));
     assert_eq!(known(&monitors), [true; 4]);
