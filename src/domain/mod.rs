@@ -17,7 +17,6 @@ pub mod pairing;
 pub mod quality;
 pub mod reference;
 pub mod resample;
-pub mod rollout;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;
