@@ -161,7 +161,7 @@ reference = {{ sensor = "co-ref", uncertainty = 0.1 }}
 
 # The detector needs 2,000 pairs, twelve weeks of hours, for the false alarms that are promised; here are nine weeks.
 [sensor.co-1.drift]
-baseline = 300
+baseline = 400
 objective = {{ share = 0.9 }}
 
 [sensor.co-ref]

@@ -13,6 +13,9 @@ use super::time::Timestamp;
 /// Panes of the short window: how finely pairs grow old.
 const PANES_OF_SHORT: i64 = 12;
 
+/// Panes for which there is made room at a time.
+const GROWTH: usize = 12;
+
 /// Panes that are kept beyond those of the long window.
 const SPARE: usize = 8;
 
@@ -143,6 +146,10 @@ impl Burning {
         }
         let place = self.panes.partition_point(|pane| pane.at < at);
         if self.panes.get(place).is_none_or(|pane| pane.at != at) {
+            if self.panes.len() == self.panes.capacity() {
+                // Every sensor has these: doubling would leave a third of them empty.
+                self.panes.reserve_exact(GROWTH);
+            }
             self.panes.insert(place, Pane { at, pairs: 0, out: 0 });
         }
         let pane = &mut self.panes[place];
@@ -158,6 +165,11 @@ impl Burning {
             pane.pairs = pane.pairs.saturating_sub(1);
             pane.out = pane.out.saturating_sub(u32::from(!within)).min(pane.pairs);
         }
+    }
+
+    /// Who was told when it was judged last.
+    pub fn stands(&self) -> Option<Severity> {
+        self.stands
     }
 
     /// The burn rates now, and who has to be told.

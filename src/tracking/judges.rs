@@ -9,7 +9,7 @@ use crate::domain::alert::Event;
 use crate::domain::drift::forecast;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
-use crate::store::StoreError;
+use crate::store::{Judges, StoreError};
 
 /// What was judged is stored after so many pairs, ...
 const PAIRS: u64 = 4096;
@@ -34,8 +34,7 @@ impl Saving {
 
 impl Tracking {
     /// Goes on from what was judged before the start, or before another configuration.
-    pub(super) async fn resume_judges(&mut self) -> Result<(), StoreError> {
-        let known = self.parts.store.judges().await?;
+    pub(super) async fn resume_judges(&mut self, known: Judges) -> Result<(), StoreError> {
         let mut states: std::collections::HashMap<SensorId, String> = known.states.into_iter().collect();
         for (id, tracker) in &mut self.trackers {
             tracker.judging_mut().resume(states.remove(id).as_deref());
@@ -74,6 +73,9 @@ impl Tracking {
 
     /// Takes in all stored pairs of the sensors of which some were taken away.
     pub(super) async fn judge_anew(&mut self) -> Result<(), StoreError> {
+        if self.unknown {
+            return Ok(());
+        }
         let stale = self.trackers.iter().filter(|(_, tracker)| tracker.judging().is_stale());
         let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
         for id in &stale {
@@ -113,11 +115,15 @@ impl Tracking {
 
     /// Stores what was judged. All pairs that are stored have to have been counted.
     pub(super) async fn save_judges(&mut self) -> Result<(), StoreError> {
+        if self.unknown {
+            return Ok(());
+        }
+        let judged = self.trackers.keys().cloned().collect();
         let unsaved = self.trackers.iter().filter_map(|(id, tracker)| {
             let state = tracker.judging().to_save()?;
             Some((id.clone(), state))
         });
-        self.parts.store.save_judges(unsaved.collect()).await?;
+        self.parts.store.save_judges(unsaved.collect(), judged).await?;
         self.trackers.values_mut().for_each(|tracker| tracker.judging_mut().saved());
         self.saving = Saving { pairs: 0, last: self.parts.clock.monotonic() };
         Ok(())
@@ -143,8 +149,8 @@ impl Tracking {
         let wanted = |(id, digest): (&SensorId, _)| (id.clone(), digest);
         let first = self.trackers.iter().find_map(|(id, it)| Some((id, it.judging().wants_activation()?)));
         let Some((id, digest)) = first.map(wanted) else { return };
-        // What is not known now is not asked for again: the first pair's time does instead.
-        let past = self.parts.store.activations(id.clone()).await.unwrap_or_default();
+        // A ledger that does not answer is asked again; where it knows nothing, the first pair's time does instead.
+        let Ok(past) = self.parts.store.activations(id.clone()).await else { return };
         let since = past.iter().rev().find(|put| put.digest == digest).map(|put| put.since);
         if let Some(tracker) = self.trackers.get_mut(&id) {
             tracker.judging_mut().activated(digest, since);

@@ -227,8 +227,10 @@ impl Judging {
     ) -> Vec<Event> {
         (self.fresh, self.judged) = (false, Some(elapsed));
         self.burn = self.judge.burn(&self.terms, now);
+        let held = self.judge.held();
         let seen = Seen { report, unit: &sensor.unit, calibrated: self.calibrated() };
         let mut judged = self.judge.judge(&self.terms, seen, now);
+        self.unsaved |= self.judge.held() != held;
         // Also where it is not watched any more.
         judged.push((Kind::InputDrift, self.input.as_ref().and_then(InputWatch::finding)));
         let before = self

@@ -14,6 +14,8 @@ use crate::store::{Added, Options, ReferenceRange, open};
 use crate::sync::link::Link;
 use crate::tracking::{Wanted, Withdraw};
 
+mod judged;
+
 /// So many seconds after a time no reading beside it is awaited any more.
 const NONE_COMES: i64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -199,6 +201,7 @@ fn tracking(sensors: Sensors, store: Store, clock: &Clock) -> Tracking {
         store,
         live: Live::new(),
         anew: Arc::default(),
+        begun: watch::Sender::new(0),
         clock: clock.clone(),
         alerting: Alerting::new(&crate::domain::alert::Policy::default()).0,
         publisher: Publisher::new("up".to_owned(), link, metrics.clone(), mpsc::channel(1).0),

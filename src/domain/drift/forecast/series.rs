@@ -106,8 +106,8 @@ impl Series {
             Some(kept) => *kept = kept.merged(&point),
             None => {
                 if self.points.len() == self.points.capacity() {
-                    // Every sensor has one of these: doubling leaves half of it empty.
-                    self.points.reserve_exact(GROWTH);
+                    // Every sensor has one of these: doubling would leave half of it empty.
+                    self.points.reserve_exact(GROWTH.min(MOST_POINTS + 1 - self.points.len()));
                 }
                 self.points.insert(at, point);
             }
