@@ -1,7 +1,5 @@
 //! Packs the relative relocations of the binaries, where the C library is known to unpack them.
 
-#![allow(clippy::print_stdout, reason = "cargo reads what a build script prints")]
-
 use std::env;
 use std::process::Command;
 

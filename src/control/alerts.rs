@@ -12,7 +12,7 @@ use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::{Gateway, PATIENCE};
 use super::given::{Given, number, text};
 use super::peer::Peer;
-use super::readings::{checked_limit, known};
+use super::readings::{checked_limit, known, known_if};
 use crate::domain::alert::{Alert, Event, Refused, Silence, Tally};
 use crate::domain::id::SensorId;
 use crate::domain::order;
@@ -46,10 +46,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let Query(wanted) = wanted?;
     let limit = checked_limit(wanted.limit)?;
     let before = number("before", wanted.before)?;
-    let sensor = match &wanted.sensor {
-        Some(name) => Some(known(&gateway, name).await?),
-        None => None,
-    };
+    let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
     let (mut alerts, tally) = standing(&gateway, sensor.clone()).await?;
     let mut next = None;
     if wanted.history.unwrap_or(false) {

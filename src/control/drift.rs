@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json};
 use super::gateway::Gateway;
-use super::readings::known;
+use super::readings::known_if;
 use crate::tracking::{self, Ask};
 use crate::wire::control::Drift;
 
@@ -31,10 +31,7 @@ pub struct Wanted {
 /// How far sensors are from their references.
 pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, QueryRejection>) -> Answer {
     let Query(wanted) = wanted?;
-    let sensor = match &wanted.sensor {
-        Some(name) => Some(known(&gateway, name).await?),
-        None => None,
-    };
+    let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
     if let Some(window) = wanted.window.filter(|window| !(*window > 0.0 && *window <= LONGEST)) {
         return Err(Problem::bad(format!(
             "window is {window} seconds; ask for more than 0, and up to ten years"

@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::pipeline::active::Active;
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
-use crate::pipeline::run::Request;
+use crate::pipeline::run::{Request, in_force};
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
@@ -120,14 +120,9 @@ impl Gateway {
 
     /// What is in force, by sensor.
     pub async fn in_force(&self) -> Result<BTreeMap<SensorId, Transform>, Problem> {
-        let (ask, answer) = oneshot::channel();
-        let asked = async {
-            self.pipeline.send(Request::InForce(ask)).await.ok()?;
-            answer.await.ok()
-        };
         let silent =
             || Problem::unavailable("the pipeline does not answer; see what the log says of the store");
-        let found = tokio::time::timeout(PATIENCE, asked).await.ok().flatten().ok_or_else(silent)?;
+        let found = in_force(&self.pipeline, PATIENCE).await.ok_or_else(silent)?;
         let mut all = BTreeMap::new();
         all.extend(found.into_iter().map(|(sensor, active)| (sensor.clone(), transform(sensor, &active))));
         Ok(all)

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::answer::Problem;
+use crate::domain::reference::is_text;
 
 /// A body may have so many bytes: an artifact of the largest size as text in JSON fits.
 pub const LARGEST: usize = 512 * 1024;
@@ -31,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
 
 /// Checks a text that somebody has written: at most `longest` characters.
 pub fn text(name: &str, text: &str, longest: usize) -> Result<(), Problem> {
-    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+    if !is_text(text, longest) {
         let wanted = format!("a text of 1 to {longest} characters without control characters");
         return Err(Problem::bad(format!("{name}: give {wanted}, or leave it out where that is possible")));
     }

@@ -31,10 +31,7 @@ pub struct Wanted {
 pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, QueryRejection>) -> Answer {
     let Query(wanted) = wanted?;
     let limit = checked_limit(wanted.limit)?;
-    let sensor = match &wanted.sensor {
-        Some(name) => Some(known(&gateway, name).await?),
-        None => None,
-    };
+    let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
     let Wanted { since, until, .. } = wanted;
     let before = number("before", wanted.before)?;
     let page = select(&gateway, Range { sensor, since, until, before, limit }).await?;
@@ -60,6 +57,14 @@ pub async fn known(gateway: &Gateway, name: &str) -> Result<SensorId, Problem> {
     }
     let past = gateway.store.latest(Some(vec![id.clone()])).await?;
     if past.is_empty() { Err(unknown()) } else { Ok(id) }
+}
+
+/// The sensor of this name, if one is asked for.
+pub async fn known_if(gateway: &Gateway, name: Option<&str>) -> Result<Option<SensorId>, Problem> {
+    match name {
+        Some(name) => known(gateway, name).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Asks the store again while its answers are not full, but not for long: the client can go on itself.

@@ -9,7 +9,7 @@ use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
 use super::given::{self, number, text};
 use super::peer::Peer;
-use super::readings::{checked_limit, known};
+use super::readings::{checked_limit, known, known_if};
 use crate::domain::id::SensorId;
 use crate::domain::reference::{Given, Origin, Reference};
 use crate::domain::time::Timestamp;
@@ -43,10 +43,7 @@ pub struct Wanted {
 pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, QueryRejection>) -> Answer {
     let Query(wanted) = wanted?;
     let limit = checked_limit(wanted.limit)?;
-    let sensor = match &wanted.sensor {
-        Some(name) => Some(known(&gateway, name).await?),
-        None => None,
-    };
+    let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
     let Wanted { since, until, automatic, all, .. } = wanted;
     let after = number("after", wanted.after)?.unwrap_or(0);
     let (automatic, all) = (automatic.unwrap_or(false), all.unwrap_or(false));
@@ -96,7 +93,8 @@ pub async fn add(
 
 async fn added(gateway: &Gateway, sensor: SensorId, wanted: AddReferences, actor: String) -> Answer {
     let transform = gateway.in_force().await?.remove(&sensor);
-    let configured = gateway.sensors.get(&sensor);
+    // One that a template made before the last start may not have been seen again yet.
+    let configured = gateway.sensors.known_or_possible(&sensor);
     let unit = transform.as_ref().map(|transform| transform.unit.as_str());
     let came = Came {
         standards: gateway.store.standards().await?.into_iter().map(|kept| kept.standard).collect(),

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::commits::Aftermath;
 use super::presence::Presence;
+use crate::domain::time::micros;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -44,7 +45,7 @@ impl Uptime {
             return;
         }
         self.since = now;
-        let micros = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+        let micros = micros(passed);
         self.time.prove(self.time.floor().saturating_add_micros(micros));
         if let Err(error) = self.store.raise_time_floor(self.time.floor()).await {
             tracing::warn!(%error, "the time that has passed is not noted");

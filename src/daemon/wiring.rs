@@ -8,7 +8,6 @@ use crate::config::sink::{Delivery as ConfigDelivery, SinkConfig, Start};
 use crate::config::source::{SourceConfig, SourceKind};
 use crate::config::trust::Fallback;
 use crate::domain::sensor::Sensor;
-use crate::domain::time::Timestamp;
 use crate::pipeline::calibrate::OnExpired;
 use crate::runtime::clock::Clock;
 use crate::runtime::shutdown::Shutdown;
@@ -24,7 +23,6 @@ use crate::telemetry::alarm::Alarm;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::source::SourceEvents;
 use crate::wire::decoder::Decoder;
-use crate::wire::message::{ClockState, Status, StoreStatus};
 use crate::wire::reading::ReadingFormat;
 
 /// All sensors and templates of the configuration.
@@ -190,29 +188,5 @@ fn broker(config: &BrokerConfig, client_id: String, will: Option<(String, Vec<u8
         keep_alive: config.keep_alive,
         session_expiry: config.session_expiry,
         will,
-    }
-}
-
-/// The topic of one of the gateway's own messages.
-pub fn up_topic(config: &Config, name: &str) -> String {
-    format!("calibd/1/{}/up/{}/{name}", config.gateway.fleet, config.gateway.id)
-}
-
-/// What the gateway says of itself.
-pub fn status(
-    online: bool,
-    started: Timestamp,
-    clock: ClockState,
-    root: Option<u64>,
-    incarnation: &str,
-) -> Status {
-    Status {
-        online,
-        version: env!("CARGO_PKG_VERSION"),
-        started,
-        clock,
-        root_version: root,
-        incarnation: incarnation.into(),
-        store: StoreStatus { backlog: 0, oldest: None },
     }
 }

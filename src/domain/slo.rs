@@ -158,15 +158,6 @@ impl Burning {
         self.bound(objective);
     }
 
-    /// Takes a pair out again whose reference was withdrawn or revised.
-    pub fn withdraw(&mut self, objective: &Objective, time: Timestamp, within: bool) {
-        let at = time.as_micros().div_euclid(objective.pane());
-        if let Some(pane) = self.panes.iter_mut().find(|pane| pane.at == at) {
-            pane.pairs = pane.pairs.saturating_sub(1);
-            pane.out = pane.out.saturating_sub(u32::from(!within)).min(pane.pairs);
-        }
-    }
-
     /// Who was told when it was judged last.
     pub fn stands(&self) -> Option<Severity> {
         self.stands
@@ -294,19 +285,6 @@ mod tests {
         let silent = burning.judge(&objective, at(100));
         assert_eq!((silent.short, silent.severity), (None, Some(Severity::Page)));
         assert_eq!(burning.judge(&objective, at(300)).severity, None);
-    }
-
-    #[test]
-    fn a_withdrawn_reference_leaves_no_trace() {
-        let (mut burning, objective) = (Burning::default(), Objective::default());
-        fed(&mut burning, 0..100, 0);
-        let before = burning.clone();
-        burning.push(&objective, at(90), false, at(99));
-        assert_ne!(burning, before);
-        burning.withdraw(&objective, at(90), false);
-        assert_eq!(burning, before);
-        burning.withdraw(&objective, at(-999), false);
-        assert_eq!(burning, before);
     }
 
     #[test]

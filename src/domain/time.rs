@@ -1,6 +1,7 @@
 //! Points in time, to the microsecond, in UTC.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -17,6 +18,11 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// 0001-01-01 and 9999-12-31: RFC 3339 knows no other years.
 const MIN: i64 = -62_135_596_800_000_000;
 const MAX: i64 = 253_402_300_799_999_999;
+
+/// A duration in microseconds.
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.

@@ -95,6 +95,19 @@ enum Work {
     Ended,
 }
 
+/// What is in force, by sensor; `None`: the pipeline did not say within `patience`.
+pub async fn in_force(
+    pipeline: &mpsc::Sender<Request>,
+    patience: Duration,
+) -> Option<Vec<(SensorId, Arc<Active>)>> {
+    let (ask, answer) = oneshot::channel();
+    let asked = async {
+        pipeline.send(Request::InForce(ask)).await.ok()?;
+        answer.await.ok()
+    };
+    tokio::time::timeout(patience, asked).await.ok().flatten()
+}
+
 impl Pipeline {
     /// Runs until [`Request::Finish`], and answers with the last sequence number given (0 if none was).
     ///

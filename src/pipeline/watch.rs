@@ -8,7 +8,7 @@ use crate::domain::monitor::{Finding, Kind, Limit, Monitors, Observed, Silence};
 use crate::domain::quality::{ReasonCode, State};
 use crate::domain::sample::Reading;
 use crate::domain::sensor::{Monitoring, Sensor};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// For how long it is learnt what is usual of a sensor, where it is watched.
 fn learning(sensor: &Sensor) -> Option<Duration> {
@@ -123,7 +123,7 @@ impl Watch {
         }
         let evidence = self.silence.found(now, monitoring.silence, period)?;
         let silent = self.silence.since(now).unwrap_or_default();
-        let since = time.saturating_add_micros(-i64::try_from(silent.as_micros()).unwrap_or(i64::MAX));
+        let since = time.saturating_add_micros(-micros(silent));
         Some(Finding { since, evidence })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// A thousandth of the time passed is no step: a clock that is led back to the true time runs up to 0.05 % fast or slow.
 const SLEW: i64 = 1000;
@@ -24,7 +24,7 @@ impl Steps {
     /// and negative if back, if it was.
     pub fn observe(&mut self, wall: Timestamp, monotonic: Duration) -> Option<i64> {
         let (last_wall, last_monotonic) = self.last.replace((wall, monotonic))?;
-        let passed = i64::try_from(monotonic.saturating_sub(last_monotonic).as_micros()).unwrap_or(i64::MAX);
+        let passed = micros(monotonic.saturating_sub(last_monotonic));
         let micros = wall.micros_since(last_wall).saturating_sub(passed);
         (micros.abs() > self.least.saturating_add(passed / SLEW)).then_some(micros)
     }

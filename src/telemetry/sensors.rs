@@ -91,8 +91,11 @@ impl SensorValues {
 
 impl Table {
     fn note(&mut self, reading: &Reading) {
-        if let Some(values) = self.place(&reading.sensor) {
-            *values = Values::of(reading, values.found);
+        let note = |values: &mut Values| *values = Values::of(reading, values.found);
+        // Nearly every reading is of a sensor that is known, and shown.
+        match self.known.get_mut(&reading.sensor) {
+            Some(Some(values)) => note(values),
+            _ => self.place(&reading.sensor).into_iter().for_each(note),
         }
     }
 

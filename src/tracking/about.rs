@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::domain::id::SensorId;
 use crate::domain::reference::{Given, Known, Origin, Reference, ReferenceError, Standard};
@@ -12,7 +12,7 @@ use crate::domain::sensor::{Kind, Sensor};
 use crate::domain::time::Timestamp;
 use crate::domain::uncertainty::decision::Mpe;
 use crate::domain::units::Unit;
-use crate::pipeline::run::Request;
+use crate::pipeline::run::{Request, in_force};
 
 /// How long the pipeline may take to say what is in force.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Came {
     /// The standards that they may name.
-    pub standards: Vec<Standard>,
+    pub standards: Arc<[Standard]>,
     /// The gateway's clock.
     pub now: Timestamp,
     /// Whether that can be believed.
@@ -88,11 +88,6 @@ impl About {
 
 /// The units of the transforms in force, by sensor; `None`: the pipeline did not say in time.
 pub async fn units_in_force(pipeline: &mpsc::Sender<Request>) -> Option<HashMap<SensorId, Arc<str>>> {
-    let (ask, answer) = oneshot::channel();
-    let asked = async {
-        pipeline.send(Request::InForce(ask)).await.ok()?;
-        answer.await.ok()
-    };
-    let found = tokio::time::timeout(PATIENCE, asked).await.ok().flatten()?;
+    let found = in_force(pipeline, PATIENCE).await?;
     Some(found.into_iter().map(|(sensor, active)| (sensor, active.unit.clone())).collect())
 }

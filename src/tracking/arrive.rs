@@ -46,7 +46,7 @@ pub struct Arrivals {
 /// What a whole batch is checked with.
 struct Moment {
     units: HashMap<SensorId, Arc<str>>,
-    standards: Vec<Standard>,
+    standards: Arc<[Standard]>,
 }
 
 impl Arrivals {
@@ -85,7 +85,7 @@ impl Arrivals {
             Err(error) => {
                 // A ledger can be broken for long, and what waits here holds back acknowledgements of readings.
                 tracing::warn!("references from the broker are taken without their standards: {error}");
-                Vec::new()
+                Arc::default()
             }
         };
         loop {
@@ -99,16 +99,13 @@ impl Arrivals {
 
     /// Has references stored and paired, however often it takes to try: they come again if the end is near.
     async fn stored(&self, references: &[Reference]) -> Result<Vec<Added>, StoreError> {
-        loop {
+        insist(|| async {
             let (ask, answer) = oneshot::channel();
             let asked = self.tracking.send(Ask::Keep(references.to_vec(), ask)).await;
             asked.map_err(|_| StoreError::Closed)?;
-            match answer.await {
-                Ok(added) => return Ok(added),
-                Err(_) => tracing::warn!("references from the broker wait to be stored"),
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+        .await
     }
 
     /// Adds what can be stored of a message; the rest is counted.

@@ -124,11 +124,6 @@ impl Judging {
         self.unsaved = false;
     }
 
-    /// Whether raw values are watched.
-    pub fn watches_input(&self) -> bool {
-        self.input.is_some()
-    }
-
     /// Takes a reading in whose raw value can be used.
     pub fn reading(&mut self, reading: &Reading) {
         if self.input.as_mut().is_some_and(|input| input.reading(reading)) {
@@ -226,9 +221,9 @@ impl Judging {
         elapsed: Duration,
     ) -> Vec<Event> {
         (self.fresh, self.judged) = (false, Some(elapsed));
-        self.burn = self.judge.burn(&self.terms, now);
         let held = self.judge.held();
-        let seen = Seen { report, unit: &sensor.unit, calibrated: self.calibrated() };
+        self.burn = self.judge.burn(&self.terms, now);
+        let seen = Seen { report, unit: &sensor.unit, calibrated: self.calibrated(), burn: self.burn };
         let mut judged = self.judge.judge(&self.terms, seen, now);
         self.unsaved |= self.judge.held() != held;
         // Also where it is not watched any more.

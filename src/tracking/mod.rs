@@ -32,9 +32,8 @@ use crate::wire::control::SensorDrift;
 pub enum Ask {
     /// Pair these references, which are stored.
     References(Vec<Reference>),
-    /// Store references that came by themselves, and pair what is new; answers with what each was. No answer: they
-    /// could not be stored.
-    Keep(Vec<Reference>, oneshot::Sender<Vec<Added>>),
+    /// Store references that came by themselves, and pair what is new; answers with what each was.
+    Keep(Vec<Reference>, oneshot::Sender<Result<Vec<Added>, StoreError>>),
     /// Withdraw references; answers with the ids of those that were not withdrawn already.
     Withdraw(Withdraw, oneshot::Sender<Result<Vec<Id>, StoreError>>),
     /// Another instrument was mounted at a sensor, at a time.

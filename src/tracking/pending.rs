@@ -57,9 +57,9 @@ impl Pending {
         &self.references[..self.references.len().min(most)]
     }
 
-    /// Forgets the first references: they are written.
-    pub fn wrote_references(&mut self, count: usize) {
-        self.references.drain(..count);
+    /// Gives back the first references: they are written.
+    pub fn wrote_references(&mut self, count: usize) -> Vec<Reference> {
+        self.references.drain(..count).collect()
     }
 
     /// The first pairs, at most so many.
@@ -68,11 +68,13 @@ impl Pending {
         &mut self.pairs[..count]
     }
 
-    /// Forgets the first pairs: they are written.
-    pub fn wrote_pairs(&mut self, count: usize) {
-        for made in self.pairs.drain(..count) {
-            self.of.remove(&(made.pair.sensor, made.pair.reference));
+    /// Gives back the first pairs: they are written.
+    pub fn wrote_pairs(&mut self, count: usize) -> Vec<Pair> {
+        let written: Vec<Pair> = self.pairs.drain(..count).map(|made| made.pair).collect();
+        for pair in &written {
+            self.of.remove(&(pair.sensor.clone(), pair.reference.clone()));
         }
+        written
     }
 
     /// Forgets the youngest of what is too much; says how many those were.

@@ -47,10 +47,9 @@ impl Publisher {
         }
         for (id, tracker) in trackers {
             let rests = self.told.get(id).is_some_and(|told| elapsed.saturating_sub(*told) < EVERY);
-            if rests || !tracker.has_changed() {
+            if rests || !tracker.take_changed() {
                 continue;
             }
-            tracker.take_changed();
             let Some(drift) = tracker.drift(&Wanted::default(), now) else {
                 // The first pair need not wait.
                 self.take_back(id);

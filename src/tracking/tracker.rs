@@ -10,13 +10,13 @@ use crate::domain::alert::Event;
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::Labels;
 use crate::domain::drift::state::DriftState;
-use crate::domain::drift::window::{Placed, Scores, Windows};
+use crate::domain::drift::window::{Placed, Windows};
 use crate::domain::id::Id;
 use crate::domain::pairing::{Decision, How, Interval, Observed, Pair, Pairing, Window, window};
 use crate::domain::reference::Reference;
 use crate::domain::sample::Reading;
 use crate::domain::sensor::Sensor;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 use crate::wire::control::SensorDrift;
 
 /// Readings that are remembered of a sensor whose references come without an interval.
@@ -168,7 +168,7 @@ impl Tracker {
     /// Says once that readings have come that those references call for, after a while in which the others that
     /// came with them have come too.
     pub fn takes_back(&mut self, gateway: Timestamp) -> bool {
-        let grace = i64::try_from(self.how.grace.as_micros()).unwrap_or(i64::MAX);
+        let grace = micros(self.how.grace);
         // By a clock that was set back nothing is awaited.
         let rests = |came: Timestamp| (0..grace).contains(&gateway.micros_since(came));
         let filled = self.gap.and_then(|gap| gap.filled).is_some_and(|came| !rests(came));
@@ -329,41 +329,27 @@ impl Tracker {
         std::mem::take(&mut self.changed)
     }
 
-    /// Whether there is something new to tell.
-    pub fn has_changed(&self) -> bool {
-        self.changed
-    }
-
-    /// The maximum permissible error at the newest reference.
-    fn mpe(&self) -> Option<f64> {
-        let (value, _) = self.newest_reference.as_ref()?;
-        self.sensor.comparison.mpe?.at(*value).ok()
-    }
-
-    /// How the sensor stands to its references, by these scores.
-    fn state(&self, scores: &Scores, mpe: Option<f64>) -> DriftState {
-        DriftState::of(scores, mpe, self.judging.judge().detection().alarm.is_some())
-    }
-
     /// What its pairs say; `None` without any.
     pub fn drift(&self, wanted: &Wanted, gateway: Timestamp) -> Option<SensorDrift> {
         let (newest, _) = self.paired?;
         let now = self.now(gateway);
-        let mpe = self.mpe();
+        let newest_value = self.newest_reference.as_ref().map(|(value, _)| *value);
+        let mpe = newest_value.and_then(|value| self.sensor.comparison.mpe?.at(value).ok());
         let cohorts = &self.sensor.comparison.cohorts;
         let fits = |at: &usize| wanted.cohort.as_deref().is_none_or(|name| cohorts.name(*at) == Some(name));
         let of = |at: usize| self.windows.of_cohort(cohorts, at, now, wanted.part);
         let all = self.windows.all().report(now, wanted.part);
+        let detector = self.judging.judge().detection();
         Some(SensorDrift {
             sensor: self.sensor.id.clone(),
-            state: self.state(&all.calibrated, mpe),
+            state: DriftState::of(&all.calibrated, mpe, detector.alarm.is_some()),
             mpe,
             unit: self.newest_reference.as_ref().map(|(_, unit)| unit.to_string()),
             newest: Some(newest),
             all,
             cohorts: (0..cohorts.count()).filter(fits).filter_map(of).collect(),
             labels: self.labels.scores(now),
-            detector: self.judging.judge().detection(),
+            detector,
             burn: self.judging.burn(),
             forecast: self.judging.judge().forecast().cloned(),
             calibration_due: self.judging.due(),

@@ -9,7 +9,7 @@ use super::client::escaped;
 use super::show::{clean, time};
 use super::{Asked, client};
 use crate::config::scalar::parse_duration;
-use crate::ctl::output::{Failure, note, print_json, print_lines, print_table};
+use crate::ctl::output::{Failure, note, print_json, print_lines, print_table, significant};
 use crate::domain::alert::Severity;
 use crate::domain::drift::detector::Alarm;
 use crate::domain::drift::window::{Report, Scores};
@@ -78,7 +78,7 @@ fn path(args: &DriftArgs) -> Result<String, Failure> {
 }
 
 fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
+    value.map_or_else(|| "-".to_owned(), |value| significant(value, 6))
 }
 
 fn share(value: Option<f64>) -> String {

@@ -1,6 +1,6 @@
 //! `calibctl readings`
 
-mod every;
+pub mod every;
 mod formats;
 
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use super::client::escaped;
 use super::{Asked, client};
 use crate::config::scalar::parse_duration;
 use crate::ctl::output::{Failure, note, print, print_json, print_table};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 use crate::runtime::clock::system_now;
 use crate::wire::control::{Reading, Readings};
 
@@ -109,7 +109,7 @@ fn range(id: &str, since: Option<Timestamp>, until: Option<Timestamp>) -> String
 /// A time, or a time so long before `now`.
 pub(super) fn moment(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     if let Some(ago) = parse_duration(text) {
-        let micros = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
+        let micros = micros(ago);
         return Ok(now.saturating_add_micros(-micros));
     }
     Timestamp::parse(text)

@@ -12,7 +12,7 @@ use crate::domain::alert::{Finding, Severity};
 use crate::domain::digest::Digest;
 use crate::domain::monitor::finding::shown;
 use crate::domain::sample::Reading;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// Points of the baseline's distribution that the test of Kolmogorov and Smirnov keeps.
 const KEPT: usize = 128;
@@ -79,7 +79,7 @@ impl InputWatch {
     /// Takes a reading whose raw value can be used, if it is time for one; says whether it did. Another transform
     /// begins anew.
     pub fn reading(&mut self, reading: &Reading) -> bool {
-        let every = i64::try_from(self.terms.every.as_micros()).unwrap_or(i64::MAX);
+        let every = micros(self.terms.every);
         // A clock that was ahead holds nothing back.
         let rests = self.last.is_some_and(|last| (0..every).contains(&reading.time.micros_since(last)));
         let Some(raw) = reading.raw.filter(|raw| raw.is_finite() && !rests) else { return false };

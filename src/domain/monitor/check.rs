@@ -130,15 +130,6 @@ pub struct CheckResult {
     pub deviation: f64,
 }
 
-/// How the deviation goes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct CheckTrend {
-    /// The slope of the least-squares line through the remembered results, in the unit of the readings per day.
-    pub per_day: f64,
-    /// Days after the last result at which that line reaches the action limit; `None`: it leads away from both.
-    pub days_to_action: Option<f64>,
-}
-
 /// The last results of one check.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CheckHistory {
@@ -170,27 +161,6 @@ impl CheckHistory {
     /// The remembered results, the oldest first: at most 12.
     pub fn results(&self) -> &[CheckResult] {
         &self.results
-    }
-
-    /// How the deviation goes; `None` for fewer than three results.
-    pub fn trend(&self, limits: &ControlLimits) -> Option<CheckTrend> {
-        let last = self.results.last().filter(|_| self.results.len() > 2)?;
-        let points = || {
-            let days = |result: &CheckResult| result.time.micros_since(last.time) as f64 / 86_400e6;
-            self.results.iter().map(move |result| (days(result), result.deviation))
-        };
-        let n = self.results.len() as f64;
-        let (x, y) = points().fold((0.0, 0.0), |(x, y), point| (x + point.0 / n, y + point.1 / n));
-        let (xx, xy) = points().fold((0.0, 0.0), |(xx, xy), point| {
-            (xx + (point.0 - x).powi(2), xy + (point.0 - x) * (point.1 - y))
-        });
-        // Times rise strictly, so that xx is above 0.
-        let per_day = xy / xx;
-        let now = y - per_day * x;
-        let room = limits.action - now * per_day.signum();
-        let days_to_action = (per_day != 0.0 && room.is_finite()).then(|| (room / per_day.abs()).max(0.0));
-        let days_to_action = days_to_action.filter(|_| limits.kind != CheckKind::Precision || per_day > 0.0);
-        Some(CheckTrend { per_day, days_to_action })
     }
 }
 
@@ -251,22 +221,5 @@ mod tests {
         assert_eq!((history.results().len(), history.results()[0]), (LAST, result(8, 0.0)));
         let text = serde_json::to_string(&history).unwrap();
         assert_eq!(serde_json::from_str::<CheckHistory>(&text).unwrap(), history);
-    }
-
-    #[test]
-    fn the_trend_says_when_the_limit_is_reached() {
-        let mut history = CheckHistory::default();
-        let limits = limits(CheckKind::Zero);
-        for day in 0..5 {
-            assert_eq!(history.trend(&limits).is_some(), day > 2);
-            history.note(result(day, -0.1 * day as f64), &limits);
-        }
-        let trend = history.trend(&limits).unwrap();
-        assert!((trend.per_day + 0.1).abs() < 1e-12);
-        // From -0.4 to -2.0.
-        assert!((trend.days_to_action.unwrap() - 16.0).abs() < 1e-9);
-        let level = (0..3).map(|day| result(day, 0.5)).collect();
-        let level = CheckHistory { results: level }.trend(&limits).unwrap();
-        assert_eq!(level, CheckTrend { per_day: 0.0, days_to_action: None });
     }
 }

@@ -9,7 +9,7 @@ use super::finding::shown;
 use crate::domain::alert::{self, Active, Severity, Snapshot};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::stats::Stats;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// A check whose end no reading shows is over so long after it should be.
 const OVERDUE: Duration = Duration::from_secs(60);
@@ -43,7 +43,6 @@ impl Schedule {
         length: Duration,
         settle: Duration,
     ) -> Result<Schedule, ScheduleError> {
-        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         let schedule =
             Schedule { every: micros(every), at: micros(at), length: micros(length), settle: micros(settle) };
         if schedule.length >= schedule.every {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{How, Method};
 use crate::domain::reference::{Reference, Span};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// The furthest that is looked back for a sensor's period, in microseconds.
 const DAY: i64 = 86_400_000_000;
@@ -59,11 +59,6 @@ impl Aim {
             }
         }
     }
-}
-
-/// A duration in microseconds.
-pub fn micros(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The times of the readings that a reference needs.

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::aim::{Aim, Window, micros};
+use super::aim::{Aim, Window};
 use super::outcome::Outcome;
 use super::spacing::{Spacing, expected};
 use super::{COMPLETENESS, How, Observed};
@@ -13,7 +13,7 @@ use crate::domain::fit::linear::twofold::Twofold;
 use crate::domain::quality::{Reasons, State};
 use crate::domain::reference::{Reference, Span};
 use crate::domain::sample::TransformRef;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// Transforms that may take turns in one interval; readings of more are passed over.
 const MOST_GROUPS: usize = 8;

@@ -4,11 +4,8 @@
 
 use std::time::Duration;
 
-use super::aim::micros;
-use super::{Observed, Pair};
 use crate::domain::order;
-use crate::domain::reference::Reference;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// The fewest values that a comparison needs.
 const FEWEST: usize = 24;
@@ -30,26 +27,6 @@ pub struct Point {
     pub time: Timestamp,
     /// The value.
     pub value: f64,
-}
-
-impl Point {
-    /// A reference.
-    pub fn of(reference: &Reference) -> Point {
-        Point { time: reference.span.middle(), value: reference.value }
-    }
-
-    /// A reading, if it can be used.
-    pub fn observed(reading: &Observed) -> Option<Point> {
-        let value = reading.measured().filter(|_| reading.is_usable())?;
-        Some(Point { time: reading.time, value })
-    }
-
-    /// The two halves of a pair: value (raw where there is none) and reference.
-    pub fn both(pair: &Pair) -> Option<(Point, Point)> {
-        let time = pair.span.middle();
-        let value = pair.value.or(pair.raw)?;
-        Some((Point { time, value }, Point { time, value: pair.reference_value }))
-    }
 }
 
 /// How references agree with readings when they are moved.

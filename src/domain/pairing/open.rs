@@ -1,9 +1,8 @@
 //! Intervals of a known length that are averaged while they last, so that nothing has to be read again.
 
-use super::aim::micros;
 use super::{Gather, How, Interval, Observed};
 use crate::domain::reference::Span;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// Intervals that are kept beside those that a reading falls into: a reference may be late by some.
 const KEPT: usize = 3;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use self::error::ReferenceError;
 pub use self::given::{FUTURE, Given, Known};
 pub use self::span::{INTERVALS, Span, Stamp};
-pub use self::standard::{Certified, MOST_VALUES, Standard};
+pub use self::standard::{Certified, MOST_VALUES, Standard, is_text};
 use super::id::{Id, SensorId};
 use super::quality::State;
 use super::time::Timestamp;

@@ -14,8 +14,8 @@ use crate::domain::time::Timestamp;
 /// Where it is seen whether something stands against a sensor.
 #[derive(Debug, Clone, Copy)]
 enum Seen {
-    /// By its own monitors, one of these kinds.
-    Alone(&'static [monitor::Kind]),
+    /// By its own monitors.
+    Alone,
     /// Beside its peers.
     Peers,
     /// At the sensor that it is compared with.
@@ -30,15 +30,14 @@ enum Standing<'a> {
     Check(&'a CheckOutcome),
 }
 
-const NOISE: &[monitor::Kind] = &[monitor::Kind::NoiseLow, monitor::Kind::NoiseHigh];
 /// What is judged of each sensor.
 const JUDGED: [(Kind, Seen); 11] = [
-    (Kind::Stuck, Seen::Alone(&[monitor::Kind::Stuck])),
-    (Kind::Noise, Seen::Alone(NOISE)),
-    (Kind::Spikes, Seen::Alone(&[monitor::Kind::Spikes])),
-    (Kind::Rate, Seen::Alone(&[monitor::Kind::Rate])),
-    (Kind::OutOfDomain, Seen::Alone(&[monitor::Kind::OutOfDomain])),
-    (Kind::Silent, Seen::Alone(&[monitor::Kind::Silent])),
+    (Kind::Stuck, Seen::Alone),
+    (Kind::Noise, Seen::Alone),
+    (Kind::Spikes, Seen::Alone),
+    (Kind::Rate, Seen::Alone),
+    (Kind::OutOfDomain, Seen::Alone),
+    (Kind::Silent, Seen::Alone),
     (Kind::Peers, Seen::Peers),
     (Kind::Reference, Seen::Reference),
     (Kind::ZeroCheck, Seen::Check(CheckKind::Zero)),
@@ -99,11 +98,18 @@ pub struct Judgement {
 }
 
 impl Slot {
-    /// Whether its monitors know enough to say that nothing of these kinds is the matter; what is not watched has
-    /// nothing against it.
-    fn can_tell(&self, kinds: &[monitor::Kind]) -> bool {
+    /// Whether its monitors know enough to say that nothing is the matter of which an alert of this kind would tell;
+    /// what is not watched has nothing against it.
+    fn can_tell(&self, alert: Kind) -> bool {
+        let mut kinds = monitor::Kind::ALL.into_iter().filter(|kind| kind.alert() == alert);
         let monitoring = self.sensor.monitor.as_ref();
-        monitoring.is_none_or(|monitoring| kinds.iter().all(|kind| self.watch.can_tell(monitoring, *kind)))
+        monitoring.is_none_or(|monitoring| kinds.all(|kind| self.watch.can_tell(monitoring, kind)))
+    }
+
+    /// All that its own monitors find.
+    fn alone(&self, elapsed: Duration, time: Timestamp) -> Vec<Finding> {
+        let monitoring = self.sensor.monitor.as_ref();
+        monitoring.map_or_else(Vec::new, |it| self.watch.standing(it, elapsed, time).collect())
     }
 
     fn transform(&self) -> Option<alert::Active> {
@@ -126,9 +132,10 @@ impl Calibrator {
                 continue;
             }
             let again = self.elapsed.saturating_sub(slot.told.at) >= AGAIN;
+            let alone = slot.alone(self.elapsed, time);
             for place in 0..JUDGED.len() {
                 let slot = &self.slots[index];
-                let standing = self.stands(slot, place, time);
+                let standing = self.stands(slot, place, &alone, time);
                 let stands = standing.is_some();
                 if !slot.told.is_due(place, stands, again, || self.is_sure(slot, place)) {
                     continue;
@@ -145,16 +152,19 @@ impl Calibrator {
         }
     }
 
-    fn stands<'a>(&self, slot: &'a Slot, place: usize, time: Timestamp) -> Option<Standing<'a>> {
-        let found = match JUDGED[place].1 {
+    fn stands<'a>(
+        &self,
+        slot: &'a Slot,
+        place: usize,
+        alone: &[Finding],
+        time: Timestamp,
+    ) -> Option<Standing<'a>> {
+        let (alert, seen) = JUDGED[place];
+        let found = match seen {
             Seen::Check(kind) => return slot.checking.standing(kind).map(Standing::Check),
             Seen::Peers => self.groups.standing(&slot.sensor.id).0,
             Seen::Reference => self.reference_stands(slot, time),
-            Seen::Alone(kinds) => {
-                let monitoring = slot.sensor.monitor.as_ref()?;
-                let mut standing = slot.watch.standing(monitoring, self.elapsed, time);
-                standing.find(|finding| kinds.contains(&finding.evidence.kind()))
-            }
+            Seen::Alone => alone.iter().find(|finding| finding.evidence.kind().alert() == alert).copied(),
         };
         found.map(Standing::Found)
     }
@@ -162,11 +172,12 @@ impl Calibrator {
     /// Whether it is known that nothing is the matter, where nothing is found.
     fn is_sure(&self, slot: &Slot, place: usize) -> bool {
         match JUDGED[place].1 {
-            Seen::Alone(kinds) => slot.can_tell(kinds),
+            Seen::Alone => slot.can_tell(JUDGED[place].0),
             Seen::Peers => self.groups.standing(&slot.sensor.id).1,
             Seen::Reference => {
-                let kinds = [monitor::Kind::Silent, monitor::Kind::Stuck];
-                self.reference_of(slot).is_none_or(|reference| reference.can_tell(&kinds))
+                let kinds = [Kind::Silent, Kind::Stuck];
+                let can_tell = |reference: &Slot| kinds.into_iter().all(|kind| reference.can_tell(kind));
+                self.reference_of(slot).is_none_or(can_tell)
             }
             Seen::Check(kind) => slot.checking.can_tell(&slot.sensor.checks, kind),
         }

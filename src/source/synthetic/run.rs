@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::config::SyntheticConfig;
 use crate::domain::sample::Sample;
 use crate::domain::synthetic::Generator;
+use crate::domain::time::micros;
 use crate::source::SourceContext;
 use crate::source::deliver::Going;
 use crate::source::replay::config::Speed;
@@ -58,7 +59,7 @@ fn put(
     context: &mut SourceContext,
     samples: &mut Vec<Sample>,
 ) {
-    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    let micros = micros(at);
     let device_time = config.start.map(|start| start.saturating_add_micros(micros));
     let gateway_time = context.clock.now();
     let mut shown = Vec::new();

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use crate::domain::time::micros;
+
 const DAY: i64 = 86_400_000_000;
 
 /// What the time is believed to be.
@@ -56,7 +58,7 @@ impl RetentionClock {
 
 fn passed(since: Option<Duration>, now: Duration) -> i64 {
     let passed = since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
-    i64::try_from(passed.as_micros()).unwrap_or(i64::MAX)
+    micros(passed)
 }
 
 fn near(one: i64, other: i64) -> bool {

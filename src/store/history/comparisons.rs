@@ -9,6 +9,7 @@ use super::{History, corrupt};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::pairing::Pair;
 use crate::domain::reference::Reference;
+use crate::domain::time::micros;
 use crate::store::comparisons::{
     Added, Judges, PairPage, PairRange, Paired, ReferencePage, ReferenceRange, Withdrawal, add_reference,
     counting, delete_pairs, insert_pairs, judges, pair_page, paired, reference_page, save_judges, with_pairs,
@@ -127,7 +128,7 @@ impl History {
 
     /// Deletes one step of references and pairs that are too old or too many.
     pub(super) fn forget_comparisons(&self) -> rusqlite::Result<()> {
-        let age = i64::try_from(self.limits.max_age.as_micros()).unwrap_or(i64::MAX);
+        let age = micros(self.limits.max_age);
         let past = self.clock.time().map_or(i64::MIN, |time| time.saturating_sub(age));
         let most = (self.limits.max_size / SHARE / ROW).max(STEP);
         // By when they came: what is replayed may be of any time.

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use super::write::save_rollups;
 use super::{History, add_gap};
 use crate::domain::sequence::{Gap, GapReason};
+use crate::domain::time::micros;
 use crate::store::error::StoreError;
 
 /// Fewest and most readings that one step deletes.
@@ -95,7 +96,7 @@ impl History {
     /// Up to where readings are older than allowed, at most one step from `first`.
     fn age_cut(&self, first: u64, cursors: &BTreeMap<String, u64>) -> rusqlite::Result<Option<u64>> {
         let Some(time) = self.clock.time() else { return Ok(None) };
-        let age = i64::try_from(self.limits.max_age.as_micros()).unwrap_or(i64::MAX);
+        let age = micros(self.limits.max_age);
         let oldest: Option<(u64, i64)> = self
             .db
             .prepare_cached("SELECT seq, time FROM marks ORDER BY seq LIMIT 1")?

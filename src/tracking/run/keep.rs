@@ -42,9 +42,9 @@ impl Tracking {
             if references.is_empty() {
                 return Ok(());
             }
-            let added = self.parts.store.keep_references(references.clone()).await?;
-            self.pending.wrote_references(references.len());
-            for (reference, added) in references.iter().zip(added) {
+            let added = self.parts.store.keep_references(references).await?;
+            let written = self.pending.wrote_references(added.len());
+            for (reference, added) in written.iter().zip(added) {
                 match added {
                     // The pair of the version before was counted, and is gone.
                     Added::Revised(_) => self.make_stale(&reference.sensor),
@@ -59,9 +59,16 @@ impl Tracking {
     pub(super) async fn keep_given(
         &mut self,
         references: Vec<Reference>,
-        answer: oneshot::Sender<Vec<Added>>,
+        answer: oneshot::Sender<Result<Vec<Added>, StoreError>>,
     ) -> Result<(), StoreError> {
-        let added = self.parts.store.keep_references(references.clone()).await?;
+        let added = match self.parts.store.keep_references(references.clone()).await {
+            Ok(added) => added,
+            Err(error) => {
+                // Whoever asked may have given up waiting.
+                let _ = answer.send(Err(error));
+                return Ok(());
+            }
+        };
         let mut new = Vec::new();
         for (reference, added) in references.into_iter().zip(&added) {
             match added {
@@ -75,7 +82,7 @@ impl Tracking {
             }
         }
         // Whoever asked may have given up waiting.
-        let _ = answer.send(added);
+        let _ = answer.send(Ok(added));
         self.compare_all(new).await
     }
 
@@ -96,10 +103,10 @@ impl Tracking {
                 }
             }
             let pairs: Vec<_> = made.iter().map(|made| made.pair.clone()).collect();
-            let replaced = self.parts.store.insert_pairs(pairs.clone()).await?;
-            self.pending.wrote_pairs(pairs.len());
+            let replaced = self.parts.store.insert_pairs(pairs).await?;
+            let written = self.pending.wrote_pairs(replaced.len());
             let now = self.now();
-            for (pair, replaced) in pairs.into_iter().zip(replaced) {
+            for (pair, replaced) in written.into_iter().zip(replaced) {
                 paired(&self.parts.metrics, &pair);
                 match self.trackers.get_mut(&pair.sensor) {
                     // The one before it was counted.

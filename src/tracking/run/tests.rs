@@ -440,7 +440,7 @@ async fn labels_without_room_to_wait_are_set_aside_and_found_in_time() {
     };
     let (answer, answered) = oneshot::channel();
     rig.tracking.serve(Ask::Keep((0..300).map(label).collect(), answer)).await;
-    assert_eq!(answered.await.unwrap(), [Added::New; 300]);
+    assert_eq!(answered.await.unwrap().unwrap(), [Added::New; 300]);
     rig.work().await;
     assert_eq!((rig.tracking.late.len(), rig.tracking.aside.len()), (0, 44));
     for number in [0, 299] {
@@ -454,7 +454,7 @@ async fn labels_without_room_to_wait_are_set_aside_and_found_in_time() {
     let (answer, answered) = oneshot::channel();
     let corrected = Reference { value: 0.0, ..label(0) };
     rig.tracking.serve(Ask::Keep(vec![corrected.clone(), corrected], answer)).await;
-    assert_eq!(answered.await.unwrap(), [Added::Revised(1), Added::Unchanged]);
+    assert_eq!(answered.await.unwrap().unwrap(), [Added::Revised(1), Added::Unchanged]);
     rig.tick(3).await;
     assert_eq!(rig.says().await, (1, Some(0.25)));
     rig.tick(1000).await;

@@ -33,7 +33,9 @@ fn transcribed() -> Vec<String> {
 fn command(recorded: &Recorded, words: &str) -> Command {
     let mut command = Command::new("sh");
     let line = format!("exec '{}' {words}", recorded.calibctl().display());
-    command.args(["-c", &line]).current_dir(crate::house::files::repository()).env_remove("NO_COLOR");
+    // Which bars are drawn goes by the locale; without a terminal they are those of UTF-8.
+    command.env("LC_ALL", "C.UTF-8").env_remove("NO_COLOR");
+    command.args(["-c", &line]).current_dir(crate::house::files::repository());
     command
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::client;
 use super::super::show::{clean, count, time};
+use super::super::{Asked, client};
 use super::formats::{number, quoted};
 use super::{Format, ReadingsArgs};
 use crate::config::scalar::parse_duration;
@@ -13,11 +13,11 @@ use crate::domain::time::Timestamp;
 use crate::wire::control::{Rollup, Rollups, Summary};
 
 /// Shows what the range has in each interval.
-pub fn show(args: &ReadingsArgs, range: &str, every: &str, format: Format) -> Result<(), Failure> {
+pub(super) fn show(args: &ReadingsArgs, range: &str, every: &str, format: Format) -> Result<(), Failure> {
     if format == Format::Senml {
         return Err(Failure::usage("SenML has no statistics: leave out --every, or take csv or json"));
     }
-    let rollups = gather(args, &format!("{range}&every={}", minutes(every)?))?;
+    let rollups = gather(&args.asked, &format!("{range}&every={}", minutes(every)?))?;
     match format {
         Format::Json => print_json(&Rollups { rollups, after: None }),
         Format::Csv => print(csv(&args.id, &rollups).as_bytes()),
@@ -41,11 +41,11 @@ fn minutes(every: &str) -> Result<u128, Failure> {
 }
 
 /// All pages; an interval that is on two of them is put together.
-fn gather(args: &ReadingsArgs, query: &str) -> Result<Vec<Rollup>, Failure> {
+pub fn gather(asked: &Asked, query: &str) -> Result<Vec<Rollup>, Failure> {
     let mut found: BTreeMap<(Timestamp, String), Rollup> = BTreeMap::new();
     let mut after = 0;
     loop {
-        let page: Rollups = client::get(&args.asked, &format!("/v1/rollups?{query}&after={after}"))?;
+        let page: Rollups = client::get(asked, &format!("/v1/rollups?{query}&after={after}"))?;
         for rollup in page.rollups {
             let key = (rollup.start, rollup.unit.clone());
             match found.get_mut(&key) {

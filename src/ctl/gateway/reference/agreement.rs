@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::ctl::gateway::Asked;
-use crate::ctl::gateway::client::{escaped, get};
+use crate::ctl::gateway::client::escaped;
+use crate::ctl::gateway::readings::every::gather;
 use crate::ctl::output::Failure;
 use crate::domain::pairing::lag::{Agreement, Point, best};
 use crate::domain::reference::{Given, Span};
-use crate::wire::control::Rollups;
+use crate::wire::control::Rollup;
 
 /// References that are looked at; of more, those at the end of the file are left out.
 const MOST: usize = 200_000;
@@ -61,16 +62,9 @@ impl Compared {
 
 /// The means of a sensor's readings; raw ones where there are no others.
 fn values(asked: &Asked, range: &str, minutes: i64) -> Result<Vec<Point>, Failure> {
-    let (mut values, mut after) = (Vec::new(), 0);
-    loop {
-        let page: Rollups = get(asked, &format!("/v1/rollups?{range}&after={after}"))?;
-        values.extend(page.rollups.iter().filter_map(|rollup| {
-            let value = rollup.value.as_ref().or(rollup.raw.as_ref())?.mean;
-            Some(Point { time: rollup.start.saturating_add_micros(minutes * MINUTE / 2), value })
-        }));
-        match page.after {
-            Some(next) => after = next,
-            None => return Ok(values),
-        }
-    }
+    let point = |rollup: &Rollup| {
+        let value = rollup.value.as_ref().or(rollup.raw.as_ref())?.mean;
+        Some(Point { time: rollup.start.saturating_add_micros(minutes * MINUTE / 2), value })
+    };
+    Ok(gather(asked, range)?.iter().filter_map(point).collect())
 }

@@ -7,6 +7,7 @@ use crate::domain::alert::{Finding, Kind, Severity, Snapshot};
 use crate::domain::drift::detector::Alarm;
 use crate::domain::drift::window::Report;
 use crate::domain::monitor::finding::shown;
+use crate::domain::slo::Burn;
 use crate::domain::time::Timestamp;
 
 /// A crossing of the maximum permissible error is told of when it is as likely as not within so many days, ...
@@ -26,6 +27,8 @@ pub struct Seen<'a> {
     pub unit: &'a str,
     /// When the transform came into force.
     pub calibrated: Option<Timestamp>,
+    /// How fast the objective is used up, as [`Judge::burn`] has just said.
+    pub burn: Option<Burn>,
 }
 
 impl Judge {
@@ -33,7 +36,7 @@ impl Judge {
     pub fn judge(&mut self, terms: &Terms, seen: Seen<'_>, now: Timestamp) -> Vec<Judgement> {
         vec![
             (Kind::Drift, self.drift(&seen)),
-            (Kind::Slo, self.slo(terms, &seen, now)),
+            (Kind::Slo, self.slo(terms, &seen)),
             (Kind::Forecast, self.near(terms, &seen, now)),
             (Kind::StandardOverdue, self.standard()),
         ]
@@ -64,8 +67,8 @@ impl Judge {
         Some(self.found(Severity::Ticket, message, remedy.to_owned(), seen, &numbers))
     }
 
-    fn slo(&mut self, terms: &Terms, seen: &Seen<'_>, now: Timestamp) -> Option<Finding> {
-        let burn = self.burn(terms, now)?;
+    fn slo(&self, terms: &Terms, seen: &Seen<'_>) -> Option<Finding> {
+        let burn = seen.burn?;
         let severity = burn.severity?;
         let out = 100.0 * burn.out as f64 / burn.pairs.max(1) as f64;
         let allowed = 100.0 * (1.0 - terms.objective.share());

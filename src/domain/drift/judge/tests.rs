@@ -109,7 +109,8 @@ impl Case {
     fn found(&mut self) -> Vec<(Kind, Finding)> {
         let now = at(self.hour);
         let report = self.window.report(now, None);
-        let seen = Seen { report: &report, unit: "mg/m3", calibrated: None };
+        let burn = self.judge.burn(&self.terms, now);
+        let seen = Seen { report: &report, unit: "mg/m3", calibrated: None, burn };
         let judged = self.judge.judge(&self.terms, seen, now);
         assert_eq!(judged.len(), 4, "every kind is judged");
         judged.into_iter().filter_map(|(kind, finding)| Some((kind, finding?))).collect()
