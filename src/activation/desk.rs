@@ -1,29 +1,32 @@
 //! The desk where every artifact from above is judged, one after the other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::reports::Reports;
+use super::roots::Roots;
 use crate::alerting::Alerting;
+use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
+use crate::domain::time::Timestamp;
 use crate::domain::trust::reason::{Reason, Refusal};
-use crate::domain::trust::root::{RoleName, Root};
+use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
 use crate::domain::trust::time::TimeView;
-use crate::domain::trust::verify::{Context, Refused, Verified, verify_stored, verify_transform};
+use crate::domain::trust::verify::{Context, Refused, Verified, verify_transform};
 use crate::pipeline::active::{Active, Change};
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, ActiveTransform, Store, StoreError, StoredFloor};
-use crate::sync::downlink::{Arrived, Outbound};
+use crate::store::{Activation, Store, StoreError, StoredFloor};
+use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
 use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
@@ -31,8 +34,11 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 mod answers;
 mod ask;
 mod local;
+mod restored;
+mod succession;
 
 pub use ask::{Answered, Ask};
+use local::back_from;
 pub use local::{Declined, RollBack, back};
 
 /// Between two looks at artifacts that wait for their time.
@@ -81,8 +87,12 @@ pub struct Desk {
     pub fleet: Id,
     /// This gateway.
     pub gateway: Id,
-    /// The installed trust root.
-    pub root: Option<Root>,
+    /// The trust roots.
+    roots: Roots,
+    /// What becomes of a transform in force that a new root does not let stand.
+    on_revoked: Fallback,
+    /// Whether the broker is to send again what it retains.
+    ask_again: bool,
     /// All sensors.
     pub sensors: Sensors,
     /// Whether the clock can be believed.
@@ -110,7 +120,8 @@ pub struct Desk {
 pub struct Parts {
     pub fleet: Id,
     pub gateway: Id,
-    pub root: Option<Root>,
+    pub roots: Roots,
+    pub on_revoked: Fallback,
     pub sensors: Sensors,
     pub time: TimeCheck,
     pub clock: Clock,
@@ -127,7 +138,9 @@ impl Desk {
         Desk {
             fleet: parts.fleet,
             gateway: parts.gateway,
-            root: parts.root,
+            roots: parts.roots,
+            on_revoked: parts.on_revoked,
+            ask_again: false,
             sensors: parts.sensors,
             time: parts.time,
             clock: parts.clock,
@@ -140,42 +153,6 @@ impl Desk {
             rolled_back: HashSet::new(),
             waiting: Vec::new(),
         }
-    }
-
-    /// Verifies again what the ledger says is in force. Answers what may run.
-    pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
-        let mut changes = Vec::new();
-        let mut bare = BTreeSet::new();
-        let mut by_digest: HashMap<Digest, Result<Arc<Verified>, Refused>> = HashMap::new();
-        for entry in stored {
-            if entry.rolled_back {
-                self.rolled_back.insert(entry.sensor.clone());
-            }
-            let verified = by_digest.entry(entry.digest).or_insert_with(|| {
-                verify_stored(&entry.envelope, &self.context(&Reach::of(self)))
-                    .inspect_err(|refused| self.events.refused(refused.refusal.reason.as_str()))
-                    .map(Arc::new)
-            });
-            let verified = match verified {
-                Ok(verified) => verified.clone(),
-                Err(refused) => {
-                    self.events.not_restored(&entry.sensor, &entry.digest, &refused.refusal);
-                    bare.insert(entry.sensor);
-                    continue;
-                }
-            };
-            if !verified.sensors.contains(&entry.sensor) {
-                let id = &verified.transform.id;
-                tracing::warn!(sensor = %entry.sensor, transform = %id, "no longer fits the sensor; its readings go out raw");
-                continue;
-            }
-            let active = Arc::new(active(&verified, entry.since));
-            let installed = Installed { active: active.clone(), role: verified.role };
-            self.installed.insert(entry.sensor.clone(), installed);
-            changes.push(Change { sensor: entry.sensor, active: Some(active) });
-        }
-        self.events.restored(bare);
-        changes
     }
 
     /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
@@ -212,6 +189,10 @@ impl Desk {
                 arrived = inbox.next() => {
                     // Its answer goes up; what could not be done is in the log, and is tried again.
                     let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
+                    if self.ask_again && inbox.is_empty() {
+                        self.ask_again = false;
+                        self.reports.ask_again();
+                    }
                 }
                 ask = asks.recv() => match ask {
                     Some(ask) => self.serve(ask, &pipeline).await,
@@ -238,6 +219,7 @@ impl Desk {
 
     /// Judges again what had to wait, in the order of arrival.
     async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
+        self.succeed_by_waiting(pipeline).await;
         for item in std::mem::take(&mut self.waiting) {
             let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
             match outcome {
@@ -251,6 +233,9 @@ impl Desk {
 
     /// Judges an artifact and answers it; an error says why one that may be in force could not be put there.
     async fn judge(&mut self, item: Item, pipeline: &mpsc::Sender<Request>) -> Result<Ack, StoreError> {
+        if item.arrived.what == Artifact::Root {
+            return self.judge_root(item, pipeline).await;
+        }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
             Err(refused) => Ok(self.turn_away(item, refused).await),
@@ -283,16 +268,21 @@ impl Desk {
             }
         }
         let ack = self.refuse(&topic_id, way.actor(), refused).await;
-        if !known && matches!(way, Way::Broker) {
-            // Strangers get little of the processor, however much they send.
-            tokio::time::sleep(STRANGERS_PAUSE).await;
-        }
+        self.rest_after(known, &way).await;
         ack
     }
 
-    /// Whether the transform is in force at this sensor.
+    /// Strangers get little of the processor, however much they send.
+    async fn rest_after(&self, known_key: bool, way: &Way) {
+        if !known_key && matches!(way, Way::Broker) {
+            tokio::time::sleep(STRANGERS_PAUSE).await;
+        }
+    }
+
+    /// Whether the transform is in force at this sensor, by the installed root.
     fn runs(&self, verified: &Verified, sensor: &SensorId) -> bool {
-        self.installed.get(sensor).is_some_and(|i| i.active.reference.digest == verified.digest)
+        let same = |active: &Active| active.reference.digest == verified.digest && !active.revoked;
+        self.installed.get(sensor).is_some_and(|installed| same(&installed.active))
     }
 
     /// Whether a transform that was accepted before changes nothing: it is in force at every sensor that it
@@ -315,7 +305,8 @@ impl Desk {
         if let Err(error) = self.enact(&verified, actor, false, pipeline).await {
             self.events.not_activated(transform.id.as_str(), &error.to_string());
             let id = transform.id.to_string();
-            self.wait(Item { arrived: Arrived { id, payload: verified.envelope.into() }, way });
+            let arrived = Arrived { what: Artifact::Transform, id, payload: verified.envelope.into() };
+            self.wait(Item { arrived, way });
             return Err(error);
         }
         self.waiting.retain(|waiting| waiting.arrived.id != transform.id.as_str());
@@ -336,21 +327,9 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let transform = &verified.transform;
         let at = self.clock.now();
-        let activation = Activation {
-            envelope: verified.envelope.clone(),
-            digest: verified.digest,
-            id: transform.id.clone(),
-            epoch: transform.epoch,
-            version: transform.version,
-            keyids: verified.keyids.iter().map(ToString::to_string).collect(),
-            sensors: verified.sensors.clone(),
-            at,
-            actor,
-            rolled_back,
-        };
         // "The change is in the audit chain before it is in effect."
-        self.store.activate(activation).await?;
-        let active = Arc::new(active(verified, at));
+        self.store.activate(activation(verified, at, actor, rolled_back)).await?;
+        let active = Arc::new(active(verified, at, false));
         let mut changes = Vec::new();
         for sensor in &verified.sensors {
             let installed = Installed { active: active.clone(), role: verified.role };
@@ -380,7 +359,7 @@ impl Desk {
         let now = self.clock.now();
         let trusted = self.time.state(now, self.clock.discipline()) != ClockState::Untrusted;
         Context {
-            root: self.root.as_ref(),
+            root: self.roots.installed(),
             fleet: &self.fleet,
             gateway: Some(&self.gateway),
             sensors: &reach.sensors,
@@ -430,7 +409,23 @@ impl Desk {
     }
 }
 
-fn active(verified: &Verified, since: crate::domain::time::Timestamp) -> Active {
+fn activation(verified: &Verified, at: Timestamp, actor: String, rolled_back: bool) -> Activation {
+    let transform = &verified.transform;
+    Activation {
+        envelope: verified.envelope.clone(),
+        digest: verified.digest,
+        id: transform.id.clone(),
+        epoch: transform.epoch,
+        version: transform.version,
+        keyids: verified.keyids.iter().map(ToString::to_string).collect(),
+        sensors: verified.sensors.clone(),
+        at,
+        actor,
+        rolled_back,
+    }
+}
+
+fn active(verified: &Verified, since: Timestamp, revoked: bool) -> Active {
     let transform = &verified.transform;
     let (id, version, digest) = (transform.id.clone(), transform.version, verified.digest);
     Active {
@@ -440,5 +435,6 @@ fn active(verified: &Verified, since: crate::domain::time::Timestamp) -> Active 
         issued_at: transform.issued_at,
         expires: transform.expires,
         since,
+        revoked,
     }
 }

@@ -57,6 +57,11 @@ impl Reports {
         }
     }
 
+    /// Has the broker send again what it retains for this gateway.
+    pub fn ask_again(&self) {
+        self.link.ask_again();
+    }
+
     /// Publishes what is in force at a sensor, retained.
     pub fn reported(
         &self,

@@ -15,13 +15,17 @@ use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::envelope::{Envelope, type_name};
 use crate::domain::trust::key::KeyId;
-use crate::domain::trust::reason::{Reason, Refusal};
+use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::{RoleName, Root};
+use crate::domain::trust::rotation::{Succession, verify_successor};
 use crate::domain::trust::slot::{Before, Slot};
 use crate::domain::trust::target::SensorFacts;
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{Context, Refused, Signed, verify_envelope, verify_transform};
 use crate::runtime::clock::system_now;
+
+/// What is said of what passed.
+const EVERY: &str = "every check that can be made here passed";
 
 const EXAMPLES: &str = "examples:
   calibctl verify co-7.dsse.json --root root.json --gateway gw-0042
@@ -69,7 +73,8 @@ struct Report {
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let root = args.root.as_deref().map(files::root).transpose()?;
     let now = args.now.unwrap_or_else(system_now);
-    let report = report(&files::read(&args.file)?, root.as_ref(), args.gateway.as_ref(), now);
+    let given = root.as_ref().map(|(root, digest)| (root, *digest));
+    let report = report(&files::read(&args.file)?, given, args.gateway.as_ref(), now);
     if args.json {
         print_json(&report)?;
     } else {
@@ -78,12 +83,13 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(report.reason.is_some())))
 }
 
-fn report(bytes: &[u8], root: Option<&Root>, gateway: Option<&Id>, now: Timestamp) -> Report {
+fn report(bytes: &[u8], given: Option<(&Root, Digest)>, gateway: Option<&Id>, now: Timestamp) -> Report {
+    let root = given.map(|(root, _)| root);
     let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
     let kind = Envelope::parse(bytes).ok().map(|envelope| envelope.payload_type);
     let judged = match kind.as_deref().and_then(type_name) {
         Some("transform") => transform(bytes, root, gateway, time),
-        Some("root") => verify_envelope(bytes, root, &time).and_then(|signed| successor(bytes, root, signed)),
+        Some("root") => successor(bytes, given),
         _ => verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"])),
     };
     Report { kind, ..judged.unwrap_or_else(refused) }
@@ -111,7 +117,7 @@ fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
     Report {
         verdict: "accepted",
         reason: None,
-        message: "every check that can be made here passed".to_owned(),
+        message: EVERY.to_owned(),
         kind: None,
         digest: Some(signed.digest),
         id: None,
@@ -122,21 +128,33 @@ fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
     }
 }
 
-/// A root signed by the root role of the given one: its content, and that it is signed by itself.
-fn successor(bytes: &[u8], root: Option<&Root>, signed: Signed) -> Result<Report, Refused> {
-    let refuse = |refusal| Refused {
-        refusal,
-        digest: Some(signed.digest),
-        id: None,
-        version: None,
-        by_known_key: true,
+/// A root that follows the given one, or is that.
+fn successor(bytes: &[u8], given: Option<(&Root, Digest)>) -> Result<Report, Refused> {
+    let root = given.map(|(root, _)| root);
+    let known: Vec<_> = given.map(|(root, digest)| (root.version, digest)).into_iter().collect();
+    let claimed = || Envelope::parse(bytes).ok().and_then(|envelope| Root::parse(&envelope.payload).ok());
+    let fleet = root.map(|root| root.fleet.clone()).or_else(|| claimed().map(|root| root.fleet));
+    let Some(fleet) = fleet else {
+        // Neither a root nor a readable artifact: the checks end before the fleet.
+        let time = TimeView { now: Timestamp::EPOCH, trusted: false, floor: Timestamp::EPOCH };
+        return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec![]));
     };
-    let (next, _) = Root::verify_first(bytes, None).map_err(refuse)?;
-    if let Some(root) = root.filter(|root| root.fleet != next.fleet) {
-        let text = format!("the root is for fleet {}, not {}", next.fleet, root.fleet);
-        return Err(refuse(Refusal::new(Reason::WrongFleet, text)));
-    }
-    Ok(Report { version: Some(next.version), ..accepted(signed, vec!["rotation"]) })
+    let (version, digest, keyids) = match verify_successor(bytes, root, &known, &fleet)? {
+        Succession::Known(version, digest) => (version, digest, Vec::new()),
+        Succession::Next(next) => (next.root.version, next.digest, next.keyids),
+    };
+    Ok(Report {
+        verdict: "accepted",
+        reason: None,
+        message: EVERY.to_owned(),
+        kind: None,
+        digest: Some(digest),
+        id: None,
+        version: Some(version),
+        role: Some(RoleName::Root),
+        keyids,
+        not_checked: vec![],
+    })
 }
 
 fn transform(
@@ -186,7 +204,7 @@ fn transform(
     Ok(Report {
         verdict: "accepted",
         reason: None,
-        message: "every check that can be made here passed".to_owned(),
+        message: EVERY.to_owned(),
         kind: None,
         digest: Some(verified.digest),
         id: Some(verified.transform.id),

@@ -116,7 +116,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
             .collect::<HashMap<_, _>>(),
         active: ledger.active()?,
         floors: ledger.floors()?,
-        root: ledger.root()?,
+        roots: ledger.roots()?,
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,

@@ -91,6 +91,7 @@ fn active() -> Arc<Active> {
         issued_at: transform.issued_at,
         expires: transform.expires,
         since: transform.issued_at,
+        revoked: false,
     })
 }
 

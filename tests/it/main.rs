@@ -39,6 +39,7 @@ mod plot;
 mod prometheus;
 mod reload;
 mod replay;
+mod rotation;
 mod serial;
 mod serial_end_to_end;
 mod service;

@@ -8,6 +8,7 @@ pub mod key;
 pub mod reason;
 pub mod rollback;
 pub mod root;
+pub mod rotation;
 pub mod scope;
 pub mod signers;
 pub mod slot;

@@ -185,7 +185,7 @@ struct Present {
     head: (u64, Digest),
     floors: Vec<StoredFloor>,
     time: Option<Timestamp>,
-    root: Option<StoredRoot>,
+    installed: Vec<StoredRoot>,
     roots: Roots,
     /// Where local orders went back, and gaps that are not announced yet: neither may be forgotten.
     rolled_back: Vec<(String, Value)>,
@@ -210,7 +210,7 @@ impl Present {
             head: ledger.name(head(&ledger.db))?,
             floors: ledger.floors()?,
             time: ledger.time_floor()?,
-            root: ledger.root()?,
+            installed: ledger.roots()?,
             roots: ledger.name(roots(&ledger.db))?,
             rolled_back: ledger.name(rolled_back(&ledger.db))?,
             gaps: ledger.name(gaps(&ledger.db))?,
@@ -264,7 +264,8 @@ impl Ledger {
         let own = self.name(head(&self.db))?;
         let own_roots = self.name(roots(&self.db))?;
         let foreign = present.as_ref().is_some_and(|present| !is_of_one_line(&present.roots, &own_roots));
-        let version = if foreign { 0 } else { self.root()?.map_or(0, |root| root.version) };
+        let newest = own_roots.last().map_or(0, |(version, _)| *version);
+        let version = if foreign { 0 } else { newest };
         let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
         self.transact(|tx| {
             let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
@@ -284,9 +285,8 @@ impl Ledger {
                 tx.execute("DELETE FROM roots", [])?;
             }
             audit::append(tx, now, &actor, "ledger.restored", FILE, &detail.to_string())?;
-            let root = present.as_ref().and_then(|present| present.root.as_ref());
-            let newer = root.filter(|root| root.version > version);
-            newer.map_or(Ok(()), |root| keep_root(tx, now, root))?;
+            let installed = present.iter().flat_map(|present| &present.installed);
+            installed.filter(|root| root.version > version).try_for_each(|root| keep_root(tx, now, root))?;
             tx.execute("DELETE FROM blocks", [])?;
             super::blocks::add_block(tx, Block { first: end, last: end })?;
             tx.execute(

@@ -35,6 +35,30 @@ impl Authority {
         authority
     }
 
+    /// Runs calibctl in the folder of the keys.
+    pub fn ctl(&self, words: &[&str]) {
+        run(calibctl().current_dir(self.dir.path()).args(words));
+    }
+
+    /// A file in that folder.
+    pub fn file(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// Makes root number `version`: each line is a command of `calibctl root` that changes it. It is signed by the
+    /// root key.
+    pub fn next_root(&self, version: u64, changes: &[&[&str]]) -> Vec<u8> {
+        let name =
+            |version| if version == 1 { "root.json".to_owned() } else { format!("root-{version}.json") };
+        let (before, next) = (name(version - 1), name(version));
+        self.ctl(&["root", "renew", &before, "-o", &next]);
+        for change in changes {
+            self.ctl(&[&["root", change[0], &next], &change[1..]].concat());
+        }
+        self.ctl(&["root", "sign", &next, "--before", &before, "--key", "root.key.pem"]);
+        self.file(&next)
+    }
+
     fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
     }
