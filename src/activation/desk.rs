@@ -189,10 +189,6 @@ impl Desk {
                 arrived = inbox.next() => {
                     // Its answer goes up; what could not be done is in the log, and is tried again.
                     let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
-                    if self.ask_again && inbox.is_empty() {
-                        self.ask_again = false;
-                        self.reports.ask_again();
-                    }
                 }
                 ask = asks.recv() => match ask {
                     Some(ask) => self.serve(ask, &pipeline).await,
@@ -203,6 +199,11 @@ impl Desk {
                     self.report(&sensor);
                 }
                 _ = retry.tick() => self.judge_waiting(&pipeline).await,
+            }
+            // Once for all roots that have come together.
+            if self.ask_again && inbox.is_empty() {
+                self.ask_again = false;
+                self.reports.ask_again();
             }
         }
     }

@@ -72,15 +72,19 @@ pub async fn trust_root(
     alarms: &Alarms,
 ) -> Result<Roots, StoreError> {
     let alarm = alarms.part("trust");
-    if !installed.is_empty() {
-        let verified: Result<Vec<_>, _> =
-            installed.iter().map(|stored| Root::verify_first(&stored.envelope, None)).collect();
-        return Ok(Roots::new(verified.unwrap_or_else(|refusal| {
-            let message =
-                format!("a trust root in the ledger is not accepted ({refusal}); readings go out raw");
-            alarm.raise("root_in_ledger", message, "restore the ledger from a backup");
-            Vec::new()
-        })));
+    if let Some((newest, former)) = installed.split_last() {
+        let verified = |stored: &StoredRoot| Root::verify_first(&stored.envelope, None);
+        let mut roots: Vec<_> = former.iter().filter_map(|stored| verified(stored).ok()).collect();
+        match verified(newest) {
+            Ok(root) => roots.push(root),
+            Err(refusal) => {
+                let message =
+                    format!("the trust root in the ledger is not accepted ({refusal}); readings go out raw");
+                alarm.raise("root_in_ledger", message, "restore the ledger from a backup");
+                roots.clear();
+            }
+        }
+        return Ok(Roots::new(roots));
     }
     let Some(path) = &config.root else {
         tracing::warn!("no trust root: readings go out raw; set trust.root");

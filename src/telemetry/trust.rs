@@ -57,7 +57,7 @@ impl TransformEvents {
 
     /// A trust root was installed; it does not let the transforms at so many sensors stand.
     pub fn root_installed(&self, version: u64, digest: &Digest, fallen: usize) {
-        tracing::warn!(version, %digest, fallen, "trust root {version} is installed");
+        tracing::info!(version, %digest, fallen, "trust root {version} is installed");
         self.ledger_works();
     }
 

@@ -1,10 +1,14 @@
 //! One root after the other: verified, into the ledger with all that it changes, in force, answered.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{Desk, Item, Reach, back_from};
 use crate::config::trust::Fallback;
+use crate::domain::digest::Digest;
+use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::Root;
 use crate::domain::trust::rotation::{Succession, Successor};
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_stored};
@@ -37,6 +41,11 @@ impl Desk {
                 let ack = self.succeed(*next, item.arrived.payload, item.way.actor(), pipeline).await?;
                 self.succeed_by_waiting(pipeline).await;
                 ack
+            }
+            // A gateway that began with a later one is not concerned, however often the broker says it.
+            Err(refused) if refused.version.is_some_and(|version| self.roots.is_before_all(version)) => {
+                tracing::debug!("a root from before this gateway's first one: {refused}");
+                self.refusal(NAME.to_owned(), &refused)
             }
             Err(refused) => self.turn_root_away(item, refused).await,
         };
@@ -114,7 +123,7 @@ impl Desk {
     async fn write_down(
         &self,
         version: u64,
-        digest: crate::domain::digest::Digest,
+        digest: Digest,
         payload: &Bytes,
         actor: &str,
     ) -> Result<Vec<Fallen>, StoreError> {
@@ -129,22 +138,26 @@ impl Desk {
 
     /// The transforms in force that the installed root does not let stand, though one before it did.
     async fn fallen(&self) -> Result<Vec<Fallen>, StoreError> {
-        let mut fallen = Vec::new();
+        let (mut fallen, mut reasons) = (Vec::new(), HashMap::new());
         for entry in self.store.active().await? {
-            let Err(refused) = self.verify_again(&entry.envelope) else { continue };
-            // What no root lets stand does not fit the configuration any more: that may come back.
-            if self.verify_by_former(&entry.envelope).is_none() {
-                continue;
-            }
+            let reason = reasons.entry(entry.digest).or_insert_with(|| self.does_not_stand(&entry.envelope));
+            let Some(reason) = *reason else { continue };
             let fate = match self.on_revoked {
                 Fallback::Keep => Fate::Kept,
                 Fallback::Uncalibrated => Fate::Withdrawn,
                 Fallback::Previous => self.earlier(&entry).await?,
             };
-            let (sensor, digest, reason) = (entry.sensor, entry.digest, refused.refusal.reason.to_string());
+            let (sensor, digest, reason) = (entry.sensor, entry.digest, reason.to_string());
             fallen.push(Fallen { sensor, digest, reason, fate });
         }
         Ok(fallen)
+    }
+
+    /// Why the installed root does not let a transform stand, though one before it did. What no root lets stand does
+    /// not fit the configuration any more, and that may come back.
+    fn does_not_stand(&self, envelope: &[u8]) -> Option<Reason> {
+        let refused = self.verify_again(envelope).err()?;
+        self.verify_by_former(envelope).map(|_| refused.refusal.reason)
     }
 
     /// The last transform before the present one that the root lets stand.
@@ -176,13 +189,7 @@ impl Desk {
         self.roots.former().iter().find_map(by)
     }
 
-    fn of_root(
-        &self,
-        version: u64,
-        digest: crate::domain::digest::Digest,
-        verdict: Verdict,
-        message: String,
-    ) -> Ack {
+    fn of_root(&self, version: u64, digest: Digest, verdict: Verdict, message: String) -> Ack {
         Ack {
             digest: Some(digest),
             id: NAME.to_owned(),

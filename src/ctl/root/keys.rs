@@ -94,10 +94,14 @@ fn add_to(root: &mut Root, args: &AddArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!("role {role} has the key {name} already")));
     }
     let known = root.keys.entry(id).or_insert_with(|| root_key(&args.key, key));
-    if known.state != KeyState::Active {
-        let text =
-            format!("the key {} is {:?} in this root; make another one", args.key.display(), known.state);
-        return Err(Failure::usage(text.to_lowercase()));
+    let gone = match known.state {
+        KeyState::Active => None,
+        KeyState::Retired => Some("retired"),
+        KeyState::Revoked => Some("revoked"),
+    };
+    if let Some(state) = gone {
+        let name = args.key.display();
+        return Err(Failure::usage(format!("the key {name} is {state} in this root; make another one")));
     }
     if let Some(label) = &args.label {
         known.label.clone_from(label);
