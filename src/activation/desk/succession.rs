@@ -13,7 +13,7 @@ use crate::domain::trust::root::Root;
 use crate::domain::trust::rotation::{Succession, Successor};
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_stored};
 use crate::pipeline::run::Request;
-use crate::store::{Activation, ActiveTransform, Fallen, Fate, RootInstallation, StoreError, StoredRoot};
+use crate::store::{ActiveTransform, Fallen, Fate, RootInstallation, StoreError, StoredRoot};
 use crate::wire::message::{Ack, Verdict};
 
 /// What roots are called in answers and in the audit.
