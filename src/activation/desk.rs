@@ -363,6 +363,7 @@ impl Desk {
             root: self.roots.installed(),
             fleet: &self.fleet,
             gateway: Some(&self.gateway),
+            enrolment: None,
             sensors: &reach.sensors,
             time: TimeView { now, trusted, floor: self.time.floor() },
             slots: &reach.slots,

@@ -181,6 +181,7 @@ fn transform(
         root,
         fleet,
         gateway,
+        enrolment: None,
         sensors: &|_| facts.clone(),
         time,
         slots: &|_| unknown.clone(),
