@@ -9,7 +9,7 @@ use super::reason::{Reason, Refusal};
 use super::root::Root;
 use super::target::SensorFacts;
 use super::time::TimeView;
-use super::verify::{Refused, Signed, verify_typed};
+use super::verify::{Refused, Signed, kept, verify_typed};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::strict_json;
@@ -141,6 +141,20 @@ pub fn verify_enrolment(bytes: &[u8], place: &Standpoint<'_>) -> Result<Enrolled
     let enrolment = Enrolment::parse(&signed.envelope.payload).map_err(&mut refused)?;
     let version = Some(enrolment.version);
     judge(enrolment, signed, place).map_err(|refusal| Refused { version, ..refused(refusal) })
+}
+
+/// Checks again an enrolment that the ledger holds as accepted: its bytes, and that no key of its signers is revoked.
+///
+/// # Errors
+/// The first check that failed.
+pub fn verify_kept(bytes: &[u8], root: &Root) -> Result<(Digest, Enrolment), Refusal> {
+    let signed = kept(bytes, "enrolment", root)?;
+    let enrolment = Enrolment::parse(&signed.envelope.payload)?;
+    if enrolment.fleet != root.fleet {
+        let text = format!("the enrolment is for fleet {}, the root for {}", enrolment.fleet, root.fleet);
+        return Err(Refusal::new(Reason::WrongFleet, text));
+    }
+    Ok((signed.digest, enrolment))
 }
 
 fn judge(enrolment: Enrolment, signed: Signed, place: &Standpoint<'_>) -> Result<Enrolled, Refusal> {

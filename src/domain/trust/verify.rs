@@ -172,11 +172,16 @@ pub fn verify_typed(
 /// # Errors
 /// The first check that failed.
 pub fn verify_kept(bytes: &[u8], root: &Root) -> Result<(Digest, Transform), Refusal> {
-    let time = TimeView { now: root.issued_at, trusted: false, floor: root.issued_at };
-    let signed = open(bytes, Some("transform"), Some(root), &time, &|_| true, &mut Seen::default())?;
+    let signed = kept(bytes, "transform", root)?;
     let transform = Transform::parse(&signed.envelope.payload).map_err(|fault| content::refusal(&fault))?;
     target::role_for(&transform, &signed.candidates)?;
     Ok((signed.digest, transform))
+}
+
+/// Checks the form and the signers of what was accepted before.
+pub(super) fn kept(bytes: &[u8], type_name: &str, root: &Root) -> Result<Signed, Refusal> {
+    let time = TimeView { now: root.issued_at, trusted: false, floor: root.issued_at };
+    open(bytes, Some(type_name), Some(root), &time, &|_| true, &mut Seen::default())
 }
 
 /// The roles that may sign an artifact of this short type name.
