@@ -136,9 +136,9 @@ impl Enrolment {
 pub fn verify_enrolment(bytes: &[u8], place: &Standpoint<'_>) -> Result<Enrolled, Refused> {
     let signed = verify_typed(bytes, "enrolment", place.root, &place.time)?;
     let digest = signed.digest;
-    let mut refused =
+    let refused =
         |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };
-    let enrolment = Enrolment::parse(&signed.envelope.payload).map_err(&mut refused)?;
+    let enrolment = Enrolment::parse(&signed.envelope.payload).map_err(refused)?;
     let version = Some(enrolment.version);
     judge(enrolment, signed, place).map_err(|refusal| Refused { version, ..refused(refusal) })
 }

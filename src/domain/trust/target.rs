@@ -163,7 +163,7 @@ fn is_proven(target: &Target, place: Place<'_>, sensor: &SensorId, facts: &Senso
     };
     let Some(enrolled) = enrolment.sensor(sensor, facts) else { return false };
     let of_model = enrolled.model.as_ref().is_some_and(|model| target.models.contains(model));
-    let tagged = |(name, value): (&String, &String)| enrolment.tag(enrolled, name) == Some(value);
+    let tagged = |(name, value): (&String, &String)| enrolment.tag(enrolled, name) == Some(value.as_str());
     (target.models.is_empty() || of_model) && target.tags.iter().all(tagged)
 }
 
@@ -186,8 +186,9 @@ fn in_scope(
         let unknown = SensorFacts::default();
         transform.target.sensors.iter().try_for_each(|sensor| limits(sensor, &unknown).map(drop))?;
     }
-    let selected = |(sensor, facts)| Ok(Selected { limits: limits(&sensor, &facts)?, sensor, facts });
-    here.into_iter().map(selected).collect()
+    here.into_iter()
+        .map(|(sensor, facts)| Ok(Selected { limits: limits(&sensor, &facts)?, sensor, facts }))
+        .collect()
 }
 
 /// "Without an enrolment only explicit `gateways` + `sensors` targets match."
