@@ -25,7 +25,7 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Store, StoreError, StoredFloor};
+use crate::store::{Activation, Store, StoreError, StoredEnrolment, StoredFloor};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -33,6 +33,7 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod enrolled;
 mod local;
 mod restored;
 mod succession;
@@ -89,6 +90,8 @@ pub struct Desk {
     pub gateway: Id,
     /// The trust roots.
     roots: Roots,
+    /// What the fleet says of this gateway.
+    enrolled: enrolled::Enrolled,
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
@@ -121,6 +124,7 @@ pub struct Parts {
     pub fleet: Id,
     pub gateway: Id,
     pub roots: Roots,
+    pub enrolment: Option<StoredEnrolment>,
     pub on_revoked: Fallback,
     pub sensors: Sensors,
     pub time: TimeCheck,
@@ -135,10 +139,12 @@ impl Desk {
     /// A desk with the ledger's floors and nothing in force yet.
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
+        let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
         Desk {
             fleet: parts.fleet,
             gateway: parts.gateway,
             roots: parts.roots,
+            enrolled,
             on_revoked: parts.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
@@ -234,8 +240,10 @@ impl Desk {
 
     /// Judges an artifact and answers it; an error says why one that may be in force could not be put there.
     async fn judge(&mut self, item: Item, pipeline: &mpsc::Sender<Request>) -> Result<Ack, StoreError> {
-        if item.arrived.what == Artifact::Root {
-            return self.judge_root(item, pipeline).await;
+        match item.arrived.what {
+            Artifact::Root => return self.judge_root(item, pipeline).await,
+            Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Transform => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
@@ -356,15 +364,20 @@ impl Desk {
         }
     }
 
-    fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
+    fn time_view(&self) -> TimeView {
         let now = self.clock.now();
         let trusted = self.time.state(now, self.clock.discipline()) != ClockState::Untrusted;
+        TimeView { now, trusted, floor: self.time.floor() }
+    }
+
+    fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
         Context {
             root: self.roots.installed(),
             fleet: &self.fleet,
             gateway: Some(&self.gateway),
+            enrolment: self.enrolled.counts(),
             sensors: &reach.sensors,
-            time: TimeView { now, trusted, floor: self.time.floor() },
+            time: self.time_view(),
             slots: &reach.slots,
             floors: &reach.floors,
             accepted: &reach.accepted,

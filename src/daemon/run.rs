@@ -159,6 +159,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             fleet: config.gateway.fleet.clone(),
             gateway: config.gateway.id.clone(),
             roots,
+            enrolment: recovered.enrolment,
             on_revoked: config.trust.on_revoked,
             sensors: sensors.clone(),
             time: time.clone(),

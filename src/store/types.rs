@@ -73,6 +73,8 @@ pub struct Recovered {
     pub floors: Vec<StoredFloor>,
     /// The installed trust roots, the newest last.
     pub roots: Vec<StoredRoot>,
+    /// The newest enrolment.
+    pub enrolment: Option<StoredEnrolment>,
     /// The newest time ever proven.
     pub time_floor: Option<Timestamp>,
     /// The instruments mounted now, by sensor.
@@ -156,6 +158,17 @@ pub struct StoredFloor {
 /// A trust root as installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRoot {
+    /// Its version.
+    pub version: u64,
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+}
+
+/// An enrolment as accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEnrolment {
     /// Its version.
     pub version: u64,
     /// The envelope's bytes, as received.

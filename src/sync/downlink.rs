@@ -36,6 +36,8 @@ pub struct Inbox {
     sender: mpsc::Sender<Arrived>,
     held: Arc<AtomicUsize>,
     branches: Vec<(Artifact, String)>,
+    /// The topic of this gateway's enrolment.
+    enrolment: String,
     /// The branch of references, which concern one gateway only.
     measured: String,
     references: ReferenceInbox,
@@ -47,6 +49,8 @@ pub struct Inbox {
 pub enum Artifact {
     /// A trust root.
     Root,
+    /// What the fleet says of this gateway.
+    Enrolment,
     /// A transform.
     Transform,
 }
@@ -88,9 +92,17 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
     let held = Arc::new(AtomicUsize::new(0));
     let branches = branches(fleet, gateway, groups);
     let (references, waiting) = references::inbox(metrics);
+    let enrolment = format!("calibd/1/{fleet}/down/gw/{gateway}/enrolment");
     let measured = format!("calibd/1/{fleet}/down/gw/{gateway}/reference/");
-    let inbox =
-        Inbox { sender, held: held.clone(), branches, measured, references, metrics: metrics.clone() };
+    let inbox = Inbox {
+        sender,
+        held: held.clone(),
+        branches,
+        enrolment,
+        measured,
+        references,
+        metrics: metrics.clone(),
+    };
     (inbox, Outbound { receiver, held }, waiting)
 }
 
@@ -113,12 +125,19 @@ impl Inbox {
     /// The filters to subscribe to.
     pub fn filters(&self) -> Vec<String> {
         let branches = self.branches.iter().map(|(_, branch)| branch);
-        branches.chain([&self.measured]).map(|branch| format!("{branch}+")).collect()
+        let below = branches.chain([&self.measured]).map(|branch| format!("{branch}+"));
+        let mut filters: Vec<String> = below.collect();
+        // After the roots, before what it has to prove.
+        filters.insert(1, self.enrolment.clone());
+        filters
     }
 
     /// What a topic is about, if it is below one of the branches.
     pub fn about(&self, topic: &str) -> Option<Down> {
         let below = |branch: &str| topic.strip_prefix(branch).is_some_and(|id| !id.contains('/'));
+        if topic == self.enrolment {
+            return Some(Down::Artifact(Artifact::Enrolment));
+        }
         if below(&self.measured) {
             return Some(Down::References);
         }

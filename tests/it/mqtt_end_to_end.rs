@@ -29,10 +29,15 @@ impl Street {
 
     /// The same with more lines in the gateway's section of trust.
     pub fn with(trust: &str) -> Street {
+        Street::at(Gateway::new(), trust)
+    }
+
+    /// The same for this gateway.
+    pub fn at(gateway: Gateway, trust: &str) -> Street {
         let broker = Broker::start();
         let authority = Authority::new();
         let gateway =
-            Gateway::new().linked_to(&broker).trusting(&authority).with(trust).with(MQTT_SOURCE).with(UPLINK);
+            gateway.linked_to(&broker).trusting(&authority).with(trust).with(MQTT_SOURCE).with(UPLINK);
         let above = Subscriber::new(&broker, &[&format!("{UP}/#")]);
         let publisher = Publisher::new(&broker);
         let mut daemon = gateway.start();

@@ -225,3 +225,53 @@ fn root_first_over_mqtt_is_refused() {
     let status = above.await_on(&format!("{UP}/status"), |message| Some(message.json()));
     assert_eq!(status["root_version"], Value::Null);
 }
+
+#[test]
+fn a_group_is_what_the_fleet_says_and_not_what_the_gateway_claims() {
+    let mut street = Street::at(Gateway::new().in_group("north"), "");
+    street.authority.ctl(&["key", "generate", "office"]);
+    let office: &[&str] = &["add-key", "--role", "enrol", "--key", "office.pub.pem"];
+    let two = street.authority.next_root(2, &[office]);
+    publish(&mut street, 2, &two);
+    answer(&street, "root", 2, "accepted");
+
+    let mut seven = transform(7);
+    seven["target"] = json!({"fleet": "plant-7", "groups": ["north"], "models": ["b4"]});
+    let seven = street.authority.signed(&seven);
+    street.publisher.retain("calibd/1/plant-7/down/group/north/transform/co", &seven);
+    refuses(&street, "co", "not_for_this_gateway");
+
+    let public = std::fs::read_to_string(street.gateway.store().join("gateway.pub.pem")).unwrap();
+    let enrolment = |version: u64, group: &str, key: &str| {
+        json!({
+            "schema": 1, "fleet": "plant-7", "gateway": "gw-1", "version": version, "public_key": key,
+            "groups": [group], "sensors": {"co-1": {"model": "b4"}}, "issued_at": "2026-11-01T00:00:00Z",
+        })
+    };
+    let topic = "calibd/1/plant-7/down/gw/gw-1/enrolment";
+    let stranger = String::from_utf8(street.authority.file("stranger.pub.pem")).unwrap();
+    let other = street.authority.signed_as("enrolment", "office", &enrolment(1, "north", &stranger));
+    street.publisher.retain(topic, other);
+    refuses(&street, "enrolment", "not_for_this_gateway");
+    let north = street.authority.signed_as("enrolment", "office", &enrolment(2, "north", &public));
+    street.publisher.retain(topic, &north);
+    answer(&street, "enrolment", 2, "accepted");
+    // The transform is asked for again, and proven now.
+    answer(&street, "co", 7, "accepted");
+    street.measure(2.0);
+    assert_eq!(street.reading(2.0)["transform"]["version"], 7);
+
+    assert_eq!(street.daemon.process.stop().code(), Some(0));
+    street.daemon = street.gateway.start();
+    street.daemon.linked();
+    street.measure(3.0);
+    assert_eq!(street.reading(3.0)["transform"]["version"], 7, "the ledger has the enrolment");
+    let south = street.authority.signed_as("enrolment", "office", &enrolment(3, "south", &public));
+    street.publisher.retain(topic, &south);
+    answer(&street, "enrolment", 3, "accepted");
+    street.measure(4.0);
+    assert_eq!(street.reading(4.0)["reasons"], json!(["raw_only"]));
+    let back = street.authority.signed_as("enrolment", "office", &enrolment(2, "north", &public));
+    street.publisher.retain(topic, back);
+    refuses(&street, "enrolment", "rolled_back_version");
+}

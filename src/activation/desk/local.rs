@@ -59,6 +59,7 @@ impl Desk {
         let kind = Envelope::parse(&envelope).ok().map(|envelope| envelope.payload_type);
         let what = match kind.as_deref().and_then(type_name) {
             Some("root") => Artifact::Root,
+            Some("enrolment") => Artifact::Enrolment,
             _ => Artifact::Transform,
         };
         let arrived = Arrived { what, id: String::new(), payload: envelope };

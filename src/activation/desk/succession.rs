@@ -28,14 +28,8 @@ impl Desk {
     ) -> Result<Ack, StoreError> {
         let ack = match self.roots.judge(&item.arrived.payload, &self.fleet) {
             Ok(Succession::Known(version, digest)) => {
-                let ack = self.of_root(
-                    version,
-                    digest,
-                    Verdict::AlreadyApplied,
-                    "it was installed before".to_owned(),
-                );
-                self.reports.ack(ack.clone(), &[]);
-                ack
+                let text = "it was installed before".to_owned();
+                self.of_document(NAME, version, digest, Verdict::AlreadyApplied, text)
             }
             Ok(Succession::Next(next)) => {
                 let ack = self.succeed(*next, item.arrived.payload, item.way.actor(), pipeline).await?;
@@ -91,11 +85,13 @@ impl Desk {
         let Successor { root, digest, .. } = next;
         let (version, issued_at) = (root.version, root.issued_at);
         self.roots.succeed(root, digest);
+        self.enrolled.judge_again(self.roots.installed());
         let written = self.write_down(version, digest, &payload, actor).await;
         let fallen = match written {
             Ok(fallen) => fallen,
             Err(error) => {
                 self.roots.step_back();
+                self.enrolled.judge_again(self.roots.installed());
                 self.roots.wait(version, payload);
                 self.events.root_not_installed(version, &error.to_string());
                 return Err(error);
@@ -114,9 +110,7 @@ impl Desk {
         if !sensors.is_empty() {
             self.alerting.deployed(&sensors, false, self.clock.now()).await;
         }
-        let ack = self.of_root(version, digest, Verdict::Accepted, sentence(version, &fallen));
-        self.reports.ack(ack.clone(), &[]);
-        Ok(ack)
+        Ok(self.of_document(NAME, version, digest, Verdict::Accepted, sentence(version, &fallen)))
     }
 
     /// One transaction: the root, and what becomes of transforms that it does not let stand.
@@ -183,23 +177,11 @@ impl Desk {
     pub(super) fn verify_by_former(&self, envelope: &[u8]) -> Option<Verified> {
         let reach = Reach::of(self);
         let by = |root: &Root| {
-            let context = Context { root: Some(root), ..self.context(&reach) };
+            let enrolment = self.enrolled.by(root);
+            let context = Context { root: Some(root), enrolment: enrolment.as_ref(), ..self.context(&reach) };
             verify_stored(envelope, &context).ok()
         };
         self.roots.former().iter().find_map(by)
-    }
-
-    fn of_root(&self, version: u64, digest: Digest, verdict: Verdict, message: String) -> Ack {
-        Ack {
-            digest: Some(digest),
-            id: NAME.to_owned(),
-            version: Some(version),
-            verdict,
-            reason: None,
-            message,
-            stage: None,
-            time: self.clock.now(),
-        }
     }
 }
 

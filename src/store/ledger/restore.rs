@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
-use super::{FILE, Ledger, Reserve, alerts, audit, copy, floors, raise_floor, set_meta};
+use super::{FILE, Ledger, Reserve, alerts, audit, copy, enrolments, floors, raise_floor, set_meta};
 use crate::domain::audit::START;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -18,7 +18,7 @@ use crate::store::error::StoreError;
 use crate::store::file::{self, OpenError};
 use crate::store::history::{add_gap, gap_of};
 use crate::store::ledger::schema::LEDGER;
-use crate::store::types::{StoredFloor, StoredRoot};
+use crate::store::types::{StoredEnrolment, StoredFloor, StoredRoot};
 
 /// A checked backup that waits for the next start.
 const STAGED: &str = "ledger-restore.db";
@@ -186,6 +186,7 @@ struct Present {
     floors: Vec<StoredFloor>,
     time: Option<Timestamp>,
     installed: Vec<StoredRoot>,
+    enrolment: Option<StoredEnrolment>,
     roots: Roots,
     /// Where local orders went back, and gaps that are not announced yet: neither may be forgotten.
     rolled_back: Vec<(String, Value)>,
@@ -211,6 +212,7 @@ impl Present {
             floors: ledger.floors()?,
             time: ledger.time_floor()?,
             installed: ledger.roots()?,
+            enrolment: ledger.enrolment()?,
             roots: ledger.name(roots(&ledger.db))?,
             rolled_back: ledger.name(rolled_back(&ledger.db))?,
             gaps: ledger.name(gaps(&ledger.db))?,
@@ -287,6 +289,11 @@ impl Ledger {
             audit::append(tx, now, &actor, "ledger.restored", FILE, &detail.to_string())?;
             let installed = present.iter().flat_map(|present| &present.installed);
             installed.filter(|root| root.version > version).try_for_each(|root| keep_root(tx, now, root))?;
+            let enrolled = enrolments::newest(tx)?.map_or(0, |enrolment| enrolment.version);
+            let enrolment = present.iter().find_map(|present| present.enrolment.as_ref());
+            if let Some(newer) = enrolment.filter(|enrolment| enrolment.version > enrolled) {
+                enrolments::accept(tx, now, newer, "calibd")?;
+            }
             tx.execute("DELETE FROM blocks", [])?;
             super::blocks::add_block(tx, Block { first: end, last: end })?;
             tx.execute(

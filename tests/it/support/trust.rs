@@ -92,13 +92,22 @@ impl Authority {
         self.signed_bytes(key, &serde_json::to_vec_pretty(transform).unwrap())
     }
 
+    /// An artifact of this kind signed by one of the keys.
+    pub fn signed_as(&self, kind: &str, key: &str, document: &Value) -> Vec<u8> {
+        self.signed_kind(kind, key, &serde_json::to_vec_pretty(document).unwrap())
+    }
+
     /// Anything at all, signed as a transform.
     pub fn signed_bytes(&self, key: &str, payload: &[u8]) -> Vec<u8> {
+        self.signed_kind("transform", key, payload)
+    }
+
+    fn signed_kind(&self, kind: &str, key: &str, payload: &[u8]) -> Vec<u8> {
         let (plain, signed) = (self.path("plain.json"), self.path("signed.json"));
         std::fs::write(&plain, payload).unwrap();
         let key = self.path(format!("{key}.key.pem"));
         let mut sign = calibctl();
-        sign.args(["sign", "--type", "transform", "--key"]).arg(key).arg("-o").arg(&signed).arg(plain);
+        sign.args(["sign", "--type", kind, "--key"]).arg(key).arg("-o").arg(&signed).arg(plain);
         run(&mut sign);
         std::fs::read(signed).unwrap()
     }
