@@ -3,12 +3,15 @@
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import tempfile
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from random import Random
 
 import rig
 
@@ -69,6 +72,80 @@ format = {{ kind = "json" }}
 {fields}
 
 {sensors}"""
+
+
+HOURS = 168
+WARMER = ["below = 5", "below = 15", "below = 25", "above = 25"]
+
+
+def replayed(file):
+    """Their readings come out of a file, at every start again."""
+    return f'kind = "replay"\nfile = "{file}"\nspeed = "max"\n'
+
+
+# Nothing comes any more.
+SILENT = 'kind = "mqtt"\ntopic = "sensors/all/raw"\nqos = 0\nformat = { kind = "json" }\n'
+
+
+def compared(source, at, time=""):
+    """A thousand sensors beside one reference, with four cohorts each; `at` says where a field is."""
+    cohorts = ", ".join(f"c{n} = {{ temperature = {{ {part} }} }}" for n, part in enumerate(WARMER))
+    fields = "\n".join(f"{name} = {at(name)}" for name in ["reference", "temperature", *NAMES])
+    sensors = "\n".join(
+        f'[sensor.{name}]\nsource = "week"\nfield = "{name}"\nunit = "nA"\nperiod = "1h"\nmpe = {{ absolute = 1.0 }}\n'
+        'covariates = { temperature = "temperature" }\nreference = { sensor = "reference", uncertainty = 0.1 }\n'
+        f"drift = {{ cohorts = {{ {cohorts} }} }}\n"
+        for name in NAMES
+    )
+    return SINK + f"""
+[source.week]
+{source}
+[source.week.fields]
+{fields}
+{time}
+
+[sensor.reference]
+source = "week"
+field = "reference"
+unit = "mg/m3"
+
+[sensor.temperature]
+source = "week"
+field = "temperature"
+unit = "Cel"
+
+{sensors}"""
+
+
+def write_week(file):
+    """A reference, a temperature and a thousand sensors, every hour of a week; the last hour has no reference."""
+    random = Random(1)
+    start = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=8)
+    with open(file, "w") as lines:
+        lines.write(",".join(["time", "reference", "temperature", *NAMES]) + "\n")
+        for hour in range(HOURS):
+            time_of = (start + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            truth = random.uniform(5, 15)
+            reference = "" if hour == HOURS - 1 else f"{truth:.3f}"
+            raw = (f"{(truth - 0.5) / 2 + random.gauss(0, 0.1):.4f}" for _ in NAMES)
+            lines.write(",".join([time_of, reference, f"{random.uniform(0, 30):.1f}", *raw]) + "\n")
+
+
+def asked(gateway, path):
+    """What the control interface answers, as bytes; nothing while nobody answers well."""
+    try:
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.connect(str(gateway.socket))
+            stream.sendall(f"GET {path} HTTP/1.1\r\nHost: rig\r\nConnection: close\r\n\r\n".encode())
+            head, _, body = b"".join(iter(lambda: stream.recv(1 << 20), b"")).partition(b"\r\n\r\n")
+    except OSError:
+        return None
+    return body if head.startswith(b"HTTP/1.1 200") else None
+
+
+def pairs(body):
+    """How many pairs each sensor of a drift report has in its window."""
+    return [sensor["all"]["calibrated"]["n"] for sensor in json.loads(body)["sensors"]]
 
 
 class Table:
@@ -174,6 +251,53 @@ class Bench:
             client.close()
         return 1000 * (at[0] - begun)
 
+    def drift(self):
+        """From before the process is made until it tells the drift of a thousand sensors, from stored pairs."""
+        gateway = self.gateway("compared", NAMES)
+        file = gateway.directory / "week.csv"
+        write_week(file)
+        time_of = 'time = { column = "time", format = "%Y-%m-%dT%H:%M:%SZ" }'
+        gateway.configure(compared(replayed(file), lambda name: f'{{ column = "{name}" }}', time_of))
+        whole = [HOURS - 1] * SENSORS
+
+        def paired():
+            process.check()
+            body = asked(gateway, "/v1/drift")
+            return body and pairs(body) == whole
+
+        process = gateway.start()
+        try:
+            rig.until("every pair of the week", paired, 600)
+        finally:
+            process.stop()
+        gateway.configure(compared(SILENT, lambda name: f'{{ pointer = "/{name}" }}'))
+        took, again, size = zip(*(self.told(gateway, whole) for _ in range(STARTS)))
+        detail = f"(median of {STARTS}; {min(took):.0f} to {max(took):.0f})"
+        what = "start until the drift of 1,000 sensors with 4 cohorts is told, a week of hourly pairs"
+        self.table.row(what, statistics.median(took), 1000, "ms", detail)
+        detail = f"({size[0] / 1e6:.1f} MB; median of {STARTS})"
+        self.table.row("the same answer once more", statistics.median(again), None, "ms", detail)
+
+    def told(self, gateway, whole):
+        """Milliseconds to the first drift report, and of another one; its bytes."""
+        begun = time.monotonic()
+        process = gateway.start()
+        try:
+            end = begun + rig.PATIENCE
+            while not (body := asked(gateway, "/v1/drift")):
+                process.check()
+                if time.monotonic() > end:
+                    raise rig.Fault(f"no drift; see {gateway.log}")
+                time.sleep(0.001)
+            first = time.monotonic()
+            asked(gateway, "/v1/drift")
+            second = time.monotonic()
+            if pairs(body) != whole:
+                raise rig.Fault(f"the first drift report lacks pairs: {sorted(pairs(body))[:3]} of {whole[0]}")
+        finally:
+            process.stop()
+        return 1000 * (first - begun), 1000 * (second - first), len(body)
+
     def status(self):
         """`calibctl status` of a gateway with a thousand sensors, as a process."""
         gateway = self.many()
@@ -230,17 +354,24 @@ class Bench:
         return resident, sent, share
 
     def all_arrived(self, gateway, process, sent):
+        """Every message is stored and acknowledged, or was dropped and counted: they come at QoS 0."""
+        counts = {}
+
         def committed():
             process.check()
             read = gateway.metrics()
-            stored = read.get('calibd_readings_total{source="broker"}', 0)
-            return stored >= sent and read.get('calibd_sink_backlog_readings{sink="uplink"}') == 0
+            counts["stored"] = read.get('calibd_readings_total{source="broker"}', 0)
+            dropped = (value for name, value in read.items() if name.startswith("calibd_samples_dropped_total"))
+            counts["dropped"] = sum(dropped)
+            counts["waiting"] = read.get('calibd_sink_backlog_readings{sink="uplink"}')
+            return counts["stored"] + counts["dropped"] >= sent and counts["waiting"] == 0
 
         try:
             rig.until("all readings to be stored and acknowledged", committed)
         except rig.Fault as fault:
             self.table.missed += 1
-            print(f"{fault}: {gateway.metrics()}")
+            print(f"{fault}: {counts} of {sent}")
+        self.table.row("messages dropped and counted under that load", int(counts["dropped"]), None, f"of {sent:,}")
 
 
 class Line:
@@ -300,5 +431,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benches/daemon/run")
     parser.add_argument("--release", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--only", default="size,idle,start,status,load")
+    parser.add_argument("--only", default="size,idle,start,drift,status,load")
     rig.main(run, parser.parse_args())

@@ -6,6 +6,7 @@ mod publish;
 pub mod run;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,8 +21,6 @@ const ROOM: usize = 1024;
 pub const MAINTENANCE: &str = "maintenance";
 /// Why some kinds are not raised for a sensor where another transform came into force.
 pub const DEPLOY: &str = "deploy";
-/// For how long after that, in microseconds: peers look back over five minutes, and a finding takes one more.
-const SETTLING: i64 = 600_000_000;
 /// More sensors than this are spoken of as all.
 const ONE_BY_ONE: usize = 64;
 
@@ -32,8 +31,8 @@ pub enum Ask {
     Event(Event),
     /// Somebody wants something done, and waits: the alert that it is about, as it is then.
     Command(Event, oneshot::Sender<Result<Option<Alert>, Refused>>),
-    /// Which alerts are open or wait to be acknowledged, and how well they serve.
-    List(oneshot::Sender<(Vec<Alert>, Tally)>),
+    /// Which alerts are open or wait to be acknowledged, all or those that tell of one sensor, and how well they serve.
+    List(Option<SensorId>, oneshot::Sender<(Vec<Alert>, Tally)>),
     /// The configuration has changed: raise by this policy, and publish all again, where a broker is new.
     Reconfigured(Policy),
     /// Write down what is known; the daemon is about to end.
@@ -45,6 +44,8 @@ pub enum Ask {
 pub struct Alerting {
     asks: mpsc::Sender<Ask>,
     standing: Standing,
+    /// For how long nothing is raised of what compares with values from before a deploy, in microseconds.
+    settling: Arc<AtomicI64>,
 }
 
 /// What was found last, for those to whom it matters before it is an alert.
@@ -52,9 +53,10 @@ type Standing = Arc<Mutex<HashSet<(Kind, SensorId)>>>;
 
 impl Alerting {
     /// The way, and its end for the task.
-    pub fn new() -> (Alerting, mpsc::Receiver<Ask>) {
+    pub fn new(policy: &Policy) -> (Alerting, mpsc::Receiver<Ask>) {
         let (asks, asked) = mpsc::channel(ROOM);
-        (Alerting { asks, standing: Standing::default() }, asked)
+        let settling = Arc::new(AtomicI64::new(policy.settling));
+        (Alerting { asks, standing: Standing::default(), settling }, asked)
     }
 
     /// Tells what happened; waits for room.
@@ -103,10 +105,11 @@ impl Alerting {
         answered.await.ok()
     }
 
-    /// The alerts that are open or wait to be acknowledged, and how well they serve. `None`: the task has ended.
-    pub async fn list(&self) -> Option<(Vec<Alert>, Tally)> {
+    /// The alerts that are open or wait to be acknowledged, all or those that tell of one sensor, and how well they
+    /// serve. `None`: the task has ended.
+    pub async fn list(&self, sensor: Option<SensorId>) -> Option<(Vec<Alert>, Tally)> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send(Ask::List(answer)).await.ok()?;
+        self.asks.send(Ask::List(sensor, answer)).await.ok()?;
         answered.await.ok()
     }
 
@@ -124,15 +127,16 @@ impl Alerting {
     /// Tells that another transform came into force `at` a time at sensors; a `new` one answers alerts, one that
     /// somebody went back to does not.
     ///
-    /// For ten minutes nothing is raised there of the kinds that compare values from before with values from after.
+    /// For the policy's time to settle nothing is raised there of the kinds that compare values from before with
+    /// values from after.
     pub async fn deployed(&self, sensors: &[SensorId], new: bool, at: Timestamp) {
         let scopes = match sensors.len() > ONE_BY_ONE {
             true => vec![Scope::All],
             false => sensors.iter().cloned().map(Scope::Sensor).collect(),
         };
+        let until = Some(at.saturating_add_micros(self.settling.load(Ordering::Relaxed)));
         for scope in scopes {
             let kinds = vec![Kind::Drift, Kind::Slo, Kind::Forecast, Kind::Spikes, Kind::Rate, Kind::Peers];
-            let until = Some(at.saturating_add_micros(SETTLING));
             self.tell(Event::Suppressed { scope, reason: DEPLOY.to_owned(), kinds, until }).await;
         }
         for sensor in sensors.iter().filter(|_| new) {
@@ -142,6 +146,7 @@ impl Alerting {
 
     /// Tells that the configuration has changed.
     pub async fn reconfigured(&self, policy: Policy) {
+        self.settling.store(policy.settling, Ordering::Relaxed);
         // Without the task the daemon is about to end.
         let _ = self.asks.send(Ask::Reconfigured(policy)).await;
     }

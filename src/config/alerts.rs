@@ -15,6 +15,7 @@ pub fn read_alerts(root: &mut Section<'_>) -> Policy {
     if let Some(from) = alerts.integer("group_from", 2..=1_000_000) {
         policy.group_from = usize::try_from(from).unwrap_or(usize::MAX);
     }
+    policy.settling = micros(&mut alerts, "settling", policy.settling);
     for kind in Kind::ALL {
         if let Some(mut table) = alerts.table(kind.as_str()) {
             let usual = policy.of(kind);
@@ -25,15 +26,16 @@ pub fn read_alerts(root: &mut Section<'_>) -> Policy {
 }
 
 fn read_timing(section: &mut Section<'_>, usual: Timing) -> Timing {
-    let mut time = |key, usual| {
-        let given = section.duration(key, Duration::ZERO..=YEAR);
-        given.and_then(|given| i64::try_from(given.as_micros()).ok()).unwrap_or(usual)
-    };
     Timing {
-        raise_after: time("raise_after", usual.raise_after),
-        clear_after: time("clear_after", usual.clear_after),
-        group_within: time("group_within", usual.group_within),
+        raise_after: micros(section, "raise_after", usual.raise_after),
+        clear_after: micros(section, "clear_after", usual.clear_after),
+        group_within: micros(section, "group_within", usual.group_within),
     }
+}
+
+fn micros(section: &mut Section<'_>, key: &str, usual: i64) -> i64 {
+    let given = section.duration(key, Duration::ZERO..=YEAR);
+    given.and_then(|given| i64::try_from(given.as_micros()).ok()).unwrap_or(usual)
 }
 
 #[cfg(test)]
@@ -49,13 +51,13 @@ mod tests {
     #[test]
     fn kinds_have_their_own_times_or_those_of_all() {
         assert_eq!(read(""), (Policy::default(), vec![]));
-        let text = "[alerts]\nraise_after = \"5m\"\ngroup_from = 4\n[alerts.silent]\nclear_after = \"0s\"\n\
+        let text = "[alerts]\nraise_after = \"5m\"\ngroup_from = 4\nsettling = \"0s\"\n[alerts.silent]\nclear_after = \"0s\"\n\
                     [alerts.rate]\ngroup_within = \"1h\"\n";
         let (policy, faults) = read(text);
         assert_eq!(faults, [""; 0]);
         let (minute, hour) = (60_000_000, 3_600_000_000);
         let all = Timing { raise_after: 5 * minute, clear_after: 15 * minute, group_within: 10 * minute };
-        assert_eq!((policy.timing, policy.group_from), (all, 4));
+        assert_eq!((policy.timing, policy.group_from, policy.settling), (all, 4, 0));
         assert_eq!(policy.of(Kind::Stuck), all);
         assert_eq!(policy.of(Kind::Rate), Timing { group_within: hour, ..all });
         assert_eq!((policy.of(Kind::Silent).raise_after, policy.of(Kind::Silent).clear_after), (minute, 0));

@@ -46,6 +46,8 @@ fn read_target(section: &mut Section<'_>, kind: Option<CheckKind>) -> Option<f64
     match kind {
         Some(CheckKind::Span) => section.required("target", "target = 40").float("target", FINITE),
         Some(CheckKind::Precision) if section.has("target") => {
+            // It is known here, and wrong all the same.
+            section.float("target", FINITE);
             let problem = "says nothing at a precision check, which looks at the scatter";
             section.fault("target", problem, "remove it, or write kind = \"span\"");
             None
@@ -57,10 +59,11 @@ fn read_target(section: &mut Section<'_>, kind: Option<CheckKind>) -> Option<f64
 
 fn read_schedule(section: &mut Section<'_>) -> Option<Schedule> {
     let every = section.duration("every", TIMES).unwrap_or(DAY);
-    let at = read_at(section)?;
-    let length = section.required("for", "for = \"10m\"").duration("for", TIMES)?;
+    // All is read before any of it is missed, so that every fault is told at once.
+    let at = read_at(section);
+    let length = section.required("for", "for = \"10m\"").duration("for", TIMES);
     let settle = section.duration("settle", Duration::ZERO..=DAY).unwrap_or(Duration::ZERO);
-    let made = Schedule::new(every, at, length, settle);
+    let made = Schedule::new(every, at?, length?, settle);
     made.map_err(|error| section.fault("for", error.to_string(), "correct `every`, `for` or `settle`")).ok()
 }
 
@@ -143,7 +146,7 @@ mod tests {
             ("kind = \"zero\"\nat = \"1:00\"", "`1:00` is not a time of the day"),
             ("kind = \"zero\"\nevery = \"5m\"", "a check must be shorter than the time between two"),
             ("kind = \"zero\"\nsettle = \"10m\"", "the settling must be shorter than the check"),
-            ("kind = \"zero\"\ntarget = nan", "target"),
+            ("kind = \"zero\"\ntarget = \"none\"", "target"),
         ] {
             let (checks, faults) = read(&table(keys));
             assert_eq!((checks.len(), faults.len()), (0, 1), "{keys}: {faults:?}");

@@ -74,7 +74,7 @@ fn read_cohort(name: String, mut section: Section<'_>) -> Cohort {
         let Some(mut table) = section.table(key) else { continue };
         if key == "tags" {
             let tags = table.keys().into_iter().filter_map(|tag| Some((tag.to_owned(), table.string(tag)?)));
-            cohort.tags = tags.collect();
+            cohort.tags.extend(tags);
             continue;
         }
         let (below, above) = (table.float("below", FINITE), table.float("above", FINITE));

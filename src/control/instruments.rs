@@ -53,7 +53,7 @@ async fn swap(gateway: &Gateway, sensor: SensorId, instrument: Instrument, actor
     let gone = || Problem::unavailable("noted, but calibd is ending: it counts from the next start");
     gateway.desk.send(Ask::Mounted(done)).await.map_err(|_| gone())?;
     judged.await.map_err(|_| gone())?;
-    gateway.tracking.send(tracking::Ask::Mounted(sensor.clone())).await.map_err(|_| gone())?;
+    gateway.tracking.send(tracking::Ask::Mounted(sensor.clone(), mount.at)).await.map_err(|_| gone())?;
     let transform = gateway.in_force().await?.remove(&sensor);
     tracing::info!(%sensor, serial = mount.instrument.serial, "another instrument is mounted");
     json(&Mounted { sensor, mount: shown(mount), before, transform })

@@ -40,7 +40,8 @@ mod tests {
         let [sent, written]: [Value; 2] =
             [OPENAPI, WRITTEN].map(|text| serde_json::from_slice(text).unwrap());
         assert_eq!(sent, written);
-        assert_eq!(OPENAPI.len(), sent.to_string().len());
+        assert!(OPENAPI.len() < WRITTEN.len() * 3 / 4 + 1000);
+        assert_eq!(compact::<0>(OPENAPI).1, OPENAPI.len());
     }
 
     #[test]

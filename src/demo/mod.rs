@@ -3,6 +3,7 @@
 //! This process is the operator and the observer: it signs, pushes and counts what arrives. A broker and
 //! `calibd` itself run as children of it; every reading and every verdict shown was made by them.
 
+pub mod alerts;
 pub mod args;
 pub mod broker;
 pub mod children;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod fleet;
 pub mod messages;
 pub mod operator;
+pub mod reach;
 pub mod sensor;
 pub mod site;
 pub mod story;

@@ -71,6 +71,11 @@ impl Site {
         self.dir.join(name)
     }
 
+    /// Where calibd's control sockets are. A socket's address has room for 107 bytes; the demo works without.
+    pub fn control(&self) -> Option<PathBuf> {
+        Some(self.path("run")).filter(|control| control.as_os_str().len() <= 80)
+    }
+
     /// Keeps the directory, and names it.
     pub fn keep(&self) -> &Path {
         self.temporary.set(false);
@@ -110,12 +115,9 @@ impl Site {
             Ok(serde_json::Value::from(text).to_string())
         };
         let (store, root) = (quoted(&self.path("store"))?, quoted(&self.path("root.json"))?);
-        let control = self.path("run");
-        // A socket's address has room for 107 bytes; the demo works without.
-        let control = if control.as_os_str().len() > 80 {
-            String::new()
-        } else {
-            format!("\n[control]\ndir = {}\n", quoted(&control)?)
+        let control = match self.control() {
+            Some(control) => format!("\n[control]\ndir = {}\n", quoted(&control)?),
+            None => String::new(),
         };
         let Ports { gateways, metrics, .. } = ports;
         Ok(format!(
@@ -146,18 +148,41 @@ format = {{ kind = "csv", separator = ";", decimal = "," }}
 [source.line1.fields]
 reference = {{ column = {REFERENCE_COLUMN}, missing = [{MISSING}] }}
 co = {{ column = {SENSOR_COLUMN}, missing = [{MISSING}] }}
+time = {{ columns = [0, 1], format = "%d/%m/%Y %H.%M.%S", offset = "+01:00" }}
 
 [sensor.co-1]
 source = "line1"
 field = "co"
 quantity = "carbon monoxide mass concentration"
 unit = "1"
+period = "1h"
+mpe = {{ absolute = 1.0 }}
+reference = {{ sensor = "co-ref", uncertainty = 0.1 }}
+
+# The detector needs 2,000 pairs, twelve weeks of hours, for the false alarms that are promised; here are nine weeks.
+[sensor.co-1.drift]
+baseline = 400
+objective = {{ share = 0.9 }}
 
 [sensor.co-ref]
 source = "line1"
 field = "reference"
 quantity = "carbon monoxide mass concentration"
 unit = "mg/m3"
+
+# Hours go by in a second here, which is no time to wait for.
+[alerts]
+settling = "0s"
+
+[alerts.slo]
+raise_after = "0s"
+clear_after = "0s"
+
+[alerts.drift]
+raise_after = "0s"
+
+[alerts.forecast]
+raise_after = "0s"
 
 [sink.uplink]
 kind = "mqtt"

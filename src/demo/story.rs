@@ -4,36 +4,33 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use super::alerts::{Alerts, beside};
 use super::children::{Broker, Children, Gateway};
 use super::dataset::{FACTORY, FIT_ROWS, FITTED, Factory, ROWS, rows};
 use super::error::{DemoError, expect};
 use super::fleet::{Fleet, unsigned};
 use super::messages::{self, Ack, Reading, Status};
 use super::operator::{Heard, Operator};
+use super::reach::{PATIENCE, drift, listening, reachable};
 use super::sensor::Sensor;
 use super::site::{Ports, Site};
 use super::table::{REFERENCE, SENSOR, Table};
 use super::tally::Tally;
 use super::voice::{Tone, Voice};
+use crate::domain::alert::{Alert, Kind};
 use crate::domain::trust::envelope::Envelope;
 use crate::domain::trust::key::PublicKey;
 
 /// The transform's id, which is the last level of its topic.
 const TRANSFORM: &str = "co-demo";
-/// How long anything awaited may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two readings shown.
 const SHOWN_EVERY: Duration = Duration::from_secs(2);
 /// How long the broker is gone.
 const OUTAGE: Duration = Duration::from_secs(3);
 /// How long calibd may take to come back: its waits are random and double with each failed attempt.
 const RECONNECTS: Duration = Duration::from_secs(60);
-/// Between two looks at something that tells nobody.
-const GLANCE: Duration = Duration::from_millis(20);
 
 /// Lines after which something happens; the sensor waits there if it is faster than the story.
 mod at {
@@ -41,8 +38,8 @@ mod at {
     pub const UNSIGNED: usize = 60;
     /// Version 1 is pushed.
     pub const FIRST: usize = 150;
-    /// Version 2 is pushed.
-    pub const SECOND: usize = 390;
+    /// Version 2 is pushed; in the day before it most values of version 1 are beyond what is permitted.
+    pub const SECOND: usize = 270;
     /// Version 1 is pushed again.
     pub const AGAIN: usize = 600;
     /// The broker is stopped.
@@ -68,6 +65,7 @@ pub struct Story<'a> {
     shown_version: Option<u64>,
     last_reference: Option<Reading>,
     refused: Vec<(&'static str, String)>,
+    alerts: Alerts,
 }
 
 impl<'a> Story<'a> {
@@ -88,6 +86,7 @@ impl<'a> Story<'a> {
             shown_version: None,
             last_reference: None,
             refused: Vec::new(),
+            alerts: Alerts::default(),
         }
     }
 
@@ -160,12 +159,19 @@ impl<'a> Story<'a> {
         self.acceptance(operator, fleet.signed(FACTORY), 1).await?;
 
         self.readings(operator, at::SECOND).await?;
+        self.until(operator, "an alert tells that v1 is beyond what is permitted", |story| {
+            story.alerts.stands(Kind::Slo)
+        })
+        .await?;
+        self.compared().await?;
         self.voice
             .says(Tone::Step, &format!("v2, fitted to {FIT_ROWS} hours, with its uncertainty, is pushed"));
         sensor.allow(at::AGAIN);
         self.acceptance(operator, fleet.signed(FITTED), 2).await?;
 
         self.readings(operator, at::AGAIN).await?;
+        self.until(operator, "the alert is over with v2", |story| !story.alerts.stands(Kind::Slo)).await?;
+        self.compared().await?;
         self.voice.says(Tone::Step, "somebody publishes the old v1 once more; its signature is good");
         sensor.allow(at::BACK);
         self.refusal(operator, "old v1 again", fleet.signed(FACTORY), "rolled_back_version").await
@@ -273,6 +279,11 @@ impl<'a> Story<'a> {
     ) -> Result<(), DemoError> {
         self.readings(operator, ROWS).await?;
         expect(sensor.sent() == ROWS, || "the sensor has sent its last line".to_owned())?;
+        self.until(operator, "an alert tells that the sensor drifts", |story| {
+            story.alerts.stands(Kind::Drift)
+        })
+        .await?;
+        self.compared().await?;
         self.voice.says(Tone::Step, "the data set is through; calibd is asked to stop");
         self.stopping = true;
         if let Some(gateway) = children.gateway.take() {
@@ -283,12 +294,24 @@ impl<'a> Story<'a> {
         self.until(operator, "calibd says farewell", |story| story.online == Some(false)).await?;
         self.voice.says(Tone::Good, "calibd drained, said farewell and ended with 0");
         let table = Table::new(&self.tally, &rows(), &Factory::new()?)?;
-        self.voice.prints(Tone::Plain, &table.render(&self.refused));
+        self.voice.prints(Tone::Plain, &table.render(&self.refused, &self.alerts.lines()));
         table.check()?;
         if self.site.is_kept() {
             let place = self.site.keep().display();
             self.voice
                 .prints(Tone::Plain, &format!("\nKept in {place}: configuration, keys, databases, log."));
+        }
+        Ok(())
+    }
+
+    /// Says how the sensor stands to its reference now, and what is foretold.
+    async fn compared(&self) -> Result<(), DemoError> {
+        // Below a directory with a very long name there is no socket to ask at.
+        let Some(socket) = self.site.control() else { return Ok(()) };
+        let said = drift(&socket.join("control.sock"), SENSOR).await?;
+        self.voice.says(Tone::Plain, &beside(&said));
+        if let Some(made) = said.forecast {
+            self.voice.says(Tone::Plain, &format!("forecast: {}", made.forecast.message));
         }
         Ok(())
     }
@@ -363,6 +386,15 @@ impl<'a> Story<'a> {
                 self.online = Some(status.online);
                 expect(status.online || self.stopping, || "calibd stays online".to_owned())
             }
+            // An alert that somebody has acknowledged is taken away with an empty message.
+            "alert" if payload.is_empty() => Ok(()),
+            "alert" => {
+                let alert: Alert = json(&payload, "an alert")?;
+                for (tone, line) in self.alerts.take(alert) {
+                    self.voice.says(tone, &line);
+                }
+                Ok(())
+            }
             "mark" => {
                 self.marks += 1;
                 Ok(())
@@ -409,37 +441,4 @@ fn shown(reading: &Reading, reference: Option<&Reading>) -> String {
         text += &format!(" (reference {reference:.1})");
     }
     text
-}
-
-async fn reachable(port: u16, claim: &str) -> Result<(), DemoError> {
-    let connected = async {
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            sleep(GLANCE).await;
-        }
-    };
-    timeout(PATIENCE, connected).await.map_err(|_| DemoError::NotSo(claim.to_owned()))
-}
-
-/// Waits until calibd says, in its metrics, that it has opened the serial line.
-async fn listening(port: u16, gateway: &mut Gateway) -> Result<(), DemoError> {
-    const UP: &str = "calibd_source_up{source=\"line1\"} 1";
-    let up = async {
-        while !metrics(port).await.unwrap_or_default().contains(UP) {
-            if gateway.ended().is_some() {
-                return Err(DemoError::NotSo("calibd starts (it ended at once)".to_owned()));
-            }
-            sleep(GLANCE).await;
-        }
-        Ok(())
-    };
-    let late = |_| DemoError::NotSo("calibd opens the serial line within 20 s".to_owned());
-    timeout(PATIENCE, up).await.map_err(late)?
-}
-
-async fn metrics(port: u16) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-    let mut page = String::new();
-    stream.read_to_string(&mut page).await?;
-    Ok(page)
 }

@@ -63,8 +63,8 @@ impl Table {
         })
     }
 
-    /// The table as text; `refused` are pairs of what was pushed and the reason code.
-    pub fn render(&self, refused: &[(&str, String)]) -> String {
+    /// The table as text; `refused` are pairs of what was pushed and the reason code, `alerts` lines.
+    pub fn render(&self, refused: &[(&str, String)], alerts: &[String]) -> String {
         let later = ROWS - FIT_ROWS;
         let row = |name: &str, score: &Score, within: &str| {
             let Score { n, bias, rmse } = score;
@@ -80,6 +80,9 @@ impl Table {
         text += &format!("  {:<24}{:>5}\n\n", "duplicates, dropped", self.duplicates);
         for (what, reason) in refused {
             text += &format!("  refused: {what:<15}{reason}\n");
+        }
+        for alert in alerts {
+            text += &format!("  alert:   {alert}\n");
         }
         text + "\nv2 is as published. v1 is computed again from the raw values that the \
                 same readings carry. The raw response has no unit, so it has no error of its own.\n"
@@ -170,9 +173,15 @@ mod tests {
     fn the_table_says_what_the_sources_state() {
         let table = table(published()).unwrap();
         table.check().unwrap();
-        let text = table.render(&[("unsigned v1", "threshold_not_met".to_owned())]);
-        for want in ["386   +0.340   0.694", "386   -0.313   0.591", "92 %", "readings lost               0"]
-        {
+        let text =
+            table.render(&[("unsigned v1", "threshold_not_met".to_owned())], &["page    slo".to_owned()]);
+        for want in [
+            "386   +0.340   0.694",
+            "386   -0.313   0.591",
+            "92 %",
+            "readings lost               0",
+            "alert:   page    slo",
+        ] {
             assert!(text.contains(want), "{want} in {text}");
         }
     }

@@ -13,6 +13,12 @@ use super::time::Timestamp;
 /// Panes of the short window: how finely pairs grow old.
 const PANES_OF_SHORT: i64 = 12;
 
+/// Panes for which there is made room at a time.
+const GROWTH: usize = 12;
+
+/// Panes that are kept beyond those of the long window.
+const SPARE: usize = 8;
+
 /// Most panes of the long window.
 const MOST_PANES: i64 = 1_024;
 
@@ -77,7 +83,7 @@ impl Objective {
 
     /// The same with other windows, in seconds, and the fewest pairs in each for which a rate is stated.
     pub fn with_windows(self, long: i64, short: i64, fewest: [u32; 2]) -> Result<Objective, ObjectiveError> {
-        let fits = short > 0 && long > short && long / short < MOST_PANES / PANES_OF_SHORT;
+        let fits = short > 0 && long > short && long <= short.saturating_mul(MOST_PANES / PANES_OF_SHORT);
         let micros = |seconds: i64| seconds.checked_mul(1_000_000);
         match (micros(long), micros(short)) {
             (Some(long), Some(short)) if fits => Ok(Objective { long, short, fewest, ..self }),
@@ -134,18 +140,22 @@ pub struct Burn {
 impl Burning {
     /// Takes a pair in. One that is older than the long window at `now` is of no account, nor is one from the future.
     pub fn push(&mut self, objective: &Objective, time: Timestamp, within: bool, now: Timestamp) {
-        self.forget(objective, now);
         let at = time.as_micros().div_euclid(objective.pane());
         if !self.counts(objective, at, now) {
             return;
         }
         let place = self.panes.partition_point(|pane| pane.at < at);
         if self.panes.get(place).is_none_or(|pane| pane.at != at) {
+            if self.panes.len() == self.panes.capacity() {
+                // Every sensor has these: doubling would leave a third of them empty.
+                self.panes.reserve_exact(GROWTH);
+            }
             self.panes.insert(place, Pane { at, pairs: 0, out: 0 });
         }
         let pane = &mut self.panes[place];
         pane.pairs = pane.pairs.saturating_add(1);
         pane.out = pane.out.saturating_add(u32::from(!within));
+        self.bound(objective);
     }
 
     /// Takes a pair out again whose reference was withdrawn or revised.
@@ -157,12 +167,16 @@ impl Burning {
         }
     }
 
+    /// Who was told when it was judged last.
+    pub fn stands(&self) -> Option<Severity> {
+        self.stands
+    }
+
     /// The burn rates now, and who has to be told.
     ///
     /// Both windows have to reach a rate. It is over once the short window burns at less than half of it. Where the
     /// short window has too few pairs, what was stays, until the long one has too few as well.
     pub fn judge(&mut self, objective: &Objective, now: Timestamp) -> Burn {
-        self.forget(objective, now);
         let long = self.total(objective, objective.long, now);
         let short = self.total(objective, objective.short, now);
         let rate = |(pairs, out): (u64, u64), fewest: u32| {
@@ -190,16 +204,23 @@ impl Burning {
         at > first && at <= last
     }
 
-    /// Leaves out what is older than the long window, and what a clock that was set back left in the future.
-    fn forget(&mut self, objective: &Objective, now: Timestamp) {
-        let mut panes = std::mem::take(&mut self.panes);
-        panes.retain(|pane| self.counts(objective, pane.at, now));
-        self.panes = panes;
+    /// Leaves out as many panes as are too many: the oldest, or what a clock that was wrong has left far from the
+    /// others. They are not forgotten for being old or to come: a clock that is wrong for a while must not take them.
+    fn bound(&mut self, objective: &Objective) {
+        let most = usize::try_from(objective.long / objective.pane()).unwrap_or(0) + SPARE;
+        while self.panes.len() > most {
+            let (first, last) = (0, self.panes.len() - 1);
+            let far = |place: usize| self.panes[place].at.abs_diff(self.panes[last / 2].at);
+            // Of an even number the middle one is nearer to the first.
+            let ahead = far(last) > far(first).saturating_mul(2);
+            self.panes.remove(if ahead { last } else { first });
+        }
     }
 
     fn total(&self, objective: &Objective, window: i64, now: Timestamp) -> (u64, u64) {
         let first = now.as_micros().saturating_sub(window).div_euclid(objective.pane());
-        let counted = self.panes.iter().filter(|pane| pane.at > first);
+        let last = now.as_micros().div_euclid(objective.pane());
+        let counted = self.panes.iter().filter(|pane| pane.at > first && pane.at <= last);
         counted.fold((0, 0), |(pairs, out), pane| (pairs + u64::from(pane.pairs), out + u64::from(pane.out)))
     }
 }
@@ -289,6 +310,22 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_wrong_for_a_while_takes_nothing() {
+        let (mut burning, objective) = (Burning::default(), Objective::default());
+        let before = fed(&mut burning, 0..200, 3);
+        let page = Some(Severity::Page);
+        assert_eq!((before.pairs, before.severity), (168, page));
+        for wrong in [Timestamp::EPOCH, at(24 * 365 * 70)] {
+            assert_eq!(burning.judge(&objective, wrong).pairs, 0);
+            burning.push(&objective, wrong, true, wrong);
+            assert_eq!(burning.judge(&objective, at(199)).pairs, before.pairs);
+        }
+        // What it left in the future goes where there is no room.
+        fed(&mut burning, 200..400, 3);
+        assert!(burning.panes.iter().all(|pane| pane.at <= at(400).as_micros() / objective.pane()));
+    }
+
+    #[test]
     fn objectives_that_are_none_are_refused() {
         let objective = Objective::default();
         for share in [0.0, 1.0, f64::NAN, -1.0] {
@@ -298,6 +335,8 @@ mod tests {
             assert!(objective.with_windows(long, short, [1, 1]).is_err(), "{long} {short}");
         }
         assert!(objective.with_windows(86_400, 3_600, [1, 1]).is_ok());
+        assert!(objective.with_windows(850, 10, [1, 1]).is_ok(), "as many times as it says");
+        assert!(objective.with_windows(851, 10, [1, 1]).is_err());
     }
 
     proptest! {
@@ -315,7 +354,7 @@ mod tests {
                     burning.push(&objective, at(now - age), within, at(now));
                 }
                 prop_assert_eq!(whole.judge(&objective, at(now)), restarted.judge(&objective, at(now)));
-                prop_assert!(whole.panes.len() <= 85 && whole.panes.iter().all(|pane| pane.out <= pane.pairs));
+                prop_assert!(whole.panes.len() <= 84 + SPARE && whole.panes.iter().all(|pane| pane.out <= pane.pairs));
             }
             prop_assert_eq!(whole, restarted);
         }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::judging;
 use super::run::Tracking;
 use super::stored;
+use crate::domain::alert::Event;
 use crate::domain::drift::forecast;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
-use crate::store::StoreError;
+use crate::store::{Judges, StoreError};
 
 /// What was judged is stored after so many pairs, ...
 const PAIRS: u64 = 4096;
@@ -32,8 +34,7 @@ impl Saving {
 
 impl Tracking {
     /// Goes on from what was judged before the start, or before another configuration.
-    pub(super) async fn resume_judges(&mut self) -> Result<(), StoreError> {
-        let known = self.parts.store.judges().await?;
+    pub(super) async fn resume_judges(&mut self, known: Judges) -> Result<(), StoreError> {
         let mut states: std::collections::HashMap<SensorId, String> = known.states.into_iter().collect();
         for (id, tracker) in &mut self.trackers {
             tracker.judging_mut().resume(states.remove(id).as_deref());
@@ -55,8 +56,26 @@ impl Tracking {
         self.judge_anew().await
     }
 
+    /// Tells of sensors that are not compared, that nothing is found of them: what was found before the start, or
+    /// before another configuration, is over.
+    pub(super) async fn tell_of_others(&mut self) {
+        for sensor in self.parts.sensors.all() {
+            if self.trackers.contains_key(&sensor.id) {
+                continue;
+            }
+            for kind in judging::KINDS {
+                let (sensor, cohort) = (sensor.id.clone(), sensor.comparison.group());
+                let event = Event::Judged { sensor, kind, source: None, cohort, finding: None };
+                self.parts.alerting.tell(event).await;
+            }
+        }
+    }
+
     /// Takes in all stored pairs of the sensors of which some were taken away.
     pub(super) async fn judge_anew(&mut self) -> Result<(), StoreError> {
+        if self.unknown {
+            return Ok(());
+        }
         let stale = self.trackers.iter().filter(|(_, tracker)| tracker.judging().is_stale());
         let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
         for id in &stale {
@@ -96,11 +115,15 @@ impl Tracking {
 
     /// Stores what was judged. All pairs that are stored have to have been counted.
     pub(super) async fn save_judges(&mut self) -> Result<(), StoreError> {
+        if self.unknown {
+            return Ok(());
+        }
+        let judged = self.trackers.keys().cloned().collect();
         let unsaved = self.trackers.iter().filter_map(|(id, tracker)| {
             let state = tracker.judging().to_save()?;
             Some((id.clone(), state))
         });
-        self.parts.store.save_judges(unsaved.collect()).await?;
+        self.parts.store.save_judges(unsaved.collect(), judged).await?;
         self.trackers.values_mut().for_each(|tracker| tracker.judging_mut().saved());
         self.saving = Saving { pairs: 0, last: self.parts.clock.monotonic() };
         Ok(())
@@ -126,8 +149,8 @@ impl Tracking {
         let wanted = |(id, digest): (&SensorId, _)| (id.clone(), digest);
         let first = self.trackers.iter().find_map(|(id, it)| Some((id, it.judging().wants_activation()?)));
         let Some((id, digest)) = first.map(wanted) else { return };
-        // What is not known now is not asked for again: the first pair's time does instead.
-        let past = self.parts.store.activations(id.clone()).await.unwrap_or_default();
+        // A ledger that does not answer is asked again; where it knows nothing, the first pair's time does instead.
+        let Ok(past) = self.parts.store.activations(id.clone()).await else { return };
         let since = past.iter().rev().find(|put| put.digest == digest).map(|put| put.since);
         if let Some(tracker) = self.trackers.get_mut(&id) {
             tracker.judging_mut().activated(digest, since);
@@ -137,7 +160,7 @@ impl Tracking {
     /// Makes one forecast that is due, beside this thread: it takes milliseconds, in which readings flow on.
     async fn foretell(&mut self, gateway: Timestamp) {
         let due = self.trackers.iter().find_map(|(id, tracker)| {
-            let now = tracker.now(gateway);
+            let now = tracker.judged_at(gateway);
             Some((id.clone(), now, tracker.judging().forecast_due(now)?))
         });
         let Some((id, now, (past, question))) = due else { return };

@@ -23,6 +23,10 @@ use crate::domain::time::Timestamp;
 /// A sensor is judged again after so long, also without new pairs: objectives recover by themselves.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// What is judged of a sensor that is compared.
+pub const KINDS: [Kind; 5] =
+    [Kind::Drift, Kind::Slo, Kind::Forecast, Kind::StandardOverdue, Kind::InputDrift];
+
 /// A judge with what has become of its judgements.
 #[derive(Debug)]
 pub struct Judging {
@@ -223,9 +227,12 @@ impl Judging {
     ) -> Vec<Event> {
         (self.fresh, self.judged) = (false, Some(elapsed));
         self.burn = self.judge.burn(&self.terms, now);
+        let held = self.judge.held();
         let seen = Seen { report, unit: &sensor.unit, calibrated: self.calibrated() };
         let mut judged = self.judge.judge(&self.terms, seen, now);
-        judged.extend(self.input.as_ref().map(|input| (Kind::InputDrift, input.finding())));
+        self.unsaved |= self.judge.held() != held;
+        // Also where it is not watched any more.
+        judged.push((Kind::InputDrift, self.input.as_ref().and_then(InputWatch::finding)));
         let before = self
             .standing
             .replace(judged.iter().filter(|(_, finding)| finding.is_some()).map(|(kind, _)| *kind).collect());

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::Reference;
+use crate::domain::time::Timestamp;
 use crate::store::{Added, StoreError};
 use crate::wire::control::SensorDrift;
 
@@ -36,8 +37,8 @@ pub enum Ask {
     Keep(Vec<Reference>, oneshot::Sender<Vec<Added>>),
     /// Withdraw references; answers with the ids of those that were not withdrawn already.
     Withdraw(Withdraw, oneshot::Sender<Result<Vec<Id>, StoreError>>),
-    /// Another instrument was mounted at a sensor.
-    Mounted(SensorId),
+    /// Another instrument was mounted at a sensor, at a time.
+    Mounted(SensorId, Timestamp),
     /// Store what is not stored yet: the end is near.
     Finish(oneshot::Sender<()>),
     /// Say how far sensors are from their references.

@@ -41,33 +41,44 @@ impl Publisher {
 
     /// Tells what has changed at sensors that were silent for long enough; `elapsed` is a time that does not jump.
     pub fn publish(&mut self, trackers: &mut HashMap<SensorId, Tracker>, now: Timestamp, elapsed: Duration) {
-        self.told.retain(|sensor, _| trackers.contains_key(sensor));
-        self.reported.retain(|sensor, _| trackers.contains_key(sensor));
+        let gone = self.told.keys().filter(|sensor| !trackers.contains_key(*sensor));
+        for id in gone.cloned().collect::<Vec<_>>() {
+            self.take_back(&id);
+        }
         for (id, tracker) in trackers {
             let rests = self.told.get(id).is_some_and(|told| elapsed.saturating_sub(*told) < EVERY);
             if rests || !tracker.has_changed() {
                 continue;
             }
             tracker.take_changed();
-            self.told.insert(id.clone(), elapsed);
-            let topic = format!("{}/metrics/{id}", self.branch);
             let Some(drift) = tracker.drift(&Wanted::default(), now) else {
-                // What was told does not hold any more.
-                self.metrics.drift.retain(|other| other != id);
-                self.link.retain(topic, Vec::new());
-                if self.reported.remove(id).is_some() {
-                    // An error means that too much is to be signed already: what was said is corrected late.
-                    let _ = self.report.try_send((id.clone(), None));
-                }
+                // The first pair need not wait.
+                self.take_back(id);
                 continue;
             };
+            self.told.insert(id.clone(), elapsed);
             self.report(&drift, elapsed);
             self.metrics.drift.note(&drift);
             if self.link.is_configured() {
                 // Flat structs of texts and numbers always serialise.
                 let payload = serde_json::to_vec(&DriftMetrics::of(&drift)).unwrap_or_default();
-                self.link.retain(topic, payload);
+                self.link.retain(self.topic(id), payload);
             }
+        }
+    }
+
+    fn topic(&self, id: &SensorId) -> String {
+        format!("{}/metrics/{id}", self.branch)
+    }
+
+    /// What was told of a sensor does not hold any more.
+    fn take_back(&mut self, id: &SensorId) {
+        self.told.remove(id);
+        self.metrics.drift.retain(|other| other != id);
+        self.link.retain(self.topic(id), Vec::new());
+        if self.reported.remove(id).is_some() {
+            // An error means that too much is to be signed already: what was said is corrected late.
+            let _ = self.report.try_send((id.clone(), None));
         }
     }
 

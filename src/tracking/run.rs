@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use self::chores::Chore;
@@ -54,6 +54,8 @@ pub struct Parts {
     pub live: Live,
     /// Told when the sensors have come to be others.
     pub anew: Arc<Notify>,
+    /// Counts how often that was followed.
+    pub begun: watch::Sender<u64>,
     pub clock: Clock,
     pub metrics: Metrics,
     pub publisher: Publisher,
@@ -78,7 +80,7 @@ pub struct Tracking {
     /// Readings up to now are in the store only.
     behind: bool,
     /// What is stored could not be taken up.
-    unknown: bool,
+    pub(super) unknown: bool,
     /// Nothing is asked of the store until the next tick, ...
     resting: bool,
     /// ... and it has been said why.
@@ -133,7 +135,10 @@ impl Tracking {
                     None => return,
                     Some(ask) => self.serve(ask).await,
                 },
-                () = self.parts.anew.notified() => self.begin().await,
+                () = self.parts.anew.notified() => {
+                    self.begin().await;
+                    self.parts.begun.send_modify(|begun| *begun += 1);
+                }
                 _ = ticks.tick() => self.tick().await,
                 // A little at a time, so that nothing else waits for much.
                 () = std::future::ready(()), if self.has_work() => self.work().await,
@@ -281,9 +286,9 @@ impl Tracking {
                 drop(answer.send(withdrawn));
                 Ok(())
             }
-            Ask::Mounted(sensor) => {
-                self.trackers.get_mut(&sensor).into_iter().for_each(|tracker| tracker.mount(now));
-                self.parts.mounted.insert(sensor, now);
+            Ask::Mounted(sensor, at) => {
+                self.trackers.get_mut(&sensor).into_iter().for_each(|tracker| tracker.mount(at));
+                self.parts.mounted.insert(sensor, at);
                 Ok(())
             }
             Ask::Drift(wanted, answer) => {
@@ -312,10 +317,13 @@ impl Tracking {
     /// Pairs those of these stored references that have no pair yet.
     async fn compare_all(&mut self, references: Vec<Reference>) -> Result<(), StoreError> {
         let found = self.parts.store.paired(references.clone()).await?;
-        for (reference, found) in references.into_iter().zip(found) {
-            if found == Paired::Otherwise {
+        // All of these are gone from the store, whatever becomes of the first.
+        for (reference, found) in references.iter().zip(&found) {
+            if *found == Paired::Otherwise {
                 self.make_stale(&reference.sensor);
             }
+        }
+        for (reference, found) in references.into_iter().zip(found) {
             if found != Paired::Yes {
                 self.compare(reference).await?;
             }

@@ -217,7 +217,7 @@ impl Tracker {
 
     /// Takes a new pair, or a stored one, into the judgement of the sensor.
     pub fn judge(&mut self, pair: &Pair, gateway: Timestamp) {
-        let now = self.now(gateway);
+        let now = self.judged_at(gateway).max(pair.span.end());
         if !self.is_of_another_instrument(pair) {
             self.judging.pair(&self.sensor, pair, now);
         }
@@ -235,9 +235,15 @@ impl Tracker {
 
     /// What is found now, and what is not any more.
     pub fn findings(&mut self, source: Option<Id>, gateway: Timestamp, elapsed: Duration) -> Vec<Event> {
-        let now = self.now(gateway);
+        let now = self.judged_at(gateway);
         let report = self.windows.all().report(now, None);
         self.judging.events(&self.sensor, source, &report, now, elapsed)
+    }
+
+    /// Now, for judgements: never before the newest pair, so that a clock that begins in 1970 does not make all
+    /// that was seen a thing to come.
+    pub fn judged_at(&self, gateway: Timestamp) -> Timestamp {
+        self.paired.map_or(Timestamp::EPOCH, |(newest, _)| newest).max(self.now(gateway))
     }
 
     fn is_of_another_instrument(&self, pair: &Pair) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calibd::alerting::Alerting;
+use calibd::domain::alert::Policy;
 use calibd::domain::digest::Digest;
 use calibd::domain::id::Id;
 use calibd::domain::quality::ReasonCode;
@@ -135,7 +136,7 @@ impl Run {
             store: store.clone(),
             uplink: Link::new(false, clock.clone(), metrics.clone()),
             live,
-            alerting: Alerting::new().0,
+            alerting: Alerting::new(&Policy::default()).0,
             time: TimeCheck::new(None, true),
             clock: clock.clone(),
             metrics,

@@ -1,11 +1,4 @@
 //! Decoding and calibrating a reading allocate nothing, whatever the format, the transform and the reading.
-//!
-//! The allocator counts per thread, so that tests running beside this one don't matter.
-
-#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use calibd::config::reader::read_str;
 use calibd::domain::monitor::peers::{PeerLimits, PeerValue, Peers};
@@ -17,45 +10,7 @@ use calibd::domain::transform::{Covariate, Input, compile};
 use calibd::source::layout::read_layout;
 use calibd::wire::decoder::Decoder;
 
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // gone while a thread ends; nothing is counted then
-    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = COUNT.get();
-    work();
-    COUNT.get() - before
-}
+use crate::support::allocator::allocations;
 
 const PIPELINE: &str = r#"{"kind": "offset", "offset": 1, "covariance": [[0.1]]},
     {"kind": "polynomial", "coefficients": [0, 1, 0.001], "covariance": [[1, 0, 0], [0, 1e-4, 0], [0, 0, 1e-9]]},

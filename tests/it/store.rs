@@ -54,7 +54,7 @@ fn reading(seq: u64) -> Reading {
         value: Some(seq as f64 / 7.0),
         u: Some(0.25),
         p0_p1: seq.is_multiple_of(2).then_some([0.25, 0.75]),
-        event: seq.is_multiple_of(30).then(|| format!("e-{seq}").into()),
+        event: None,
         unit: Arc::from("mg/m3"),
         state: State::Valid,
         reasons: Reasons::NONE,

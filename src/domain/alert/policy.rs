@@ -26,6 +26,9 @@ pub struct Policy {
     pub of_kind: BTreeMap<Kind, Timing>,
     /// So many sensors of one source or cohort make one alert; never fewer than 2.
     pub group_from: usize,
+    /// For so long after another transform came into force nothing new is raised of the kinds that compare values
+    /// from before with values from after, in microseconds; 0 or more.
+    pub settling: i64,
 }
 
 impl Default for Policy {
@@ -35,10 +38,11 @@ impl Default for Policy {
         let timing =
             Timing { raise_after: 60 * SECOND, clear_after: 900 * SECOND, group_within: 600 * SECOND };
         let slow = Timing { clear_after: 3_600 * SECOND, group_within: 86_400 * SECOND, ..timing };
-        let mut of_kind: BTreeMap<Kind, Timing> =
-            [Kind::Drift, Kind::InputDrift, Kind::Slo, Kind::Forecast].map(|kind| (kind, slow)).into();
+        let mut of_kind = BTreeMap::new();
+        of_kind.extend([Kind::Drift, Kind::InputDrift, Kind::Slo, Kind::Forecast].map(|kind| (kind, slow)));
         of_kind.insert(Kind::Silent, Timing { clear_after: 60 * SECOND, ..timing });
-        Policy { timing, of_kind, group_from: 3 }
+        // Peers look back over five minutes, and a finding takes one more.
+        Policy { timing, of_kind, group_from: 3, settling: 600 * SECOND }
     }
 }
 

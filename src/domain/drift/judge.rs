@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::detector::{Alarm, DriftWatch, MIN_BASELINE, Phase};
 use super::forecast::{Forecast, ForecastError, Question, Series};
 use super::pair;
-use crate::domain::alert::{Active, Shown};
+use crate::domain::alert::{Active, Severity, Shown};
 use crate::domain::id::Id;
 use crate::domain::pairing::Pair;
 use crate::domain::quality::{ReasonCode, State};
@@ -190,6 +190,11 @@ impl Judge {
     /// How fast the objective is used up; `None` without a maximum permissible error.
     pub fn burn(&mut self, terms: &Terms, now: Timestamp) -> Option<Burn> {
         terms.mpe.map(|_| self.burning.judge(&terms.objective, now))
+    }
+
+    /// Who was told of the objective, and whether of the forecast: that stays until it is clearly over.
+    pub fn held(&self) -> (Option<Severity>, bool) {
+        (self.burning.stands(), self.nears)
     }
 
     /// The transform that the pairs are of.

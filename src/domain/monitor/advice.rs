@@ -69,7 +69,9 @@ fn statistics(evidence: &Evidence) -> std::collections::BTreeMap<String, f64> {
     // Numbers and a name always serialise.
     let fields = serde_json::to_value(evidence).unwrap_or_default();
     let number = |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_f64()?));
-    fields.as_object().into_iter().flatten().filter_map(number).collect()
+    let mut statistics = std::collections::BTreeMap::new();
+    statistics.extend(fields.as_object().into_iter().flatten().filter_map(number));
+    statistics
 }
 
 impl Finding {

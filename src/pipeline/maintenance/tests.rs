@@ -41,7 +41,7 @@ impl Site {
             recovered.maintenance,
             store.clone(),
             pipeline,
-            Alerting::new().0,
+            Alerting::new(&crate::domain::alert::Policy::default()).0,
             clock.clone(),
         );
         let task = tokio::spawn(maintenance.clone().run());

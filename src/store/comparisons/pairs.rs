@@ -88,8 +88,12 @@ pub(super) use columns;
 /// Deletes the pairs of references of a sensor, and with them what was judged of it.
 pub fn delete_pairs(db: &Connection, sensor: &SensorId, ids: &[Id]) -> rusqlite::Result<()> {
     let mut delete = db.prepare_cached("DELETE FROM pairs WHERE sensor = ? AND reference = ?")?;
-    ids.iter().try_for_each(|id| delete.execute([sensor.as_str(), id.as_str()]).map(drop))?;
-    forget_judge(db, sensor)
+    let mut gone = 0;
+    for id in ids {
+        gone += delete.execute([sensor.as_str(), id.as_str()])?;
+    }
+    // What was judged without any of them holds.
+    if gone > 0 { forget_judge(db, sensor) } else { Ok(()) }
 }
 
 /// Says of each reference whether it has its pair; one that was made of another version of it is deleted.

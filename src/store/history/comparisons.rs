@@ -1,6 +1,8 @@
 //! References that came by themselves, and all pairs. They go when they are older than readings may be, and
 //! when they take more than their share of the room.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{History, corrupt};
@@ -86,8 +88,12 @@ impl History {
     }
 
     /// Keeps what was judged of these sensors with all pairs that are stored, or forgets it.
-    pub fn save_judges(&self, states: &[(SensorId, Option<String>)]) -> Result<(), StoreError> {
-        self.together(|tx| save_judges(tx, states))
+    pub fn save_judges(
+        &self,
+        states: &[(SensorId, Option<String>)],
+        judged: &HashSet<SensorId>,
+    ) -> Result<(), StoreError> {
+        self.together(|tx| save_judges(tx, states, judged))
     }
 
     /// What was judged last.
@@ -107,7 +113,7 @@ impl History {
         if self.detached { self.name(Err(corrupt())) } else { Ok(()) }
     }
 
-    fn together<T>(
+    pub(super) fn together<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {

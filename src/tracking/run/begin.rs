@@ -37,9 +37,12 @@ impl Tracking {
         self.chores.clear();
         self.covariates = Covariates::default();
         let restored = self.restore().await;
-        // Until the store answers, nothing is known.
+        // Until the store answers, nothing is known: what was taken up in part must not be written over the rest.
         self.unknown = restored.is_err();
-        restored.unwrap_or_else(|error| self.failed(&error));
+        restored.unwrap_or_else(|error| {
+            self.trackers.clear();
+            self.failed(&error);
+        });
     }
 
     async fn restore(&mut self) -> Result<(), StoreError> {
@@ -49,7 +52,10 @@ impl Tracking {
         let newest: Newest = newest.into_iter().map(|reading| (reading.sensor.clone(), reading)).collect();
         let sensors = self.sensors(&newest);
         let ids = sensors.iter().map(|sensor| sensor.id.clone()).collect();
-        let with_pairs: HashSet<SensorId> = self.parts.store.with_pairs(ids).await?.into_iter().collect();
+        let judges = self.parts.store.judges().await?;
+        // Those whose pairs are all too old to be kept were compared all the same.
+        let mut with_pairs: HashSet<SensorId> = judges.states.iter().map(|(id, _)| id.clone()).collect();
+        with_pairs.extend(self.parts.store.with_pairs(ids).await?);
         for sensor in sensors {
             let has_pairs = with_pairs.contains(&sensor.id);
             if has_pairs || sensor.comparison.is_followed() {
@@ -58,7 +64,8 @@ impl Tracking {
                 self.followers.add(&sensor);
             }
         }
-        self.resume_judges().await?;
+        self.resume_judges(judges).await?;
+        self.tell_of_others().await;
         for tracker in self.trackers.values() {
             let after = |id: &SensorId| newest.get(id).map(|reading| reading.time.saturating_add_micros(1));
             self.covariates.add(tracker.sensor(), |id| after(id).unwrap_or(Timestamp::EPOCH));

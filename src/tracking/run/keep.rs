@@ -141,9 +141,10 @@ impl Tracking {
         // One that waits to be written has to be there to be withdrawn.
         self.keep_references().await?;
         let named = ids.clone();
-        let withdrawn = self.parts.store.withdraw_references(sensor.clone(), ids, &actor, reason).await?;
+        let withdrawn = self.parts.store.withdraw_references(sensor.clone(), ids, &actor, reason).await;
+        // The pairs may be gone although the references are not yet withdrawn.
         named.iter().for_each(|id| self.forget(&sensor, id));
-        Ok(withdrawn)
+        withdrawn
     }
 
     /// Forgets a reference that does not count any more; what was made of it is counted again from the store.

@@ -47,8 +47,10 @@ fn judged(kind: Kind, severity: Option<Severity>) -> Event {
 /// later, drift was found.
 fn an_hour() -> Alerts {
     let timing = Timing { raise_after: 0, clear_after: 0, group_within: 0 };
-    let mut alerts =
-        Alerts::new(Policy { timing, of_kind: BTreeMap::new(), group_from: 3 }, Stored::default());
+    let mut alerts = Alerts::new(
+        Policy { timing, of_kind: BTreeMap::new(), group_from: 3, settling: 0 },
+        Stored::default(),
+    );
     for (minutes, kind, severity) in [
         (60, Kind::Spikes, Some(Severity::Page)),
         (50, Kind::Spikes, None),

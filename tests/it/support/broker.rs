@@ -66,10 +66,25 @@ impl Broker {
         if let Some(guarded) = guarded {
             text.push_str(&second_listener(guarded, dir.path()));
         }
+        Broker::configured(dir, port, &text)
+    }
+
+    /// A running broker with this configuration, which is written into `dir`; `port` is a plain listener of it.
+    pub fn configured(dir: TempDir, port: u16, text: &str) -> Broker {
         std::fs::write(dir.path().join("mosquitto.conf"), text).unwrap();
         let mut broker = Broker { port, dir, process: None };
         broker.resume();
         broker
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// What it has said so far; it has to run.
+    pub fn log(&self) -> String {
+        self.process.as_ref().unwrap().log()
     }
 
     /// Starts it again where it was stopped.

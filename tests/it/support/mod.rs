@@ -1,5 +1,6 @@
 //! What several behaviours' tests share.
 
+pub mod allocator;
 pub mod broker;
 pub mod commands;
 pub mod control;

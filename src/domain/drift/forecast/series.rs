@@ -7,6 +7,9 @@ use crate::domain::time::Timestamp;
 /// Most points that are kept.
 pub const MOST_POINTS: usize = 128;
 
+/// Points for which there is made room at a time.
+const GROWTH: usize = 16;
+
 /// Width of a point when a series begins.
 const FIRST_WIDTH: i64 = 86_400_000_000;
 
@@ -101,7 +104,13 @@ impl Series {
         let at = self.points.partition_point(|kept| self::slot(kept, self.width) < slot);
         match self.points.get_mut(at).filter(|kept| self::slot(kept, self.width) == slot) {
             Some(kept) => *kept = kept.merged(&point),
-            None => self.points.insert(at, point),
+            None => {
+                if self.points.len() == self.points.capacity() {
+                    // Every sensor has one of these: doubling would leave half of it empty.
+                    self.points.reserve_exact(GROWTH.min(MOST_POINTS + 1 - self.points.len()));
+                }
+                self.points.insert(at, point);
+            }
         }
         while self.points.len() > MOST_POINTS {
             self.widen();

@@ -146,8 +146,8 @@ impl Judge {
             ("brier", scores.brier),
         ];
         let all = of_window.iter().chain(numbers);
-        let statistics: BTreeMap<String, f64> =
-            all.filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?))).collect();
+        let mut statistics = BTreeMap::new();
+        statistics.extend(all.filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?))));
         let snapshot = Snapshot {
             transform: self.transform.clone(),
             window: Some(seen.report.window),
