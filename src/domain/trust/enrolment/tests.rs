@@ -145,7 +145,7 @@ fn selects(target: Value, scopes: Value) -> Vec<String> {
 fn groups_models_and_tags_select_what_is_enrolled() {
     let all = json!([]);
     for (target, sensors) in [
-        (json!({"fleet": "plant-7", "groups": ["north", "west"]}), &["co-1", "co-2"][..]),
+        (json!({"fleet": "plant-7", "groups": ["north", "west"], "models": ["b4"]}), &["co-1", "co-2"][..]),
         (json!({"fleet": "plant-7", "models": ["b4"]}), &["co-1", "co-2"]),
         (json!({"fleet": "plant-7", "models": ["b4"], "sensors": ["co-1", "co-3"]}), &["co-1"]),
         (json!({"fleet": "plant-7", "groups": ["north"], "tags": {"site": "b"}}), &["co-2"]),
@@ -161,7 +161,7 @@ fn groups_models_and_tags_select_what_is_enrolled() {
 
 #[test]
 fn claimed_group() {
-    let target = json!({"fleet": "plant-7", "groups": ["south"]});
+    let target = json!({"fleet": "plant-7", "groups": ["south"], "models": ["b4"]});
     let refused = transform(target, json!([]), true).unwrap_err();
     assert_eq!(refused.refusal.reason, Reason::NotForThisGateway);
     let target = json!({"fleet": "plant-7", "groups": ["north"], "sensors": ["co-3"]});
