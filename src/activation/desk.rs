@@ -1,38 +1,45 @@
 //! The desk where every artifact from above is judged, one after the other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::reports::Reports;
+use super::roots::Roots;
 use crate::alerting::Alerting;
+use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
+use crate::domain::time::Timestamp;
 use crate::domain::trust::reason::{Reason, Refusal};
-use crate::domain::trust::root::{RoleName, Root};
+use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
 use crate::domain::trust::time::TimeView;
-use crate::domain::trust::verify::{Context, Refused, Verified, verify_stored, verify_transform};
+use crate::domain::trust::verify::{Context, Refused, Verified, verify_transform};
 use crate::pipeline::active::{Active, Change};
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, ActiveTransform, Store, StoreError, StoredFloor};
-use crate::sync::downlink::{Arrived, Outbound};
+use crate::store::{Activation, Store, StoreError, StoredEnrolment, StoredFloor};
+use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
 use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod enrolled;
 mod local;
+mod restored;
+mod succession;
 
 pub use ask::{Answered, Ask};
+use local::back_from;
 pub use local::{Declined, RollBack, back};
 
 /// Between two looks at artifacts that wait for their time.
@@ -81,8 +88,14 @@ pub struct Desk {
     pub fleet: Id,
     /// This gateway.
     pub gateway: Id,
-    /// The installed trust root.
-    pub root: Option<Root>,
+    /// The trust roots.
+    roots: Roots,
+    /// What the fleet says of this gateway.
+    enrolled: enrolled::Enrolled,
+    /// What becomes of a transform in force that a new root does not let stand.
+    on_revoked: Fallback,
+    /// Whether the broker is to send again what it retains.
+    ask_again: bool,
     /// All sensors.
     pub sensors: Sensors,
     /// Whether the clock can be believed.
@@ -110,7 +123,9 @@ pub struct Desk {
 pub struct Parts {
     pub fleet: Id,
     pub gateway: Id,
-    pub root: Option<Root>,
+    pub roots: Roots,
+    pub enrolment: Option<StoredEnrolment>,
+    pub on_revoked: Fallback,
     pub sensors: Sensors,
     pub time: TimeCheck,
     pub clock: Clock,
@@ -124,10 +139,14 @@ impl Desk {
     /// A desk with the ledger's floors and nothing in force yet.
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
+        let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
         Desk {
             fleet: parts.fleet,
             gateway: parts.gateway,
-            root: parts.root,
+            roots: parts.roots,
+            enrolled,
+            on_revoked: parts.on_revoked,
+            ask_again: false,
             sensors: parts.sensors,
             time: parts.time,
             clock: parts.clock,
@@ -140,42 +159,6 @@ impl Desk {
             rolled_back: HashSet::new(),
             waiting: Vec::new(),
         }
-    }
-
-    /// Verifies again what the ledger says is in force. Answers what may run.
-    pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
-        let mut changes = Vec::new();
-        let mut bare = BTreeSet::new();
-        let mut by_digest: HashMap<Digest, Result<Arc<Verified>, Refused>> = HashMap::new();
-        for entry in stored {
-            if entry.rolled_back {
-                self.rolled_back.insert(entry.sensor.clone());
-            }
-            let verified = by_digest.entry(entry.digest).or_insert_with(|| {
-                verify_stored(&entry.envelope, &self.context(&Reach::of(self)))
-                    .inspect_err(|refused| self.events.refused(refused.refusal.reason.as_str()))
-                    .map(Arc::new)
-            });
-            let verified = match verified {
-                Ok(verified) => verified.clone(),
-                Err(refused) => {
-                    self.events.not_restored(&entry.sensor, &entry.digest, &refused.refusal);
-                    bare.insert(entry.sensor);
-                    continue;
-                }
-            };
-            if !verified.sensors.contains(&entry.sensor) {
-                let id = &verified.transform.id;
-                tracing::warn!(sensor = %entry.sensor, transform = %id, "no longer fits the sensor; its readings go out raw");
-                continue;
-            }
-            let active = Arc::new(active(&verified, entry.since));
-            let installed = Installed { active: active.clone(), role: verified.role };
-            self.installed.insert(entry.sensor.clone(), installed);
-            changes.push(Change { sensor: entry.sensor, active: Some(active) });
-        }
-        self.events.restored(bare);
-        changes
     }
 
     /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
@@ -223,6 +206,11 @@ impl Desk {
                 }
                 _ = retry.tick() => self.judge_waiting(&pipeline).await,
             }
+            // Once for all roots that have come together.
+            if self.ask_again && inbox.is_empty() {
+                self.ask_again = false;
+                self.reports.ask_again();
+            }
         }
     }
 
@@ -238,6 +226,7 @@ impl Desk {
 
     /// Judges again what had to wait, in the order of arrival.
     async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
+        self.succeed_by_waiting(pipeline).await;
         for item in std::mem::take(&mut self.waiting) {
             let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
             match outcome {
@@ -251,6 +240,11 @@ impl Desk {
 
     /// Judges an artifact and answers it; an error says why one that may be in force could not be put there.
     async fn judge(&mut self, item: Item, pipeline: &mpsc::Sender<Request>) -> Result<Ack, StoreError> {
+        match item.arrived.what {
+            Artifact::Root => return self.judge_root(item, pipeline).await,
+            Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Transform => {}
+        }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
             Err(refused) => Ok(self.turn_away(item, refused).await),
@@ -283,16 +277,21 @@ impl Desk {
             }
         }
         let ack = self.refuse(&topic_id, way.actor(), refused).await;
-        if !known && matches!(way, Way::Broker) {
-            // Strangers get little of the processor, however much they send.
-            tokio::time::sleep(STRANGERS_PAUSE).await;
-        }
+        self.rest_after(known, &way).await;
         ack
     }
 
-    /// Whether the transform is in force at this sensor.
+    /// Strangers get little of the processor, however much they send.
+    async fn rest_after(&self, known_key: bool, way: &Way) {
+        if !known_key && matches!(way, Way::Broker) {
+            tokio::time::sleep(STRANGERS_PAUSE).await;
+        }
+    }
+
+    /// Whether the transform is in force at this sensor, by the installed root.
     fn runs(&self, verified: &Verified, sensor: &SensorId) -> bool {
-        self.installed.get(sensor).is_some_and(|i| i.active.reference.digest == verified.digest)
+        let same = |active: &Active| active.reference.digest == verified.digest && !active.revoked;
+        self.installed.get(sensor).is_some_and(|installed| same(&installed.active))
     }
 
     /// Whether a transform that was accepted before changes nothing: it is in force at every sensor that it
@@ -315,7 +314,8 @@ impl Desk {
         if let Err(error) = self.enact(&verified, actor, false, pipeline).await {
             self.events.not_activated(transform.id.as_str(), &error.to_string());
             let id = transform.id.to_string();
-            self.wait(Item { arrived: Arrived { id, payload: verified.envelope.into() }, way });
+            let arrived = Arrived { what: Artifact::Transform, id, payload: verified.envelope.into() };
+            self.wait(Item { arrived, way });
             return Err(error);
         }
         self.waiting.retain(|waiting| waiting.arrived.id != transform.id.as_str());
@@ -336,21 +336,9 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let transform = &verified.transform;
         let at = self.clock.now();
-        let activation = Activation {
-            envelope: verified.envelope.clone(),
-            digest: verified.digest,
-            id: transform.id.clone(),
-            epoch: transform.epoch,
-            version: transform.version,
-            keyids: verified.keyids.iter().map(ToString::to_string).collect(),
-            sensors: verified.sensors.clone(),
-            at,
-            actor,
-            rolled_back,
-        };
         // "The change is in the audit chain before it is in effect."
-        self.store.activate(activation).await?;
-        let active = Arc::new(active(verified, at));
+        self.store.activate(activation(verified, at, actor, rolled_back)).await?;
+        let active = Arc::new(active(verified, at, false));
         let mut changes = Vec::new();
         for sensor in &verified.sensors {
             let installed = Installed { active: active.clone(), role: verified.role };
@@ -376,15 +364,20 @@ impl Desk {
         }
     }
 
-    fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
+    fn time_view(&self) -> TimeView {
         let now = self.clock.now();
         let trusted = self.time.state(now, self.clock.discipline()) != ClockState::Untrusted;
+        TimeView { now, trusted, floor: self.time.floor() }
+    }
+
+    fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
         Context {
-            root: self.root.as_ref(),
+            root: self.roots.installed(),
             fleet: &self.fleet,
             gateway: Some(&self.gateway),
+            enrolment: self.enrolled.counts(),
             sensors: &reach.sensors,
-            time: TimeView { now, trusted, floor: self.time.floor() },
+            time: self.time_view(),
             slots: &reach.slots,
             floors: &reach.floors,
             accepted: &reach.accepted,
@@ -430,7 +423,23 @@ impl Desk {
     }
 }
 
-fn active(verified: &Verified, since: crate::domain::time::Timestamp) -> Active {
+fn activation(verified: &Verified, at: Timestamp, actor: String, rolled_back: bool) -> Activation {
+    let transform = &verified.transform;
+    Activation {
+        envelope: verified.envelope.clone(),
+        digest: verified.digest,
+        id: transform.id.clone(),
+        epoch: transform.epoch,
+        version: transform.version,
+        keyids: verified.keyids.iter().map(ToString::to_string).collect(),
+        sensors: verified.sensors.clone(),
+        at,
+        actor,
+        rolled_back,
+    }
+}
+
+fn active(verified: &Verified, since: Timestamp, revoked: bool) -> Active {
     let transform = &verified.transform;
     let (id, version, digest) = (transform.id.clone(), transform.version, verified.digest);
     Active {
@@ -440,5 +449,6 @@ fn active(verified: &Verified, since: crate::domain::time::Timestamp) -> Active 
         issued_at: transform.issued_at,
         expires: transform.expires,
         since,
+        revoked,
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::id::{Id, SensorId};
 use crate::domain::trust::envelope;
-use crate::domain::trust::key::PrivateKey;
+use crate::domain::trust::key::{KeyId, PrivateKey};
 use crate::pipeline::active::Active;
 use crate::sync::control::Purpose;
 use crate::sync::link::Link;
@@ -55,6 +55,16 @@ impl Reports {
             let bytes = self.signed("ack", &ack);
             self.link.publish(format!("{}/ack", self.branch), bytes, Purpose::Plain);
         }
+    }
+
+    /// The gateway's own key.
+    pub fn keyid(&self) -> KeyId {
+        self.key.public().id()
+    }
+
+    /// Has the broker send again what it retains for this gateway.
+    pub fn ask_again(&self) {
+        self.link.ask_again();
     }
 
     /// Publishes what is in force at a sensor, retained.

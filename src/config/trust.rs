@@ -48,9 +48,6 @@ pub fn read_trust(root: &mut Section<'_>) -> TrustConfig {
             "keep it or write \"uncalibrated\"",
         );
     }
-    if trust.on_revoked != Fallback::Keep {
-        section.no_effect_yet(&["on_revoked"]);
-    }
     trust
 }
 

@@ -6,6 +6,7 @@ use crate::domain::alert::Alert;
 use crate::domain::id::SensorId;
 use crate::domain::order;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::root::InstalledRoot;
 use crate::store::disk::{Disk, Stage};
 use crate::store::{CheckResult, Health};
 use crate::telemetry::alarm::{Alarms, Standing};
@@ -15,6 +16,9 @@ use crate::wire::message::ClockState;
 const DAY: i64 = 86_400_000_000;
 /// A transform that expires within this time is mentioned.
 const SOON: i64 = 14 * DAY;
+
+/// "Root expiry is warned of 30 days ahead."
+const SOON_FOR_A_ROOT: i64 = 30 * DAY;
 
 /// Digits of an alert's identifier that people are shown.
 const SHOWN: usize = 8;
@@ -32,6 +36,8 @@ pub struct Seen<'a> {
     pub alerts: Option<&'a [Alert]>,
     /// How the store is doing.
     pub health: &'a Health,
+    /// The installed trust root.
+    pub root: Option<InstalledRoot>,
 }
 
 /// What somebody should look at, the most urgent first.
@@ -68,6 +74,7 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
     if status.root_version.is_none() {
         found.push(ticket("no trust root is installed: every transform is refused", "set trust.root"));
     }
+    found.extend(seen.root.and_then(|root| ending(&root, status)));
     seen.in_force.into_iter().for_each(|in_force| expiring(status, in_force, &mut found));
     order::sort_by(&mut found, |one, other| one.severity.cmp(&other.severity));
     found
@@ -155,6 +162,21 @@ fn expiring(status: &Status, in_force: &BTreeMap<SensorId, Transform>, found: &m
     }
 }
 
+/// A trust root that has run out, or soon will. A clock that is not believed expires nothing.
+fn ending(root: &InstalledRoot, status: &Status) -> Option<Attention> {
+    let left = root.expires.micros_since(status.time);
+    if left >= SOON_FOR_A_ROOT || status.clock == ClockState::Untrusted {
+        return None;
+    }
+    let InstalledRoot { version, expires } = root;
+    let text = if left <= 0 {
+        format!("the trust root {version} expired at {expires}: new transforms of the fleet are refused")
+    } else {
+        format!("the trust root {version} expires at {expires}")
+    };
+    Some(ticket(text, "have its successor signed, and publish it"))
+}
+
 fn named(transforms: &[&Transform], one: &str, several: &str) -> Option<String> {
     match transforms {
         [] => None,
@@ -232,7 +254,8 @@ mod tests {
 
     fn found_with(status: &Status, days: &[i64], alarms: &Alarms) -> Vec<(Severity, String)> {
         let in_force = in_force(days);
-        let seen = Seen { in_force: Some(&in_force), alarms, alerts: Some(&[]), health: &Health::default() };
+        let health = &Health::default();
+        let seen = Seen { in_force: Some(&in_force), alarms, alerts: Some(&[]), health, root: None };
         attention(status, &seen).into_iter().map(|entry| (entry.severity, entry.message)).collect()
     }
 
@@ -271,6 +294,18 @@ mod tests {
     }
 
     #[test]
+    fn a_root_is_mentioned_a_month_before_it_expires_and_after() {
+        let told = |days: i64, clock| {
+            let status = Status { clock, ..fine() };
+            ending(&InstalledRoot { version: 2, expires: at(days) }, &status).map(|told| told.message)
+        };
+        assert_eq!(told(30, ClockState::Synced), None);
+        assert!(told(29, ClockState::Synced).is_some_and(|text| text.contains("root 2 expires at")));
+        assert!(told(0, ClockState::Synced).is_some_and(|text| text.contains("expired at")));
+        assert_eq!(told(-1, ClockState::Untrusted), None);
+    }
+
+    #[test]
     fn a_restored_ledger_is_mentioned_for_a_week_and_one_that_waits_until_it_is() {
         let recent = restores(at(0), Some(at(-6)), true);
         assert!(recent[0].message.contains("waits to be restored"), "{recent:?}");
@@ -286,7 +321,13 @@ mod tests {
         status.sources[0].up = false;
         let found = attention(
             &status,
-            &Seen { in_force: None, alarms: &Alarms::default(), alerts: None, health: &Health::default() },
+            &Seen {
+                in_force: None,
+                alarms: &Alarms::default(),
+                alerts: None,
+                health: &Health::default(),
+                root: None,
+            },
         );
         let severities = found.iter().map(|entry| entry.severity);
         assert!(found.len() == 5 && severities.into_iter().all(|it| it == Severity::Ticket), "{found:?}");
@@ -301,6 +342,7 @@ mod tests {
                 alarms: &alarms,
                 alerts: Some(&[]),
                 health: &health,
+                root: None,
             };
             attention(&fine(), &seen).into_iter().map(|entry| entry.message).collect::<Vec<_>>()
         };

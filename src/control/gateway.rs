@@ -11,6 +11,7 @@ use crate::activation::desk::Ask;
 use crate::alerting::Alerting;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
+use crate::domain::trust::root::InstalledRoot;
 use crate::pipeline::active::Active;
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
@@ -52,7 +53,7 @@ pub struct Parts {
     pub fleet: Id,
     pub started: Timestamp,
     pub incarnation: Arc<str>,
-    pub root_version: Option<u64>,
+    pub root: watch::Receiver<Option<InstalledRoot>>,
     /// When the ledger was restored from a backup.
     pub restored: Option<Timestamp>,
     /// Names and kinds, in the order of the configuration.

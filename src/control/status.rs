@@ -27,6 +27,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let alerts = alerts.ok().map(|(alerts, _)| alerts);
     let now = gateway.clock.now();
     let health = gateway.store.health();
+    let root = *gateway.root.borrow();
     let mut status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         gateway: gateway.gateway.clone(),
@@ -34,7 +35,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         started: gateway.started,
         time: now,
         clock: gateway.time.of(&gateway.clock),
-        root_version: gateway.root_version,
+        root_version: root.map(|root| root.version),
         incarnation: gateway.incarnation.to_string(),
         link: link(&gateway.link),
         store: store(&health, oldest),
@@ -52,6 +53,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
         alarms: &gateway.metrics.alarms,
         alerts: alerts.as_deref(),
         health: &health,
+        root,
     };
     status.attention = attention(&status, &seen);
     let restores = restores(now, gateway.restored, gateway.store.restore_waits());

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::output::{Failure, print_by};
+use crate::domain::digest::Digest;
 use crate::domain::trust::key::{KeyError, PrivateKey, PublicKey};
 use crate::domain::trust::root::Root;
 
@@ -133,8 +134,8 @@ pub fn holds_private_key(path: &Path) -> Result<bool, Failure> {
     Ok(PrivateKey::from_pem(&read_text(path)?).is_ok())
 }
 
-/// Reads a root, signed by itself.
-pub fn root(path: &Path) -> Result<Root, Failure> {
+/// Reads a root, signed by itself, with its digest.
+pub fn root(path: &Path) -> Result<(Root, Digest), Failure> {
     let verified = Root::verify_first(&read(path)?, None);
-    verified.map(|(root, _)| root).map_err(|fault| Failure::refused(format!("{}: {fault}", path.display())))
+    verified.map_err(|fault| Failure::refused(format!("{}: {fault}", path.display())))
 }

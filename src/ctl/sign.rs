@@ -11,6 +11,7 @@ use super::output::{Failure, note, print_json};
 use crate::domain::strict_json;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::compile;
+use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, MAX_SIGNATURES, payload_type, type_name};
 use crate::domain::trust::key::PrivateKey;
 use crate::domain::trust::root::Root;
@@ -96,6 +97,7 @@ fn infer(document: &Value) -> Option<&'static str> {
     let kinds = [
         ("transform", has("pipeline") && has("target")),
         ("root", has("roles") && has("keys")),
+        ("enrolment", has("gateway") && has("public_key")),
         ("order", has("action") && has("targets")),
         ("command", has("command") && has("targets")),
     ];
@@ -109,6 +111,7 @@ fn doubt(envelope: &Envelope) -> Option<String> {
             .and_then(|t| compile(&t).map(drop))
             .err()
             .map(|f| f.to_string()),
+        "enrolment" => Enrolment::parse(&envelope.payload).err().map(|fault| fault.message),
         "root" => Root::parse(&envelope.payload).err().map(|fault| fault.message),
         _ => strict_json::parse(&envelope.payload).err().map(|fault| fault.to_string()),
     }

@@ -1,7 +1,7 @@
 //! `calibctl verify`: a gateway's checks, away from it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,18 +13,27 @@ use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
+use crate::domain::trust::enrolment::{self, Enrolment, Standpoint, verify_enrolment};
 use crate::domain::trust::envelope::{Envelope, type_name};
 use crate::domain::trust::key::KeyId;
-use crate::domain::trust::reason::{Reason, Refusal};
+use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::{RoleName, Root};
+use crate::domain::trust::rotation::{Succession, verify_successor};
+use crate::domain::trust::scope::Place;
 use crate::domain::trust::slot::{Before, Slot};
 use crate::domain::trust::target::SensorFacts;
 use crate::domain::trust::time::TimeView;
-use crate::domain::trust::verify::{Context, Refused, Signed, verify_envelope, verify_transform};
+use crate::domain::trust::verify::{
+    Context, Refused, Signed, verify_envelope, verify_transform, verify_typed,
+};
 use crate::runtime::clock::system_now;
+
+/// What is said of what passed.
+const EVERY: &str = "every check that can be made here passed";
 
 const EXAMPLES: &str = "examples:
   calibctl verify co-7.dsse.json --root root.json --gateway gw-0042
+  calibctl verify north-2.dsse.json --root root.json --enrolment gw-0042.enrolment.json
   calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
 
 Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
@@ -41,6 +50,9 @@ pub struct VerifyArgs {
     /// The gateway it is for; absent: which one it is, is not checked.
     #[arg(long, value_name = "ID")]
     gateway: Option<Id>,
+    /// The gateway's signed enrolment: what proves its groups, models and tags.
+    #[arg(long, value_name = "FILE", requires = "root")]
+    enrolment: Option<PathBuf>,
     /// The time to judge by; absent: this machine's.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     now: Option<Timestamp>,
@@ -69,7 +81,11 @@ struct Report {
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let root = args.root.as_deref().map(files::root).transpose()?;
     let now = args.now.unwrap_or_else(system_now);
-    let report = report(&files::read(&args.file)?, root.as_ref(), args.gateway.as_ref(), now);
+    let given = root.as_ref().map(|(root, digest)| (root, *digest));
+    let enrolled = args.enrolment.as_deref().map(|path| read_enrolment(path, given)).transpose()?;
+    let gateway = args.gateway.as_ref().or_else(|| Some(&enrolled.as_ref()?.gateway));
+    let whose = Place { gateway, enrolment: enrolled.as_ref() };
+    let report = report(&files::read(&args.file)?, given, whose, now);
     if args.json {
         print_json(&report)?;
     } else {
@@ -78,12 +94,21 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(report.reason.is_some())))
 }
 
-fn report(bytes: &[u8], root: Option<&Root>, gateway: Option<&Id>, now: Timestamp) -> Report {
+fn read_enrolment(path: &Path, given: Option<(&Root, Digest)>) -> Result<Enrolment, Failure> {
+    let name = path.display();
+    let Some((root, _)) = given else { return Err(Failure::usage("--enrolment is verified by --root")) };
+    let kept = enrolment::verify_kept(&files::read(path)?, root);
+    kept.map(|(_, enrolment)| enrolment).map_err(|refusal| Failure::refused(format!("{name}: {refusal}")))
+}
+
+fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, now: Timestamp) -> Report {
+    let root = given.map(|(root, _)| root);
     let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
     let kind = Envelope::parse(bytes).ok().map(|envelope| envelope.payload_type);
     let judged = match kind.as_deref().and_then(type_name) {
-        Some("transform") => transform(bytes, root, gateway, time),
-        Some("root") => verify_envelope(bytes, root, &time).and_then(|signed| successor(bytes, root, signed)),
+        Some("transform") => transform(bytes, root, whose, time),
+        Some("root") => successor(bytes, given),
+        Some("enrolment") => judge_enrolment(bytes, root, whose.gateway, time),
         _ => verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"])),
     };
     Report { kind, ..judged.unwrap_or_else(refused) }
@@ -111,7 +136,7 @@ fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
     Report {
         verdict: "accepted",
         reason: None,
-        message: "every check that can be made here passed".to_owned(),
+        message: EVERY.to_owned(),
         kind: None,
         digest: Some(signed.digest),
         id: None,
@@ -122,36 +147,70 @@ fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
     }
 }
 
-/// A root signed by the root role of the given one: its content, and that it is signed by itself.
-fn successor(bytes: &[u8], root: Option<&Root>, signed: Signed) -> Result<Report, Refused> {
-    let refuse = |refusal| Refused {
-        refusal,
-        digest: Some(signed.digest),
-        id: None,
-        version: None,
-        by_known_key: true,
-    };
-    let (next, _) = Root::verify_first(bytes, None).map_err(refuse)?;
-    if let Some(root) = root.filter(|root| root.fleet != next.fleet) {
-        let text = format!("the root is for fleet {}, not {}", next.fleet, root.fleet);
-        return Err(refuse(Refusal::new(Reason::WrongFleet, text)));
-    }
-    Ok(Report { version: Some(next.version), ..accepted(signed, vec!["rotation"]) })
-}
-
-fn transform(
+/// An enrolment, away from the gateway, which alone knows its key and what it accepted before.
+fn judge_enrolment(
     bytes: &[u8],
     root: Option<&Root>,
     gateway: Option<&Id>,
     time: TimeView,
 ) -> Result<Report, Refused> {
-    // Away from the gateway each sensor is taken to be there, with the unit and serial that are asked for.
+    let signed = verify_typed(bytes, "enrolment", root, &time)?;
+    let digest = signed.digest;
+    let refuse =
+        |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };
+    let claimed = Enrolment::parse(&signed.envelope.payload).map_err(refuse)?;
+    let known = gateway.unwrap_or(&claimed.gateway);
+    let standpoint = Standpoint {
+        root,
+        fleet: root.map_or(&claimed.fleet, |root| &root.fleet),
+        gateway: Some((known, claimed.public_key.id())),
+        time,
+        floor: None,
+    };
+    let enrolled = verify_enrolment(bytes, &standpoint)?;
+    let not_checked = vec!["not_for_this_gateway", "rolled_back_version", "conflicting_version"];
+    Ok(Report { version: Some(enrolled.enrolment.version), ..accepted(signed, not_checked) })
+}
+
+/// A root that follows the given one, or is that.
+fn successor(bytes: &[u8], given: Option<(&Root, Digest)>) -> Result<Report, Refused> {
+    let root = given.map(|(root, _)| root);
+    let known: Vec<_> = given.map(|(root, digest)| (root.version, digest)).into_iter().collect();
+    let claimed = || Envelope::parse(bytes).ok().and_then(|envelope| Root::parse(&envelope.payload).ok());
+    let fleet = root.map(|root| root.fleet.clone()).or_else(|| claimed().map(|root| root.fleet));
+    let Some(fleet) = fleet else {
+        // Neither a root nor a readable artifact: the checks end before the fleet.
+        let time = TimeView { now: Timestamp::EPOCH, trusted: false, floor: Timestamp::EPOCH };
+        return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec![]));
+    };
+    let (version, digest, keyids) = match verify_successor(bytes, root, &known, &fleet)? {
+        Succession::Known(version, digest) => (version, digest, Vec::new()),
+        Succession::Next(next) => (next.root.version, next.digest, next.keyids),
+    };
+    Ok(Report {
+        verdict: "accepted",
+        reason: None,
+        message: EVERY.to_owned(),
+        kind: None,
+        digest: Some(digest),
+        id: None,
+        version: Some(version),
+        role: Some(RoleName::Root),
+        keyids,
+        not_checked: vec![],
+    })
+}
+
+fn transform(bytes: &[u8], root: Option<&Root>, whose: Place<'_>, time: TimeView) -> Result<Report, Refused> {
+    // Away from the gateway each sensor is taken to be there, with the unit and serial that are asked for or enrolled.
     let claimed = Envelope::parse(bytes).ok().and_then(|e| Transform::parse(&e.payload).ok());
-    let facts = claimed.as_ref().map(|transform| SensorFacts {
-        unit: transform.input_unit.clone(),
-        model: None,
-        serial: transform.target.serials.first().cloned(),
-    });
+    let facts = |sensor: &Id| {
+        let transform = claimed.as_ref()?;
+        let enrolled = whose.enrolment.and_then(|enrolment| enrolment.sensors.get(sensor));
+        let serial = transform.target.serials.first().or_else(|| enrolled?.serial.as_ref());
+        let (unit, serial) = (transform.input_unit.clone(), serial.cloned());
+        Some(SensorFacts { unit, model: None, serial })
+    };
     // Likewise the fleet is the root's; the artifact still has to name the same.
     let fleet = root.map(|root| &root.fleet).or_else(|| claimed.as_ref().map(|t| &t.target.fleet));
     let unknown = Slot { before: Before::Unknown, ..Slot::default() };
@@ -162,8 +221,9 @@ fn transform(
     let context = Context {
         root,
         fleet,
-        gateway,
-        sensors: &|_| facts.clone(),
+        gateway: whose.gateway,
+        enrolment: whose.enrolment,
+        sensors: &facts,
         time,
         slots: &|_| unknown.clone(),
         floors: &|_| None,
@@ -178,7 +238,7 @@ fn transform(
         "local_in_force",
         "unit_mismatch",
     ];
-    if gateway.is_none() {
+    if whose.gateway.is_none() {
         not_checked.splice(0..0, ["out_of_scope", "not_for_this_gateway"]);
     }
     // Only how far the value would move from what it is now; being monotone was checked.
@@ -186,7 +246,7 @@ fn transform(
     Ok(Report {
         verdict: "accepted",
         reason: None,
-        message: "every check that can be made here passed".to_owned(),
+        message: EVERY.to_owned(),
         kind: None,
         digest: Some(verified.digest),
         id: Some(verified.transform.id),

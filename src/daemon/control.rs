@@ -70,7 +70,7 @@ pub fn start(
         fleet: config.gateway.fleet.clone(),
         started: presence.started,
         incarnation: presence.incarnation,
-        root_version: presence.root_version,
+        root: presence.root,
         restored: facts.restored,
         sources: facts.sources,
         sensors: facts.sensors.clone(),

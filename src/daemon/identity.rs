@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::activation::roots::Roots;
 use crate::config::trust::TrustConfig;
 use crate::domain::trust::key::PrivateKey;
 use crate::domain::trust::root::Root;
@@ -66,48 +67,51 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
 /// Without a usable one the gateway goes on: readings stay raw, and every artifact is `no_root`.
 pub async fn trust_root(
     config: &TrustConfig,
-    installed: Option<&StoredRoot>,
+    installed: &[StoredRoot],
     store: &Store,
     alarms: &Alarms,
-) -> Result<Option<Root>, StoreError> {
+) -> Result<Roots, StoreError> {
     let alarm = alarms.part("trust");
-    if let Some(stored) = installed {
-        return Ok(match Root::verify_first(&stored.envelope, None) {
-            Ok((root, _)) => Some(root),
+    if let Some((newest, former)) = installed.split_last() {
+        let verified = |stored: &StoredRoot| Root::verify_first(&stored.envelope, None);
+        let mut roots: Vec<_> = former.iter().filter_map(|stored| verified(stored).ok()).collect();
+        match verified(newest) {
+            Ok(root) => roots.push(root),
             Err(refusal) => {
                 let message =
                     format!("the trust root in the ledger is not accepted ({refusal}); readings go out raw");
                 alarm.raise("root_in_ledger", message, "restore the ledger from a backup");
-                None
+                roots.clear();
             }
-        });
+        }
+        return Ok(Roots::new(roots));
     }
     let Some(path) = &config.root else {
         tracing::warn!("no trust root: readings go out raw; set trust.root");
-        return Ok(None);
+        return Ok(Roots::new(Vec::new()));
     };
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("trust.root {}: {error}; readings go out raw", path.display());
             alarm.raise("root_file", message, "put the fleet's root there and start calibd again");
-            return Ok(None);
+            return Ok(Roots::new(Vec::new()));
         }
     };
     match Root::verify_first(&bytes, config.root_sha256) {
         Err(refusal) => {
             let message = format!("trust.root {} is refused: {refusal}; readings go out raw", path.display());
             alarm.raise("root_file", message, "put the fleet's root there and start calibd again");
-            Ok(None)
+            Ok(Roots::new(Vec::new()))
         }
         Ok((root, digest)) => {
             let stored = StoredRoot { version: root.version, envelope: bytes, digest };
             let actor = format!("file:{}", path.display());
-            store
-                .install_root(RootInstallation { root: stored, time_floor: Some(root.issued_at), actor })
-                .await?;
+            let time_floor = Some(root.issued_at);
+            let installation = RootInstallation { root: stored, time_floor, actor, fallen: Vec::new() };
+            store.install_root(installation).await?;
             tracing::info!("installed trust root version {} of fleet {}", root.version, root.fleet);
-            Ok(Some(root))
+            Ok(Roots::new(vec![(root, digest)]))
         }
     }
 }

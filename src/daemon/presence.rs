@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::config::Config;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::root::InstalledRoot;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::sync::link::Link;
@@ -16,12 +19,17 @@ pub struct Presence {
     pub topic: String,
     pub started: Timestamp,
     pub incarnation: Arc<str>,
-    pub root_version: Option<u64>,
+    pub root: watch::Receiver<Option<InstalledRoot>>,
     pub time: TimeCheck,
     pub clock: Clock,
 }
 
 impl Presence {
+    /// Version of the installed trust root.
+    pub fn root_version(&self) -> Option<u64> {
+        self.root.borrow().map(|root| root.version)
+    }
+
     /// How far the clock is believed now.
     pub fn clock_state(&self) -> ClockState {
         self.time.of(&self.clock)
@@ -34,7 +42,7 @@ impl Presence {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started,
             clock: self.clock_state(),
-            root_version: self.root_version,
+            root_version: self.root_version(),
             incarnation: self.incarnation.clone(),
             store: StoreStatus { backlog: 0, oldest: None },
         }

@@ -23,12 +23,12 @@ use super::tick::{Uptime, tick};
 use super::wiring;
 use crate::activation::desk::{Ask, Desk, Parts};
 use crate::activation::reports::Reports;
+use crate::activation::roots::Roots;
 use crate::alerting::{self, Alerting};
 use crate::config::Config;
 use crate::control::gateway::Reload;
 use crate::control::sockets::SocketError;
 use crate::domain::sequence::{Block, Numbers};
-use crate::domain::trust::root::Root;
 use crate::pipeline::calibrate::Calibrator;
 use crate::pipeline::keep;
 use crate::pipeline::live::Live;
@@ -114,16 +114,16 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let sockets = control::bind(&config.control).await?;
     let Opened { store, commits, recovered } = store::open(store_options(&config), clock.clone())?;
     let key = gateway_key(&config.store.dir)?;
-    let root = believed_root(&config, &recovered, &store, &metrics.alarms).await?;
+    let roots = believed_roots(&config, &recovered, &store, &metrics.alarms).await?;
     let time = TimeCheck::new(recovered.time_floor, config.gateway.rtc_good);
-    if let Some(root) = &root {
+    if let Some(root) = roots.installed() {
         time.prove(root.issued_at);
     }
     let presence = Presence {
         topic: up_topic(&config, "status"),
         started,
         incarnation: recovered.incarnation.as_str().into(),
-        root_version: root.as_ref().map(|root| root.version),
+        root: roots.watch(),
         time: time.clone(),
         clock: clock.clone(),
     };
@@ -162,7 +162,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         Parts {
             fleet: config.gateway.fleet.clone(),
             gateway: config.gateway.id.clone(),
-            root,
+            roots,
+            enrolment: recovered.enrolment,
+            on_revoked: config.trust.on_revoked,
             sensors: sensors.clone(),
             time: time.clone(),
             clock: clock.clone(),
@@ -328,30 +330,30 @@ fn uplink(config: &Config, recovered: &Recovered, clock: &Clock, metrics: &Metri
     link
 }
 
-/// The trust root, and what was found in the files, told.
-async fn believed_root(
+/// The trust roots, and what was found in the files, told.
+async fn believed_roots(
     config: &Config,
     recovered: &Recovered,
     store: &Store,
     alarms: &Alarms,
-) -> Result<Option<Root>, StoreError> {
+) -> Result<Roots, StoreError> {
     if let Some(path) = &recovered.history_quarantined {
         tracing::warn!("the history was broken and is now {}; a new one is begun", path.display());
     }
     if let Some(problem) = &recovered.ledger_broken {
         let remedy = "restore the ledger from a backup; until then readings go out raw";
         alarms.part("ledger").raise("broken", problem, remedy);
-        return Ok(None);
+        return Ok(Roots::new(Vec::new()));
     }
-    let root = trust_root(&config.trust, recovered.root.as_ref(), store, alarms).await?;
-    if let Some(root) = root.as_ref().filter(|root| root.fleet != config.gateway.fleet) {
+    let roots = trust_root(&config.trust, &recovered.roots, store, alarms).await?;
+    if let Some(root) = roots.installed().filter(|root| root.fleet != config.gateway.fleet) {
         let (theirs, ours) = (&root.fleet, &config.gateway.fleet);
         let message = format!(
             "the trust root is of fleet {theirs}, gateway.fleet is {ours}: every artifact is refused"
         );
         alarms.part("trust").raise("wrong_fleet", message, "correct gateway.fleet or trust.root");
     }
-    Ok(root)
+    Ok(roots)
 }
 
 fn store_options(config: &Config) -> store::Options {

@@ -63,6 +63,7 @@ pub async fn tick(
     pipeline: mpsc::Sender<Request>,
 ) {
     let mut ticks = 0u32;
+    let mut root = presence.root_version();
     let mut look = || clock.state(presence.clock_state(), presence.clock.now(), presence.clock.monotonic());
     look();
     loop {
@@ -72,7 +73,8 @@ pub async fn tick(
         aftermath.measure();
         // A pipeline that has other things to do is asked again at the next tick.
         let _ = pipeline.try_send(Request::Look);
-        let changed = look();
+        let before = std::mem::replace(&mut root, presence.root_version());
+        let changed = look() || before != root;
         if !uplink.is_configured() {
             continue;
         }

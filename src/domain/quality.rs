@@ -49,9 +49,10 @@ pub enum ReasonCode {
     TransformExpired = 12,
     TimeUntrusted = 13,
     RawOnly = 14,
+    TransformRevoked = 15,
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "warm_up",
     "maintenance",
     "zero_check",
@@ -67,6 +68,7 @@ const NAMES: [&str; 15] = [
     "transform_expired",
     "time_untrusted",
     "raw_only",
+    "transform_revoked",
 ];
 
 /// A set of reasons, listed in JSON in the order of their numbers.

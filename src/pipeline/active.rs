@@ -22,6 +22,8 @@ pub struct Active {
     pub expires: Timestamp,
     /// When it came into force here.
     pub since: Timestamp,
+    /// Whether it stays in force although the trust root does not let it stand any more.
+    pub revoked: bool,
 }
 
 /// Asks the pipeline to change what is in force at a sensor, between two readings.

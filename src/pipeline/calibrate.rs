@@ -310,6 +310,10 @@ impl Calibrator {
         reading.p0_p1 = output.p0_p1;
         reading.state = reading.state.max(output.state);
         reading.reasons = reading.reasons.union(output.reasons);
+        if active.revoked {
+            reading.state = reading.state.max(State::Suspect);
+            reading.reasons = reading.reasons.with(ReasonCode::TransformRevoked);
+        }
         reading.transform = Some(active.reference.clone());
     }
 

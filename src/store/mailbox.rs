@@ -15,7 +15,7 @@ use super::history::History;
 use super::ledger::Ledger;
 use super::types::{
     Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
-    RootInstallation, StoredTransform,
+    RootInstallation, StoredEnrolment, StoredTransform,
 };
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
@@ -71,6 +71,11 @@ pub enum Request {
     },
     Announced {
         gap: Gap,
+        reply: Reply<()>,
+    },
+    AcceptEnrolment {
+        enrolment: StoredEnrolment,
+        actor: String,
         reply: Reply<()>,
     },
     InstallRoot {

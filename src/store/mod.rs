@@ -116,7 +116,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
             .collect::<HashMap<_, _>>(),
         active: ledger.active()?,
         floors: ledger.floors()?,
-        root: ledger.root()?,
+        roots: ledger.roots()?,
+        enrolment: ledger.enrolment()?,
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,
@@ -267,6 +268,15 @@ impl Store {
     /// Installs a verified trust root: one durable transaction with its audit row.
     pub async fn install_root(&self, root: RootInstallation) -> Result<(), StoreError> {
         self.ask(|reply| Request::InstallRoot { root, reply }).await
+    }
+
+    /// Accepts a verified enrolment: one durable transaction with its audit row.
+    pub async fn accept_enrolment(
+        &self,
+        enrolment: StoredEnrolment,
+        actor: String,
+    ) -> Result<(), StoreError> {
+        self.ask(|reply| Request::AcceptEnrolment { enrolment, actor, reply }).await
     }
 
     /// The transforms in force, as the ledger has them.

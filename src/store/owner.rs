@@ -128,6 +128,9 @@ impl Owner {
                 drop(reply.send(self.ledger.audit_after(seq, limit)));
             }
             Request::Announced { gap, reply } => drop(reply.send(self.announced(&gap))),
+            Request::AcceptEnrolment { enrolment, actor, reply } => {
+                drop(reply.send(self.ledger.accept_enrolment(now, &enrolment, &actor)));
+            }
             Request::InstallRoot { root, reply } => drop(reply.send(self.ledger.install_root(now, &root))),
             Request::Active(reply) => drop(reply.send(self.ledger.active())),
             Request::TransformsNamed { name, reply } => {

@@ -71,8 +71,10 @@ pub struct Recovered {
     pub active: Vec<ActiveTransform>,
     /// For each transform id the version below which nothing is accepted.
     pub floors: Vec<StoredFloor>,
-    /// The newest installed trust root.
-    pub root: Option<StoredRoot>,
+    /// The installed trust roots, the newest last.
+    pub roots: Vec<StoredRoot>,
+    /// The newest enrolment.
+    pub enrolment: Option<StoredEnrolment>,
     /// The newest time ever proven.
     pub time_floor: Option<Timestamp>,
     /// The instruments mounted now, by sensor.
@@ -156,6 +158,17 @@ pub struct StoredFloor {
 /// A trust root as installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRoot {
+    /// Its version.
+    pub version: u64,
+    /// The envelope's bytes, as received.
+    pub envelope: Vec<u8>,
+    /// SHA-256 of its signed bytes.
+    pub digest: Digest,
+}
+
+/// An enrolment as accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEnrolment {
     /// Its version.
     pub version: u64,
     /// The envelope's bytes, as received.
@@ -364,6 +377,32 @@ pub struct RootInstallation {
     pub time_floor: Option<Timestamp>,
     /// Where it came from, for the audit chain.
     pub actor: String,
+    /// What becomes of transforms in force that it does not let stand.
+    pub fallen: Vec<Fallen>,
+}
+
+/// A transform in force that a new root does not let stand.
+#[derive(Debug, Clone)]
+pub struct Fallen {
+    /// Where.
+    pub sensor: SensorId,
+    /// The transform.
+    pub digest: Digest,
+    /// Why, as a reason code.
+    pub reason: String,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of a transform that a new root does not let stand.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// It stays in force, flagged.
+    Kept,
+    /// Readings go out raw.
+    Withdrawn,
+    /// An earlier one takes its place.
+    Replaced(Box<Activation>),
 }
 
 /// A refused artifact.

@@ -22,7 +22,9 @@ const BYTES: usize = 8 * 1024 * 1024;
 /// A message from above.
 #[derive(Debug)]
 pub struct Arrived {
-    /// The transform id that the topic names.
+    /// What the topic is for.
+    pub what: Artifact,
+    /// The transform id, or the version of a root, that the topic names.
     pub id: String,
     /// What came.
     pub payload: Bytes,
@@ -33,18 +35,31 @@ pub struct Arrived {
 pub struct Inbox {
     sender: mpsc::Sender<Arrived>,
     held: Arc<AtomicUsize>,
-    branches: Vec<String>,
+    branches: Vec<(Artifact, String)>,
+    /// The topic of this gateway's enrolment.
+    enrolment: String,
     /// The branch of references, which concern one gateway only.
     measured: String,
     references: ReferenceInbox,
     metrics: Metrics,
 }
 
+/// What a topic is for. Topics only route: the artifact itself has to say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Artifact {
+    /// A trust root.
+    Root,
+    /// What the fleet says of this gateway.
+    Enrolment,
+    /// A transform.
+    Transform,
+}
+
 /// What a topic below the branches is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Down {
     /// An artifact.
-    Artifact,
+    Artifact(Artifact),
     /// References of a sensor.
     References,
 }
@@ -57,6 +72,11 @@ pub struct Outbound {
 }
 
 impl Outbound {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
     /// The next message; waits for ever once there is no link any more.
     pub async fn next(&mut self) -> Arrived {
         let Some(arrived) = self.receiver.recv().await else { return std::future::pending().await };
@@ -72,16 +92,27 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
     let held = Arc::new(AtomicUsize::new(0));
     let branches = branches(fleet, gateway, groups);
     let (references, waiting) = references::inbox(metrics);
+    let enrolment = format!("calibd/1/{fleet}/down/gw/{gateway}/enrolment");
     let measured = format!("calibd/1/{fleet}/down/gw/{gateway}/reference/");
-    let inbox =
-        Inbox { sender, held: held.clone(), branches, measured, references, metrics: metrics.clone() };
+    let inbox = Inbox {
+        sender,
+        held: held.clone(),
+        branches,
+        enrolment,
+        measured,
+        references,
+        metrics: metrics.clone(),
+    };
     (inbox, Outbound { receiver, held }, waiting)
 }
 
-fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
+/// Roots come first, so that a new key is known before what it signed.
+fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> {
     let down = format!("calibd/1/{fleet}/down");
-    let mut branches = vec![format!("{down}/all/transform/"), format!("{down}/gw/{gateway}/transform/")];
-    branches.extend(groups.iter().map(|group| format!("{down}/group/{group}/transform/")));
+    let mut parts = vec!["all".to_owned(), format!("gw/{gateway}")];
+    parts.extend(groups.iter().map(|group| format!("group/{group}")));
+    let mut branches = vec![(Artifact::Root, format!("{down}/root/"))];
+    branches.extend(parts.iter().map(|part| (Artifact::Transform, format!("{down}/{part}/transform/"))));
     branches
 }
 
@@ -93,30 +124,46 @@ impl Inbox {
 
     /// The filters to subscribe to.
     pub fn filters(&self) -> Vec<String> {
-        self.branches.iter().chain([&self.measured]).map(|branch| format!("{branch}+")).collect()
+        let branches = self.branches.iter().map(|(_, branch)| branch);
+        let below = branches.chain([&self.measured]).map(|branch| format!("{branch}+"));
+        let mut filters: Vec<String> = below.collect();
+        // After the roots, before what it has to prove.
+        filters.insert(1, self.enrolment.clone());
+        filters
     }
 
     /// What a topic is about, if it is below one of the branches.
     pub fn about(&self, topic: &str) -> Option<Down> {
-        let below = |branch: &String| topic.strip_prefix(branch.as_str()).is_some_and(|id| !id.contains('/'));
+        let below = |branch: &str| topic.strip_prefix(branch).is_some_and(|id| !id.contains('/'));
+        if topic == self.enrolment {
+            return Some(Down::Artifact(Artifact::Enrolment));
+        }
         if below(&self.measured) {
             return Some(Down::References);
         }
-        self.branches.iter().any(below).then_some(Down::Artifact)
+        let (what, _) = self.branches.iter().find(|(_, branch)| below(branch))?;
+        Some(Down::Artifact(*what))
     }
 
     /// Passes a message on.
     pub fn put(&self, about: Down, publish: &Publish, token: Option<AckToken>, link: &Link) {
         let last = publish.topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         match about {
-            Down::Artifact => self.put_artifact(last, &publish.payload, token, link),
+            Down::Artifact(what) => self.put_artifact(what, last, &publish.payload, token, link),
             Down::References => self.references.put(last, &publish.payload, publish.retain, token, link),
         }
     }
 
     /// It is settled at once, so that a flood of artifacts never holds up the acknowledgements of readings: a
     /// retained artifact comes again with the next connection.
-    fn put_artifact(&self, last: &[u8], payload: &Bytes, token: Option<AckToken>, link: &Link) {
+    fn put_artifact(
+        &self,
+        what: Artifact,
+        last: &[u8],
+        payload: &Bytes,
+        token: Option<AckToken>,
+        link: &Link,
+    ) {
         if let Some(token) = token {
             link.settled(token);
         }
@@ -135,7 +182,7 @@ impl Inbox {
         } else {
             let size = payload.len();
             // A copy, so that the network buffer behind the message is not kept alive.
-            match self.sender.try_send(Arrived { id, payload: Bytes::copy_from_slice(payload) }) {
+            match self.sender.try_send(Arrived { what, id, payload: Bytes::copy_from_slice(payload) }) {
                 Ok(()) => {
                     self.held.fetch_add(size, Ordering::Relaxed);
                     return;

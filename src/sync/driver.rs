@@ -118,6 +118,7 @@ impl Driver {
     async fn session(&mut self, mut events: EventLoop, waits: &mut Waits) -> (String, bool) {
         let mut routes = HashMap::new();
         let mut accepted = false;
+        let mut subscribed = false;
         loop {
             match waits.on(events.poll()).await {
                 Ok(Event::Incoming(Packet::Publish(publish))) => self.incoming(publish, &mut routes),
@@ -128,25 +129,32 @@ impl Driver {
                     self.link.takes(ack.properties.and_then(|properties| properties.max_packet_size));
                     self.subscribe();
                 }
-                Ok(Event::Incoming(Packet::SubAck(ack))) => self.subscribed(&ack),
+                // A later one answers to having asked for what is retained again.
+                Ok(Event::Incoming(Packet::SubAck(ack))) => {
+                    if !std::mem::replace(&mut subscribed, true) {
+                        self.subscribed(&ack);
+                    }
+                }
                 Ok(_) => {}
                 Err(error) => return (error.to_string(), accepted),
             }
         }
     }
 
-    fn filters(&self) -> Vec<Filter> {
-        let sources = self.intakes.iter().map(|intake| (intake.filter().to_owned(), intake.qos()));
-        let down = self.inbox.iter().flat_map(Inbox::filters).map(|filter| (filter, 1));
+    /// Those of the sources, and those of what comes from above.
+    fn filters(&self) -> (Vec<Filter>, Vec<Filter>) {
         let qos = |level| if level == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-        sources.chain(down).map(|(filter, level)| Filter::new(filter, qos(level))).collect()
+        let source = |intake: &Intake| Filter::new(intake.filter().to_owned(), qos(intake.qos()));
+        let down = self.inbox.iter().flat_map(Inbox::filters);
+        let down = down.map(|filter| Filter::new(filter, QoS::AtLeastOnce)).collect();
+        (self.intakes.iter().map(source).collect(), down)
     }
 
     /// Subscribes before anything else is in flight.
     fn subscribe(&self) {
         self.link.unsubscribe(&self.stale);
-        let filters = self.filters();
-        if filters.is_empty() || !self.link.subscribe(filters) {
+        let (sources, down) = self.filters();
+        if sources.is_empty() && down.is_empty() || !self.link.subscribe(sources, down) {
             self.connected();
         }
         tracing::info!("connected to broker {}", self.address());
@@ -158,7 +166,8 @@ impl Driver {
 
     fn subscribed(&self, ack: &SubAck) {
         // In the order of the filters: the sources', then those of what comes from above.
-        for (index, (filter, code)) in self.filters().iter().zip(&ack.return_codes).enumerate() {
+        let (sources, down) = self.filters();
+        for (index, (filter, code)) in sources.iter().chain(&down).zip(&ack.return_codes).enumerate() {
             let granted = matches!(code, SubscribeReasonCode::Success(_));
             let refused = || format!("the broker refused the subscription to {} ({code:?})", filter.path);
             match self.intakes.get(index) {

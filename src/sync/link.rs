@@ -60,6 +60,8 @@ struct Shared {
 #[derive(Debug)]
 struct Inner {
     client: Option<AsyncClient>,
+    /// What comes from above.
+    down: Vec<Filter>,
     ready: bool,
     unappended: bool,
     max_packet: usize,
@@ -81,6 +83,7 @@ impl Link {
     pub fn new(configured: bool, clock: Clock, metrics: Metrics) -> Link {
         let inner = Inner {
             client: None,
+            down: Vec::new(),
             ready: false,
             unappended: false,
             max_packet: usize::MAX,
@@ -263,9 +266,23 @@ impl Link {
         }
     }
 
-    /// Subscribes; answers whether the client took the request.
-    pub fn subscribe(&self, filters: Vec<Filter>) -> bool {
-        self.lock().client.as_ref().is_some_and(|client| client.try_subscribe_many(filters).is_ok())
+    /// Subscribes to what is for sources and to what comes from above; answers whether the client took the request.
+    pub fn subscribe(&self, sources: Vec<Filter>, down: Vec<Filter>) -> bool {
+        let mut inner = self.lock();
+        let all = sources.into_iter().chain(down.iter().cloned());
+        let taken = inner.client.as_ref().is_some_and(|client| client.try_subscribe_many(all).is_ok());
+        inner.down = down;
+        taken
+    }
+
+    /// Has the broker send again what it retains of what comes from above.
+    pub fn ask_again(&self) {
+        let inner = self.lock();
+        let Some(client) = inner.client.as_ref().filter(|_| inner.ready && !inner.down.is_empty()) else {
+            return;
+        };
+        // A client without room leaves it: the next connection brings everything again.
+        let _ = client.try_subscribe_many(inner.down.iter().cloned());
     }
 
     /// The broker has accepted the connection and the subscriptions.

@@ -15,7 +15,10 @@ pub struct TransformEvents {
     metrics: Metrics,
     /// Sensors that lost the transform which was in force, and nothing has taken its place.
     bare: BTreeSet<SensorId>,
+    /// Sensors whose transform stays in force although the trust root does not let it stand.
+    kept: BTreeSet<SensorId>,
     alarm: Alarm,
+    revoked: Alarm,
     ledger: Alarm,
 }
 
@@ -25,7 +28,9 @@ impl TransformEvents {
         TransformEvents {
             metrics: metrics.clone(),
             bare: BTreeSet::new(),
+            kept: BTreeSet::new(),
             alarm: metrics.alarms.part("transforms"),
+            revoked: metrics.alarms.part("revoked"),
             ledger: metrics.alarms.part("activation"),
         }
     }
@@ -43,10 +48,23 @@ impl TransformEvents {
         tracing::warn!(parent: &span, %digest, reason, "the transform in the ledger is not accepted any more: {}", refusal.message);
     }
 
-    /// What the ledger says has been put in force again, but for these sensors.
-    pub fn restored(&mut self, bare: BTreeSet<SensorId>) {
-        self.bare = bare;
+    /// What the ledger says has been put in force again, but for the sensors in `bare`; at those in `kept` only
+    /// because a former trust root lets it stand.
+    pub fn restored(&mut self, bare: BTreeSet<SensorId>, kept: BTreeSet<SensorId>) {
+        (self.bare, self.kept) = (bare, kept);
         self.show();
+    }
+
+    /// A trust root was installed; it does not let the transforms at so many sensors stand.
+    pub fn root_installed(&self, version: u64, digest: &Digest, fallen: usize) {
+        tracing::info!(version, %digest, fallen, "trust root {version} is installed");
+        self.ledger_works();
+    }
+
+    /// A verified trust root cannot be written to the ledger, and waits.
+    pub fn root_not_installed(&self, version: u64, problem: &str) {
+        let message = format!("trust root {version} is verified but not installed: {problem}");
+        self.ledger.raise(problem, message, "see to the disk of store.dir; it is tried again");
     }
 
     /// A transform was put in force at these sensors.
@@ -56,6 +74,7 @@ impl TransformEvents {
         tracing::info!(transform = %id, version, %digest, "in force at {count} sensor(s)");
         self.ledger_works();
         self.bare.retain(|sensor| !sensors.contains(sensor));
+        self.kept.retain(|sensor| !sensors.contains(sensor));
         self.show();
     }
 
@@ -71,14 +90,32 @@ impl TransformEvents {
     }
 
     fn show(&self) {
-        let Some(first) = self.bare.first() else { return self.alarm.clear() };
-        let others = match self.bare.len() - 1 {
-            0 => String::new(),
-            others => format!(" and {others} other sensors"),
-        };
-        let message = format!(
-            "the transform in the ledger for {first}{others} is not accepted any more; readings go out raw"
-        );
-        self.alarm.raise("not_accepted", message, "push a new one");
+        match named(&self.bare) {
+            None => self.alarm.clear(),
+            Some(sensors) => {
+                let message = format!(
+                    "the transform in the ledger for {sensors} is not accepted any more; readings go out raw"
+                );
+                self.alarm.raise("not_accepted", message, "push a new one");
+            }
+        }
+        match named(&self.kept) {
+            None => self.revoked.clear(),
+            Some(sensors) => {
+                let message = format!(
+                    "the trust root does not accept the transform of {sensors} any more; it stays in force, flagged"
+                );
+                self.revoked.raise("revoked", message, "push one that is signed by an active key");
+            }
+        }
     }
+}
+
+/// The first of some sensors and how many others there are.
+fn named(sensors: &BTreeSet<SensorId>) -> Option<String> {
+    let first = sensors.first()?;
+    Some(match sensors.len() - 1 {
+        0 => first.to_string(),
+        others => format!("{first} and {others} other sensors"),
+    })
 }

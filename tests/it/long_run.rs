@@ -92,6 +92,7 @@ fn active() -> Arc<Active> {
         issued_at: transform.issued_at,
         expires: transform.expires,
         since: transform.issued_at,
+        revoked: false,
     })
 }
 

@@ -12,20 +12,32 @@ use crate::support::trust::{Authority, calibrated, hours_from_now, opened, trans
 use crate::support::wait::until_true;
 
 /// Everything that most of these tests need.
-struct Street {
-    broker: Broker,
-    authority: Authority,
-    gateway: Gateway,
-    daemon: Daemon,
-    publisher: Publisher,
-    above: Subscriber,
+pub struct Street {
+    pub broker: Broker,
+    pub authority: Authority,
+    pub gateway: Gateway,
+    pub daemon: Daemon,
+    pub publisher: Publisher,
+    pub above: Subscriber,
 }
 
 impl Street {
-    fn new() -> Street {
+    /// A broker, a fleet, and a gateway that is linked.
+    pub fn new() -> Street {
+        Street::with("")
+    }
+
+    /// The same with more lines in the gateway's section of trust.
+    pub fn with(trust: &str) -> Street {
+        Street::at(Gateway::new(), trust)
+    }
+
+    /// The same for this gateway.
+    pub fn at(gateway: Gateway, trust: &str) -> Street {
         let broker = Broker::start();
         let authority = Authority::new();
-        let gateway = Gateway::new().linked_to(&broker).trusting(&authority).with(MQTT_SOURCE).with(UPLINK);
+        let gateway =
+            gateway.linked_to(&broker).trusting(&authority).with(trust).with(MQTT_SOURCE).with(UPLINK);
         let above = Subscriber::new(&broker, &[&format!("{UP}/#")]);
         let publisher = Publisher::new(&broker);
         let mut daemon = gateway.start();
@@ -33,22 +45,24 @@ impl Street {
         Street { broker, authority, gateway, daemon, publisher, above }
     }
 
-    fn measure(&mut self, raw: f64) {
+    /// Has the sensor say something.
+    pub fn measure(&mut self, raw: f64) {
         self.publisher.publish("sensors/co-1/raw", json!({"v": raw}).to_string());
     }
 
-    fn push(&mut self, id: &str, envelope: impl AsRef<[u8]>) {
+    /// Publishes a transform for the gateway.
+    pub fn push(&mut self, id: &str, envelope: impl AsRef<[u8]>) {
         self.publisher.retain(&format!("{DOWN}/{id}"), envelope);
     }
 
     /// Every ack so far; each has to be signed with the gateway's own key.
-    fn acks(&self) -> Vec<Value> {
+    pub fn acks(&self) -> Vec<Value> {
         let key = self.gateway.store().join("gateway.pub.pem");
         self.above.on(&format!("{UP}/ack")).iter().map(|ack| opened(&ack.payload, "ack", &key)).collect()
     }
 
     /// Waits for this many acks and answers with the last one.
-    fn ack(&self, count: usize) -> Value {
+    pub fn ack(&self, count: usize) -> Value {
         let topic = format!("{UP}/ack");
         until_true(&format!("ack number {count}"), || self.above.on(&topic).len() >= count);
         let mut acks = self.acks();
@@ -57,7 +71,7 @@ impl Street {
     }
 
     /// Waits for the reading with this raw value.
-    fn reading(&self, raw: f64) -> Value {
+    pub fn reading(&self, raw: f64) -> Value {
         self.above.await_on(&format!("{UP}/reading/co-1"), |message| {
             let reading = message.json();
             (reading["raw"] == json!(raw)).then_some(reading)
@@ -65,7 +79,7 @@ impl Street {
     }
 
     /// What a client that comes now is told of a retained topic.
-    fn retained(&self, topic: &str) -> Message {
+    pub fn retained(&self, topic: &str) -> Message {
         let late = Subscriber::new(&self.broker, &[topic]);
         late.await_on(topic, |message| Some(message.clone()))
     }

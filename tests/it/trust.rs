@@ -1,6 +1,7 @@
 //! Trust: what gets in, what does not, and that other implementations agree.
 
 mod accepted;
+mod ceremony;
 mod command_line;
 mod fixtures;
 mod interop;

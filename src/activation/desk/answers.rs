@@ -1,6 +1,7 @@
 //! What is said of an artifact: to whoever brought it, upwards, in the audit and in the log.
 
 use super::Desk;
+use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::trust::verify::{Refused, Verified};
 use crate::store::RefusalRecord;
@@ -28,6 +29,29 @@ impl Desk {
             stage: Some("active".into()),
             time: self.clock.now(),
         }
+    }
+
+    /// Answers a root or an enrolment, upwards too.
+    pub(super) fn of_document(
+        &mut self,
+        name: &str,
+        version: u64,
+        digest: Digest,
+        verdict: Verdict,
+        message: String,
+    ) -> Ack {
+        let ack = Ack {
+            digest: Some(digest),
+            id: name.to_owned(),
+            version: Some(version),
+            verdict,
+            reason: None,
+            message,
+            stage: None,
+            time: self.clock.now(),
+        };
+        self.reports.ack(ack.clone(), &[]);
+        ack
     }
 
     pub(super) fn refusal(&self, id: String, refused: &Refused) -> Ack {

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
 use super::local::{Declined, RollBack};
+use crate::config::trust::Fallback;
 use crate::pipeline::active::Change;
 use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
@@ -18,7 +19,7 @@ pub type Answered = oneshot::Sender<Result<Ack, Declined>>;
 pub enum Ask {
     /// The configuration has changed: judge again what is in force at which sensor, and have the pipeline
     /// take over the sensors' facts in the same step.
-    Reconfigured(OnExpired, oneshot::Sender<()>),
+    Reconfigured(OnExpired, Fallback, oneshot::Sender<()>),
     /// Another instrument is mounted: judge again what is in force at which sensor.
     Mounted(oneshot::Sender<()>),
     /// Judge an artifact that somebody brought: its bytes, and who it was.
@@ -31,7 +32,8 @@ impl Desk {
     pub(super) async fn serve(&mut self, ask: Ask, pipeline: &mpsc::Sender<Request>) {
         // Whoever asked may have given up waiting.
         match ask {
-            Ask::Reconfigured(on_expired, done) => {
+            Ask::Reconfigured(on_expired, on_revoked, done) => {
+                self.on_revoked = on_revoked;
                 self.reconfigured(on_expired, pipeline).await;
                 let _ = done.send(());
             }
@@ -56,7 +58,7 @@ impl Desk {
     }
 
     /// Has the pipeline take over changes, and reports them.
-    async fn effect(
+    pub(super) async fn effect(
         &self,
         changes: Vec<Change>,
         pipeline: &mpsc::Sender<Request>,
@@ -71,21 +73,5 @@ impl Desk {
         for sensor in &sensors {
             self.report(sensor);
         }
-    }
-
-    /// Does what a start does with the transforms that the ledger says are in force.
-    async fn restore_again(&mut self) -> Vec<Change> {
-        let stored = match self.store.active().await {
-            Ok(stored) => stored,
-            Err(error) => {
-                tracing::warn!("what is in force stays as it is: {error}");
-                return Vec::new();
-            }
-        };
-        let before: Vec<_> = std::mem::take(&mut self.installed).into_keys().collect();
-        let mut changes = self.restore(stored);
-        let gone = before.into_iter().filter(|sensor| !self.installed.contains_key(sensor));
-        changes.extend(gone.map(|sensor| Change { sensor, active: None }));
-        changes
     }
 }

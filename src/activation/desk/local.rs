@@ -4,15 +4,16 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{Desk, Item, Reach, Way};
+use super::{Desk, Item, Way};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
+use crate::domain::trust::envelope::{Envelope, type_name};
 use crate::domain::trust::reason::{Reason, Refusal};
-use crate::domain::trust::rollback::{Put, previous};
-use crate::domain::trust::verify::{Refused, Verified, verify_stored};
+use crate::domain::trust::rollback::{Put, earlier};
+use crate::domain::trust::verify::{Refused, Verified};
 use crate::pipeline::run::Request;
 use crate::store::{PastActivation, Store, StoreError, StoredTransform};
-use crate::sync::downlink::Arrived;
+use crate::sync::downlink::{Arrived, Artifact};
 use crate::wire::message::{Ack, Verdict};
 
 /// An order to go back.
@@ -39,7 +40,12 @@ pub enum Declined {
 
 /// Where a rollback leads that names no digest, by what came into force at the sensor, from the oldest.
 pub fn back(past: &[PastActivation]) -> Option<Digest> {
-    previous(past.iter().map(|put| Put { digest: put.digest, rolled_back: put.rolled_back }))
+    back_from(past).next()
+}
+
+/// The same, and where to go if that does not do any more.
+pub(super) fn back_from(past: &[PastActivation]) -> impl Iterator<Item = Digest> {
+    earlier(past.iter().map(|put| Put { digest: put.digest, rolled_back: put.rolled_back }))
 }
 
 impl Desk {
@@ -50,7 +56,13 @@ impl Desk {
         user: String,
         pipeline: &mpsc::Sender<Request>,
     ) -> Result<Ack, Declined> {
-        let arrived = Arrived { id: String::new(), payload: envelope };
+        let kind = Envelope::parse(&envelope).ok().map(|envelope| envelope.payload_type);
+        let what = match kind.as_deref().and_then(type_name) {
+            Some("root") => Artifact::Root,
+            Some("enrolment") => Artifact::Enrolment,
+            _ => Artifact::Transform,
+        };
+        let arrived = Arrived { what, id: String::new(), payload: envelope };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 
@@ -92,8 +104,12 @@ impl Desk {
     }
 
     /// Checks again what was accepted before, for one sensor only.
-    fn verified_for(&self, stored: &StoredTransform, sensor: &SensorId) -> Result<Verified, Refused> {
-        let mut verified = verify_stored(&stored.envelope, &self.context(&Reach::of(self)))?;
+    pub(super) fn verified_for(
+        &self,
+        stored: &StoredTransform,
+        sensor: &SensorId,
+    ) -> Result<Verified, Refused> {
+        let mut verified = self.verify_again(&stored.envelope)?;
         verified.sensors.retain(|selected| selected == sensor);
         if !verified.sensors.is_empty() {
             return Ok(verified);

@@ -133,7 +133,8 @@ fn build(args: &InitArgs, signers: &[PrivateKey]) -> Result<Root, Failure> {
     Ok(Root { schema: SCHEMA, fleet, version: 1, epoch: 1, issued_at, expires, keys, roles })
 }
 
-fn root_key(path: &Path, public_key: crate::domain::trust::key::PublicKey) -> RootKey {
+/// A key as a root names it: its label is its file's name.
+pub(super) fn root_key(path: &Path, public_key: crate::domain::trust::key::PublicKey) -> RootKey {
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let label = name.trim_end_matches(".pem").trim_end_matches(".pub").trim_end_matches(".key").to_owned();
     RootKey { public_key, label, not_before: None, not_after: None, state: KeyState::Active }

@@ -3,11 +3,13 @@
 //! Everything is pure: the time, the floors and what runs on the sensors are arguments, and what the caller
 //! gets is a [`verify::Verified`] to put into force, or a [`reason::Refusal`] that changes nothing.
 
+pub mod enrolment;
 pub mod envelope;
 pub mod key;
 pub mod reason;
 pub mod rollback;
 pub mod root;
+pub mod rotation;
 pub mod scope;
 pub mod signers;
 pub mod slot;

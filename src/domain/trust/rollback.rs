@@ -11,11 +11,11 @@ pub struct Put {
     pub rolled_back: bool,
 }
 
-/// What was in force before the present one: each rollback undoes the changes since its target came into
+/// What was in force before the present one, the newest first and each once: each rollback undoes the changes since its target came into
 /// force, so that going back twice leads two steps back, not forward again.
 ///
 /// `changes` are those at one sensor, from the oldest.
-pub fn previous(changes: impl IntoIterator<Item = Put>) -> Option<Digest> {
+pub fn earlier(changes: impl IntoIterator<Item = Put>) -> impl Iterator<Item = Digest> {
     let mut steps: Vec<Digest> = Vec::new();
     for put in changes {
         let undone = steps.iter().rposition(|digest| *digest == put.digest).filter(|_| put.rolled_back);
@@ -24,21 +24,28 @@ pub fn previous(changes: impl IntoIterator<Item = Put>) -> Option<Digest> {
             None => steps.push(put.digest),
         }
     }
-    let present = steps.pop()?;
-    steps.into_iter().rev().find(|digest| *digest != present)
+    let mut told: Vec<Digest> = steps.pop().into_iter().collect();
+    let mut behind = Vec::new();
+    for digest in steps.into_iter().rev() {
+        if !told.contains(&digest) {
+            told.push(digest);
+            behind.push(digest);
+        }
+    }
+    behind.into_iter()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn leads(changes: &str) -> Option<char> {
+    fn behind(changes: &str) -> String {
         // a small letter goes back
         let put = |c: char| Put {
             digest: Digest([c.to_ascii_uppercase() as u8; 32]),
             rolled_back: c.is_ascii_lowercase(),
         };
-        previous(changes.chars().map(put)).map(|digest| char::from(digest.0[0]))
+        earlier(changes.chars().map(put)).map(|digest| char::from(digest.0[0])).collect()
     }
 
     #[test]
@@ -58,7 +65,14 @@ mod tests {
             ("ABAb", Some('A')),
             ("Aab", Some('A')),
         ] {
-            assert_eq!(leads(changes), target, "{changes}");
+            assert_eq!(behind(changes).chars().next(), target, "{changes}");
+        }
+    }
+
+    #[test]
+    fn what_lies_further_back_is_told_once() {
+        for (changes, all) in [("ABCD", "CBA"), ("ABAC", "AB"), ("ABCbD", "BA"), ("AAA", ""), ("ABCa", "")] {
+            assert_eq!(behind(changes), all, "{changes}");
         }
     }
 }

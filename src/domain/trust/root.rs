@@ -124,7 +124,21 @@ pub struct Root {
     pub roles: BTreeMap<RoleName, Role>,
 }
 
+/// What people and control planes are told of the installed root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstalledRoot {
+    /// Its version.
+    pub version: u64,
+    /// When it expires.
+    pub expires: Timestamp,
+}
+
 impl Root {
+    /// What is told of it.
+    pub fn installed(&self) -> InstalledRoot {
+        InstalledRoot { version: self.version, expires: self.expires }
+    }
+
     /// Reads and checks a root's own bytes, whoever signed them.
     ///
     /// # Errors

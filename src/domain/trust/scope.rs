@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::enrolment::Enrolment;
 use super::root::{Role, RoleName};
+use super::target::SensorFacts;
 use crate::domain::id::{Id, SensorId};
 
 /// One scope of a role: AND across the fields, OR within one; an empty field allows everything.
@@ -38,6 +40,15 @@ pub struct Scope {
     pub mpe_share: Option<f64>,
 }
 
+/// Where scopes and targets are judged.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The gateway; `None`: away from any.
+    pub gateway: Option<&'a Id>,
+    /// What the fleet says of it.
+    pub enrolment: Option<&'a Enrolment>,
+}
+
 /// Limits of a scope; the stricter of these and the artifact's own holds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -65,12 +76,34 @@ impl Scope {
         Ok(())
     }
 
-    /// Whether the scope covers `sensor` on `gateway` for certain. With no gateway given, its fields about
+    /// Whether the scope covers `sensor` at `place` for certain. With no gateway given, its fields about
     /// the gateway are taken as met.
-    pub fn covers(&self, gateway: Option<&Id>, sensor: &SensorId) -> bool {
+    pub fn covers(&self, place: Place<'_>, sensor: &SensorId, facts: &SensorFacts) -> bool {
         let allows = |list: &[Id], id: &Id| list.is_empty() || list.contains(id);
-        let here = gateway.is_none_or(|gateway| allows(&self.gateways, gateway) && !self.needs_enrolment());
-        here && allows(&self.sensors, sensor)
+        let Some(gateway) = place.gateway else { return allows(&self.sensors, sensor) };
+        allows(&self.gateways, gateway)
+            && allows(&self.sensors, sensor)
+            && (!self.needs_enrolment() || self.is_proven(place.enrolment, sensor, facts))
+    }
+
+    /// Whether the enrolment proves what only it can.
+    fn is_proven(&self, enrolment: Option<&Enrolment>, sensor: &SensorId, facts: &SensorFacts) -> bool {
+        let Some(enrolment) = enrolment else { return false };
+        let in_group =
+            self.groups.is_empty() || enrolment.groups.iter().any(|group| self.groups.contains(group));
+        if self.models.is_empty() && self.tags.is_empty() && self.mpe_share.is_none() {
+            return in_group;
+        }
+        let Some(enrolled) = enrolment.sensor(sensor, facts) else { return false };
+        let model = |model: &String| self.models.contains(model);
+        let tagged = |(name, values): (&String, &Vec<String>)| {
+            enrolment.tag(enrolled, name).is_some_and(|value| values.iter().any(|allowed| allowed == value))
+        };
+        // How far a step may go as a share of the permissible error is not judged yet: such a scope covers nothing.
+        in_group
+            && self.mpe_share.is_none()
+            && (self.models.is_empty() || enrolled.model.as_ref().is_some_and(model))
+            && self.tags.iter().all(tagged)
     }
 
     /// Whether only an enrolment can prove that a sensor lies inside.
@@ -83,13 +116,18 @@ impl Scope {
 }
 
 impl Role {
-    /// What the role may do with `sensor` on `gateway`: the limits of every scope that covers it, of which
+    /// What the role may do with `sensor` at `place`: the limits of every scope that covers it, of which
     /// any one has to be kept; `None` where no scope does.
-    pub fn limits_for(&self, gateway: Option<&Id>, sensor: &SensorId) -> Option<Vec<ScopeLimits>> {
+    pub fn limits_for(
+        &self,
+        place: Place<'_>,
+        sensor: &SensorId,
+        facts: &SensorFacts,
+    ) -> Option<Vec<ScopeLimits>> {
         if self.scopes.is_empty() {
             return Some(vec![ScopeLimits::default()]);
         }
-        let covering = self.scopes.iter().filter(|scope| scope.covers(gateway, sensor));
+        let covering = self.scopes.iter().filter(|scope| scope.covers(place, sensor, facts));
         let limits: Vec<_> = covering.map(|scope| scope.limits.unwrap_or_default()).collect();
         (!limits.is_empty()).then_some(limits)
     }
@@ -103,14 +141,20 @@ mod tests {
         Id::new(text).unwrap()
     }
 
+    fn covers(scope: &Scope, gateway: Option<&str>, sensor: &str) -> bool {
+        let gateway = gateway.map(id);
+        let place = Place { gateway: gateway.as_ref(), enrolment: None };
+        scope.covers(place, &id(sensor), &SensorFacts::default())
+    }
+
     #[test]
     fn fields_are_joined_by_and_values_by_or() {
         let scope =
             Scope { gateways: vec![id("g1"), id("g2")], sensors: vec![id("a"), id("b")], ..Scope::default() };
-        assert!(scope.covers(Some(&id("g2")), &id("a")));
-        assert!(!scope.covers(Some(&id("g3")), &id("a")));
-        assert!(!scope.covers(Some(&id("g1")), &id("c")));
-        assert!(scope.covers(None, &id("b")));
+        assert!(covers(&scope, Some("g2"), "a"));
+        assert!(!covers(&scope, Some("g3"), "a"));
+        assert!(!covers(&scope, Some("g1"), "c"));
+        assert!(covers(&scope, None, "b"));
     }
 
     #[test]
@@ -118,9 +162,9 @@ mod tests {
         let groups = Scope { groups: vec![id("north")], ..Scope::default() };
         let share = Scope { mpe_share: Some(0.5), ..Scope::default() };
         for scope in [groups, share] {
-            assert!(!scope.covers(Some(&id("g1")), &id("a")));
+            assert!(!covers(&scope, Some("g1"), "a"));
         }
-        assert!(Scope::default().covers(Some(&id("g1")), &id("a")));
+        assert!(covers(&Scope::default(), Some("g1"), "a"));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! Without an enrolment nothing proves a gateway's groups or its sensors' models and tags; what the gateway's
 //! own configuration claims about them grants nothing. Then only targets that name gateways and sensors match.
 
+use super::enrolment::Enrolment;
 use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{Role, RoleName, Root};
-use super::scope::ScopeLimits;
+use super::scope::{Place, ScopeLimits};
 use super::signers::Candidate;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::transform::artifact::{Target, Transform};
@@ -60,7 +61,7 @@ pub fn role_for(transform: &Transform, signed: &[Candidate]) -> Result<(RoleName
 
 /// Checks fleet, scope and target, in this order, and gives the sensors of this gateway that are selected.
 ///
-/// `gateway` is `None` away from any gateway: what depends on which one it is, is then not checked.
+/// Its gateway is `None` away from any: what depends on which one it is, is then not checked.
 ///
 /// # Errors
 /// `wrong_fleet`, `out_of_scope`, `not_for_this_gateway`, `unknown_sensor`.
@@ -69,7 +70,7 @@ pub fn select(
     root: &Root,
     role: RoleName,
     fleet: &Id,
-    gateway: Option<&Id>,
+    place: Place<'_>,
     sensors: &dyn Fn(&Id) -> Option<SensorFacts>,
 ) -> Result<Vec<Selected>, Refusal> {
     // "the fleet is always named"
@@ -89,10 +90,10 @@ pub fn select(
     if role == RoleName::Maintenance {
         check_local(transform)?;
     }
-    let here = present(&transform.target, sensors);
-    let selected = in_scope(transform, root.role(role), gateway, here)?;
-    if let Some(gateway) = gateway {
-        check_gateway(transform, role, gateway)?;
+    let here = present(&transform.target, place, sensors);
+    let selected = in_scope(transform, root.role(role), place, here)?;
+    if let Some(gateway) = place.gateway {
+        check_gateway(transform, role, gateway, place.enrolment)?;
     }
     if selected.is_empty() {
         let named: Vec<_> = transform.target.sensors.iter().take(5).map(Id::as_str).collect();
@@ -127,13 +128,21 @@ fn check_local(transform: &Transform) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The sensors named that are here, each once; a serial that is named must be the mounted one.
-fn present(target: &Target, sensors: &dyn Fn(&Id) -> Option<SensorFacts>) -> Vec<(SensorId, SensorFacts)> {
+/// The sensors selected that are here, each once. A serial that is named must be the mounted one; models and tags
+/// are what the enrolment says. A target that names no sensors means all that are enrolled.
+fn present(
+    target: &Target,
+    place: Place<'_>,
+    sensors: &dyn Fn(&Id) -> Option<SensorFacts>,
+) -> Vec<(SensorId, SensorFacts)> {
+    let enrolled = place.enrolment.filter(|_| target.sensors.is_empty());
+    let all =
+        target.sensors.iter().chain(enrolled.into_iter().flat_map(|enrolment| enrolment.sensors.keys()));
     let mut found: Vec<(SensorId, SensorFacts)> = Vec::new();
-    for sensor in &target.sensors {
+    for sensor in all {
         let Some(facts) = sensors(sensor) else { continue };
         let mounted = facts.serial.as_ref().is_some_and(|serial| target.serials.contains(serial));
-        let fits = target.serials.is_empty() || mounted;
+        let fits = (target.serials.is_empty() || mounted) && is_proven(target, place, sensor, &facts);
         if fits && found.iter().all(|(known, _)| known != sensor) {
             found.push((sensor.clone(), facts));
         }
@@ -141,47 +150,86 @@ fn present(target: &Target, sensors: &dyn Fn(&Id) -> Option<SensorFacts>) -> Vec
     found
 }
 
+/// Whether the enrolment proves what a target says of a sensor. Where the target names the gateway and the sensor
+/// and nothing else, there is nothing to prove; away from a gateway, nothing can be.
+fn is_proven(target: &Target, place: Place<'_>, sensor: &SensorId, facts: &SensorFacts) -> bool {
+    let named = !target.gateways.is_empty() && !target.sensors.is_empty();
+    if place.gateway.is_none() || named && target.models.is_empty() && target.tags.is_empty() {
+        return true;
+    }
+    let Some(enrolment) = place.enrolment else {
+        // Without one the target is refused as a whole.
+        return true;
+    };
+    let Some(enrolled) = enrolment.sensor(sensor, facts) else { return false };
+    let of_model = enrolled.model.as_ref().is_some_and(|model| target.models.contains(model));
+    let tagged = |(name, value): (&String, &String)| enrolment.tag(enrolled, name) == Some(value.as_str());
+    (target.models.is_empty() || of_model) && target.tags.iter().all(tagged)
+}
+
 /// Every selected sensor must lie inside a scope of the role; where none is here, every named one.
 fn in_scope(
     transform: &Transform,
     role: Option<&Role>,
-    gateway: Option<&Id>,
+    place: Place<'_>,
     here: Vec<(SensorId, SensorFacts)>,
 ) -> Result<Vec<Selected>, Refusal> {
-    let limits = |sensor: &SensorId| {
-        role.and_then(|role| role.limits_for(gateway, sensor)).ok_or_else(|| {
-            let place = gateway.map_or(String::new(), |gateway| format!(" on gateway {gateway}"));
+    let limits = |sensor: &SensorId, facts: &SensorFacts| {
+        role.and_then(|role| role.limits_for(place, sensor, facts)).ok_or_else(|| {
+            let at = place.gateway.map_or(String::new(), |gateway| format!(" on gateway {gateway}"));
             let unproven = role.is_some_and(|role| role.scopes.iter().any(|s| s.needs_enrolment()));
             let hint = if unproven { " (some name what only an enrolment proves)" } else { "" };
-            out_of_scope(format!("no scope of the signing role covers sensor {sensor}{place}{hint}"))
+            out_of_scope(format!("no scope of the signing role covers sensor {sensor}{at}{hint}"))
         })
     };
     if here.is_empty() {
-        transform.target.sensors.iter().try_for_each(|sensor| limits(sensor).map(drop))?;
+        let unknown = SensorFacts::default();
+        transform.target.sensors.iter().try_for_each(|sensor| limits(sensor, &unknown).map(drop))?;
     }
-    here.into_iter().map(|(sensor, facts)| Ok(Selected { limits: limits(&sensor)?, sensor, facts })).collect()
+    here.into_iter()
+        .map(|(sensor, facts)| Ok(Selected { limits: limits(&sensor, &facts)?, sensor, facts }))
+        .collect()
 }
 
 /// "Without an enrolment only explicit `gateways` + `sensors` targets match."
-fn check_gateway(transform: &Transform, role: RoleName, gateway: &Id) -> Result<(), Refusal> {
+fn check_gateway(
+    transform: &Transform,
+    role: RoleName,
+    gateway: &Id,
+    enrolment: Option<&Enrolment>,
+) -> Result<(), Refusal> {
     let target = &transform.target;
+    let refuse = |message: String| Err(Refusal::new(Reason::NotForThisGateway, message));
+    if !target.gateways.is_empty() && !target.gateways.contains(gateway) {
+        return refuse(format!("the target names other gateways, this is {gateway}"));
+    }
+    match enrolment {
+        None => check_explicit(target, gateway)?,
+        Some(enrolment) => {
+            let ours = enrolment.groups.iter().any(|group| target.groups.contains(group));
+            if !target.groups.is_empty() && !ours {
+                return refuse(format!("{gateway} is enrolled in none of the groups that the target names"));
+            }
+        }
+    }
+    if role == RoleName::Maintenance && transform.provenance.made_on.as_ref() != Some(gateway) {
+        return refuse(format!("made on another gateway, this is {gateway}"));
+    }
+    Ok(())
+}
+
+fn check_explicit(target: &Target, gateway: &Id) -> Result<(), Refusal> {
     let refuse = |message: String| Err(Refusal::new(Reason::NotForThisGateway, message));
     let unproven = [
         ("groups", target.groups.is_empty()),
         ("models", target.models.is_empty()),
         ("tags", target.tags.is_empty()),
     ];
-    if !target.gateways.is_empty() && !target.gateways.contains(gateway) {
-        return refuse(format!("the target names other gateways, this is {gateway}"));
-    }
     if let Some((field, _)) = unproven.iter().find(|(_, empty)| !empty) {
         return refuse(format!("the target names {field}, and no enrolment proves those of {gateway}"));
     }
     if target.gateways.is_empty() || target.sensors.is_empty() {
         return refuse(format!("{gateway} has no enrolment: the target must name its gateway and sensors"));
-    }
-    if role == RoleName::Maintenance && transform.provenance.made_on.as_ref() != Some(gateway) {
-        return refuse(format!("made on another gateway, this is {gateway}"));
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! The checks of an artifact, in the order of the specification; nothing here changes anything.
 
 use super::content;
+use super::enrolment::Enrolment;
 use super::envelope::{Envelope, payload_type, type_name};
 use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{KeyState, RoleName, Root, printable};
+use super::scope::Place;
 use super::signers::{self, Candidate};
 use super::slot::{self, Changes, Floor, Slot};
 use super::target::{self, Selected, SensorFacts};
@@ -28,6 +30,8 @@ pub struct Context<'a> {
     /// This gateway. `None` away from any gateway: then nothing that depends on which one it is gets
     /// checked. The daemon always names its own.
     pub gateway: Option<&'a Id>,
+    /// What the fleet says of this gateway.
+    pub enrolment: Option<&'a Enrolment>,
     /// What is known about a sensor, those that a template would make included; `None`: there is no such.
     pub sensors: &'a dyn Fn(&SensorId) -> Option<SensorFacts>,
     /// What is known about the time.
@@ -148,17 +152,36 @@ pub fn verify_envelope(bytes: &[u8], root: Option<&Root>, time: &TimeView) -> Re
     open(bytes, None, root, time, &|_| false, &mut seen).map_err(|refusal| seen.refused(refusal))
 }
 
+/// The same for an artifact of this short type name, `wrong_type` for others.
+///
+/// # Errors
+/// The first check that failed.
+pub fn verify_typed(
+    bytes: &[u8],
+    type_name: &str,
+    root: Option<&Root>,
+    time: &TimeView,
+) -> Result<Signed, Refused> {
+    let mut seen = Seen::default();
+    open(bytes, Some(type_name), root, time, &|_| false, &mut seen).map_err(|refusal| seen.refused(refusal))
+}
+
 /// Checks the form and the signers of a transform that a ledger holds as accepted: what can be checked
 /// without knowing the gateway, its sensors and its time.
 ///
 /// # Errors
 /// The first check that failed.
 pub fn verify_kept(bytes: &[u8], root: &Root) -> Result<(Digest, Transform), Refusal> {
-    let time = TimeView { now: root.issued_at, trusted: false, floor: root.issued_at };
-    let signed = open(bytes, Some("transform"), Some(root), &time, &|_| true, &mut Seen::default())?;
+    let signed = kept(bytes, "transform", root)?;
     let transform = Transform::parse(&signed.envelope.payload).map_err(|fault| content::refusal(&fault))?;
     target::role_for(&transform, &signed.candidates)?;
     Ok((signed.digest, transform))
+}
+
+/// Checks the form and the signers of what was accepted before.
+pub(super) fn kept(bytes: &[u8], type_name: &str, root: &Root) -> Result<Signed, Refusal> {
+    let time = TimeView { now: root.issued_at, trusted: false, floor: root.issued_at };
+    open(bytes, Some(type_name), Some(root), &time, &|_| true, &mut Seen::default())
 }
 
 /// The roles that may sign an artifact of this short type name.
@@ -230,7 +253,8 @@ fn judge(bytes: &[u8], ctx: &Context, purpose: Purpose, seen: &mut Seen) -> Resu
     seen.version = Some(transform.version);
     let (role, keyids) = target::role_for(&transform, &signed.candidates)?;
     // "fleet, scope, target"
-    let selected = target::select(&transform, root, role, ctx.fleet, ctx.gateway, ctx.sensors)?;
+    let place = Place { gateway: ctx.gateway, enrolment: ctx.enrolment };
+    let selected = target::select(&transform, root, role, ctx.fleet, place, ctx.sensors)?;
     // "root and time"
     if !stored {
         check_time(&transform, root, role, &ctx.time)?;

@@ -51,6 +51,7 @@ fn active(pipeline: &str) -> Option<Arc<Active>> {
         issued_at: transform.issued_at,
         expires: transform.expires,
         since: transform.issued_at,
+        revoked: false,
     }))
 }
 

@@ -9,6 +9,7 @@ use super::audit::stored_row;
 use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
 
@@ -60,7 +61,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let total = count("roots")? + count("transforms")? + count("audit")?;
+    let total = count("roots")? + count("enrolments")? + count("transforms")? + count("audit")?;
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -70,6 +71,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     };
     pages(&tx)?;
     let roots = roots(&tx, &mut step)?;
+    enrolments(&tx, &roots, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
     if let Some((digest, _)) = audited.iter().find(|(_, audited)| !**audited) {
@@ -102,6 +104,26 @@ fn roots(db: &Connection, step: &mut dyn FnMut()) -> Result<Vec<Root>, Fault> {
         step();
     }
     Ok(found)
+}
+
+/// Every enrolment was good under one of the roots.
+fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT version, digest, envelope FROM enrolments")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (version, stored, envelope): (u64, Digest, Vec<u8>) = (row.get(0)?, digest(row, 1)?, row.get(2)?);
+        let good = roots.iter().any(|root| {
+            let kept = verify_kept_enrolment(&envelope, root);
+            kept.is_ok_and(|(digest, enrolment)| digest == stored && enrolment.version == version)
+        });
+        if !good {
+            let text =
+                format!("enrolment {version} ({stored}): is not what one of the trust roots lets stand");
+            return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
 }
 
 /// The digests of the accepted transforms, none of them found in the audit yet.

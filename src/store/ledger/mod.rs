@@ -4,6 +4,7 @@ pub mod alerts;
 mod audit;
 mod blocks;
 pub mod copy;
+mod enrolments;
 pub mod examine;
 pub mod floors;
 mod positions;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
-use super::{FILE, Ledger, Reserve, alerts, audit, copy, floors, raise_floor, set_meta};
+use super::{FILE, Ledger, Reserve, alerts, audit, copy, enrolments, floors, raise_floor, set_meta};
 use crate::domain::audit::START;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -18,7 +18,7 @@ use crate::store::error::StoreError;
 use crate::store::file::{self, OpenError};
 use crate::store::history::{add_gap, gap_of};
 use crate::store::ledger::schema::LEDGER;
-use crate::store::types::{StoredFloor, StoredRoot};
+use crate::store::types::{StoredEnrolment, StoredFloor, StoredRoot};
 
 /// A checked backup that waits for the next start.
 const STAGED: &str = "ledger-restore.db";
@@ -185,7 +185,8 @@ struct Present {
     head: (u64, Digest),
     floors: Vec<StoredFloor>,
     time: Option<Timestamp>,
-    root: Option<StoredRoot>,
+    installed: Vec<StoredRoot>,
+    enrolment: Option<StoredEnrolment>,
     roots: Roots,
     /// Where local orders went back, and gaps that are not announced yet: neither may be forgotten.
     rolled_back: Vec<(String, Value)>,
@@ -210,7 +211,8 @@ impl Present {
             head: ledger.name(head(&ledger.db))?,
             floors: ledger.floors()?,
             time: ledger.time_floor()?,
-            root: ledger.root()?,
+            installed: ledger.roots()?,
+            enrolment: ledger.enrolment()?,
             roots: ledger.name(roots(&ledger.db))?,
             rolled_back: ledger.name(rolled_back(&ledger.db))?,
             gaps: ledger.name(gaps(&ledger.db))?,
@@ -264,7 +266,8 @@ impl Ledger {
         let own = self.name(head(&self.db))?;
         let own_roots = self.name(roots(&self.db))?;
         let foreign = present.as_ref().is_some_and(|present| !is_of_one_line(&present.roots, &own_roots));
-        let version = if foreign { 0 } else { self.root()?.map_or(0, |root| root.version) };
+        let newest = own_roots.last().map_or(0, |(version, _)| *version);
+        let version = if foreign { 0 } else { newest };
         let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
         self.transact(|tx| {
             let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
@@ -284,9 +287,13 @@ impl Ledger {
                 tx.execute("DELETE FROM roots", [])?;
             }
             audit::append(tx, now, &actor, "ledger.restored", FILE, &detail.to_string())?;
-            let root = present.as_ref().and_then(|present| present.root.as_ref());
-            let newer = root.filter(|root| root.version > version);
-            newer.map_or(Ok(()), |root| keep_root(tx, now, root))?;
+            let installed = present.iter().flat_map(|present| &present.installed);
+            installed.filter(|root| root.version > version).try_for_each(|root| keep_root(tx, now, root))?;
+            let enrolled = enrolments::newest(tx)?.map_or(0, |enrolment| enrolment.version);
+            let enrolment = present.iter().find_map(|present| present.enrolment.as_ref());
+            if let Some(newer) = enrolment.filter(|enrolment| enrolment.version > enrolled) {
+                enrolments::accept(tx, now, newer, "calibd")?;
+            }
             tx.execute("DELETE FROM blocks", [])?;
             super::blocks::add_block(tx, Block { first: end, last: end })?;
             tx.execute(

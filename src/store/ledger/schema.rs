@@ -59,7 +59,7 @@ CREATE TABLE maintenance(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// References that people gave, the standards behind them, and alerts.
+/// References that people gave, the standards behind them, alerts, and enrolments.
 const V3: &str = concat!(
     reference_tables!(),
     "
@@ -73,6 +73,10 @@ CREATE INDEX standards_of_id ON standards(id);
 CREATE TABLE alerts(
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cause TEXT NOT NULL, raised INTEGER NOT NULL,
     cleared INTEGER, content TEXT NOT NULL
+) STRICT;
+-- what the fleet said of this gateway, the highest version counts
+CREATE TABLE enrolments(
+    version INTEGER PRIMARY KEY, digest BLOB NOT NULL, envelope BLOB NOT NULL, accepted INTEGER NOT NULL
 ) STRICT;
 -- what the alerts go on from: one row of JSON
 CREATE TABLE alert_state(one INTEGER PRIMARY KEY CHECK (one = 1), content TEXT NOT NULL) STRICT;

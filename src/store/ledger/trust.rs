@@ -8,10 +8,11 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
-use crate::store::types::{Activation, ActiveTransform, RootInstallation, StoredRoot};
+use crate::store::types::{Activation, ActiveTransform, Fallen, Fate, RootInstallation, StoredRoot};
 
 impl Ledger {
-    /// Installs a root; one of the same version and digest changes nothing.
+    /// Installs a root, and has what it does not let stand give way in the same transaction; one of the same
+    /// version and digest changes nothing.
     pub fn install_root(
         &mut self,
         now: Timestamp,
@@ -35,7 +36,8 @@ impl Ledger {
             }
             let detail = serde_json::json!({ "digest": root.digest }).to_string();
             let subject = root.version.to_string();
-            audit::append(tx, now, &installation.actor, "root.installed", &subject, &detail)
+            audit::append(tx, now, &installation.actor, "root.installed", &subject, &detail)?;
+            installation.fallen.iter().try_for_each(|fallen| give_way(tx, now, &subject, fallen))
         })
     }
 
@@ -67,13 +69,15 @@ impl Ledger {
         }))
     }
 
-    /// The newest root.
-    pub fn root(&self) -> Result<Option<StoredRoot>, StoreError> {
-        let sql = "SELECT version, envelope, digest FROM roots ORDER BY version DESC LIMIT 1";
-        let found = self.db.query_row(sql, [], |row| {
-            Ok(StoredRoot { version: row.get(0)?, envelope: row.get(1)?, digest: Digest(row.get(2)?) })
-        });
-        self.name(found.optional())
+    /// The installed roots, the newest last.
+    pub fn roots(&self) -> Result<Vec<StoredRoot>, StoreError> {
+        let sql = "SELECT version, envelope, digest FROM roots ORDER BY version";
+        self.name(self.db.prepare(sql).and_then(|mut statement| {
+            let rows = statement.query_map([], |row| {
+                Ok(StoredRoot { version: row.get(0)?, envelope: row.get(1)?, digest: Digest(row.get(2)?) })
+            })?;
+            rows.collect()
+        }))
     }
 }
 
@@ -95,6 +99,9 @@ fn accept(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()>
             at.as_micros()
         ],
     )?;
+    if new == 0 {
+        signed_anew(tx, activation)?;
+    }
     // The floor never falls, whatever is activated (a rollback activates something older).
     floors::raise(tx, &activation.floor())?;
     if new == 1 {
@@ -103,6 +110,33 @@ fn accept(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()>
         audit::append(tx, *at, &activation.actor, "transform.accepted", id.as_str(), &detail.to_string())?;
     }
     Ok(())
+}
+
+/// The same bytes may come again with the signatures of other keys, where those that signed before are lost.
+fn signed_anew(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()> {
+    let Activation { digest, id, keyids, at, .. } = activation;
+    let sql = "UPDATE transforms SET envelope = ?2, keyids = ?3 WHERE digest = ?1 AND keyids <> ?3";
+    let changed = tx.execute(sql, params![digest.0, activation.envelope, keyids.join(" ")])?;
+    if changed == 0 {
+        return Ok(());
+    }
+    let detail = serde_json::json!({ "digest": digest, "keyids": keyids }).to_string();
+    audit::append(tx, *at, &activation.actor, "transform.signed_anew", id.as_str(), &detail)
+}
+
+/// What becomes of a transform that a new root does not let stand.
+fn give_way(tx: &Transaction<'_>, now: Timestamp, root: &str, fallen: &Fallen) -> rusqlite::Result<()> {
+    let Fallen { sensor, digest, reason, fate } = fallen;
+    let action = match fate {
+        Fate::Replaced(earlier) => return put_in_force(tx, earlier, sensor),
+        Fate::Kept => "transform.kept",
+        Fate::Withdrawn => {
+            tx.execute("DELETE FROM active WHERE sensor = ?", [sensor.as_str()])?;
+            "transform.withdrawn"
+        }
+    };
+    let detail = serde_json::json!({ "digest": digest, "reason": reason, "root": root }).to_string();
+    audit::append(tx, now, "calibd", action, sensor.as_str(), &detail)
 }
 
 fn put_in_force(tx: &Transaction<'_>, activation: &Activation, sensor: &SensorId) -> rusqlite::Result<()> {

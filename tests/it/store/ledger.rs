@@ -124,12 +124,13 @@ async fn the_newest_root_and_the_highest_time_come_back() {
     for version in [1, 2, 2] {
         let root = StoredRoot { version, envelope: vec![version as u8], digest: Digest([version as u8; 32]) };
         let time_floor = Some(noon());
-        store.install_root(RootInstallation { root, time_floor, actor: "file".into() }).await.unwrap();
+        let installation = RootInstallation { root, time_floor, actor: "file".into(), fallen: vec![] };
+        store.install_root(installation).await.unwrap();
     }
     store.raise_time_floor(Timestamp::EPOCH).await.unwrap();
     store.close(LONG).await.unwrap();
-    let recovered = open(dir.path()).recovered;
-    assert_eq!((recovered.root.unwrap().version, recovered.time_floor), (2, Some(noon())));
+    let mut recovered = open(dir.path()).recovered;
+    assert_eq!((recovered.roots.pop().unwrap().version, recovered.time_floor), (2, Some(noon())));
     let installed = audit_rows(dir.path()).iter().filter(|(action, _)| action == "root.installed").count();
     assert_eq!(installed, 2);
 }

@@ -75,6 +75,12 @@ impl Gateway {
         self
     }
 
+    /// Has it say that it is in a group.
+    pub fn in_group(mut self, group: &str) -> Gateway {
+        self.text = self.text.replace("rtc_good", &format!("groups = [\"{group}\"]\nrtc_good"));
+        self
+    }
+
     /// Connects it to a broker.
     pub fn linked_to(self, broker: &Broker) -> Gateway {
         self.with(&format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\n", broker.port))

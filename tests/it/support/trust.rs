@@ -35,6 +35,30 @@ impl Authority {
         authority
     }
 
+    /// Runs calibctl in the folder of the keys.
+    pub fn ctl(&self, words: &[&str]) {
+        run(calibctl().current_dir(self.dir.path()).args(words));
+    }
+
+    /// A file in that folder.
+    pub fn file(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// Makes root number `version`: each line is a command of `calibctl root` that changes it. It is signed by the
+    /// root key.
+    pub fn next_root(&self, version: u64, changes: &[&[&str]]) -> Vec<u8> {
+        let name =
+            |version| if version == 1 { "root.json".to_owned() } else { format!("root-{version}.json") };
+        let (before, next) = (name(version - 1), name(version));
+        self.ctl(&["root", "renew", &before, "-o", &next]);
+        for change in changes {
+            self.ctl(&[&["root", change[0], &next], &change[1..]].concat());
+        }
+        self.ctl(&["root", "sign", &next, "--before", &before, "--key", "root.key.pem"]);
+        self.file(&next)
+    }
+
     fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -68,13 +92,22 @@ impl Authority {
         self.signed_bytes(key, &serde_json::to_vec_pretty(transform).unwrap())
     }
 
+    /// An artifact of this kind signed by one of the keys.
+    pub fn signed_as(&self, kind: &str, key: &str, document: &Value) -> Vec<u8> {
+        self.signed_kind(kind, key, &serde_json::to_vec_pretty(document).unwrap())
+    }
+
     /// Anything at all, signed as a transform.
     pub fn signed_bytes(&self, key: &str, payload: &[u8]) -> Vec<u8> {
+        self.signed_kind("transform", key, payload)
+    }
+
+    fn signed_kind(&self, kind: &str, key: &str, payload: &[u8]) -> Vec<u8> {
         let (plain, signed) = (self.path("plain.json"), self.path("signed.json"));
         std::fs::write(&plain, payload).unwrap();
         let key = self.path(format!("{key}.key.pem"));
         let mut sign = calibctl();
-        sign.args(["sign", "--type", "transform", "--key"]).arg(key).arg("-o").arg(&signed).arg(plain);
+        sign.args(["sign", "--type", kind, "--key"]).arg(key).arg("-o").arg(&signed).arg(plain);
         run(&mut sign);
         std::fs::read(signed).unwrap()
     }

@@ -176,6 +176,7 @@ impl Loaded {
             root: root.as_ref(),
             fleet: &fleet,
             gateway: Some(&gateway),
+            enrolment: None,
             sensors: &|id| self.sensor(id),
             time: TimeView {
                 now: self.time("now", NOW),

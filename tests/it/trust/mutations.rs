@@ -38,6 +38,7 @@ impl Gateway {
             root: Some(&self.root),
             fleet: &self.fleet,
             gateway: Some(&self.id),
+            enrolment: None,
             sensors: &|_| Some(SensorFacts { unit: "nA".to_owned(), ..SensorFacts::default() }),
             time: TimeView { now, trusted: true, floor: now },
             slots: &|_| Slot::default(),

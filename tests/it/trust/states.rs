@@ -45,6 +45,7 @@ impl Gateway {
             root: Some(&self.root),
             fleet: &id("plant-7"),
             gateway: Some(&id("gw-1")),
+            enrolment: None,
             sensors: &|sensor| {
                 let facts = SensorFacts { unit: "nA".to_owned(), ..SensorFacts::default() };
                 sensor.as_str().starts_with("co-").then_some(facts)

@@ -128,7 +128,12 @@ fn walk(
 
 /// The reasons that are not the transform's doing.
 pub fn of_the_reading(reasons: Reasons) -> Reasons {
-    [ReasonCode::CovariateMissing, ReasonCode::OutOfDomain, ReasonCode::TransformExpired, ReasonCode::RawOnly]
-        .into_iter()
-        .fold(reasons, Reasons::without)
+    let of_the_transform = [
+        ReasonCode::CovariateMissing,
+        ReasonCode::OutOfDomain,
+        ReasonCode::TransformExpired,
+        ReasonCode::RawOnly,
+        ReasonCode::TransformRevoked,
+    ];
+    of_the_transform.into_iter().fold(reasons, Reasons::without)
 }

@@ -1,0 +1,87 @@
+//! What the ledger says is in force, verified again: at the start, and whenever what it depends on changes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{Desk, Installed, active};
+use crate::config::trust::Fallback;
+use crate::domain::digest::Digest;
+use crate::domain::trust::verify::{Refused, Verified};
+use crate::pipeline::active::Change;
+use crate::store::ActiveTransform;
+
+/// A stored transform that may stand.
+#[derive(Clone)]
+struct Standing {
+    verified: Arc<Verified>,
+    /// Whether only a former root lets it stand.
+    revoked: bool,
+}
+
+impl Desk {
+    /// Verifies again what the ledger says is in force. Answers what may run.
+    pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let (mut bare, mut kept) = (BTreeSet::new(), BTreeSet::new());
+        let mut by_digest: HashMap<Digest, Result<Standing, Refused>> = HashMap::new();
+        for entry in stored {
+            if entry.rolled_back {
+                self.rolled_back.insert(entry.sensor.clone());
+            }
+            let standing = by_digest.entry(entry.digest).or_insert_with(|| {
+                self.standing_of(&entry.envelope)
+                    .inspect_err(|refused| self.events.refused(refused.refusal.reason.as_str()))
+            });
+            let Standing { verified, revoked } = match standing {
+                Ok(standing) => standing.clone(),
+                Err(refused) => {
+                    self.events.not_restored(&entry.sensor, &entry.digest, &refused.refusal);
+                    bare.insert(entry.sensor);
+                    continue;
+                }
+            };
+            if !verified.sensors.contains(&entry.sensor) {
+                let id = &verified.transform.id;
+                tracing::warn!(sensor = %entry.sensor, transform = %id, "no longer fits the sensor; its readings go out raw");
+                continue;
+            }
+            if revoked {
+                kept.insert(entry.sensor.clone());
+            }
+            let active = Arc::new(active(&verified, entry.since, revoked));
+            let installed = Installed { active: active.clone(), role: verified.role };
+            self.installed.insert(entry.sensor.clone(), installed);
+            changes.push(Change { sensor: entry.sensor, active: Some(active) });
+        }
+        self.events.restored(bare, kept);
+        changes
+    }
+
+    fn standing_of(&self, envelope: &[u8]) -> Result<Standing, Refused> {
+        let refused = match self.verify_again(envelope) {
+            Ok(verified) => return Ok(Standing { verified: Arc::new(verified), revoked: false }),
+            Err(refused) => refused,
+        };
+        let former = match self.on_revoked {
+            Fallback::Keep => self.verify_by_former(envelope),
+            Fallback::Previous | Fallback::Uncalibrated => None,
+        };
+        former.map(|verified| Standing { verified: Arc::new(verified), revoked: true }).ok_or(refused)
+    }
+
+    /// Does what a start does with the transforms that the ledger says are in force.
+    pub(super) async fn restore_again(&mut self) -> Vec<Change> {
+        let stored = match self.store.active().await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::warn!("what is in force stays as it is: {error}");
+                return Vec::new();
+            }
+        };
+        let before: Vec<_> = std::mem::take(&mut self.installed).into_keys().collect();
+        let mut changes = self.restore(stored);
+        let gone = before.into_iter().filter(|sensor| !self.installed.contains_key(sensor));
+        changes.extend(gone.map(|sensor| Change { sensor, active: None }));
+        changes
+    }
+}
