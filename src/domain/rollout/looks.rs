@@ -12,7 +12,7 @@ pub struct Looks {
 impl Looks {
     /// Whether a look is due at so many pairs, of which `first` are needed; with what part of the error.
     ///
-    /// The next one is due at half as many pairs more. Look j has 1 / (j (j + 1)) of the whole: 1/2, 1/6, 1/12 and so on,
+    /// The next one is due at half as many pairs more. Look j has 2 / ((j + 1) (j + 2)) of the whole: 1/3, 1/6, 1/10 and so on,
     /// 1 together, so that by Boole's inequality the error of all looks is at most the whole, whatever hangs together.
     pub fn due(&mut self, pairs: u64, first: u64) -> Option<f64> {
         if pairs < self.next.max(first).max(1) {
@@ -21,7 +21,7 @@ impl Looks {
         self.next = pairs.saturating_add(pairs.div_ceil(2));
         self.taken = self.taken.saturating_add(1);
         let taken = f64::from(self.taken);
-        Some(1.0 / (taken * (taken + 1.0)))
+        Some(2.0 / ((taken + 1.0) * (taken + 2.0)))
     }
 
     /// At how many pairs the next look is.

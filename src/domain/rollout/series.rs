@@ -80,7 +80,9 @@ impl Series {
             return None;
         }
         let u = (square / (n_effective - 1.0)).sqrt();
-        let skewness = cube / square.powf(1.5);
+        // As that of a sample, less biased (Joanes, Gill, The Statistician 47:183, 1998).
+        let of_sample = (n_effective * (n_effective - 1.0)).sqrt() / (n_effective - 2.0);
+        let skewness = of_sample * cube / square.powf(1.5);
         let estimate = Estimate { mean: self.origin + mean, u, n_effective, skewness };
         (u.is_finite() && skewness.is_finite()).then_some(estimate)
     }
@@ -137,7 +139,7 @@ mod tests {
         assert_eq!((found.mean, found.n_effective), (2.0, 5.0));
         assert!((found.u - (6.0f64 / 5.0 / 4.0).sqrt()).abs() < 1e-15);
         // cubes -1 + 8 - 1 = 6
-        assert!((found.skewness - 1.2 / 1.2f64.powf(1.5)).abs() < 1e-12);
+        assert!((found.skewness - 20f64.sqrt() / 3.0 * 1.2 / 1.2f64.powf(1.5)).abs() < 1e-12);
         assert_eq!(series(&[1.0, 2.0]).estimate(), None);
         assert_eq!(Series::default().estimate(), None);
     }
