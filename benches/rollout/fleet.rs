@@ -6,6 +6,7 @@ use calibd::domain::drift::pair::{Facts, Pair};
 use calibd::domain::id::Id;
 use calibd::domain::resample::Seeded;
 use calibd::domain::rollout::canary::point;
+use calibd::domain::rollout::evidence::Readings;
 use calibd::domain::rollout::limits::Limits;
 use calibd::domain::rollout::plan::{Artifact, Mode, Plan, Policy, WithoutReferences};
 use calibd::domain::rollout::state::State;
@@ -36,7 +37,6 @@ struct Story {
 #[derive(Default)]
 struct Told {
     ran: usize,
-    at_once: usize,
     refused: usize,
     taken_back: usize,
     settled: usize,
@@ -100,8 +100,13 @@ impl Gateway {
         }
         let now = now.saturating_add_micros(HOUR);
         let pairs = story.every > 0 && hour % story.every == 0;
-        let watched: Vec<_> = self.machine.watched().filter(|_| pairs).collect();
+        let watched: Vec<_> = self.machine.watched().collect();
         for watched in &watched {
+            let readings = Readings { readings: 60, lost: 0, largest_step: 1.0 };
+            self.tell(Event::Read { of: watched.of, readings }, now);
+            if !pairs {
+                continue;
+            }
             let shared = self.draws.normal();
             let [new, old] =
                 [self.draws.normal(), self.draws.normal()].map(|own| (shared + own) / 2f64.sqrt());
@@ -111,7 +116,7 @@ impl Gateway {
             let beside = watched.beside.map(|digest| (digest, old));
             self.tell(Event::Pair(Box::new(Paired { of: watched.of, beside, pair, counts: true })), now);
         }
-        ticks as u64 + watched.len() as u64
+        ticks as u64 + watched.len() as u64 * (1 + u64::from(pairs))
     }
 
     fn ending(&self) -> Option<Ending> {
@@ -120,18 +125,17 @@ impl Gateway {
     }
 }
 
-/// The operator widens the share only while fewer than a tenth of the gateways that have decided are against it, and
-/// ends the rollout otherwise.
+/// The operator widens the share only while at most a tenth of the gateways that have decided are against it, and
+/// rolls it back otherwise.
 fn told(story: &Story) -> Told {
     let mut fleet: Vec<Gateway> = (0..GATEWAYS).map(|number| Gateway::new(number, story)).collect();
-    let at_once = fleet.iter().filter(|gateway| gateway.ran).count();
-    let mut told = Told { widest: SHARES[0], at_once, ..Told::default() };
+    let mut told = Told { widest: SHARES[0], ..Told::default() };
     let mut now = start();
     for share in SHARES {
         let against = fleet.iter().filter(|gateway| gateway.ending().is_some()).count();
         let decided = against + fleet.iter().filter(|gateway| gateway.runs).count();
         let stopped = against * 10 > decided.max(1);
-        let action = if stopped { OrderAction::Abort } else { OrderAction::Promote };
+        let action = if stopped { OrderAction::Rollback } else { OrderAction::Promote };
         let percent = (!stopped).then_some(share);
         let order = Order { action, digest: artifact(2).digest, percent };
         for gateway in &mut fleet {
