@@ -8,7 +8,8 @@ use crate::store::{AlertChanges, Store};
 use crate::telemetry::alerts::NotWritten;
 use crate::telemetry::metrics::Metrics;
 
-/// Rows that wait while the ledger takes none; beyond it those are given up that were raised first and are over.
+/// Rows, and notes of messages, that wait while the ledger takes none; beyond it those rows are given up that were
+/// raised first and are over.
 const MOST: usize = 1024;
 /// Wait after the ledger did not take a change.
 const RETRY: Duration = Duration::from_secs(10);
@@ -66,13 +67,26 @@ impl Keeper {
 
     /// The broker is about to be told of an alert.
     pub fn retained(&mut self, id: &str) {
+        self.emptied.remove(id);
         self.retained.insert(id.to_owned());
+        if self.retained.len() > MOST {
+            self.retained.pop_first();
+        }
     }
 
     /// The broker holds nothing of an alert any more. It is no loss where that is found out again.
     pub fn emptied(&mut self, id: String) {
         self.retained.remove(&id);
         self.emptied.insert(id);
+        if self.emptied.len() > MOST {
+            self.emptied.pop_first();
+        }
+    }
+
+    /// How many notes wait: of messages that the broker may hold, and of those that it does not any more.
+    #[cfg(test)]
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.retained.len(), self.emptied.len())
     }
 
     /// Whether what is known may be told: it is in the ledger, or cannot get there for now.

@@ -31,8 +31,8 @@ pub enum Ask {
     Event(Event),
     /// Somebody wants something done, and waits: the alert that it is about, as it is then.
     Command(Event, oneshot::Sender<Result<Option<Alert>, Refused>>),
-    /// Which alerts are open or wait to be acknowledged, and how well they serve.
-    List(oneshot::Sender<(Vec<Alert>, Tally)>),
+    /// Which alerts are open or wait to be acknowledged, all or those that tell of one sensor, and how well they serve.
+    List(Option<SensorId>, oneshot::Sender<(Vec<Alert>, Tally)>),
     /// The configuration has changed: raise by this policy, and publish all again, where a broker is new.
     Reconfigured(Policy),
     /// Write down what is known; the daemon is about to end.
@@ -105,10 +105,11 @@ impl Alerting {
         answered.await.ok()
     }
 
-    /// The alerts that are open or wait to be acknowledged, and how well they serve. `None`: the task has ended.
-    pub async fn list(&self) -> Option<(Vec<Alert>, Tally)> {
+    /// The alerts that are open or wait to be acknowledged, all or those that tell of one sensor, and how well they
+    /// serve. `None`: the task has ended.
+    pub async fn list(&self, sensor: Option<SensorId>) -> Option<(Vec<Alert>, Tally)> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send(Ask::List(answer)).await.ok()?;
+        self.asks.send(Ask::List(sensor, answer)).await.ok()?;
         answered.await.ok()
     }
 

@@ -13,7 +13,8 @@ const MOST: usize = 1024;
 pub struct Publisher {
     branch: String,
     link: Link,
-    emptying: VecDeque<String>,
+    /// What waits to be emptied, and whether the link has been told so.
+    emptying: VecDeque<(String, bool)>,
 }
 
 impl Publisher {
@@ -41,30 +42,46 @@ impl Publisher {
 
     /// Takes away what the broker has of an alert, as soon as it can be reached.
     pub fn empty(&mut self, id: String) {
-        self.link.retain(self.topic(&id), Vec::new());
-        self.emptying.push_back(id);
+        let told = self.ask_to_empty(&id);
+        self.emptying.push_back((id, told));
     }
 
-    /// The alerts of which the broker has nothing any more, and those that were given up.
+    /// Whether the link has been told; without a broker it keeps nothing for later.
+    fn ask_to_empty(&self, id: &str) -> bool {
+        // Asked first: a broker that comes in between is told once more.
+        let told = self.has_broker();
+        self.link.retain(self.topic(id), Vec::new());
+        told
+    }
+
+    /// The alerts of which the broker has nothing any more. Those that are given up are not among them: the next
+    /// start takes them away.
     pub fn emptied(&mut self) -> Vec<String> {
-        let mut done = Vec::new();
         while self.emptying.len() > MOST {
-            let Some(id) = self.emptying.pop_front() else { break };
+            let Some((id, _)) = self.emptying.pop_front() else { break };
             self.link.forget(&self.topic(&id));
-            done.push(id);
         }
-        if self.has_broker() {
-            for id in std::mem::take(&mut self.emptying) {
-                if self.link.holds(&self.topic(&id)) { self.emptying.push_back(id) } else { done.push(id) }
+        let mut done = Vec::new();
+        let is_there = self.has_broker();
+        for (id, told) in std::mem::take(&mut self.emptying) {
+            if is_there && told && !self.link.holds(&self.topic(&id)) {
+                done.push(id);
+                continue;
             }
+            // What waits at the link is lost with its broker.
+            let told = is_there && (told || self.ask_to_empty(&id));
+            self.emptying.push_back((id, told));
         }
         done
     }
 
     /// Says again what waits to be taken away, as to a broker that has just been configured.
-    pub fn empty_again(&self) {
-        for id in &self.emptying {
-            self.link.retain(self.topic(id), Vec::new());
+    pub fn empty_again(&mut self) {
+        for (id, told) in std::mem::take(&mut self.emptying) {
+            // Of two changes at once this may see the last one only.
+            let told = told && self.link.holds(&self.topic(&id));
+            let told = told || self.ask_to_empty(&id);
+            self.emptying.push_back((id, told));
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
 use crate::runtime::steps::Steps;
+use crate::source::binding::Sensors;
 use crate::store::{RecoveredAlerts, Store};
 use crate::sync::link::Link;
 use crate::telemetry::alerts::{acknowledged, cleared, raised};
@@ -24,6 +25,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// A clock that is set by less, in microseconds, makes nothing wait for noticeably longer or shorter.
 const STEP: i64 = 10_000_000;
+
+/// A sensor of a template that did not come for so long after a start is gone.
+const GONE: Duration = Duration::from_secs(7 * 86_400);
 
 /// Sensors of deploys that are told apart at a time.
 const MOST_DEPLOYS: usize = 256;
@@ -41,6 +45,8 @@ pub struct Parts {
     pub policy: Policy,
     /// The sensors in maintenance.
     pub in_maintenance: BTreeSet<SensorId>,
+    /// Those that are configured or have been seen.
+    pub sensors: Sensors,
 }
 
 /// All alerts of the gateway.
@@ -54,6 +60,9 @@ pub struct Task {
     /// What the broker is to be told once the ledger has it, by alert; `None`: that there is none.
     messages: BTreeMap<String, Option<Alert>>,
     steps: Steps,
+    sensors: Sensors,
+    /// From when on sensors of templates are there only if they have been seen (monotonic); `None`: they are now.
+    gone_from: Option<Duration>,
     /// When the wall clock as it is now was first read, and its last time.
     begun: Timestamp,
     last: Timestamp,
@@ -62,7 +71,7 @@ pub struct Task {
 impl Task {
     /// Goes on from what was stored.
     pub fn new(parts: Parts, recovered: RecoveredAlerts) -> Task {
-        let Parts { store, link, clock, metrics, branch, policy, in_maintenance } = parts;
+        let Parts { store, link, clock, metrics, branch, policy, in_maintenance, sensors } = parts;
         let now = clock.now();
         let mut steps = Steps::new(STEP);
         steps.observe(now, clock.monotonic());
@@ -74,6 +83,8 @@ impl Task {
             messages: BTreeMap::new(),
             begun: now,
             last: now,
+            gone_from: Some(clock.monotonic() + GONE),
+            sensors,
             clock,
             metrics,
             alerts,
@@ -81,13 +92,22 @@ impl Task {
         };
         task.take_up_maintenance(in_maintenance);
         task.tell_all(recovered.retained);
+        task.let_go_of_the_gone();
         task
     }
 
-    /// Lets go what was found of sensors that are gone since.
-    pub fn keep_only(&mut self, is_there: impl Fn(&SensorId) -> bool) {
+    /// Whether a sensor is configured, has been seen, or may still come.
+    fn is_there(&self, sensor: &SensorId) -> bool {
+        match self.gone_from {
+            Some(_) => self.sensors.known_or_possible(sensor).is_some(),
+            None => self.sensors.get(sensor).is_some(),
+        }
+    }
+
+    /// Lets go what was found of sensors that are not there any more.
+    fn let_go_of_the_gone(&mut self) {
         let mut gone = BTreeSet::new();
-        gone.extend(self.alerts.found_at().filter(|sensor| !is_there(sensor)).cloned());
+        gone.extend(self.alerts.found_at().filter(|sensor| !self.is_there(sensor)).cloned());
         for sensor in gone {
             // Nothing refuses this.
             let _ = self.apply(Event::Removed { sensor });
@@ -141,6 +161,8 @@ impl Task {
 
     async fn serve(&mut self, ask: Ask) {
         match ask {
+            // What was judged before the sensor was removed, and is told after it.
+            Ask::Event(Event::Judged { sensor, finding: Some(_), .. }) if !self.is_there(&sensor) => {}
             Ask::Event(event) => {
                 let event = self.widened(event);
                 match self.apply(event) {
@@ -154,8 +176,12 @@ impl Task {
                 let done = self.command(event).await;
                 drop(answer.send(done));
             }
-            Ask::List(answer) => {
-                drop(answer.send((self.alerts.alerts().cloned().collect(), self.alerts.tally())));
+            Ask::List(sensor, answer) => {
+                let alerts = match &sensor {
+                    Some(sensor) => self.alerts.about(sensor).cloned().collect(),
+                    None => self.alerts.alerts().cloned().collect(),
+                };
+                drop(answer.send((alerts, self.alerts.tally())));
             }
             Ask::Reconfigured(policy) => {
                 self.alerts.set_policy(policy);
@@ -206,6 +232,9 @@ impl Task {
     async fn tick(&mut self) {
         if let Err(refused) = self.apply(Event::Tick) {
             tracing::debug!("nothing changes at the alerts: {refused}");
+        }
+        if self.gone_from.take_if(|from| *from <= self.clock.monotonic()).is_some() {
+            self.let_go_of_the_gone();
         }
         self.settle(false).await;
     }

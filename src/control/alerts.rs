@@ -50,19 +50,19 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
         Some(name) => Some(known(&gateway, name).await?),
         None => None,
     };
-    let (mut alerts, tally) = standing(&gateway).await?;
+    let (mut alerts, tally) = standing(&gateway, sensor.clone()).await?;
     let mut next = None;
     if wanted.history.unwrap_or(false) {
         let limit = limit.min(PAGE);
         let past = gateway.store.past_alerts(before, limit).await?;
         next = past.last().filter(|_| past.len() == limit).map(|stored| stored.number);
-        alerts = past.into_iter().map(|stored| stored.alert).filter(|it| it.cleared.is_some()).collect();
+        // One that is over has only the sensors that it names.
+        let is_of = |alert: &Alert| sensor.as_ref().is_none_or(|sensor| alert.sensors.contains(sensor));
+        let over = past.into_iter().map(|stored| stored.alert).filter(|it| it.cleared.is_some());
+        alerts = over.filter(is_of).collect();
     } else {
         let place = |alert: &Alert| (alert.cleared.is_some(), alert.severity, alert.raised);
         order::sort_by(&mut alerts, |one, other| place(one).cmp(&place(other)));
-    }
-    if let Some(sensor) = sensor {
-        alerts.retain(|alert| alert.sensors.contains(&sensor));
     }
     let (precision, automation_success) = (tally.precision(), tally.automation_success());
     json(&Alerts { alerts, tally, precision, automation_success, before: next })
@@ -70,7 +70,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
 
 /// One alert, also one that is over.
 pub async fn one(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
-    let (alerts, _) = standing(&gateway).await?;
+    let (alerts, _) = standing(&gateway, None).await?;
     if let Some(alert) = named(alerts, &name)? {
         return json(&alert);
     }
@@ -126,26 +126,23 @@ pub async fn silence(
 /// Notes that a sensor was found wrong of which no alert told.
 pub async fn missed(State(gateway): State<Gateway>, peer: Peer, Given(wanted): Given<Missed>) -> Answer {
     let sensor = known(&gateway, &wanted.sensor).await?;
-    let (alerts, _) = standing(&gateway).await?;
-    if let Some(alert) = alerts.into_iter().find(|alert| tells_of(alert, &sensor)) {
+    let (alerts, _) = standing(&gateway, Some(sensor.clone())).await?;
+    if let Some(alert) = alerts.into_iter().find(|alert| alert.cleared.is_none()) {
         return Err(refused(&Refused::NotMissed(alert.id)));
     }
     let actor = peer.actor();
     to_its_end(async move {
         gateway.store.audit(&actor, "alert.missed", sensor.as_str(), "").await?;
         changed(&gateway, Event::Missed { sensor: sensor.clone() }).await?;
-        json(&Miss { sensor, missed: standing(&gateway).await?.1.missed })
+        json(&Miss { sensor, missed: standing(&gateway, None).await?.1.missed })
     })
     .await
 }
 
-fn tells_of(alert: &Alert, sensor: &SensorId) -> bool {
-    alert.cleared.is_none() && alert.sensors.contains(sensor)
-}
-
-/// The alerts that stand or wait to be acknowledged, in the order in which they were raised.
-pub async fn standing(gateway: &Gateway) -> Result<(Vec<Alert>, Tally), Problem> {
-    let found = tokio::time::timeout(PATIENCE, gateway.alerting.list()).await;
+/// The alerts that stand or wait to be acknowledged, all or those that tell of one sensor, in the order in which they
+/// were raised.
+pub async fn standing(gateway: &Gateway, sensor: Option<SensorId>) -> Result<(Vec<Alert>, Tally), Problem> {
+    let found = tokio::time::timeout(PATIENCE, gateway.alerting.list(sensor)).await;
     found.ok().flatten().ok_or_else(|| {
         Problem::unavailable("the alerts do not answer; see what the log says of the store and the disk")
     })
@@ -153,7 +150,7 @@ pub async fn standing(gateway: &Gateway) -> Result<(Vec<Alert>, Tally), Problem>
 
 /// The alert of this name, if it stands or waits to be acknowledged.
 async fn changeable(gateway: &Gateway, name: &str) -> Result<Alert, Problem> {
-    let (alerts, _) = standing(gateway).await?;
+    let (alerts, _) = standing(gateway, None).await?;
     named(alerts, name)?.ok_or_else(|| refused(&Refused::Unknown(name.to_owned())))
 }
 

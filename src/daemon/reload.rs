@@ -4,6 +4,8 @@
 //! what is in force at them change in one step, after all that was read before; sinks, sources and connections
 //! begin, each only where it has changed.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::page::{self, Page};
@@ -14,6 +16,9 @@ use crate::config::Config;
 use crate::config::difference::needs_restart;
 use crate::domain::alert::Event;
 use crate::pipeline::run::Request;
+
+/// How long a reload waits for those who compare sensors.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Running {
     /// Goes over to `config`; otherwise says why not, and nothing has changed.
@@ -86,7 +91,11 @@ impl Running {
         }
         // An error means that the pipeline has ended, which is noticed elsewhere.
         let _ = self.requests.send(Request::Peers(config.peers.clone())).await;
+        // What comes from now on has to find the sensors that it is compared with.
+        self.compared_anew.mark_unchanged();
         self.compare_anew.notify_one();
+        // In vain where the task has ended; what it misses when it is late is looked for later.
+        let _ = tokio::time::timeout(PATIENCE, self.compared_anew.changed()).await;
         self.alerting.reconfigured(config.alerts.clone()).await;
         for sensor in before.iter().filter(|sensor| self.sensors.get(&sensor.id).is_none()) {
             self.alerting.tell(Event::Removed { sensor: sensor.id.clone() }).await;

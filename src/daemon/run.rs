@@ -30,6 +30,7 @@ use crate::control::sockets::SocketError;
 use crate::domain::sequence::{Block, Numbers};
 use crate::domain::trust::root::Root;
 use crate::pipeline::calibrate::Calibrator;
+use crate::pipeline::keep;
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Pipeline, Request};
@@ -78,6 +79,7 @@ pub struct Running {
     pub(super) tracking: mpsc::Sender<tracking::Ask>,
     pub(super) alerting: Alerting,
     pub(super) compare_anew: Arc<Notify>,
+    pub(super) compared_anew: watch::Receiver<u64>,
     pub(super) pipeline: JoinHandle<Result<u64, StoreError>>,
     pub(super) sources: Sources,
     pub(super) drives: Drives,
@@ -141,7 +143,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (drift, drifted) = mpsc::channel(1024);
     let mut in_maintenance = BTreeSet::new();
     in_maintenance.extend(recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()));
-    let mut alerts = alerting::run::Task::new(
+    let alerts = alerting::run::Task::new(
         alerting::run::Parts {
             store: store.clone(),
             link: uplink.clone(),
@@ -150,10 +152,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             branch: up_branch(&config),
             policy: config.alerts.clone(),
             in_maintenance,
+            sensors: sensors.clone(),
         },
         recovered.alerts,
     );
-    alerts.keep_only(|sensor| sensors.known_or_possible(sensor).is_some());
     let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let mut desk = Desk::new(
@@ -173,6 +175,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     );
     let mut calibrator = Calibrator::new(recovered.last_seq_of_sensor, wiring::on_expired(&config));
     calibrator.compare(config.peers.clone());
+    calibrator.resume(keep::recover(&store, |sensor| sensors.known_or_possible(sensor).is_some()).await);
     for change in desk.restore(recovered.active) {
         calibrator.set_active(&change.sensor, change.active);
     }
@@ -234,11 +237,13 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let pipeline = task::spawn(pipeline.run());
     let (tracking, tracked) = mpsc::channel(64);
     let compare_anew = Arc::new(Notify::new());
+    let (begun, compared_anew) = watch::channel(0);
     let compared = Tracking::new(tracking::run::Parts {
         sensors: sensors.clone(),
         store: store.clone(),
         live: live.clone(),
         anew: compare_anew.clone(),
+        begun,
         clock: clock.clone(),
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone(), drift),
@@ -299,6 +304,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         tracking,
         alerting,
         compare_anew,
+        compared_anew,
         pipeline,
         sources,
         drives,

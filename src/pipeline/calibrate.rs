@@ -75,6 +75,8 @@ pub struct Calibrator {
     index: HashMap<SensorId, usize>,
     waiting: HashMap<SensorId, Arc<Active>>,
     last_seqs: HashMap<SensorId, u64>,
+    /// What was learnt before the start of sensors that have no place yet: JSON.
+    learnt: HashMap<SensorId, String>,
     maintenance: HashSet<SensorId>,
     groups: Groups,
     findings: Vec<(SensorId, Finding)>,
@@ -94,6 +96,7 @@ impl Calibrator {
             index: HashMap::new(),
             waiting: HashMap::new(),
             last_seqs,
+            learnt: HashMap::new(),
             maintenance: HashSet::new(),
             groups: Groups::default(),
             findings: Vec::new(),
@@ -114,8 +117,8 @@ impl Calibrator {
         let active = self.waiting.remove(&sensor.id);
         let last_seq = self.last_seqs.remove(&sensor.id);
         self.index.insert(sensor.id.clone(), self.slots.len());
-        let (checking, told) = (Checking::default(), Told::default());
-        let watch = Watch::expecting(self.elapsed);
+        let (watch, checking) = self.go_on(&sensor);
+        let told = Told::default();
         self.slots.push(Slot { sensor, active, last_seq, latest: None, watch, checking, told, gone: false });
     }
 
@@ -132,9 +135,8 @@ impl Calibrator {
             let was_gone = std::mem::replace(&mut slot.gone, sensor.is_none());
             match sensor {
                 Some(sensor) => {
-                    if slot.sensor.checks != sensor.checks {
-                        slot.checking = Checking::default();
-                    }
+                    let known = slot.checking.checked(&slot.sensor.checks);
+                    slot.checking = Checking::resume(&sensor.checks, known);
                     if slot.watch.follow(&slot.sensor, &sensor, self.elapsed) {
                         self.groups.forget(&sensor.id);
                         slot.checking = Checking::default();
@@ -192,6 +194,11 @@ impl Calibrator {
         self.elapsed = elapsed;
     }
 
+    /// Notes that the clock on the wall has jumped: a check that goes on by it has no result.
+    pub fn clock_jumped(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.checking.give_up());
+    }
+
     /// Looks for sensors that have come to be silent, and for checks that have ended, at `time` on the wall.
     pub fn look(&mut self, time: Timestamp) {
         for slot in &mut self.slots {
@@ -221,7 +228,9 @@ impl Calibrator {
             reading.reasons = reading.reasons.with(ReasonCode::Maintenance);
             reading.state = State::Suspect;
         }
-        let check = Checking::at(&self.slots[index].sensor.checks, time);
+        // A gateway that does not know the time does not know when a check is.
+        let dated = moment.trusted || sample.device_time.is_some();
+        let check = Checking::at(&self.slots[index].sensor.checks, time).filter(|_| dated);
         if let Some(kind) = check {
             reading.reasons = reading.reasons.with(offered(kind));
             reading.state = State::Invalid;
@@ -240,7 +249,7 @@ impl Calibrator {
         let beside = self.groups.note(&reading);
         self.findings.extend(beside.map(|finding| (sample.sensor.clone(), finding)));
         slot.last_seq = Some(seq);
-        if !slot.sensor.checks.is_empty() {
+        if dated && !slot.sensor.checks.is_empty() {
             let ended = slot.check(&reading, self.elapsed);
             self.outcomes.extend(ended.into_iter().map(|outcome| (sample.sensor.clone(), outcome)));
         }
@@ -322,5 +331,6 @@ fn dated(active: &Active) -> Dated<'_> {
 }
 
 mod judge;
+mod learnt;
 #[cfg(test)]
 mod tests;

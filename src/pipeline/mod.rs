@@ -2,6 +2,7 @@
 
 pub mod active;
 pub mod calibrate;
+pub mod keep;
 pub mod live;
 pub mod maintenance;
 pub mod run;

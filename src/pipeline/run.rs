@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::active::{Active, Change};
 use super::calibrate::{Calibrator, Judgement, Moment, OnExpired};
+use super::keep::Keeping;
 use super::live::Live;
 use super::time::{Jump, TimeCheck};
 use crate::alerting::Alerting;
@@ -105,10 +106,14 @@ impl Pipeline {
         let mut last = 0;
         let mut batch = Batch::default();
         let mut waits = self.pulse.waits();
+        let mut keeping = Keeping::new(self.clock.monotonic());
         self.expect();
         loop {
             match waits.on(self.next(&mut turn, finishing, &mut batch.samples)).await {
-                Work::Ended => return Ok(last),
+                Work::Ended => {
+                    waits.on(keeping.finish(&self.calibrator, &self.store)).await;
+                    return Ok(last);
+                }
                 Work::Request(Request::Finish) => {
                     finishing = true;
                     self.sources.iter_mut().for_each(mpsc::Receiver::close);
@@ -117,7 +122,11 @@ impl Pipeline {
                     if let Request::Reconfigure(..) | Request::Mounted(..) = request {
                         last = self.take_delivered(&mut batch, &mut waits).await?.unwrap_or(last);
                     }
+                    let looks = matches!(request, Request::Look);
                     self.serve(request);
+                    if looks {
+                        keeping.turn(&self.calibrator, &self.store, self.clock.monotonic());
+                    }
                 }
                 Work::Samples => last = self.take(&mut batch, &mut waits).await?.unwrap_or(last),
             }
@@ -255,6 +264,7 @@ impl Pipeline {
         let now = self.clock.now();
         if let Some(Jump { micros }) = self.time.observe(now, self.clock.monotonic()) {
             ClockJumped { micros, now }.record(&self.metrics);
+            self.calibrator.clock_jumped();
         }
         let state = self.time.state(now, self.clock.discipline());
         Moment { now, trusted: state != ClockState::Untrusted }

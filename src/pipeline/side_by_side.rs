@@ -1,11 +1,14 @@
 //! Sensors side by side: each reading beside the median of the others.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::config::peers::PeersConfig;
 use crate::domain::id::SensorId;
 use crate::domain::monitor::Finding;
-use crate::domain::monitor::peers::{PeerValue, Peers};
+use crate::domain::monitor::peers::{Member, PeerValue, Peers};
 use crate::domain::quality::State;
 use crate::domain::sample::Reading;
 
@@ -13,6 +16,20 @@ use crate::domain::sample::Reading;
 struct Group {
     config: PeersConfig,
     peers: Peers,
+}
+
+/// What is known of a sensor beside its peers, and who they were.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Beside {
+    sensors: Vec<SensorId>,
+    unit: String,
+    learn: Duration,
+    member: Member,
+}
+
+/// Of whom a group learns what is usual, in which unit, and for how long.
+fn learns_of(config: &PeersConfig) -> (&[SensorId], &str, Duration) {
+    (&config.sensors, &config.unit, config.limits.learn)
 }
 
 /// All groups of sensors.
@@ -24,12 +41,13 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Goes over to these groups. One that is the same keeps what it has learnt.
+    /// Goes over to these groups. One that learns the same of the same sensors keeps what it has learnt.
     pub(super) fn change(&mut self, configs: Vec<PeersConfig>) {
         let mut old = std::mem::take(&mut self.groups);
         self.places.clear();
         for config in configs {
-            let same = old.iter().position(|group| group.config == config).map(|at| old.swap_remove(at));
+            let is_same = |group: &Group| learns_of(&group.config) == learns_of(&config);
+            let same = old.iter().position(is_same).map(|at| old.swap_remove(at));
             // The configuration has refused other sizes.
             let new = || Peers::new(config.sensors.len());
             let Some(peers) = same.map(|group| group.peers).or_else(new) else { continue };
@@ -37,6 +55,24 @@ impl Groups {
             let places = config.sensors.iter().enumerate();
             self.places.extend(places.map(|(place, sensor)| (sensor.clone(), (group, place))));
             self.groups.push(Group { config, peers });
+        }
+    }
+
+    /// What is known of a sensor; `None`: it is in no group.
+    pub(super) fn known(&self, sensor: &SensorId) -> Option<Beside> {
+        let (group, place) = self.places.get(sensor)?;
+        let Group { config, peers } = &self.groups[*group];
+        let member = *peers.member(*place)?;
+        let (sensors, unit, learn) = learns_of(config);
+        Some(Beside { sensors: sensors.to_vec(), unit: unit.to_owned(), learn, member })
+    }
+
+    /// Goes on from what was known of a sensor, where its group is the same.
+    pub(super) fn resume(&mut self, sensor: &SensorId, known: Beside) {
+        let Some((group, place)) = self.places.get(sensor) else { return };
+        let Group { config, peers } = &mut self.groups[*group];
+        if learns_of(config) == (&known.sensors[..], &known.unit[..], known.learn) {
+            peers.resume(*place, known.member);
         }
     }
 
@@ -83,7 +119,6 @@ mod tests {
     use crate::domain::monitor::peers::PeerLimits;
     use crate::domain::quality::{ReasonCode, Reasons};
     use crate::domain::time::Timestamp;
-    use std::time::Duration;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -152,7 +187,7 @@ mod tests {
     #[test]
     fn a_group_that_is_the_same_goes_on() {
         let mut groups = Groups::default();
-        for (tolerance, expected) in [(0.5, 1), (0.5, 0), (0.6, 1)] {
+        for (tolerance, expected) in [(0.5, 1), (0.5, 0), (0.6, 0)] {
             groups.change(vec![config(tolerance)]);
             assert_eq!(found(&mut groups, 40, |reading| reading), expected);
         }

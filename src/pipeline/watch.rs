@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::monitor::{Finding, Kind, Limit, Monitors, Observed, Silence};
 use crate::domain::quality::{ReasonCode, State};
 use crate::domain::sample::Reading;
 use crate::domain::sensor::{Monitoring, Sensor};
 use crate::domain::time::Timestamp;
+
+/// For how long it is learnt what is usual of a sensor, where it is watched.
+fn learning(sensor: &Sensor) -> Option<Duration> {
+    sensor.monitor.as_ref().map(|monitoring| monitoring.limits.learn)
+}
+
+/// Whether both are known and not the same.
+fn differ(one: Option<Duration>, other: Option<Duration>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
+}
 
 /// The monitors of one sensor, from its first reading that is watched on.
 #[derive(Debug, Default)]
@@ -18,12 +30,43 @@ pub(super) struct Watch {
     silent: bool,
 }
 
+/// What the monitors of a sensor have learnt.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Learnt {
+    /// For how long; whoever changes that wants it to be learnt anew.
+    learn: Option<Duration>,
+    monitors: Option<Box<Monitors>>,
+    silence: Silence,
+}
+
+impl Learnt {
+    /// Whether it is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.monitors.is_none() && self.silence == Silence::default()
+    }
+}
+
 impl Watch {
     /// Readings are expected from `now` after the start on.
     pub(super) fn expecting(now: Duration) -> Watch {
         let mut watch = Watch::default();
         watch.silence.expect(now);
         watch
+    }
+
+    /// Goes on from what was learnt; readings are expected from `now` after the start on.
+    pub(super) fn resume(known: Learnt, sensor: &Sensor, now: Duration) -> Watch {
+        let Learnt { learn, monitors, mut silence } = known;
+        silence.expect(now);
+        let monitors = monitors.filter(|_| !differ(learn, learning(sensor)));
+        Watch { monitors, silence, ..Watch::default() }
+    }
+
+    /// What has been learnt of `sensor`.
+    pub(super) fn learnt(&self, sensor: &Sensor) -> Learnt {
+        let mut silence = self.silence;
+        silence.begin_anew();
+        Learnt { learn: learning(sensor), monitors: self.monitors.clone(), silence }
     }
 
     /// Begins anew, `now` after the start, where these facts tell of another instrument, or of other values from it;
@@ -33,6 +76,8 @@ impl Watch {
         let other = instrument(old) != instrument(new);
         if other {
             *self = Watch::expecting(now);
+        } else if differ(learning(old), learning(new)) {
+            self.monitors = None;
         }
         other
     }
@@ -41,7 +86,8 @@ impl Watch {
     pub(super) fn heard(&mut self, now: Duration) {
         if !self.heard {
             // For how long the first was waited for says nothing of the intervals.
-            (self.silence, self.heard) = (Silence::default(), true);
+            self.silence.begin_anew();
+            self.heard = true;
         }
         self.silence.note(now);
         self.silent = false;

@@ -33,8 +33,8 @@ struct Values {
     raw: Option<f64>,
     calibrated: Option<f64>,
     uncertainty: Option<f64>,
-    /// Seconds since 1970.
-    time: f64,
+    /// Seconds since 1970; `None`: there was no reading yet.
+    time: Option<f64>,
     /// What was found, by kind.
     found: [u32; Kind::ALL.len()],
 }
@@ -46,13 +46,13 @@ impl Values {
             raw: reading.raw,
             calibrated: reading.value,
             uncertainty: reading.u,
-            time: reading.received.as_micros() as f64 / 1e6,
+            time: Some(reading.received.as_micros() as f64 / 1e6),
         }
     }
 }
 
 impl SensorValues {
-    /// Exports the first `most` sensors that give a reading, and counts the others.
+    /// Exports the first `most` sensors that give a reading or have something against them, and counts the others.
     pub fn export(&self, most: usize) {
         self.lock().most = Some(most);
     }
@@ -67,7 +67,11 @@ impl SensorValues {
 
     /// Counts something that was found at a sensor.
     pub fn found(&self, sensor: &SensorId, kind: Kind) {
-        if let Some(Some(values)) = self.lock().known.get_mut(sensor) {
+        let mut table = self.lock();
+        // One that never spoke is found to be silent before its first reading.
+        if table.most.is_some()
+            && let Some(values) = table.place(sensor)
+        {
             values.found[kind as usize] += 1;
         }
     }
@@ -87,16 +91,21 @@ impl SensorValues {
 
 impl Table {
     fn note(&mut self, reading: &Reading) {
-        let room = self.most.is_some_and(|most| self.shown < most);
-        match self.known.get_mut(&reading.sensor) {
-            Some(Some(values)) => *values = Values::of(reading, values.found),
-            Some(None) if !room => {}
-            _ => {
+        if let Some(values) = self.place(&reading.sensor) {
+            *values = Values::of(reading, values.found);
+        }
+    }
+
+    /// Where the values of a sensor are; it gets a place while there is room, else it is left out.
+    fn place(&mut self, sensor: &SensorId) -> Option<&mut Values> {
+        if !matches!(self.known.get(sensor), Some(Some(_))) {
+            let room = self.most.is_some_and(|most| self.shown < most);
+            if room || !self.known.contains_key(sensor) {
                 self.shown += usize::from(room);
-                self.known
-                    .insert(reading.sensor.clone(), room.then(|| Values::of(reading, Default::default())));
+                self.known.insert(sensor.clone(), room.then(Values::default));
             }
         }
+        self.known.get_mut(sensor)?.as_mut()
     }
 
     fn shown(&self) -> Vec<(&SensorId, &Values)> {
@@ -114,7 +123,7 @@ const GAUGES: [Gauge; 4] = [
     ("raw_value", "last raw value, in the sensor's unit.", None, |values| values.raw),
     ("calibrated_value", "last calibrated value, in the transform's unit.", None, |values| values.calibrated),
     ("calibrated_uncertainty", "standard uncertainty of it, in its unit.", None, |values| values.uncertainty),
-    ("reading_time", "when the last reading came.", Some(Unit::Seconds), |values| Some(values.time)),
+    ("reading_time", "when the last reading came.", Some(Unit::Seconds), |values| values.time),
 ];
 
 impl Collector for SensorValues {
@@ -216,6 +225,26 @@ mod tests {
             "findings_total{sensor=\"a\",kind=\"peers\"} 1",
         ];
         assert_eq!(lines(&metrics, "findings"), shown);
+    }
+
+    #[test]
+    fn a_sensor_that_never_spoke_is_counted_as_silent() {
+        let metrics = Metrics::new();
+        let never = SensorId::new("never").unwrap();
+        metrics.sensors.found(&never, Kind::Silent);
+        metrics.sensors.export(1);
+        assert_eq!(lines(&metrics, "never"), [""; 0], "nobody could ask");
+        metrics.sensors.found(&never, Kind::Silent);
+        assert_eq!(lines(&metrics, "never"), ["findings_total{sensor=\"never\",kind=\"silent\"} 1"]);
+        metrics.sensors.note(&[reading("a", 1.0, None)]);
+        assert_eq!(lines(&metrics, "sensors_left_out"), ["sensors_left_out 1"]);
+        metrics.sensors.note(&[reading("never", 1.0, None)]);
+        let shown = [
+            "raw_value{sensor=\"never\"} 1.0",
+            "reading_time_seconds{sensor=\"never\"} 1.5",
+            "findings_total{sensor=\"never\",kind=\"silent\"} 1",
+        ];
+        assert_eq!(lines(&metrics, "never"), shown);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use self::chores::Chore;
@@ -54,6 +54,8 @@ pub struct Parts {
     pub live: Live,
     /// Told when the sensors have come to be others.
     pub anew: Arc<Notify>,
+    /// Counts how often that was followed.
+    pub begun: watch::Sender<u64>,
     pub clock: Clock,
     pub metrics: Metrics,
     pub publisher: Publisher,
@@ -133,7 +135,10 @@ impl Tracking {
                     None => return,
                     Some(ask) => self.serve(ask).await,
                 },
-                () = self.parts.anew.notified() => self.begin().await,
+                () = self.parts.anew.notified() => {
+                    self.begin().await;
+                    self.parts.begun.send_modify(|begun| *begun += 1);
+                }
                 _ = ticks.tick() => self.tick().await,
                 // A little at a time, so that nothing else waits for much.
                 () = std::future::ready(()), if self.has_work() => self.work().await,

@@ -3,12 +3,33 @@ use std::path::Path;
 use super::*;
 use crate::domain::alert::{Finding, Kind, Severity, Verdict};
 use crate::domain::id::Id;
+use crate::domain::sensor;
+use crate::source::binding::{Binding, Template};
 use crate::store::{self, Opened, Options, StoredAlert};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn noon() -> Timestamp {
     Timestamp::parse("2026-11-22T12:00:00Z").unwrap()
+}
+
+/// A template that can make any sensor.
+fn any() -> Template {
+    let model = sensor::Sensor {
+        id: Id::new("any").unwrap(),
+        quantity: "temperature".into(),
+        kind: sensor::Kind::Measurement,
+        unit: "Cel".into(),
+        model: None,
+        serial: None,
+        uncertainty: None,
+        covariates: Default::default(),
+        comparison: Default::default(),
+        monitor: None,
+        checks: Default::default(),
+    };
+    let (source, field) = (Id::new("broker").unwrap(), "value".to_owned());
+    Template { pattern: "{name}".to_owned(), source, field, model, max: usize::MAX }
 }
 
 /// A gateway's alerts with a store, and a link to a broker that is away.
@@ -18,10 +39,26 @@ struct Site {
     link: Link,
     clock: Clock,
     metrics: Metrics,
+    sensors: Sensors,
+}
+
+fn judged(sensor: &str, found: bool) -> Event {
+    let finding = Finding {
+        severity: Severity::Page,
+        message: "has given 3.5 for 10 minutes".to_owned(),
+        remedy: "look at its power and its line".to_owned(),
+        snapshot: None,
+    };
+    let (sensor, finding) = (Id::new(sensor).unwrap(), found.then(|| Box::new(finding)));
+    Event::Judged { sensor, kind: Kind::Stuck, source: None, cohort: None, finding }
 }
 
 impl Site {
     fn start(dir: &Path, clock: Clock) -> Site {
+        Site::with(dir, clock, Sensors::new(Vec::new(), vec![any()]))
+    }
+
+    fn with(dir: &Path, clock: Clock, sensors: Sensors) -> Site {
         let options = Options {
             dir: dir.to_path_buf(),
             commit_interval: MINUTE,
@@ -41,9 +78,10 @@ impl Site {
             branch: "up/gw-1".to_owned(),
             policy: Policy::default(),
             in_maintenance: recovered.maintenance.iter().map(|upkeep| upkeep.sensor.clone()).collect(),
+            sensors: sensors.clone(),
         };
         let task = Task::new(parts, recovered.alerts);
-        Site { task, store, link, clock, metrics }
+        Site { task, store, link, clock, metrics, sensors }
     }
 
     /// The same site after the power was cut.
@@ -59,17 +97,12 @@ impl Site {
     }
 
     fn judge(&mut self, sensor: &str, found: bool) {
-        let finding = Finding {
-            severity: Severity::Page,
-            message: "has given 3.5 for 10 minutes".to_owned(),
-            remedy: "look at its power and its line".to_owned(),
-            snapshot: None,
-        };
-        let finding = found.then(|| Box::new(finding));
-        let sensor = Id::new(sensor).unwrap();
-        self.task
-            .apply(Event::Judged { sensor, kind: Kind::Stuck, source: None, cohort: None, finding })
-            .unwrap();
+        self.task.apply(judged(sensor, found)).unwrap();
+    }
+
+    fn standing(&self) -> Vec<String> {
+        let open = self.task.alerts.alerts().filter(|alert| alert.cleared.is_none());
+        open.map(|alert| alert.cause.to_string()).collect()
     }
 
     async fn pass(&mut self, time: Duration) {
@@ -263,11 +296,81 @@ async fn maintenance_is_what_the_ledger_says_whatever_was_written_of_it_here() {
     assert_eq!(site.task.alerts.alerts().count(), 2);
     // What is no longer configured has no alerts after a restart.
     site.close().await;
+    let ones = Template { pattern: "{name}-1".to_owned(), ..any() };
+    let site = Site::with(dir.path(), Clock::manual(noon()), Sensors::new(Vec::new(), vec![ones]));
+    assert_eq!(site.standing(), ["stuck co-1"]);
+}
+
+#[tokio::test]
+async fn a_sensor_of_a_template_that_does_not_come_for_a_week_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
     let mut site = Site::start(dir.path(), Clock::manual(noon()));
-    site.task.keep_only(|sensor| sensor.as_str() != "co-2");
-    let open: Vec<String> =
-        site.task.alerts.alerts().filter(|it| it.cleared.is_none()).map(|it| it.cause.to_string()).collect();
-    assert_eq!(open, ["stuck co-1"]);
+    site.raise("co-1").await;
+    site.raise("co-2").await;
+    site.close().await;
+    let mut site = Site::start(dir.path(), Clock::manual(noon()));
+    let mut binding = Binding::new(&site.sensors, any().source, vec![any().field]);
+    assert_eq!(binding.sensors(0, &[("name", "co-1")]).0.len(), 1);
+    site.pass(GONE - MINUTE).await;
+    assert_eq!(site.standing(), ["stuck co-1", "stuck co-2"]);
+    site.pass(MINUTE).await;
+    site.pass(MINUTE).await;
+    assert_eq!(site.standing(), ["stuck co-1"]);
+}
+
+#[tokio::test]
+async fn a_judgement_that_comes_late_does_not_revive_a_sensor_that_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut site = Site::start(dir.path(), Clock::manual(noon()));
+    site.raise("co-1").await;
+    site.sensors.replace(Vec::new(), Vec::new());
+    let removed = Event::Removed { sensor: Id::new("co-1").unwrap() };
+    for event in [removed, judged("co-1", true)] {
+        site.task.serve(Ask::Event(event)).await;
+        site.pass(2 * MINUTE).await;
+        assert_eq!(site.standing(), [""; 0]);
+    }
+}
+
+#[test]
+fn what_waits_to_be_taken_away_is_kept_until_a_broker_was_told() {
+    let clock = Clock::manual(noon());
+    let link = Link::new(false, clock, Metrics::new());
+    let mut publisher = Publisher::new("up/gw-1".to_owned(), link.clone());
+    publisher.empty("0a".to_owned());
+    assert_eq!(publisher.emptied(), [""; 0]);
+    // Between the reload of the link and that of the alerts.
+    link.configure(true);
+    assert_eq!(publisher.emptied(), [""; 0]);
+    assert!(link.holds("up/gw-1/alert/0a"));
+    // What waited at the link went with its broker.
+    link.configure(false);
+    link.configure(true);
+    publisher.empty_again();
+    assert!(link.holds("up/gw-1/alert/0a"));
+    for id in 0..1100 {
+        publisher.empty(format!("{id:04}"));
+    }
+    assert_eq!(publisher.emptied(), [""; 0], "what is given up is not done");
+}
+
+#[tokio::test]
+async fn what_a_ledger_does_not_take_has_a_bound_and_the_last_word_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut site = Site::start(dir.path(), Clock::manual(noon()));
+    let keeper = &mut site.task.keeper;
+    keeper.emptied("0a".to_owned());
+    keeper.retained("0a");
+    keeper.changed();
+    let stored = site.task.alerts.stored().clone();
+    keeper.write(&stored, Duration::ZERO, true).await;
+    let (_dir, mut site) = site.crash(dir.path());
+    assert_eq!(site.task.messages.keys().collect::<Vec<_>>(), ["0a"], "it is to be taken away");
+    for id in 0..3000 {
+        site.task.keeper.retained(&format!("{id:04}"));
+        site.task.keeper.emptied(format!("e{id:04}"));
+    }
+    assert_eq!(site.task.keeper.waiting(), (1024, 1024));
 }
 
 #[tokio::test]

@@ -18,25 +18,30 @@ impl Alerts {
     pub fn clock_set(&mut self, begun: Timestamp, before: Timestamp, by: i64) -> Vec<Action> {
         self.shift_conditions(by);
         let after = before.saturating_add_micros(by);
-        // An end that was given by the clock as it was is near to that; one from before the start to the true time.
-        let end = |until: &mut Timestamp| {
-            let distance = |now: Timestamp| until.micros_since(now).unsigned_abs();
-            if distance(before) < distance(after) {
-                *until = until.saturating_add_micros(by);
-            }
-        };
-        self.stored.suppressions.iter_mut().filter_map(|it| it.until.as_mut()).for_each(end);
-        self.stored.silences.iter_mut().for_each(|(_, silence)| end(&mut silence.until));
+        let by_this_clock = |given: Option<Timestamp>| given.is_some_and(|it| (begun..=before).contains(&it));
+        let shift = |time: &mut Timestamp| *time = time.saturating_add_micros(by);
+        for suppression in self.stored.suppressions.iter_mut().filter(|it| by_this_clock(it.given)) {
+            [&mut suppression.given, &mut suppression.until].into_iter().flatten().for_each(shift);
+        }
+        let mut moved = Vec::new();
+        for silenced in self.stored.silences.iter_mut().filter(|it| by_this_clock(it.given)) {
+            silenced.given.iter_mut().for_each(shift);
+            let old = silenced.silence.clone();
+            shift(&mut silenced.silence.until);
+            moved.push((silenced.cause.clone(), old));
+        }
         let mut actions = Vec::new();
         for at in 0..self.stored.alerts.len() {
             let alert = &mut self.stored.alerts[at].alert;
             let old = alert.clone();
             let dates = [&mut alert.cleared, &mut alert.acknowledged, &mut alert.answered];
             let dates = dates.into_iter().flatten().chain([&mut alert.raised]);
-            for date in dates.filter(|date| (begun..=before).contains(*date)) {
-                *date = date.saturating_add_micros(by);
+            dates.filter(|date| by_this_clock(Some(**date))).for_each(shift);
+            if let Some(silence) = &mut alert.silence
+                && moved.iter().any(|(cause, old)| *cause == alert.cause && old == silence)
+            {
+                shift(&mut silence.until);
             }
-            alert.silence.iter_mut().for_each(|silence| end(&mut silence.until));
             if *alert != old {
                 self.updated(at, &mut actions);
             }
@@ -56,7 +61,7 @@ impl Alerts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Alert, Event, Finding, Kind, Policy, Severity, Silence, Stored};
+    use super::super::{Alert, Event, Finding, Kind, Policy, Scope, Severity, Silence, Stored};
     use super::*;
     use crate::domain::id::Id;
 
@@ -119,6 +124,43 @@ mod tests {
         alerts.clock_set(at(0), at(MINUTE), STEP);
         assert_eq!(tick(&mut alerts, STEP + HOUR - 1), 0);
         assert_eq!(tick(&mut alerts, STEP + HOUR), 2);
+    }
+
+    #[test]
+    fn an_end_moves_with_any_step_of_the_clock_by_which_it_was_given() {
+        for step in [HOUR, -HOUR, 5 * HOUR] {
+            let mut alerts = Alerts::new(Policy::default(), Stored::default());
+            alerts.apply(judged(true), at(STEP)).unwrap();
+            tick(&mut alerts, STEP + MINUTE);
+            let id = alerts.alerts().next().unwrap().id.clone();
+            let until = at(STEP + 4 * HOUR);
+            let silence = Silence { until, by: "ada".to_owned(), reason: "known".to_owned() };
+            alerts.apply(Event::Silenced { id, silence }, at(STEP + HOUR)).unwrap();
+            let (scope, reason) = (Scope::Sensor(Id::new("co-2").unwrap()), "deploy".to_owned());
+            let deploy = Event::Suppressed { scope, reason, kinds: Vec::new(), until: Some(until) };
+            alerts.apply(deploy, at(STEP + HOUR)).unwrap();
+            // the second step finds what the first one moved
+            alerts.clock_set(at(STEP), at(STEP + 2 * HOUR), step);
+            alerts.clock_set(at(STEP + step), at(STEP + step + 2 * HOUR), HOUR);
+            let until = STEP + step + 5 * HOUR;
+            assert_eq!(alerts.alerts().next().unwrap().silence.as_ref().unwrap().until, at(until));
+            assert_eq!((tick(&mut alerts, until - 1), alerts.suppressions().count()), (0, 1), "{step}");
+            assert_eq!((tick(&mut alerts, until), alerts.suppressions().count()), (2, 0), "{step}");
+        }
+    }
+
+    #[test]
+    fn what_was_stored_without_the_time_it_was_given_at_is_read_and_keeps_its_end() {
+        let silence = r#"{"until":"2026-11-24T00:00:00Z","by":"ada","reason":"known"}"#;
+        let state = serde_json::to_value(Stored::default()).unwrap();
+        let state = state
+            .to_string()
+            .replace(r#""silences":[]"#, &format!(r#""silences":[["stuck co-1",{silence}]]"#));
+        let stored: Stored = serde_json::from_str(&state).unwrap();
+        let mut alerts = Alerts::new(Policy::default(), stored.clone());
+        alerts.clock_set(at(0), at(MINUTE), STEP);
+        assert_eq!(alerts.stored().silences, stored.silences);
+        assert_eq!(stored.silences.len(), 1);
     }
 
     #[test]

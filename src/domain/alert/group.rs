@@ -2,7 +2,7 @@
 
 use super::machine::Alerts;
 use super::stored::{Condition, Kept};
-use super::{Action, Alert, Cause, MOST_ALERTS, Severity, Subject};
+use super::{Action, Alert, Cause, Finding, MOST_ALERTS, Severity, Subject};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
@@ -47,11 +47,10 @@ impl Alerts {
         let id = self.stored.alerts[open].alert.id.clone();
         let condition = &mut self.stored.conditions[at];
         condition.alert = Some(id.clone());
+        let finding = condition.finding.clone();
         condition.shorten();
-        let severity = condition.finding.severity;
+        self.take_words(open, finding);
         let (sensors, count) = self.stored.members(&id);
-        let alert = &mut self.stored.alerts[open].alert;
-        alert.severity = alert.severity.min(severity);
         self.update_members(open, sensors, count, actions);
     }
 
@@ -99,7 +98,7 @@ impl Alerts {
                 self.clear(place, now, Some(id.clone()), actions);
             }
         }
-        let alert = self.new_alert(id, cause, &places, now);
+        let (alert, in_common) = self.new_alert(id, cause, &places, now);
         self.stored.tally.raise(alert.severity);
         actions.push(Action::Raise(alert.clone()));
         let published = alert.silence.is_none();
@@ -107,10 +106,11 @@ impl Alerts {
             actions.push(Action::Publish(alert.clone()));
         }
         self.make_room(actions);
-        self.stored.alerts.push(Kept { alert, published });
+        self.stored.alerts.push(Kept { alert, published, in_common });
     }
 
-    fn new_alert(&mut self, id: String, cause: Cause, places: &[usize], now: Timestamp) -> Alert {
+    /// The alert, and what is wrong at each of its sensors where it is about several.
+    fn new_alert(&mut self, id: String, cause: Cause, places: &[usize], now: Timestamp) -> (Alert, String) {
         let all = places.iter().map(|place| &self.stored.conditions[*place]);
         // the most severe one speaks for all; of these the one that was found first
         let first = all.min_by_key(|it| (it.finding.severity, it.since)).map(|it| it.finding.clone());
@@ -120,14 +120,15 @@ impl Alerts {
             let condition = &mut self.stored.conditions[*place];
             if grouped { condition.shorten() } else { condition.finding.snapshot = None }
         }
-        let silence = self.stored.silences.iter().find(|(of, _)| *of == cause);
-        let (message, remedy, snapshot) = first.as_ref().map_or_else(Default::default, |it| {
-            (in_common(&cause.subject, count, &sensors, &it.message), it.remedy.clone(), it.snapshot.clone())
-        });
-        Alert {
+        let silence = self.stored.silences.iter().find(|it| it.cause == cause);
+        let (words, remedy, snapshot) = first
+            .as_ref()
+            .map_or_else(Default::default, |it| (it.message.clone(), it.remedy.clone(), it.snapshot.clone()));
+        let message = in_common(&cause.subject, count, &sensors, &words);
+        let alert = Alert {
             id,
             severity: first.map_or(Severity::Ticket, |it| it.severity),
-            silence: silence.map(|(_, silence)| silence.clone()),
+            silence: silence.map(|it| it.silence.clone()),
             cause,
             sensors,
             count,
@@ -141,7 +142,8 @@ impl Alerts {
             message,
             remedy,
             snapshot,
-        }
+        };
+        (alert, if grouped { words } else { String::new() })
     }
 
     /// The same events give the same identifiers.
@@ -192,25 +194,43 @@ impl Alerts {
         count: usize,
         actions: &mut Vec<Action>,
     ) {
-        let alert = &mut self.stored.alerts[at].alert;
+        let Kept { alert, in_common: words, .. } = &mut self.stored.alerts[at];
         (alert.sensors, alert.count) = (sensors, count);
+        if !words.is_empty() {
+            alert.message = in_common(&alert.cause.subject, count, &alert.sensors, words);
+        }
         self.updated(at, actions);
     }
 
-    /// A sensor of an alert is worse than it was.
-    pub(super) fn worse(&mut self, id: &str, severity: Severity, actions: &mut Vec<Action>) {
+    /// What an alert tells of was found again. Other words alone are no news: they go out with the next change.
+    pub(super) fn told_again(&mut self, id: &str, finding: Finding, actions: &mut Vec<Action>) {
         let Ok(at) = self.position(id) else { return };
-        let alert = &mut self.stored.alerts[at].alert;
-        if severity < alert.severity {
-            alert.severity = severity;
+        if self.take_words(at, finding) {
             self.updated(at, actions);
         }
     }
 
-    pub(super) fn updated(&self, at: usize, actions: &mut Vec<Action>) {
-        let kept = &self.stored.alerts[at];
+    /// Has an alert say what was found last, unless it tells of something worse; says whether it is worse now.
+    fn take_words(&mut self, at: usize, finding: Finding) -> bool {
+        let Kept { alert, in_common: words, .. } = &mut self.stored.alerts[at];
+        if finding.severity > alert.severity {
+            return false;
+        }
+        alert.message = in_common(&alert.cause.subject, alert.count, &alert.sensors, &finding.message);
+        alert.remedy = finding.remedy;
+        if !matches!(alert.cause.subject, Subject::Sensor(_)) {
+            *words = finding.message;
+        }
+        let worse = finding.severity < alert.severity;
+        alert.severity = finding.severity;
+        worse
+    }
+
+    pub(super) fn updated(&mut self, at: usize, actions: &mut Vec<Action>) {
+        let kept = &mut self.stored.alerts[at];
         actions.push(Action::Update(kept.alert.clone()));
-        if kept.alert.silence.is_none() {
+        if kept.alert.silence.is_none() && (kept.alert.cleared.is_none() || kept.published) {
+            kept.published = true;
             actions.push(Action::Publish(kept.alert.clone()));
         }
     }

@@ -1,7 +1,7 @@
 //! The machine: what happened and what time it is give what has to be done.
 
 use super::policy::Policy;
-use super::stored::{Condition, Stored, Suppression, bounded, shortened};
+use super::stored::{Condition, Silenced, Stored, Suppression, bounded, shortened};
 use super::tally::Tally;
 use super::{
     Action, Alert, Event, Finding, Kind, MOST_ALERTS, MOST_CONDITIONS, MOST_MUTES, Refused, Scope, Silence,
@@ -41,6 +41,11 @@ impl Alerts {
     /// The open or waiting alert with this identifier.
     pub fn alert(&self, id: &str) -> Option<&Alert> {
         self.alerts().find(|alert| alert.id == id)
+    }
+
+    /// Those of them that tell of a sensor, also where one has too many sensors to name them all.
+    pub fn about<'a>(&'a self, sensor: &'a SensorId) -> impl Iterator<Item = &'a Alert> {
+        self.alerts().filter(move |alert| self.stored.tells_of(alert, sensor))
     }
 
     /// Those of them that somebody outside has seen.
@@ -89,9 +94,10 @@ impl Alerts {
                 self.acknowledge(&id, &by, verdict, now, &mut actions)?;
                 false
             }
-            Event::Silenced { id, silence } => self.silence(&id, silence, &mut actions)?,
+            Event::Silenced { id, silence } => self.silence(&id, silence, now, &mut actions)?,
             Event::Suppressed { scope, reason, kinds, until } => {
-                self.suppress(Suppression { scope, reason: shortened(&reason), kinds, until })?
+                let (reason, given) = (shortened(&reason), Some(now));
+                self.suppress(Suppression { scope, reason, kinds, until, given })?
             }
             Event::Lifted { scope, reason } => self.lift(&scope, &shortened(&reason), now)?,
             Event::Missed { sensor } => self.missed(&sensor)?,
@@ -153,10 +159,8 @@ impl Alerts {
             condition.finding = Finding { snapshot: finding.snapshot.filter(|_| keeps), ..finding };
             return back;
         };
-        if finding.severity < condition.finding.severity {
-            condition.finding.severity = finding.severity;
-            self.worse(&id, finding.severity, actions);
-        }
+        condition.finding.severity = condition.finding.severity.min(finding.severity);
+        self.told_again(&id, finding, actions);
         back
     }
 
@@ -187,16 +191,22 @@ impl Alerts {
         any
     }
 
-    fn silence(&mut self, id: &str, silence: Silence, actions: &mut Vec<Action>) -> Result<bool, Refused> {
+    fn silence(
+        &mut self,
+        id: &str,
+        silence: Silence,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) -> Result<bool, Refused> {
         let at = self.position(id)?;
         let silence =
             Silence { until: silence.until, by: shortened(&silence.by), reason: shortened(&silence.reason) };
         let cause = self.stored.alerts[at].alert.cause.clone();
-        self.stored.silences.retain(|(other, _)| *other != cause);
+        self.stored.silences.retain(|other| other.cause != cause);
         if self.stored.silences.len() >= MOST_MUTES {
             return Err(Refused::TooMany);
         }
-        self.stored.silences.push((cause, silence.clone()));
+        self.stored.silences.push(Silenced { cause, silence: silence.clone(), given: Some(now) });
         self.stored.alerts[at].alert.silence = Some(silence);
         let kept = &self.stored.alerts[at];
         actions.push(Action::Update(kept.alert.clone()));
@@ -282,14 +292,18 @@ impl Alerts {
     }
 
     fn activated(&mut self, sensor: &SensorId, now: Timestamp, actions: &mut Vec<Action>) -> bool {
-        for kept in &mut self.stored.alerts {
-            let alert = &mut kept.alert;
-            let answers = alert.cause.kind.calibration_answers() && alert.sensors.contains(sensor);
-            if answers && alert.answered.is_none() {
-                alert.answered = Some(now);
-                self.stored.tally.calibration.add(now.micros_since(alert.raised));
-                actions.push(Action::Update(alert.clone()));
+        for at in 0..self.stored.alerts.len() {
+            let alert = &self.stored.alerts[at].alert;
+            let waits = alert.cleared.is_none() && alert.answered.is_none();
+            if !waits || !alert.cause.kind.calibration_answers() || !self.stored.tells_of(alert, sensor) {
+                continue;
             }
+            // a clock that is behind says nothing of how long it took
+            if now >= alert.raised {
+                self.stored.tally.calibration.add(now.micros_since(alert.raised));
+            }
+            self.stored.alerts[at].alert.answered = Some(now);
+            self.updated(at, actions);
         }
         false
     }
@@ -313,7 +327,7 @@ impl Alerts {
     }
 
     fn end_silences(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        self.stored.silences.retain(|(_, silence)| silence.until > now);
+        self.stored.silences.retain(|it| it.silence.until > now);
         for kept in &mut self.stored.alerts {
             if kept.alert.silence.take_if(|silence| silence.until <= now).is_none() {
                 continue;
@@ -373,7 +387,7 @@ impl Alerts {
         });
         // what is due and has no room waits for another change
         let due = due.filter(|due| !(full && *due <= now));
-        let muted = self.stored.silences.iter().map(|(_, silence)| silence.until);
+        let muted = self.stored.silences.iter().map(|it| it.silence.until);
         let muted = muted.chain(self.stored.suppressions.iter().filter_map(|it| it.until));
         due.chain(muted).min().unwrap_or(NEVER)
     }

@@ -22,7 +22,7 @@ pub struct Stored {
     pub(super) alerts: Vec<Kept>,
     /// What is found now, by kind and sensor.
     pub(super) conditions: Vec<Condition>,
-    pub(super) silences: Vec<(Cause, Silence)>,
+    pub(super) silences: Vec<Silenced>,
     pub(super) suppressions: Vec<Suppression>,
     pub(super) tally: Tally,
     pub(super) last: Option<Timestamp>,
@@ -33,6 +33,19 @@ pub struct Stored {
 pub(super) struct Kept {
     pub alert: Alert,
     pub published: bool,
+    /// What is wrong at each of several sensors: how many they are stands before it in the message.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub in_common: String,
+}
+
+/// A cause of which nothing is published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Silenced {
+    pub cause: Cause,
+    pub silence: Silence,
+    /// When somebody wanted it so; `None`: that was not kept.
+    #[serde(default)]
+    pub given: Option<Timestamp>,
 }
 
 /// Something that was found of a sensor.
@@ -57,6 +70,9 @@ pub(super) struct Suppression {
     pub reason: String,
     pub kinds: Vec<Kind>,
     pub until: Option<Timestamp>,
+    /// When it began; `None`: that was not kept.
+    #[serde(default)]
+    pub given: Option<Timestamp>,
 }
 
 impl Condition {
@@ -81,8 +97,8 @@ impl Suppression {
 impl Stored {
     /// What can be known from open alerts alone: each is over unless its sensors are found wrong again.
     pub fn of_alerts(alerts: Vec<Alert>) -> Stored {
-        let alerts = alerts.into_iter().map(|alert| Kept { alert, published: true }).collect();
-        Stored { alerts, ..Stored::default() }
+        let kept = |alert| Kept { alert, published: true, in_common: String::new() };
+        Stored { alerts: alerts.into_iter().map(kept).collect(), ..Stored::default() }
     }
 
     /// The same without what contradicts itself, as after a file was edited by hand.
@@ -102,6 +118,12 @@ impl Stored {
 
     pub(super) fn place(&self, kind: Kind, sensor: &SensorId) -> Result<usize, usize> {
         self.conditions.binary_search_by(|it| (it.kind, &it.sensor).cmp(&(kind, sensor)))
+    }
+
+    /// Whether an alert tells of a sensor, also where it has too many to name them all.
+    pub(super) fn tells_of(&self, alert: &Alert, sensor: &SensorId) -> bool {
+        let condition = self.place(alert.cause.kind, sensor).ok().and_then(|at| self.conditions.get(at));
+        alert.sensors.contains(sensor) || condition.is_some_and(|it| it.alert.as_ref() == Some(&alert.id))
     }
 
     /// Whether something stands against a sensor, or did until a moment ago.

@@ -2,6 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 mod explained;
+mod words;
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -269,7 +270,11 @@ fn the_time_to_a_new_calibration_is_measured_once() {
     told.tell(Event::Tick, MINUTE);
     told.tell(Event::Activated { sensor: id("co-2") }, HOUR);
     let answered = told.tell(Event::Activated { sensor: id("co-1") }, HOUR + MINUTE);
-    assert_eq!(answered, ["update drift co-1"], "a silent sensor is not mended by a calibration");
+    assert_eq!(
+        answered,
+        ["update drift co-1", "publish drift co-1"],
+        "a silent sensor is not mended by a calibration"
+    );
     told.tell(Event::Activated { sensor: id("co-1") }, 2 * HOUR);
     let latency = told.0.tally().calibration;
     assert_eq!((latency.count, latency.mean(), latency.longest), (1, Some(3600.0), 3600.0));

@@ -46,6 +46,8 @@ impl Noise {
         factor: Option<f64>,
         learning: bool,
     ) -> Option<Kind> {
+        // Nobody judges it any more, which would say when it is over.
+        self.found = self.found.filter(|_| factor.is_some());
         let change = (raw - self.previous.replace(raw)?).abs();
         if change > 0.0 && (self.finest == 0.0 || change < self.finest) {
             self.finest = change;

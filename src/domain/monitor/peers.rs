@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Evidence, Finding};
+use super::pace::{Pace, Step};
 use super::sensor::LEARN_READINGS;
 use super::tally::{Bounds, LAST, Tally};
 use crate::domain::stats::{Stats, median};
@@ -30,7 +31,7 @@ const NORMAL: f64 = 1.482_602_218_505_602;
 pub struct PeerLimits {
     /// A value that is older says nothing about the present.
     pub max_age: Duration,
-    /// What is usual is learnt for so long, and from at least 1,000 comparisons.
+    /// What is usual is learnt for so long, gaps not counted, and from at least 1,000 comparisons.
     pub learn: Duration,
     /// The difference that is allowed beside the uncertainty; `None`: what is usual, which may hold an offset.
     pub tolerance: Option<f64>,
@@ -64,17 +65,21 @@ pub struct Comparison {
     pub raised: bool,
 }
 
+/// What is known of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct Member {
+pub struct Member {
     latest: Option<PeerValue>,
-    /// The differences that were learnt, and since when; whether that is enough.
+    /// The differences that were learnt, and in how many seconds without gaps, so that a clock that jumps counts for
+    /// nothing; whether that is enough.
     usual: Stats,
-    since: Option<Timestamp>,
+    pace: Pace,
+    seconds: f64,
     learnt: bool,
     /// The smallest difference that was seen; 0: none yet.
     finest: f64,
     tally: Tally,
-    /// Comparisons with a limit, as far as the tally remembers.
+    /// Comparisons with a limit since the start, as far as the tally remembers.
+    #[serde(skip)]
     judged: u32,
     /// The last difference and its limit.
     last: (f64, f64),
@@ -95,9 +100,9 @@ impl Member {
         }
         if !self.learnt {
             self.usual.push(difference);
-            let since = *self.since.get_or_insert(time);
-            let passed = Duration::from_micros(u64::try_from(time.micros_since(since)).unwrap_or(0));
-            self.learnt = passed >= learn && self.usual.n >= u64::from(LEARN_READINGS);
+            self.seconds += if let Step::Next(seconds) = self.pace.step(time) { seconds } else { 0.0 };
+            let enough = self.seconds >= learn.as_secs_f64();
+            self.learnt = enough && self.usual.n >= u64::from(LEARN_READINGS);
             return (0.0, None);
         }
         let far = BEYOND * self.usual.std().unwrap_or(0.0);
@@ -160,11 +165,19 @@ impl Peers {
         Some((middle, NORMAL * median(values), median(&mut stated[..with_u]), count))
     }
 
+    /// What is known of a member; `None`: the place is none.
+    pub fn member(&self, place: usize) -> Option<&Member> {
+        self.members.get(place)
+    }
+
+    /// Goes on from what was known of a member.
+    pub fn resume(&mut self, place: usize, known: Member) {
+        self.members.get_mut(place).into_iter().for_each(|member| *member = known);
+    }
+
     /// Forgets all about a member: it is another one now.
     pub fn forget(&mut self, place: usize) {
-        if let Some(member) = self.members.get_mut(place) {
-            *member = Member::default();
-        }
+        self.resume(place, Member::default());
     }
 
     /// Whether enough is known of a member to say that it agrees where nothing is found.
@@ -281,5 +294,20 @@ mod tests {
             assert!(finding.sentence().contains("disagrees with the sensors beside it"));
             assert!((0..4).all(|place| peers.finding(place).is_none()));
         }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_no_time_that_was_learnt_in() {
+        let learnt = PeerLimits { tolerance: None, ..LIMITS };
+        let (mut peers, mut limits) = (Peers::new(3).unwrap(), Vec::new());
+        for second in 0..1600 {
+            let second = if second < 1100 { second } else { 1_764_000_000 + second };
+            for place in 0..3 {
+                let compared = peers.note(place, value(second, place as f64, None), &learnt);
+                limits.extend(compared.filter(|_| place == 2).map(|compared| compared.limit.is_some()));
+            }
+        }
+        let known = limits.iter().position(|limit| *limit);
+        assert_eq!(known, Some(1502));
     }
 }

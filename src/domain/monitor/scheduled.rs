@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::check::{CheckHistory, CheckKind, CheckResult, CheckState, ControlLimits};
 use super::finding::shown;
@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// When a check is made, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     every: i64,
     at: i64,
@@ -63,7 +63,7 @@ impl Schedule {
 }
 
 /// A check of a sensor as it is configured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Its name.
     pub name: Id,
@@ -76,7 +76,7 @@ pub struct Check {
 }
 
 /// What a check has shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckOutcome {
     /// Its name.
     pub name: Id,
@@ -96,17 +96,29 @@ pub struct CheckOutcome {
     pub action: f64,
 }
 
-/// One check of one sensor as it goes.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// One check of one sensor as it goes. One that goes on does not survive a restart: the clock that it ends by begins
+/// anew.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Course {
     /// When the check that goes on began, and when its first reading came, by a clock that does not jump.
+    #[serde(skip)]
     open: Option<(Timestamp, Duration)>,
+    #[serde(skip)]
     readings: Stats,
     history: CheckHistory,
     last: Option<CheckOutcome>,
+    /// Whether that is of after the start.
+    #[serde(skip)]
+    fresh: bool,
 }
 
 impl Course {
+    /// Whether a check that began then has ended: what comes of it now is late.
+    fn has_ended(&self, began: Timestamp) -> bool {
+        let last = self.last.as_ref().is_some_and(|last| last.began == began);
+        last || self.history.results().iter().any(|result| result.time == began)
+    }
+
     /// Closes the check that goes on.
     fn end(&mut self, check: &Check) -> Option<CheckOutcome> {
         let (began, _) = self.open.take()?;
@@ -124,7 +136,7 @@ impl Course {
             warning: check.limits.warning(),
             action: check.limits.action(),
         };
-        self.last = Some(outcome.clone());
+        (self.last, self.fresh) = (Some(outcome.clone()), true);
         Some(outcome)
     }
 }
@@ -133,6 +145,17 @@ impl Course {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checking {
     courses: Vec<Course>,
+}
+
+/// What has come of checks, each with the check as it was then.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Checked(Vec<(Check, Course)>);
+
+impl Checked {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Checking {
@@ -157,8 +180,8 @@ impl Checking {
             if course.open.is_some_and(|(began, _)| begin != Some(began) && time > began) {
                 ended.extend(course.end(check));
             }
-            let Some(begin) = begin.filter(|begin| course.open.is_none_or(|(began, _)| began == *begin))
-            else {
+            let goes_on = |begin: &Timestamp| course.open.is_none_or(|(began, _)| began == *begin);
+            let Some(begin) = begin.filter(|begin| goes_on(begin) && !course.has_ended(*begin)) else {
                 continue;
             };
             course.open.get_or_insert((begin, now));
@@ -167,6 +190,27 @@ impl Checking {
             }
         }
         ended
+    }
+
+    /// What has come of `checks`, to go on from.
+    pub fn checked(&self, checks: &[Check]) -> Checked {
+        Checked(checks.iter().cloned().zip(self.courses.iter().cloned()).collect())
+    }
+
+    /// Goes on with `checks`, where they are the same as those of which something is known.
+    pub fn resume(checks: &[Check], mut known: Checked) -> Checking {
+        let course = |check: &Check| {
+            let same = known.0.iter().position(|(then, _)| then == check);
+            same.map(|at| known.0.swap_remove(at).1).unwrap_or_default()
+        };
+        Checking { courses: checks.iter().map(course).collect() }
+    }
+
+    /// Gives up the checks that go on, without a result: the clock that they go by was wrong.
+    pub fn give_up(&mut self) {
+        for course in &mut self.courses {
+            (course.open, course.readings) = (None, Stats::default());
+        }
     }
 
     /// What has come to its end `now` after the start without a reading that shows it.
@@ -193,10 +237,10 @@ impl Checking {
         bad.max_by_key(|outcome| outcome.state)
     }
 
-    /// Whether each check of a kind has a result.
+    /// Whether each check of a kind has a result since the start.
     pub fn can_tell(&self, checks: &[Check], kind: CheckKind) -> bool {
         let of_kind = checks.iter().enumerate().filter(|(_, check)| check.limits.kind() == kind);
-        of_kind.map(|(at, _)| self.courses.get(at)).all(|course| course.is_some_and(|it| it.last.is_some()))
+        of_kind.map(|(at, _)| self.courses.get(at)).all(|course| course.is_some_and(|it| it.fresh))
     }
 }
 
@@ -351,5 +395,59 @@ mod tests {
         }
         let ended = it.note(&checks, minute(1510), Some(5.0));
         assert_eq!((ended[0].deviation, ended[0].readings), (Some(0.0), 8));
+    }
+
+    #[test]
+    fn what_comes_after_the_end_of_a_check_is_late_and_opens_none() {
+        let checks = [nightly(CheckKind::Zero)];
+        let mut it = Checking::default();
+        for at in 60..70 {
+            it.note(&checks, minute(at), Some(0.5));
+        }
+        let ended = it.look(&checks, minute(72).1);
+        for at in 65..70 {
+            assert_eq!(it.note(&checks, (minute(at).0, minute(100).1), Some(99.0)), []);
+        }
+        assert_eq!(it.note(&checks, minute(120), Some(99.0)), []);
+        assert_eq!(it.look(&checks, minute(300).1), []);
+        assert_eq!(it.results().collect::<Vec<_>>(), [&ended[0]]);
+        // One with too few readings has ended as well.
+        it.note(&checks, minute(1505), Some(0.5));
+        assert_eq!(it.note(&checks, minute(1510), Some(0.5))[0].state, None);
+        it.note(&checks, minute(1506), Some(0.5));
+        assert_eq!(it.note(&checks, minute(1511), Some(0.5)), []);
+    }
+
+    #[test]
+    fn a_check_that_stays_as_it_is_goes_on_when_others_change() {
+        let (zero, span) = (nightly(CheckKind::Zero), nightly(CheckKind::Span));
+        let mut it = Checking::default();
+        for at in 60..=70 {
+            it.note(&[zero.clone(), span.clone()], minute(at), Some(1.5));
+        }
+        let wider = Check { least: 9, ..zero.clone() };
+        let known = it.checked(&[zero.clone(), span.clone()]);
+        let text = serde_json::to_string(&known).unwrap();
+        let stored = Checking::resume(std::slice::from_ref(&zero), serde_json::from_str(&text).unwrap());
+        assert_eq!(stored.standing(CheckKind::Zero), it.standing(CheckKind::Zero));
+        assert!(!stored.can_tell(&[zero], CheckKind::Zero), "what was stored may be older than what stands");
+        it = Checking::resume(&[span.clone(), wider.clone()], known);
+        assert!(it.standing(CheckKind::Span).is_some());
+        assert!(it.standing(CheckKind::Zero).is_none() && !it.can_tell(&[span, wider], CheckKind::Zero));
+    }
+
+    #[test]
+    fn a_check_that_is_given_up_has_no_result_and_may_begin_again() {
+        let checks = [nightly(CheckKind::Zero)];
+        let mut it = Checking::default();
+        for at in 60..65 {
+            it.note(&checks, minute(at), Some(99.0));
+        }
+        it.give_up();
+        assert_eq!(it.look(&checks, minute(300).1), []);
+        for at in 62..70 {
+            assert_eq!(it.note(&checks, minute(at), Some(0.5)), []);
+        }
+        assert_eq!(it.note(&checks, minute(70), Some(7.0))[0].deviation, Some(0.5));
     }
 }

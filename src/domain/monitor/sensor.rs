@@ -85,6 +85,9 @@ pub struct Seen {
 pub struct Monitors {
     pace: Pace,
     readings: u32,
+    /// Readings since the start, as far as tallies remember: what was stored may be from before what stands.
+    #[serde(skip)]
+    fresh: u32,
     /// Seconds of readings without gaps, so that a clock that jumps counts for nothing.
     seconds: f64,
     learnt: bool,
@@ -108,6 +111,7 @@ impl Monitors {
         let Observed { time, raw, out_of_domain } = reading;
         let mut seen = Seen::default();
         let step = self.pace.step(time);
+        self.fresh = LAST.min(self.fresh + 1);
         let learning = self.learning(step, limits);
         if !matches!(step, Step::Next(_)) {
             self.noise.gap();
@@ -146,13 +150,13 @@ impl Monitors {
 
     /// Whether enough is known to say that nothing of a kind is the matter where nothing is found.
     pub fn can_tell(&self, kind: Kind, limits: &Limits) -> bool {
-        let some = self.learnt || self.readings >= LAST;
+        let some = self.fresh >= LAST;
         match kind {
             Kind::Stuck => limits.stuck == Limit::Off || self.stuck.has_moved(),
-            Kind::NoiseLow | Kind::NoiseHigh => limits.noise.is_none() || self.learnt,
+            Kind::NoiseLow | Kind::NoiseHigh => limits.noise.is_none() || (some && self.learnt),
             Kind::Spikes => match limits.spike {
                 Limit::Off => true,
-                Limit::Learnt => self.learnt,
+                Limit::Learnt => some && self.learnt,
                 Limit::Given(_) => some,
             },
             Kind::Rate => limits.rate.is_none() || some,

@@ -36,6 +36,11 @@ impl Silence {
         }
     }
 
+    /// Forgets when the last reading came, or since when one is expected; what was learnt stays.
+    pub fn begin_anew(&mut self) {
+        self.last = None;
+    }
+
     /// Notes that readings are expected from `now` on, where none has come yet.
     pub fn expect(&mut self, now: Duration) {
         self.last.get_or_insert(now);

@@ -27,7 +27,10 @@ pub(super) struct Stuck {
     /// When the first of them came.
     began: Option<Timestamp>,
     found: bool,
-    /// Whether one value has followed another.
+    /// Whether a value has come since the start, and another one after it.
+    #[serde(skip)]
+    fresh: bool,
+    #[serde(skip)]
     moved: bool,
 }
 
@@ -46,9 +49,10 @@ impl Stuck {
             self.seconds += if let Step::Next(seconds) = step { seconds } else { 0.0 };
         } else {
             let (value, began, longest) = (Some(raw), Some(time), self.longest);
-            let moved = self.value.is_some();
+            let moved = self.moved || self.fresh;
             *self = Stuck { value, began, longest, moved, readings: 1, ..Stuck::default() };
         }
+        self.fresh = true;
         if learning {
             self.longest = self.longest.max(self.readings);
         }

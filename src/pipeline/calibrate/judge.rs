@@ -57,29 +57,30 @@ pub(super) struct Told {
     standing: u16,
     /// When all that stands was told last.
     at: Duration,
-    /// Nothing that was found before can stand any more: another instrument is there.
-    anew: bool,
+    /// Where nothing that was found before can stand any more: another instrument is there.
+    anew: u16,
 }
 
 impl Told {
     /// Another instrument is at the sensor.
     pub(super) fn begin_anew(&mut self) {
-        (self.judged, self.anew) = (0, true);
+        (self.judged, self.anew) = (0, u16::MAX);
     }
 
-    /// Whether something is to be told: what `stands` is new, or told long ago; what does not has just come to be
-    /// over, or nobody has said so since the start.
+    /// Whether something is to be told: what `stands` is new, or told long ago; what does not has come to be over, or
+    /// nobody has said so since the start. It may not stand because nobody knows any more, too: other limits are
+    /// looked at.
     fn is_due(&self, place: usize, stands: bool, again: bool, sure: impl FnOnce() -> bool) -> bool {
         let in_set = |set: u16| set & 1 << place != 0;
         match (stands, in_set(self.standing)) {
             (true, stood) => again || !stood,
-            (false, true) => true,
-            (false, false) => !in_set(self.judged) && (self.anew || sure()),
+            (false, stood) => (stood || !in_set(self.judged)) && (in_set(self.anew) || sure()),
         }
     }
 
     fn note(&mut self, place: usize, stands: bool) {
         self.judged |= 1 << place;
+        self.anew &= !(1 << place);
         self.standing = self.standing & !(1 << place) | u16::from(stands) << place;
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::digest::Digest;
 use crate::domain::monitor::check::ControlLimits;
+use crate::domain::monitor::peers::PeerLimits;
 use crate::domain::monitor::scheduled::{Check, Schedule};
 use crate::domain::monitor::{self, Limits};
 use crate::domain::sample::TransformRef;
@@ -131,6 +132,24 @@ fn maintenance_is_not_watched_and_another_instrument_is_learnt_anew() {
     it.maintain(id("a"), false);
     let mounted = Arc::new(Sensor { serial: Some("2".into()), ..(*watching(true)).clone() });
     assert_eq!(stuck(&watched(&mut it, 30)), 10);
+    let mut longer = (*watching(true)).clone();
+    longer.monitor.as_mut().unwrap().limits.learn = Duration::from_secs(1);
+    assert_eq!(it.findings().len(), 1);
+    let mut copy = calibrator(&[]);
+    copy.resume(it.learnt(0..1).into_iter().map(|(id, state)| (id, state.unwrap())).collect());
+    copy.add(Arc::new(longer.clone()));
+    assert_eq!(
+        copy.reading(&sample("a", 7.0, 2000), 1, MOMENT).unwrap().reasons,
+        Reasons::of(ReasonCode::RawOnly)
+    );
+    for (sensor, expected) in [(watching(true), 5), (Arc::new(longer), 0)] {
+        it.reconfigure(|_| Some(sensor.clone()), OnExpired::Keep);
+        let still: Vec<_> =
+            (2000..2005).map(|s| it.reading(&sample("a", 7.0, s), 1, MOMENT).unwrap()).collect();
+        assert_eq!(stuck(&still), expected);
+    }
+    it = calibrator(&[watching(true)]);
+    watched(&mut it, 30);
     for (sensor, expected) in [(watching(true), 5), (mounted, 0)] {
         it.reconfigure(|_| Some(sensor.clone()), OnExpired::Keep);
         let still: Vec<_> =
@@ -241,4 +260,84 @@ fn readings_of_a_sensor_in_maintenance_are_suspect_and_say_so() {
     );
     it.maintain(id("s"), false);
     assert!(!it.reading(&sample("s", 1.0, 4), 5, MOMENT).unwrap().reasons.contains(ReasonCode::Maintenance));
+}
+
+/// Every 1,000 seconds, from 500 on for 100 of them.
+fn checked() -> Arc<Sensor> {
+    let [every, at, length] = [1000, 500, 100].map(Duration::from_secs);
+    let schedule = Schedule::new(every, at, length, Duration::ZERO).unwrap();
+    let limits = ControlLimits::new(CheckKind::Zero, 0.0, 1.0, 2.0).unwrap();
+    let check = Check { name: id("c"), limits, schedule, least: 1 };
+    Arc::new(Sensor { checks: vec![check].into(), ..(*sensor("a", &[])).clone() })
+}
+
+#[test]
+fn a_gateway_that_does_not_know_the_time_makes_no_check_of_its_readings() {
+    let untrusted = Moment { trusted: false, ..MOMENT };
+    for (moment, device, during) in
+        [(untrusted, false, false), (untrusted, true, true), (MOMENT, false, true), (MOMENT, true, true)]
+    {
+        let mut it = calibrator(&[checked()]);
+        for second in [550, 700] {
+            let sample = sample("a", 50.0, second);
+            let device_time = Some(sample.gateway_time).filter(|_| device);
+            let reading = it.reading(&Sample { device_time, ..sample }, 1, moment).unwrap();
+            let is_check = reading.reasons.contains(ReasonCode::ZeroCheck);
+            assert_eq!(is_check, during && second == 550);
+        }
+        assert_eq!(it.outcomes().len(), usize::from(during));
+    }
+}
+
+#[test]
+fn a_check_during_which_the_clock_jumps_has_no_result() {
+    for jumps in [false, true] {
+        let mut it = calibrator(&[checked()]);
+        it.reading(&sample("a", 50.0, 550), 1, MOMENT).unwrap();
+        if jumps {
+            it.clock_jumped();
+        }
+        it.reading(&sample("a", 50.0, 900), 2, MOMENT).unwrap();
+        assert_eq!(it.outcomes().len(), usize::from(!jumps));
+    }
+}
+
+#[test]
+fn a_restart_changes_nothing_and_another_instrument_is_learnt_anew() {
+    let other = |name: &str| Arc::new(Sensor { id: id(name), ..(*watching(true)).clone() });
+    let names = ["a", "b", "c"];
+    let begin = |first: Arc<Sensor>, learnt: Vec<(Id, String)>| {
+        let last_seqs = HashMap::from(names.map(|name| (id(name), 1)));
+        let mut it = Calibrator::new(last_seqs, OnExpired::Keep);
+        let limits = PeerLimits { max_age: Duration::from_secs(60), learn: Duration::ZERO, tolerance: None };
+        let sensors = names.map(id).to_vec();
+        it.compare(vec![PeersConfig { name: id("hall"), sensors, unit: "1".into(), limits }]);
+        it.resume(learnt);
+        [first, other("b"), other("c")].into_iter().for_each(|sensor| it.add(sensor));
+        it
+    };
+    let read = |it: &mut Calibrator, second: i64| {
+        let raw = |name: &str| match name {
+            "a" if second >= 1100 => 7.0,
+            _ => (second % 2) as f64,
+        };
+        let reading = |name| it.reading(&sample(name, raw(name), second), 1, MOMENT).unwrap();
+        let readings = names.map(reading);
+        (readings, it.findings())
+    };
+    let mut it = begin(watching(true), vec![]);
+    (0..1110).for_each(|second| drop(read(&mut it, second)));
+    let learnt: Vec<_> = it.learnt(0..9).into_iter().map(|(id, state)| (id, state.unwrap())).collect();
+    assert!(learnt.iter().all(|(_, state)| state.len() < 3000), "{learnt:?}");
+    let mut again = begin(watching(true), learnt.clone());
+    let mounted = Sensor { serial: Some("2".into()), ..(*watching(true)).clone() };
+    let mut anew = begin(Arc::new(mounted), learnt);
+    let mut kinds = Vec::new();
+    for second in 1110..1200 {
+        let (readings, findings) = read(&mut it, second);
+        assert_eq!(read(&mut again, second), (readings, findings.clone()));
+        kinds.extend(findings.iter().map(|(_, finding)| finding.evidence.kind()));
+        assert!(read(&mut anew, second).1.iter().all(|(sensor, _)| *sensor != id("a")));
+    }
+    assert!(kinds[0] == monitor::Kind::Stuck && kinds.contains(&monitor::Kind::Peers), "{kinds:?}");
 }

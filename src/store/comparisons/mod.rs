@@ -29,7 +29,7 @@ const PAGE: usize = 1000;
 
 impl Store {
     /// Has the store's thread do something with the history.
-    async fn with_history<T: Send + 'static>(
+    pub(super) async fn with_history<T: Send + 'static>(
         &self,
         work: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

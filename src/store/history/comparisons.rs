@@ -113,7 +113,7 @@ impl History {
         if self.detached { self.name(Err(corrupt())) } else { Ok(()) }
     }
 
-    fn together<T>(
+    pub(super) fn together<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {

@@ -4,6 +4,7 @@ mod clock;
 mod comparisons;
 mod floors;
 mod index;
+mod learnt;
 mod pressure;
 mod read;
 mod retention;

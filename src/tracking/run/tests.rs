@@ -201,6 +201,7 @@ fn tracking(sensors: Sensors, store: Store, clock: &Clock) -> Tracking {
         store,
         live: Live::new(),
         anew: Arc::default(),
+        begun: watch::Sender::new(0),
         clock: clock.clone(),
         alerting: Alerting::new(&crate::domain::alert::Policy::default()).0,
         publisher: Publisher::new("up".to_owned(), link, metrics.clone(), mpsc::channel(1).0),

@@ -198,7 +198,8 @@ proptest! {
             let seen = monitors.note(reading, &limits);
             if let Some(copy) = &mut copy {
                 prop_assert_eq!(copy.note(reading, &limits), seen);
-                prop_assert_eq!(&*copy, &monitors);
+                prop_assert!(copy.findings(&limits).eq(monitors.findings(&limits)));
+                prop_assert_eq!(copy.has_learnt(), monitors.has_learnt());
             }
         }
     }
@@ -216,5 +217,38 @@ proptest! {
             let finite = monitors.findings(&limits).map(|finding| finding.sentence().len());
             prop_assert!(finite.sum::<usize>() < 2000);
         }
+    }
+}
+
+#[test]
+fn noise_that_is_not_judged_any_more_is_over() {
+    let loud = fault(noisy(0.0), 0, FaultKind::Noise(10.0));
+    let (mut run, mut monitors) = (Run::new(loud, 7), Monitors::default());
+    let unjudged = Limits { noise: None, ..Limits::default() };
+    for minute in 0..LEARNT + 200 {
+        let limits = if minute < LEARNT + 199 { Limits::default() } else { unjudged };
+        monitors.note(run.next().unwrap(), &limits);
+        let noise = monitors.findings(&limits).any(|it| it.evidence.kind() == Kind::NoiseHigh);
+        if minute >= LEARNT + 198 {
+            assert_eq!(noise, minute < LEARNT + 199);
+        }
+    }
+}
+
+#[test]
+fn what_was_stored_is_not_enough_to_say_that_something_is_over() {
+    let (mut run, limits) = (Run::new(noisy(0.0), 7), Limits::default());
+    let mut monitors = Monitors::default();
+    for _ in 0..=LEARNT {
+        monitors.note(run.next().unwrap(), &limits);
+    }
+    let kinds = [Kind::Stuck, Kind::NoiseHigh, Kind::Spikes, Kind::OutOfDomain];
+    let known = |monitors: &Monitors| kinds.map(|kind| monitors.can_tell(kind, &limits));
+    assert_eq!(known(&monitors), [true; 4]);
+    let text = serde_json::to_string(&monitors).unwrap();
+    let mut after: Monitors = serde_json::from_str(&text).unwrap();
+    for reading in 1..100 {
+        assert_eq!(known(&after), [reading > 2, reading > 64, reading > 64, reading > 64]);
+        after.note(run.next().unwrap(), &limits);
     }
 }

@@ -58,6 +58,16 @@ struct Day {
 
 impl Day {
     fn new(faults: &[(&str, FaultKind, u64, u64)], sensors: Vec<Sensor>, stored: Stored) -> Day {
+        Day::resumed(faults, sensors, stored, vec![])
+    }
+
+    /// After a restart, with what was learnt before.
+    fn resumed(
+        faults: &[(&str, FaultKind, u64, u64)],
+        sensors: Vec<Sensor>,
+        stored: Stored,
+        learnt: Vec<(Id, String)>,
+    ) -> Day {
         let names: Vec<String> = sensors.iter().map(|sensor| sensor.id.to_string()).collect();
         let signal = |name: &String| Signal {
             name: name.clone(),
@@ -76,6 +86,7 @@ impl Day {
         };
         let mut it = Calibrator::new(HashMap::new(), OnExpired::Keep);
         let generator = Generator::new(names.iter().map(signal).collect(), SECOND, 7);
+        it.resume(learnt);
         sensors.into_iter().for_each(|sensor| it.add(Arc::new(sensor)));
         let alerts = Alerts::new(Policy::default(), stored);
         Day { it, generator, names, alerts, second: 0, log: Vec::new(), events: 0, has_room: true }
@@ -312,4 +323,70 @@ fn many_sensors_are_judged_a_few_at_a_time_and_none_is_forgotten() {
         day.until(second);
         assert_eq!(day.events, events);
     }
+}
+
+#[test]
+fn other_checks_or_peers_are_no_reason_to_say_that_what_stood_is_over() {
+    let checks = vec![check("zero", CheckKind::Zero, 20.0), check("scatter", CheckKind::Precision, 0.0)];
+    let checked = Sensor { checks: checks.clone().into(), ..sensor("a", None) };
+    let hall = |names: &[&str]| {
+        let limits = PeerLimits { max_age: 60 * SECOND, learn: LEARN, tolerance: Some(2.0) };
+        PeersConfig {
+            name: id("hall"),
+            sensors: names.iter().map(|name| id(name)).collect(),
+            unit: "Cel".into(),
+            limits,
+        }
+    };
+    let faults = [("a", FaultKind::Step(5.0), 1990, 9999)];
+    let sensors = vec![checked, sensor("b", None), sensor("c", None), sensor("d", None)];
+    let mut day = Day::new(&faults, sensors, Stored::default());
+    day.it.compare(vec![hall(&["a", "b", "c"])]);
+    day.until(2300);
+    let raised = [(2181, "raised", "peers a"), (2160, "raised", "zero_check a")];
+    day.is(&raised);
+    let follow = |day: &mut Day, checks: Vec<Check>| {
+        let checked = Arc::new(Sensor { checks: checks.into(), ..sensor("a", None) });
+        let others = ["b", "c", "d"].map(|name| Arc::new(sensor(name, None)));
+        day.it.follow(|id| {
+            let all = std::iter::once(&checked).chain(&others);
+            all.into_iter().find(|sensor| sensor.id == *id).cloned()
+        });
+    };
+    // The zero check is the same; then it is another, which has no result yet; members change.
+    let two = vec![checks[0].clone(), check("span", CheckKind::Span, 25.0)];
+    follow(&mut day, two);
+    day.it.compare(vec![hall(&["a", "b", "c", "d"])]);
+    day.until(2320);
+    follow(&mut day, vec![Check { least: 6, ..checks[0].clone() }]);
+    let before = day.events;
+    day.until(2340);
+    assert!(day.events < before + 3, "only what stands is told");
+    day.until(2990);
+    day.is(&raised);
+    // Without checks nothing can stand.
+    follow(&mut day, vec![]);
+    day.it.compare(vec![]);
+    day.until(5000);
+    assert_eq!(day.log.iter().filter(|(_, what, _)| *what == "cleared").count(), 2);
+}
+
+#[test]
+fn what_is_usual_survives_a_restart_and_a_fault_does_not_become_it() {
+    let faults = [("b", FaultKind::Noise(10.0), 2010, 9999)];
+    let sensors = || vec![sensor("a", None), sensor("b", None)];
+    let mut day = Day::new(&faults, sensors(), Stored::default());
+    day.until(2200);
+    day.is(&[(2100, "raised", "noise b")]);
+    let learnt = day.it.learnt(0..9).into_iter().map(|(sensor, state)| (sensor, state.unwrap())).collect();
+    let still = [("b", FaultKind::Noise(10.0), 0, 3000), ("a", FaultKind::Noise(10.0), 300, 3000)];
+    let mut after = Day::resumed(&still, sensors(), day.alerts.stored().clone(), learnt);
+    after.second = 3000;
+    // Far longer than the learning.
+    after.until(6000);
+    assert_eq!(after.log.len(), 1, "{:?}", after.log);
+    assert_eq!((after.log[0].1, &*after.log[0].2), ("raised", "noise a"));
+    assert!((3300 + 60..3300 + 150).contains(&after.log[0].0), "{:?}", after.log);
+    after.until(8000);
+    assert_eq!(after.log.iter().filter(|(_, what, _)| *what == "cleared").count(), 2);
 }
