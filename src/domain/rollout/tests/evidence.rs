@@ -74,7 +74,7 @@ fn probabilities_are_judged_by_their_brier_score() {
 fn what_gives_the_same_values_is_no_worse() {
     let mut evidence = Evidence::new(&RATIO, true);
     let mut draws = Seeded::new(5);
-    for _ in 0..12 {
+    for _ in 0..24 {
         let value = 20.0 + draws.normal();
         evidence.pair(&Pair::new(Kind::Measurement, facts(value, 20.0)).unwrap(), Some(value));
     }
