@@ -16,7 +16,7 @@ use super::peer::{Attempt, Peer};
 /// Everything of the fleet.
 pub const FLEET: &str = "calibd/1/plant-7";
 /// Names that have a meaning in topics, and the files of their certificates.
-pub const ODD: [(&str, &str); 3] = [("plus", "+"), ("hash", "#"), ("slash", "gw-1/status")];
+pub const ODD: [(&str, &str); 2] = [("plus", "+"), ("hash", "#")];
 
 /// The broker of fleet `plant-7`.
 pub struct Site {
@@ -57,17 +57,18 @@ fn strange_certificates() -> String {
     let mut script = format!(
         "{new} -x509 -days 7 -keyout other-ca.key -out other-ca.pem -subj /CN=other \
          -addext keyUsage=critical,keyCertSign\n\
+         echo extendedKeyUsage=clientAuth > client.ext\n\
          mkdir other; cd other; request gw-1; mv gw-1.key ../stranger.key\n\
          openssl x509 -req -in gw-1.csr -CA ../other-ca.pem -CAkey ../other-ca.key -CAcreateserial -days 7 \
-         -out ../stranger.pem; cd ..\n"
+         -extfile ../client.ext -out ../stranger.pem; cd ..\n"
     );
     for (file, name) in ODD {
-        let name = name.replace('/', "\\/").replace('+', "\\+");
+        let name = name.replace('+', "\\+");
         write!(
             script,
             "{new} -keyout {file}.key -out {file}.csr -subj '/CN={name}'\n\
              openssl x509 -req -in {file}.csr -CA gateways-ca.pem -CAkey gateways-ca.key -CAcreateserial \
-             -days 7 -out {file}.pem\n"
+             -days 7 -extfile client.ext -out {file}.pem\n"
         )
         .unwrap();
     }
