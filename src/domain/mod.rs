@@ -17,6 +17,7 @@ pub mod pairing;
 pub mod quality;
 pub mod reference;
 pub mod resample;
+pub mod rollout;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;

@@ -293,7 +293,7 @@ pub struct Rollout {
     /// Chooses the gateways; kept while the share is widened.
     #[serde(default)]
     pub seed: Option<String>,
-    /// How long a candidate is watched.
+    /// How long it is watched in shadow, and once more when it is in force.
     #[serde(default)]
     pub bake: Option<SignedDuration>,
     /// What it has to reach.

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 
 use super::artifact::{
-    Cohort, ContentError, DriftModel, DriftPer, Limits, MAX_STAGES, Rollout, RolloutMode, SCHEMA, Transform,
-    UncertaintySpec,
+    Cohort, ContentError, DriftModel, DriftPer, Gate, Limits, MAX_STAGES, Rollout, RolloutMode, SCHEMA,
+    Transform, UncertaintySpec,
 };
 use super::check::{invalid, not_negative, positive, within};
 use super::stage::StageSpec;
@@ -88,15 +88,54 @@ fn check_limits(limits: &Limits, has_input: bool) -> Result<(), ContentError> {
     }
 }
 
+/// Longest seed of a canary, in bytes.
+const MAX_SEED: usize = 64;
+/// Longest bake.
+const MAX_BAKE: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// Most pairs that a gate may ask for.
+const MAX_PAIRS: u64 = 1_000_000;
+
+/// What would have no effect is refused: whoever signs it means something by it.
 fn check_rollout(rollout: &Rollout) -> Result<(), ContentError> {
+    let wrong = |field: &str, problem: &str| Err(invalid("rollout", field, problem));
     rollout.percent.map_or(Ok(()), |percent| within(percent, 0.0..=100.0, "rollout", "percent"))?;
-    if rollout.mode == RolloutMode::Canary && rollout.percent.is_none() {
-        return Err(invalid("rollout", "percent", "a canary needs a share of the gateways"));
+    match (rollout.mode, rollout.percent, &rollout.seed) {
+        (RolloutMode::Canary, None, _) => return wrong("percent", "a canary needs a share of the gateways"),
+        (RolloutMode::Canary, _, None) => {
+            return wrong("seed", "a canary needs a seed, which stays the same while its share grows");
+        }
+        (RolloutMode::Canary, _, Some(seed))
+            if seed.len() > MAX_SEED || seed.chars().any(char::is_control) =>
+        {
+            return wrong("seed", &format!("expected at most {MAX_SEED} bytes without control characters"));
+        }
+        (RolloutMode::Immediate | RolloutMode::Shadow, Some(_), _) => {
+            return wrong("percent", "only a canary has a share of the gateways");
+        }
+        (RolloutMode::Immediate | RolloutMode::Shadow, _, Some(_)) => {
+            return wrong("seed", "only a canary has a seed");
+        }
+        _ => {}
     }
     longer_than_nothing(rollout.bake, "rollout", "bake")?;
-    let Some(gate) = &rollout.gate else { return Ok(()) };
+    match (rollout.bake, rollout.mode, &rollout.gate) {
+        (Some(bake), _, _) if bake > MAX_BAKE => return wrong("bake", "expected at most 366 days"),
+        (Some(_), RolloutMode::Immediate, None) => {
+            return wrong("bake", "nothing is watched for: state a gate, or another mode");
+        }
+        _ => {}
+    }
+    rollout.gate.as_ref().map_or(Ok(()), check_gate)
+}
+
+fn check_gate(gate: &Gate) -> Result<(), ContentError> {
+    if let Some(pairs) = gate.min_pairs.filter(|pairs| !(1..=MAX_PAIRS).contains(pairs)) {
+        let problem = format!("expected between 1 and {MAX_PAIRS} pairs, not {pairs}");
+        return Err(invalid("rollout.gate", "min_pairs", &problem));
+    }
     positive(gate.max_rmse_ratio, "rollout.gate", "max_rmse_ratio")?;
-    not_negative(gate.max_bias, "rollout.gate", "max_bias")
+    // No mean error can be shown to be none.
+    positive(gate.max_bias, "rollout.gate", "max_bias")
 }
 
 fn longer_than_nothing(time: Option<SignedDuration>, path: &str, field: &str) -> Result<(), ContentError> {
