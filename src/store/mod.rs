@@ -20,6 +20,7 @@ mod ledger;
 mod mailbox;
 mod owner;
 mod positions;
+mod rollouts;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -41,6 +42,7 @@ use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::care::Care;
 use self::owner::{Owner, State};
+pub use self::rollouts::{RolloutStep, StoredOrder};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::id::SensorId;
@@ -267,6 +269,7 @@ impl Store {
 
     /// Installs a verified trust root: one durable transaction with its audit row.
     pub async fn install_root(&self, root: RootInstallation) -> Result<(), StoreError> {
+        let root = Box::new(root);
         self.ask(|reply| Request::InstallRoot { root, reply }).await
     }
 

@@ -11,6 +11,7 @@ use super::Store;
 use super::alerts::RecoveredAlerts;
 use super::disk::Disk;
 use super::error::FailureKind;
+use super::rollouts::RolloutStep;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::{AckToken, Reading};
@@ -379,6 +380,8 @@ pub struct RootInstallation {
     pub actor: String,
     /// What becomes of transforms in force that it does not let stand.
     pub fallen: Vec<Fallen>,
+    /// What that means for rollouts.
+    pub rollouts: RolloutStep,
 }
 
 /// A transform in force that a new root does not let stand.

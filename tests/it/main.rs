@@ -42,6 +42,7 @@ mod plot;
 mod prometheus;
 mod reload;
 mod replay;
+mod rollout;
 mod rotation;
 mod serial;
 mod serial_end_to_end;

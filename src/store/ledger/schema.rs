@@ -9,7 +9,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3],
+    migrations: &[V1, V2, V3, V4],
 };
 
 const V1: &str = "
@@ -84,3 +84,11 @@ CREATE TABLE alert_state(one INTEGER PRIMARY KEY CHECK (one = 1), content TEXT N
 CREATE TABLE alerts_retained(id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 "
 );
+
+/// Rollouts and orders.
+const V4: &str = "
+-- what each sensor's rollouts go on from; state: JSON
+CREATE TABLE rollouts(sensor TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- the last order about each transform id that was followed
+CREATE TABLE orders(id TEXT PRIMARY KEY, serial INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
