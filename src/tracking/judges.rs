@@ -6,6 +6,7 @@ use super::judging;
 use super::run::Tracking;
 use super::stored;
 use crate::domain::alert::Event;
+use crate::domain::calibration::Moment;
 use crate::domain::drift::forecast;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
@@ -42,7 +43,7 @@ impl Tracking {
         let mut after = known.upto;
         loop {
             let page = self.parts.store.pairs_written_after(after, PAGE).await?;
-            let now = self.now();
+            let now = self.moment();
             for (number, pair) in &page {
                 after = *number;
                 if let Some(tracker) = self.trackers.get_mut(&pair.sensor) {
@@ -78,10 +79,10 @@ impl Tracking {
         }
         let stale = self.trackers.iter().filter(|(_, tracker)| tracker.judging().is_stale());
         let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
+        let now = self.moment();
         for id in &stale {
             let Some(tracker) = self.trackers.get_mut(id) else { continue };
             tracker.judging_mut().begin();
-            let now = self.parts.clock.now();
             let taken =
                 stored::pairs(&self.parts.store, id, Timestamp::EPOCH, |pair| tracker.judge(pair, now));
             if let Err(error) = taken.await {
@@ -131,7 +132,7 @@ impl Tracking {
 
     /// Looks once a second at what is due: one activation, one forecast, all judgements.
     pub(super) async fn judge(&mut self) {
-        let now = self.now();
+        let now = self.moment();
         self.look_activation_up().await;
         self.foretell(now).await;
         let elapsed = self.parts.clock.monotonic();
@@ -158,7 +159,7 @@ impl Tracking {
     }
 
     /// Makes one forecast that is due, beside this thread: it takes milliseconds, in which readings flow on.
-    async fn foretell(&mut self, gateway: Timestamp) {
+    async fn foretell(&mut self, gateway: Moment) {
         let due = self.trackers.iter().find_map(|(id, tracker)| {
             let now = tracker.judged_at(gateway);
             Some((id.clone(), now, tracker.judging().forecast_due(now)?))

@@ -144,8 +144,8 @@ impl Tracking {
 
     /// Counts a sensor's stored pairs anew.
     pub(super) async fn recount(&self, tracker: &mut Tracker) -> Result<(), StoreError> {
-        let (now, id) = (self.now(), tracker.sensor().id.clone());
-        let since = tracker.since(now);
+        let (now, id) = (self.moment(), tracker.sensor().id.clone());
+        let since = tracker.since(now.now);
         tracker.begin_recount();
         stored::pairs(&self.parts.store, &id, since, |pair| tracker.recount(pair, now)).await
     }

@@ -105,7 +105,7 @@ impl Tracking {
             let pairs: Vec<_> = made.iter().map(|made| made.pair.clone()).collect();
             let replaced = self.parts.store.insert_pairs(pairs).await?;
             let written = self.pending.wrote_pairs(replaced.len());
-            let now = self.now();
+            let now = self.moment();
             for (pair, replaced) in written.into_iter().zip(replaced) {
                 paired(&self.parts.metrics, &pair);
                 match self.trackers.get_mut(&pair.sensor) {
