@@ -9,6 +9,7 @@ use crate::domain::alert::Event;
 use crate::domain::calibration::Moment;
 use crate::domain::drift::forecast;
 use crate::domain::id::SensorId;
+use crate::domain::pairing::Pair;
 use crate::domain::time::Timestamp;
 use crate::store::{Judges, StoreError};
 
@@ -79,19 +80,25 @@ impl Tracking {
         }
         let stale = self.trackers.iter().filter(|(_, tracker)| tracker.judging().is_stale());
         let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
-        let now = self.moment();
-        for id in &stale {
-            let Some(tracker) = self.trackers.get_mut(id) else { continue };
-            tracker.judging_mut().begin();
-            let taken =
-                stored::pairs(&self.parts.store, id, Timestamp::EPOCH, |pair| tracker.judge(pair, now));
-            if let Err(error) = taken.await {
-                tracker.judging_mut().make_stale();
-                return Err(error);
-            }
+        if stale.is_empty() {
+            return Ok(());
+        }
+        let (now, trackers) = (self.moment(), &mut self.trackers);
+        let mut judging =
+            |id: &SensorId| trackers.get_mut(id).into_iter().for_each(|it| it.judging_mut().begin());
+        stale.iter().for_each(&mut judging);
+        let mut take = |pair: &Pair| {
+            trackers.get_mut(&pair.sensor).into_iter().for_each(|tracker| tracker.judge(pair, now));
+        };
+        let all = stale.iter().map(|id| (id.clone(), Timestamp::EPOCH)).collect();
+        if let Err(error) = stored::pairs(&self.parts.store, all, &mut take).await {
+            stale.iter().for_each(|id| {
+                trackers.get_mut(id).into_iter().for_each(|tracker| tracker.judging_mut().make_stale());
+            });
+            return Err(error);
         }
         // The order in which pairs came is lost with those that were taken away.
-        if stale.is_empty() { Ok(()) } else { self.save_judges().await }
+        self.save_judges().await
     }
 
     /// Stores what was judged, if it is time.

@@ -125,17 +125,7 @@ impl Tracking {
     async fn recount_stale(&mut self) -> Result<(), StoreError> {
         let stale = self.trackers.iter().filter(|(_, tracker)| tracker.is_stale());
         let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
-        let mut done = Ok(());
-        for id in stale {
-            let Some(mut tracker) = self.trackers.remove(&id) else { continue };
-            let counted = self.recount(&mut tracker).await;
-            if counted.is_err() {
-                tracker.make_stale();
-            }
-            self.trackers.insert(id, tracker);
-            done = done.and(counted);
-        }
-        done
+        if stale.is_empty() { Ok(()) } else { self.recount(stale).await }
     }
 
     pub(super) fn make_stale(&mut self, sensor: &SensorId) {
