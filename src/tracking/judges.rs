@@ -15,6 +15,8 @@ use crate::store::{Judges, StoreError};
 
 /// What was judged is stored after so many pairs, ...
 const PAIRS: u64 = 4096;
+/// ... but not before so many of each sensor, for what is stored of one is as much as some forty pairs, ...
+const PAIRS_OF_EACH: u64 = 16;
 /// ... or after so long; a start takes in the pairs that were stored since.
 const AGE: Duration = Duration::from_secs(6 * 3600);
 /// Pairs that are read at a time.
@@ -104,7 +106,8 @@ impl Tracking {
     /// Stores what was judged, if it is time.
     pub(super) async fn save_judges_in_time(&mut self) -> Result<(), StoreError> {
         let age = self.parts.clock.monotonic().saturating_sub(self.saving.last);
-        if self.saving.pairs >= PAIRS || age >= AGE {
+        let enough = PAIRS.max(PAIRS_OF_EACH.saturating_mul(self.trackers.len() as u64));
+        if self.saving.pairs >= enough || age >= AGE {
             self.save_judges().await?;
         }
         Ok(())
