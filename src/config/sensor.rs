@@ -44,6 +44,7 @@ pub struct SensorTemplate {
 
 const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::INFINITY;
 const PERIODS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(366 * 86_400);
+const GRACES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 /// More sensors than this on one gateway are a mistake.
 const MAX_TEMPLATE: i64 = 1_000_000;
 
@@ -147,6 +148,7 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let tags = read_tags(section);
     let pairings = [("nearest", Method::Nearest), ("interpolate", Method::Interpolate)];
     let pairing = section.choice("pairing", &pairings);
+    let grace = section.duration("grace", GRACES);
     let reference = read_reference(section, id, known);
     let monitor = read_monitor(section, kind, period);
     let checks = read_checks(section);
@@ -156,7 +158,7 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let id = id.cloned().or_else(|| Id::new("template").ok())?;
     let unit = unit?.into();
     let comparison =
-        Arc::new(Comparison { period, mpe, tags, pairing, reference, window, expected, cohorts });
+        Arc::new(Comparison { period, mpe, tags, pairing, grace, reference, window, expected, cohorts });
     let sensor = Sensor {
         id,
         quantity,

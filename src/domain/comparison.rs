@@ -25,6 +25,8 @@ pub struct Comparison {
     pub tags: BTreeMap<String, String>,
     /// What a reference without an interval pairs with; `None`: what suits the periods of both.
     pub pairing: Option<Method>,
+    /// How long to wait for readings that are on their way; `None`: a minute.
+    pub grace: Option<Duration>,
     /// The sensor that it is compared with.
     pub reference: Option<ReferenceSensor>,
     /// How much time the statistics cover; `None`: seven days.
@@ -86,7 +88,8 @@ impl Comparison {
     /// How references are paired, of which those of a sensor come in `reference`.
     pub fn how(&self, reference: Option<Duration>) -> How {
         let suited = How::suited(self.period, reference);
-        How { method: self.pairing.unwrap_or(suited.method), ..suited }
+        let (method, grace) = (self.pairing.unwrap_or(suited.method), self.grace.unwrap_or(suited.grace));
+        How { method, grace, ..suited }
     }
 
     /// How the windows are laid out; a length that cannot be is the usual one.
@@ -105,8 +108,8 @@ mod tests {
         let minute = Duration::from_secs(60);
         let suited = Comparison { period: Some(minute), ..Comparison::default() };
         assert_eq!(suited.how(Some(minute * 10)).method, Method::Mean(minute * 10));
-        let pairing = Some(Method::Interpolate);
-        let told = Comparison { pairing, ..suited };
-        assert_eq!(told.how(Some(minute * 10)).method, Method::Interpolate);
+        let told = Comparison { pairing: Some(Method::Interpolate), grace: Some(minute / 60), ..suited };
+        let how = told.how(Some(minute * 10));
+        assert_eq!((how.method, how.grace), (Method::Interpolate, minute / 60));
     }
 }
