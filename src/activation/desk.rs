@@ -14,7 +14,6 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
-use crate::domain::trust::reason::{Reason, Refusal};
 use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
@@ -35,6 +34,7 @@ mod answers;
 mod ask;
 mod enrolled;
 mod local;
+mod replaced;
 mod restored;
 mod succession;
 
@@ -54,6 +54,15 @@ const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 struct Installed {
     active: Arc<Active>,
     role: RoleName,
+    /// The fleet's transform below one of maintenance.
+    below: Option<Arc<Active>>,
+}
+
+impl Installed {
+    /// The last transform here that the fleet signed.
+    fn baseline(&self) -> Option<&Arc<Active>> {
+        if self.role == RoleName::Maintenance { self.below.as_ref() } else { Some(&self.active) }
+    }
 }
 
 /// An artifact, and how it came.
@@ -252,16 +261,7 @@ impl Desk {
                 let sentence = self.standing(&verified);
                 Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
             }
-            // A local transform that gave way to the fleet's must not come back with the next connection.
-            Ok(verified) if verified.already_applied && verified.role == RoleName::Maintenance => {
-                let reason = Reason::RolledBackVersion;
-                let refusal = Refusal::new(reason, "it was in force here before, and another took its place");
-                let (id, version) = (verified.transform.id, verified.transform.version);
-                let (digest, id, version) = (Some(verified.digest), Some(id), Some(version));
-                let refused = Refused { refusal, digest, id, version, by_known_key: true };
-                Ok(self.refuse(&item.arrived.id, item.way.actor(), refused).await)
-            }
-            Ok(verified) => self.activate(verified, item.way, pipeline).await,
+            Ok(verified) => self.activate_unless_replaced(verified, item, pipeline).await,
         }
     }
 
@@ -341,7 +341,9 @@ impl Desk {
         let active = Arc::new(active(verified, at, false));
         let mut changes = Vec::new();
         for sensor in &verified.sensors {
-            let installed = Installed { active: active.clone(), role: verified.role };
+            let below = self.installed.get(sensor).and_then(Installed::baseline);
+            let below = below.filter(|_| verified.role == RoleName::Maintenance).cloned();
+            let installed = Installed { active: active.clone(), role: verified.role, below };
             self.installed.insert(sensor.clone(), installed);
             if rolled_back {
                 self.rolled_back.insert(sensor.clone());
@@ -413,12 +415,12 @@ impl<'a> Reach<'a> {
 impl Desk {
     fn slot(&self, sensor: &SensorId) -> Slot {
         let Some(installed) = self.installed.get(sensor) else { return Slot::default() };
-        let reference = &installed.active.reference;
-        let local = installed.role == RoleName::Maintenance;
+        let (baseline, local) = (installed.baseline(), installed.role == RoleName::Maintenance);
         Slot {
-            active_id: (!local).then(|| reference.id.clone()),
-            local: local.then_some(reference.digest),
+            active_id: baseline.map(|fleet| fleet.reference.id.clone()),
+            local: local.then_some(installed.active.reference.digest),
             before: Before::Active(installed.active.compiled.clone()),
+            baseline: baseline.map(|fleet| fleet.compiled.clone()),
         }
     }
 }
