@@ -15,7 +15,6 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::Policy;
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
-use crate::domain::trust::reason::{Reason, Refusal};
 use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
@@ -38,6 +37,7 @@ mod ask;
 mod enrolled;
 mod local;
 mod place;
+mod replaced;
 mod restored;
 mod rollouts;
 mod succession;
@@ -62,6 +62,15 @@ const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 struct Installed {
     active: Arc<Active>,
     role: RoleName,
+    /// The fleet's transform below one of maintenance.
+    below: Option<Arc<Active>>,
+}
+
+impl Installed {
+    /// The last transform here that the fleet signed.
+    fn baseline(&self) -> Option<&Arc<Active>> {
+        if self.role == RoleName::Maintenance { self.below.as_ref() } else { Some(&self.active) }
+    }
 }
 
 /// An artifact, and how it came.
@@ -282,16 +291,7 @@ impl Desk {
                 let sentence = self.standing(&verified);
                 Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
             }
-            // A local transform that gave way to the fleet's must not come back with the next connection.
-            Ok(verified) if verified.already_applied && verified.role == RoleName::Maintenance => {
-                let reason = Reason::RolledBackVersion;
-                let refusal = Refusal::new(reason, "it was in force here before, and another took its place");
-                let (id, version) = (verified.transform.id, verified.transform.version);
-                let (digest, id, version) = (Some(verified.digest), Some(id), Some(version));
-                let refused = Refused { refusal, digest, id, version, by_known_key: true };
-                Ok(self.refuse(&item.arrived.id, item.way.actor(), refused).await)
-            }
-            Ok(verified) => self.place(verified, item.way, pipeline).await,
+            Ok(verified) => self.place_unless_replaced(verified, item, pipeline).await,
         }
     }
 
@@ -374,18 +374,17 @@ impl<'a> Reach<'a> {
 
 impl Desk {
     fn slot(&self, sensor: &SensorId) -> Slot {
-        let candidate = self.rollouts.machine(sensor).and_then(|machine| machine.state().candidate());
         let Some(installed) = self.installed.get(sensor) else {
             // "A fleet transform id owns a sensor", also one that is not in force yet.
-            let owner = candidate.map(|candidate| candidate.id.clone());
-            return Slot { active_id: owner, ..Slot::default() };
+            let candidate = self.rollouts.machine(sensor).and_then(|machine| machine.state().candidate());
+            return Slot { active_id: candidate.map(|candidate| candidate.id.clone()), ..Slot::default() };
         };
-        let reference = &installed.active.reference;
-        let local = installed.role == RoleName::Maintenance;
+        let (baseline, local) = (installed.baseline(), installed.role == RoleName::Maintenance);
         Slot {
-            active_id: (!local).then(|| reference.id.clone()),
-            local: local.then_some(reference.digest),
+            active_id: baseline.map(|fleet| fleet.reference.id.clone()),
+            local: local.then_some(installed.active.reference.digest),
             before: Before::Active(installed.active.compiled.clone()),
+            baseline: baseline.map(|fleet| fleet.compiled.clone()),
         }
     }
 }

@@ -125,7 +125,8 @@ impl Reports {
         }
         let on_trial = standings.and_then(|standings| standings.active.as_ref());
         let on_trial = on_trial.filter(|standing| standing.stage == Stage::Canary);
-        let candidate = standings.and_then(|standings| standings.candidate.as_ref()).or(on_trial);
+        let candidate = standings.and_then(|standings| standings.candidate.clone());
+        let drift = self.drift.get(sensor).copied();
         let reported = Reported {
             sensor: sensor.clone(),
             active: active.map(|active| ReportedActive {
@@ -134,13 +135,15 @@ impl Reports {
                 digest: active.reference.digest,
                 since: active.since,
                 expires: active.expires,
-                stage: on_trial.map_or(Stage::Active, |_| Stage::Canary),
+                stage: on_trial.map_or(Stage::Active, |on_trial| on_trial.stage),
+                bake_until: on_trial.and_then(|on_trial| on_trial.bake_until),
+                gate: on_trial.and_then(|on_trial| on_trial.gate),
             }),
-            candidate: candidate.cloned().map(RolloutStage::from),
+            candidate: candidate.map(RolloutStage::from),
             floors,
-            drift: self.drift.get(sensor).copied(),
+            drift,
             verdicts: self.verdicts.get(sensor).cloned().unwrap_or_default(),
-            calibration_due: None,
+            calibration_due: drift.and_then(|drift| drift.calibration_due),
         };
         self.link.retain(format!("{}/reported/{sensor}", self.branch), self.signed("reported", &reported));
     }

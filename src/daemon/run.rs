@@ -236,7 +236,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         live: live.clone(),
         beside: beside.clone(),
         alerting: alerting.clone(),
-        time,
+        time: time.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         pulse: pulses.part("pipeline"),
@@ -246,6 +246,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let compare_anew = Arc::new(Notify::new());
     let (begun, compared_anew) = watch::channel(0);
     let compared = Tracking::new(tracking::run::Parts {
+        time,
         sensors: sensors.clone(),
         store: store.clone(),
         live: live.clone(),

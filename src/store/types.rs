@@ -105,6 +105,8 @@ pub struct ActiveTransform {
     pub since: Timestamp,
     /// Whether a local order went back to it: then nothing that was accepted before takes its place.
     pub rolled_back: bool,
+    /// The envelope of the fleet's transform below it, if it is one of maintenance.
+    pub baseline: Option<Vec<u8>>,
 }
 
 /// A transform that was accepted.

@@ -14,6 +14,7 @@ use crate::domain::drift::state::DriftState;
 use crate::domain::drift::window::{Report, Scores};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::Stage;
+use crate::domain::rollout::evidence::Findings;
 use crate::domain::time::Timestamp;
 
 /// How far the gateway's clock can be believed.
@@ -106,6 +107,10 @@ pub struct ReportedActive {
     pub expires: Timestamp,
     /// `active`, or `canary` while it is in force on trial.
     pub stage: Stage,
+    /// When the trial is over if somebody watches all the time.
+    pub bake_until: Option<Timestamp>,
+    /// What was seen of it on trial.
+    pub gate: Option<Findings>,
 }
 
 /// `reported/<sensor>`, retained: what is in force at a sensor.
@@ -113,7 +118,7 @@ pub struct ReportedActive {
 pub struct Reported {
     pub sensor: SensorId,
     pub active: Option<ReportedActive>,
-    /// What is to come or, without that, what is in force on trial.
+    /// What is to come.
     pub candidate: Option<RolloutStage>,
     /// Transform id to (epoch, version) below which nothing is accepted.
     pub floors: BTreeMap<Id, (u64, u64)>,
@@ -136,13 +141,20 @@ pub struct ReportedDrift {
     pub mpe: Option<f64>,
     /// In how many days the bias is beyond that with 5, 50 and 95 %; null in the list: later than was looked.
     pub days_to_mpe: Option<[Option<f64>; 3]>,
+    /// When the next calibration is due; stands beside these.
+    #[serde(skip)]
+    pub calibration_due: Option<Timestamp>,
 }
 
 impl From<&SensorDrift> for ReportedDrift {
     fn from(drift: &SensorDrift) -> ReportedDrift {
         let Scores { bias, u_bias, .. } = drift.all.calibrated;
-        let days_to_mpe = drift.forecast.as_ref().map(|forecast| forecast.forecast.days_to_mpe);
-        ReportedDrift { state: drift.state, bias, u_bias, mpe: drift.mpe, days_to_mpe }
+        let forecast = drift.forecast.as_ref().map(|forecast| &forecast.forecast);
+        let days_to_mpe = forecast.map(|forecast| forecast.days_to_mpe);
+        // What is proposed is never later than the fixed interval's end.
+        let proposed = forecast.and_then(|forecast| forecast.next_calibration);
+        let calibration_due = proposed.or(drift.calibration_due);
+        ReportedDrift { state: drift.state, bias, u_bias, mpe: drift.mpe, days_to_mpe, calibration_due }
     }
 }
 

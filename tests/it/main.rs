@@ -8,6 +8,7 @@
 
 mod alerts;
 mod apply;
+mod attacks;
 mod bad_input;
 mod broker_restart;
 mod clock;

@@ -17,6 +17,7 @@ use crate::domain::rollout::plan::{Artifact, Mode, Plan};
 use crate::domain::rollout::{Action, Event, Refused, Rollout, Stage};
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
+use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{self, Floor};
 use crate::domain::trust::verify::Verified;
 use crate::pipeline::active::{Active, Change};
@@ -329,7 +330,9 @@ impl Desk {
             };
             let ready = ready.entry(verified.digest).or_insert_with(made);
             ready.sensors.push(sensor.clone());
-            let installed = Installed { active: ready.active.clone(), role: verified.role };
+            let below = self.installed.get(&sensor).and_then(Installed::baseline);
+            let below = below.filter(|_| verified.role == RoleName::Maintenance).cloned();
+            let installed = Installed { active: ready.active.clone(), role: verified.role, below };
             self.installed.insert(sensor.clone(), installed);
             changes.push(Change { sensor, active: Some(ready.active.clone()) });
         }

@@ -54,7 +54,11 @@ impl Ledger {
     /// The transforms in force.
     pub fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
         let sql = "SELECT active.sensor, transforms.envelope, active.digest, active.since,
-                          EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor)
+                          EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor),
+                          CASE WHEN transforms.id GLOB 'local-*' THEN (
+                              SELECT fleet.envelope FROM activations JOIN transforms AS fleet USING (digest)
+                              WHERE activations.sensor = active.sensor AND fleet.id NOT GLOB 'local-*'
+                              ORDER BY number DESC LIMIT 1) END
                    FROM active JOIN transforms USING (digest) ORDER BY active.sensor";
         self.name(self.db.prepare(sql).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {
@@ -64,6 +68,7 @@ impl Ledger {
                     digest: Digest(row.get(2)?),
                     since: Timestamp::from_micros(row.get(3)?).ok_or_else(corrupt)?,
                     rolled_back: row.get(4)?,
+                    baseline: row.get(5)?,
                 })
             })?;
             rows.collect()
