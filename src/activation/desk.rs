@@ -36,6 +36,7 @@ mod answers;
 mod ask;
 mod enrolled;
 mod local;
+mod orders;
 mod place;
 mod replaced;
 mod restored;
@@ -133,6 +134,8 @@ pub struct Desk {
     rolled_back: HashSet<SensorId>,
     /// How transforms come into force.
     rollouts: rollouts::Rollouts,
+    /// Serial and digest of the last order about a transform id that was followed.
+    orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
     waiting: Vec<Item>,
 }
@@ -167,6 +170,7 @@ impl Desk {
             roots: parts.roots,
             enrolled,
             rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
+            orders: HashMap::new(),
             on_revoked: parts.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
@@ -267,6 +271,15 @@ impl Desk {
     async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
         self.succeed_by_waiting(pipeline).await;
         for item in std::mem::take(&mut self.waiting) {
+            if item.is_order() && !self.order_goes_on(&item.arrived.payload) {
+                self.waiting.push(item);
+                continue;
+            }
+            if item.is_order() {
+                // Its answer goes up; what could not be done is in the log, and is tried again.
+                drop(self.judge(item, pipeline).await);
+                continue;
+            }
             let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
             match outcome {
                 // It has been answered already, and nothing has changed.
@@ -282,6 +295,7 @@ impl Desk {
         match item.arrived.what {
             Artifact::Root => return self.judge_root(item, pipeline).await,
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Transform => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));

@@ -1,6 +1,8 @@
 //! How transforms come into force, through the daemon and a broker: in shadow, on trial, for good, or back.
 
 mod canary;
+mod keys;
+mod orders;
 mod policies;
 
 use std::thread::JoinHandle;
@@ -106,12 +108,6 @@ impl Trial {
     pub fn push(&mut self, transform: &Value) {
         let envelope = self.authority.signed(transform);
         self.publisher.retain(&format!("{DOWN}/co"), envelope);
-    }
-
-    /// Publishes an order under a topic of its own.
-    pub fn order(&mut self, order: &Value) {
-        let envelope = self.authority.signed_as("order", "fleet", order);
-        self.publisher.retain("calibd/1/plant-7/down/all/order/co", envelope);
     }
 
     /// So many readings with their references, whose error is small, one after the other.

@@ -65,6 +65,7 @@ impl Desk {
         let what = match kind.as_deref().and_then(type_name) {
             Some("root") => Kind::Root,
             Some("enrolment") => Kind::Enrolment,
+            Some("order") => Kind::Order,
             _ => Kind::Transform,
         };
         let arrived = Arrived { what, id: String::new(), payload: envelope };

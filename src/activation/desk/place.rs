@@ -152,9 +152,7 @@ impl Desk {
 
     /// The stage of a transform at the sensor where it has come least far.
     pub(super) fn least_stage(&self, verified: &Verified) -> Option<Stage> {
-        let place = |stage: Stage| STAGES.iter().position(|(other, _)| *other == stage);
-        let stages = verified.sensors.iter().filter_map(|sensor| self.stage(sensor, verified.digest));
-        stages.min_by_key(|stage| place(*stage))
+        least(verified.sensors.iter().filter_map(|sensor| self.stage(sensor, verified.digest)))
     }
 
     /// Why a transform that was accepted before changes nothing.
@@ -175,6 +173,11 @@ impl Desk {
         let sensors = gone.join(", ");
         format!("accepted before, and rolled back here at {sensors}; only a new version takes its place")
     }
+}
+
+/// The stage that is least far.
+pub(super) fn least(stages: impl Iterator<Item = Stage>) -> Option<Stage> {
+    stages.min_by_key(|stage| STAGES.iter().position(|(other, _)| other == stage))
 }
 
 fn refusal(verified: &Verified, why: &rollout::Refused) -> Refused {

@@ -9,6 +9,7 @@ use super::Desk;
 use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
+use crate::domain::order;
 use crate::domain::rollout::plan::{Artifact, Policy, WhenInvalid};
 use crate::domain::rollout::state::State;
 use crate::domain::rollout::{Event, Rollout};
@@ -106,6 +107,16 @@ impl Rollouts {
         self.held.iter().filter(move |(_, held)| busy(held)).map(|(sensor, _)| sensor)
     }
 
+    /// The sensors that hold a transform in some way.
+    pub fn holding(&self, digest: &Digest) -> Vec<SensorId> {
+        let held = self.held.iter().filter(|(_, held)| held.machine.state().stage(*digest).is_some());
+        let adopted = self.adopted.iter().filter(|(_, (active, _))| active == digest);
+        let sensors = held.map(|(sensor, _)| sensor).chain(adopted.map(|(sensor, _)| sensor));
+        let mut sensors: Vec<SensorId> = sensors.cloned().collect();
+        order::sort(&mut sensors);
+        sensors
+    }
+
     /// Notes that a state is not as it is written.
     pub fn changed(&mut self, sensor: &SensorId, by_pair: bool) {
         self.unsaved.insert(sensor.clone());
@@ -178,6 +189,8 @@ impl Desk {
     pub(super) async fn resume_rollouts(&mut self) -> Result<(), StoreError> {
         let (stored, active) = (self.store.rollouts().await?, self.store.active().await?);
         self.rollouts.resume(stored, active);
+        let orders = self.store.orders().await?;
+        self.orders = orders.into_iter().map(|order| (order.id, (order.serial, order.digest))).collect();
         Ok(())
     }
 
