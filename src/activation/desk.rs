@@ -14,6 +14,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::command::Past;
 use crate::domain::trust::reason::{Reason, Refusal};
 use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
@@ -25,7 +26,7 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Store, StoreError, StoredEnrolment, StoredFloor};
+use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -33,6 +34,7 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod commands;
 mod enrolled;
 mod local;
 mod restored;
@@ -92,6 +94,8 @@ pub struct Desk {
     roots: Roots,
     /// What the fleet says of this gateway.
     enrolled: enrolled::Enrolled,
+    /// What commands have left behind.
+    commands: commands::Commands,
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
@@ -125,6 +129,7 @@ pub struct Parts {
     pub gateway: Id,
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
+    pub commands: (Past, Vec<Recalibration>),
     pub on_revoked: Fallback,
     pub sensors: Sensors,
     pub time: TimeCheck,
@@ -140,11 +145,13 @@ impl Desk {
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
+        let (past, asked) = parts.commands;
         Desk {
             fleet: parts.fleet,
             gateway: parts.gateway,
             roots: parts.roots,
             enrolled,
+            commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             on_revoked: parts.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
@@ -188,6 +195,7 @@ impl Desk {
         pipeline: mpsc::Sender<Request>,
     ) {
         self.report_all().await;
+        self.resume_commands().await;
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -204,7 +212,10 @@ impl Desk {
                     self.reports.drift(sensor.clone(), drift);
                     self.report(&sensor);
                 }
-                _ = retry.tick() => self.judge_waiting(&pipeline).await,
+                _ = retry.tick() => {
+                    self.judge_waiting(&pipeline).await;
+                    self.expire_commands().await;
+                }
             }
             // Once for all roots that have come together.
             if self.ask_again && inbox.is_empty() {
@@ -243,6 +254,7 @@ impl Desk {
         match item.arrived.what {
             Artifact::Root => return self.judge_root(item, pipeline).await,
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Command => return self.judge_command(item).await,
             Artifact::Transform => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
@@ -314,7 +326,8 @@ impl Desk {
         if let Err(error) = self.enact(&verified, actor, false, pipeline).await {
             self.events.not_activated(transform.id.as_str(), &error.to_string());
             let id = transform.id.to_string();
-            let arrived = Arrived { what: Artifact::Transform, id, payload: verified.envelope.into() };
+            let (what, payload) = (Artifact::Transform, verified.envelope.into());
+            let arrived = Arrived { what, id, payload, correlation: None };
             self.wait(Item { arrived, way });
             return Err(error);
         }
@@ -352,6 +365,9 @@ impl Desk {
         }
         self.put_in_force(changes, pipeline).await;
         self.alerting.deployed(&verified.sensors, !rolled_back, at).await;
+        if !rolled_back {
+            self.recalibrated(&verified.sensors).await;
+        }
         self.events.activated(transform, &verified.digest, &verified.sensors);
         Ok(())
     }

@@ -11,6 +11,7 @@ mod apply;
 mod bad_input;
 mod broker_restart;
 mod clock;
+mod commands;
 mod completions;
 mod config;
 mod control;

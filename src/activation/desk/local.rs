@@ -60,9 +60,10 @@ impl Desk {
         let what = match kind.as_deref().and_then(type_name) {
             Some("root") => Artifact::Root,
             Some("enrolment") => Artifact::Enrolment,
+            Some("command") => Artifact::Command,
             _ => Artifact::Transform,
         };
-        let arrived = Arrived { what, id: String::new(), payload: envelope };
+        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 

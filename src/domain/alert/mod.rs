@@ -75,11 +75,13 @@ pub enum Kind {
     Reference,
     /// A standard is overdue.
     StandardOverdue,
+    /// The fleet asks for a recalibration.
+    Recalibration,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Drift,
         Kind::InputDrift,
         Kind::Slo,
@@ -96,6 +98,7 @@ impl Kind {
         Kind::PrecisionCheck,
         Kind::Reference,
         Kind::StandardOverdue,
+        Kind::Recalibration,
     ];
 
     /// The name, as in a cause.
@@ -117,6 +120,7 @@ impl Kind {
             Kind::PrecisionCheck => "precision_check",
             Kind::Reference => "reference",
             Kind::StandardOverdue => "standard_overdue",
+            Kind::Recalibration => "recalibration",
         }
     }
 
@@ -139,8 +143,8 @@ impl Kind {
 
     /// Whether a new calibration is an answer to it: then the time until one is in force is measured.
     pub fn calibration_answers(self) -> bool {
-        use Kind::{Drift, Forecast, Peers, Slo, SpanCheck, ZeroCheck};
-        matches!(self, Drift | Slo | Forecast | Peers | ZeroCheck | SpanCheck)
+        use Kind::{Drift, Forecast, Peers, Recalibration, Slo, SpanCheck, ZeroCheck};
+        matches!(self, Drift | Slo | Forecast | Peers | ZeroCheck | SpanCheck | Recalibration)
     }
 }
 

@@ -9,13 +9,14 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3],
+    migrations: &[V1, V2, V3, V5],
 };
 
 const V1: &str = "
 -- incarnation; incarnation_first: the first number it gave; clean_next: the next unused number,
 -- only after a clean end; time_floor: microseconds since 1970; rolled_back SENSOR: the digest to which a
--- local order went back there, until a new version comes into force
+-- local order went back there, until a new version comes into force; command_serial, command_digest: the newest
+-- command that was accepted; commands_since: those issued before are refused in commands_incarnation
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks(first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
 CREATE TABLE gaps(first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL, sink TEXT) STRICT;
@@ -84,3 +85,12 @@ CREATE TABLE alert_state(one INTEGER PRIMARY KEY CHECK (one = 1), content TEXT N
 CREATE TABLE alerts_retained(id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 "
 );
+
+/// What the fleet asks for.
+const V5: &str = "
+-- recalibrations that the fleet asks for, until they are done
+CREATE TABLE recalibrations(
+    sensor TEXT PRIMARY KEY, serial INTEGER NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL,
+    reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";

@@ -17,8 +17,8 @@ impl Triangle {
             for column in 0..=row {
                 let done: f64 = (0..column).map(|at| factor[row][at] * factor[column][at]).sum();
                 let rest = matrix[row][column] - done;
-                // Written so that a NaN is refused.
-                if row == column && !(rest > ROUNDING * matrix[row][row]) {
+                let positive = rest.is_finite() && rest > ROUNDING * matrix[row][row];
+                if row == column && !positive {
                     return None;
                 }
                 factor[row][column] = if row == column { rest.sqrt() } else { rest / factor[column][column] };
