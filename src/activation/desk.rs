@@ -12,19 +12,22 @@ use crate::alerting::Alerting;
 use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
+use crate::domain::rollout::plan::Policy;
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::command::Past;
 use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_transform};
 use crate::pipeline::active::{Active, Change};
+use crate::pipeline::beside::Beside;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Store, StoreError, StoredEnrolment, StoredFloor};
+use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -32,11 +35,17 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod commands;
 mod enrolled;
 mod local;
+mod orders;
+mod place;
 mod replaced;
 mod restored;
+mod rollouts;
 mod succession;
+mod turn;
+mod watching;
 
 pub use ask::{Answered, Ask};
 use local::back_from;
@@ -44,6 +53,8 @@ pub use local::{Declined, RollBack, back};
 
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);
+/// Between two looks at what has been seen of rollouts.
+const LOOK: Duration = Duration::from_secs(1);
 /// Artifacts that may wait for their time.
 const WAITING: usize = 64;
 /// Rest after an artifact that no known key signed.
@@ -101,6 +112,8 @@ pub struct Desk {
     roots: Roots,
     /// What the fleet says of this gateway.
     enrolled: enrolled::Enrolled,
+    /// What commands have left behind.
+    commands: commands::Commands,
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
@@ -123,6 +136,10 @@ pub struct Desk {
     floors: HashMap<Id, Floor>,
     /// Where a local order went back: only something that was never accepted before takes its place.
     rolled_back: HashSet<SensorId>,
+    /// How transforms come into force.
+    rollouts: rollouts::Rollouts,
+    /// Serial and digest of the last order about a transform id that was followed.
+    orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
     waiting: Vec<Item>,
 }
@@ -134,6 +151,7 @@ pub struct Parts {
     pub gateway: Id,
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
+    pub commands: (Past, Vec<Recalibration>),
     pub on_revoked: Fallback,
     pub sensors: Sensors,
     pub time: TimeCheck,
@@ -142,6 +160,8 @@ pub struct Parts {
     pub metrics: Metrics,
     pub reports: Reports,
     pub alerting: Alerting,
+    pub rollout: Policy,
+    pub beside: Beside,
 }
 
 impl Desk {
@@ -149,11 +169,15 @@ impl Desk {
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
+        let (past, asked) = parts.commands;
         Desk {
             fleet: parts.fleet,
             gateway: parts.gateway,
             roots: parts.roots,
             enrolled,
+            rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
+            orders: HashMap::new(),
+            commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             on_revoked: parts.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
@@ -170,9 +194,19 @@ impl Desk {
         }
     }
 
+    /// Goes on where the ledger says that the rollouts are.
+    async fn begin(&mut self, pipeline: &mpsc::Sender<Request>) {
+        if let Err(error) = self.resume_rollouts().await {
+            tracing::warn!("what rollouts have seen is not known: {error}");
+        }
+        self.watch_all(pipeline).await;
+        self.report_all().await;
+    }
+
     /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
     async fn report_all(&self) {
-        for sensor in self.installed.keys() {
+        let busy = self.rollouts.busy().filter(|sensor| !self.installed.contains_key(*sensor));
+        for sensor in self.installed.keys().chain(busy) {
             self.report(sensor);
             tokio::task::yield_now().await;
         }
@@ -180,11 +214,15 @@ impl Desk {
 
     fn report(&self, sensor: &SensorId) {
         let installed = self.installed.get(sensor).map(|installed| &installed.active);
-        let ids = installed.iter().map(|active| &active.reference.id);
+        let machine = self.rollouts.machine(sensor);
+        let candidate = machine.and_then(|machine| machine.state().candidate());
+        let active = installed.iter().map(|active| &active.reference.id);
+        let ids = active.chain(candidate.map(|candidate| &candidate.id));
         let stored = ids.filter_map(|id| Some((id.clone(), self.floors.get(id)?)));
         let mut floors = BTreeMap::new();
         floors.extend(stored.map(|(id, f)| (id, (f.epoch, f.version))));
-        self.reports.reported(sensor, installed, floors);
+        let standings = machine.map(|machine| machine.standings(self.clock.now()));
+        self.reports.reported(sensor, installed, standings.as_ref(), floors);
     }
 
     /// Judges what arrives from above, and again what had to wait for its time, and does what is asked
@@ -196,7 +234,10 @@ impl Desk {
         mut drift: mpsc::Receiver<(SensorId, Option<ReportedDrift>)>,
         pipeline: mpsc::Sender<Request>,
     ) {
-        self.report_all().await;
+        self.begin(&pipeline).await;
+        self.resume_commands().await;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -213,7 +254,11 @@ impl Desk {
                     self.reports.drift(sensor.clone(), drift);
                     self.report(&sensor);
                 }
-                _ = retry.tick() => self.judge_waiting(&pipeline).await,
+                _ = retry.tick() => {
+                    self.judge_waiting(&pipeline).await;
+                    self.expire_commands().await;
+                }
+                _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }
             // Once for all roots that have come together.
             if self.ask_again && inbox.is_empty() {
@@ -237,6 +282,15 @@ impl Desk {
     async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
         self.succeed_by_waiting(pipeline).await;
         for item in std::mem::take(&mut self.waiting) {
+            if item.is_order() && !self.order_goes_on(&item.arrived.payload) {
+                self.waiting.push(item);
+                continue;
+            }
+            if item.is_order() {
+                // Its answer goes up; what could not be done is in the log, and is tried again.
+                drop(self.judge(item, pipeline).await);
+                continue;
+            }
             let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
             match outcome {
                 // It has been answered already, and nothing has changed.
@@ -252,16 +306,18 @@ impl Desk {
         match item.arrived.what {
             Artifact::Root => return self.judge_root(item, pipeline).await,
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Order => return self.judge_order(item, pipeline).await,
+            Artifact::Command => return self.judge_command(item).await,
             Artifact::Transform => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
             Err(refused) => Ok(self.turn_away(item, refused).await),
-            Ok(verified) if verified.already_applied && self.stands(&verified) => {
+            Ok(verified) if verified.already_applied && self.stands(&verified).await? => {
                 let sentence = self.standing(&verified);
                 Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
             }
-            Ok(verified) => self.activate_unless_replaced(verified, item, pipeline).await,
+            Ok(verified) => self.place_unless_replaced(verified, item, pipeline).await,
         }
     }
 
@@ -286,76 +342,6 @@ impl Desk {
         if !known_key && matches!(way, Way::Broker) {
             tokio::time::sleep(STRANGERS_PAUSE).await;
         }
-    }
-
-    /// Whether the transform is in force at this sensor, by the installed root.
-    fn runs(&self, verified: &Verified, sensor: &SensorId) -> bool {
-        let same = |active: &Active| active.reference.digest == verified.digest && !active.revoked;
-        self.installed.get(sensor).is_some_and(|installed| same(&installed.active))
-    }
-
-    /// Whether a transform that was accepted before changes nothing: it is in force at every sensor that it
-    /// selects, but for those where a local order went back.
-    fn stands(&self, verified: &Verified) -> bool {
-        verified.sensors.iter().all(|s| self.rolled_back.contains(s) || self.runs(verified, s))
-    }
-
-    async fn activate(
-        &mut self,
-        mut verified: Verified,
-        way: Way,
-        pipeline: &mpsc::Sender<Request>,
-    ) -> Result<Ack, StoreError> {
-        if verified.already_applied {
-            verified.sensors.retain(|sensor| !self.rolled_back.contains(sensor));
-        }
-        let transform = &verified.transform;
-        let actor = format!("{}:{}", way.actor(), verified.role.as_str());
-        if let Err(error) = self.enact(&verified, actor, false, pipeline).await {
-            self.events.not_activated(transform.id.as_str(), &error.to_string());
-            let id = transform.id.to_string();
-            let arrived = Arrived { what: Artifact::Transform, id, payload: verified.envelope.into() };
-            self.wait(Item { arrived, way });
-            return Err(error);
-        }
-        self.waiting.retain(|waiting| waiting.arrived.id != transform.id.as_str());
-        let floor = Floor { epoch: transform.epoch, version: transform.version, digest: verified.digest };
-        self.floors.insert(transform.id.clone(), floor);
-        let count = verified.sensors.len();
-        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
-        Ok(self.answer(&verified, Verdict::Accepted, sentence))
-    }
-
-    /// Puts a verified transform in force at its sensors: in the ledger first, then for readings.
-    async fn enact(
-        &mut self,
-        verified: &Verified,
-        actor: String,
-        rolled_back: bool,
-        pipeline: &mpsc::Sender<Request>,
-    ) -> Result<(), StoreError> {
-        let transform = &verified.transform;
-        let at = self.clock.now();
-        // "The change is in the audit chain before it is in effect."
-        self.store.activate(activation(verified, at, actor, rolled_back)).await?;
-        let active = Arc::new(active(verified, at, false));
-        let mut changes = Vec::new();
-        for sensor in &verified.sensors {
-            let below = self.installed.get(sensor).and_then(Installed::baseline);
-            let below = below.filter(|_| verified.role == RoleName::Maintenance).cloned();
-            let installed = Installed { active: active.clone(), role: verified.role, below };
-            self.installed.insert(sensor.clone(), installed);
-            if rolled_back {
-                self.rolled_back.insert(sensor.clone());
-            } else {
-                self.rolled_back.remove(sensor);
-            }
-            changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
-        }
-        self.put_in_force(changes, pipeline).await;
-        self.alerting.deployed(&verified.sensors, !rolled_back, at).await;
-        self.events.activated(transform, &verified.digest, &verified.sensors);
-        Ok(())
     }
 
     async fn put_in_force(&self, changes: Vec<Change>, pipeline: &mpsc::Sender<Request>) {
@@ -414,7 +400,11 @@ impl<'a> Reach<'a> {
 
 impl Desk {
     fn slot(&self, sensor: &SensorId) -> Slot {
-        let Some(installed) = self.installed.get(sensor) else { return Slot::default() };
+        let Some(installed) = self.installed.get(sensor) else {
+            // "A fleet transform id owns a sensor", also one that is not in force yet.
+            let candidate = self.rollouts.machine(sensor).and_then(|machine| machine.state().candidate());
+            return Slot { active_id: candidate.map(|candidate| candidate.id.clone()), ..Slot::default() };
+        };
         let (baseline, local) = (installed.baseline(), installed.role == RoleName::Maintenance);
         Slot {
             active_id: baseline.map(|fleet| fleet.reference.id.clone()),

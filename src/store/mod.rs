@@ -12,6 +12,7 @@ pub mod types;
 
 mod alerts;
 mod check;
+mod commands;
 mod comparisons;
 mod copies;
 mod file;
@@ -20,6 +21,7 @@ mod ledger;
 mod mailbox;
 mod owner;
 mod positions;
+mod rollouts;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,6 +31,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
+pub use self::commands::{AcceptedCommand, Recalibration};
 pub use self::comparisons::{
     Added, Judges, PairPage, PairRange, Paired, ReferencePage, ReferenceRange, StoredReference,
     StoredStandard, Withdrawal,
@@ -41,6 +44,7 @@ use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::care::Care;
 use self::owner::{Owner, State};
+pub use self::rollouts::{RolloutStep, StoredOrder};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::digest::Digest;
@@ -99,6 +103,10 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         let (floors, time) = history.floors()?;
         ledger.catch_up(clock.now(), &floors, time)?;
         history.mirror(&ledger.floors()?, ledger.time_floor()?)?;
+        ledger.catch_up_commands(clock.now(), history.command()?)?;
+        if let Some(newest) = ledger.commands_past()?.newest {
+            history.mirror_command(newest)?;
+        }
     }
     let last_check = last_check(&mut ledger, checked, quarantined.is_some(), &clock)?;
     let mut gaps = settled.gaps.clone();
@@ -119,6 +127,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
+        commands: ledger.commands_past()?,
+        recalibrations: ledger.recalibrations()?,
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,
@@ -268,6 +278,7 @@ impl Store {
 
     /// Installs a verified trust root: one durable transaction with its audit row.
     pub async fn install_root(&self, root: RootInstallation) -> Result<(), StoreError> {
+        let root = Box::new(root);
         self.ask(|reply| Request::InstallRoot { root, reply }).await
     }
 

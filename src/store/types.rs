@@ -9,8 +9,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Store;
 use super::alerts::RecoveredAlerts;
+use super::commands::Recalibration;
 use super::disk::Disk;
 use super::error::FailureKind;
+use super::rollouts::RolloutStep;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::{AckToken, Reading};
@@ -18,6 +20,7 @@ use crate::domain::sensor::Instrument;
 use crate::domain::sequence::Gap;
 use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::command::Past;
 
 /// How the store is to work.
 #[derive(Debug, Clone)]
@@ -75,6 +78,10 @@ pub struct Recovered {
     pub roots: Vec<StoredRoot>,
     /// The newest enrolment.
     pub enrolment: Option<StoredEnrolment>,
+    /// What of earlier commands counts.
+    pub commands: Past,
+    /// The recalibrations that the fleet asks for.
+    pub recalibrations: Vec<Recalibration>,
     /// The newest time ever proven.
     pub time_floor: Option<Timestamp>,
     /// The instruments mounted now, by sensor.
@@ -381,6 +388,8 @@ pub struct RootInstallation {
     pub actor: String,
     /// What becomes of transforms in force that it does not let stand.
     pub fallen: Vec<Fallen>,
+    /// What that means for rollouts.
+    pub rollouts: RolloutStep,
 }
 
 /// A transform in force that a new root does not let stand.

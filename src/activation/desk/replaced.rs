@@ -12,7 +12,7 @@ use crate::wire::message::{Ack, Verdict};
 
 impl Desk {
     /// Puts a verified transform in force, but for sensors where it was before, until another one took its place.
-    pub(super) async fn activate_unless_replaced(
+    pub(super) async fn place_unless_replaced(
         &mut self,
         mut verified: Verified,
         item: Item,
@@ -22,12 +22,12 @@ impl Desk {
             self.leave_out_replaced(&mut verified).await?;
         }
         let left = !verified.sensors.is_empty();
-        if left && verified.already_applied && self.stands(&verified) {
+        if left && verified.already_applied && self.stands(&verified).await? {
             let sentence = self.standing(&verified);
             return Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence));
         }
         if left {
-            return self.activate(verified, item.way, pipeline).await;
+            return self.place(verified, item.way, pipeline).await;
         }
         let text = "it was in force here before, and another took its place; give it a new version";
         let refusal = Refusal::new(Reason::RolledBackVersion, text);

@@ -75,11 +75,15 @@ pub enum Kind {
     Reference,
     /// A standard is overdue.
     StandardOverdue,
+    /// A rollout was refused or taken back, or its transform is not valid any more.
+    Rollout,
+    /// The fleet asks for a recalibration.
+    Recalibration,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Drift,
         Kind::InputDrift,
         Kind::Slo,
@@ -96,6 +100,8 @@ impl Kind {
         Kind::PrecisionCheck,
         Kind::Reference,
         Kind::StandardOverdue,
+        Kind::Rollout,
+        Kind::Recalibration,
     ];
 
     /// The name, as in a cause.
@@ -117,6 +123,8 @@ impl Kind {
             Kind::PrecisionCheck => "precision_check",
             Kind::Reference => "reference",
             Kind::StandardOverdue => "standard_overdue",
+            Kind::Rollout => "rollout",
+            Kind::Recalibration => "recalibration",
         }
     }
 
@@ -139,8 +147,8 @@ impl Kind {
 
     /// Whether a new calibration is an answer to it: then the time until one is in force is measured.
     pub fn calibration_answers(self) -> bool {
-        use Kind::{Drift, Forecast, Peers, Slo, SpanCheck, ZeroCheck};
-        matches!(self, Drift | Slo | Forecast | Peers | ZeroCheck | SpanCheck)
+        use Kind::{Drift, Forecast, Peers, Recalibration, Slo, SpanCheck, ZeroCheck};
+        matches!(self, Drift | Slo | Forecast | Peers | ZeroCheck | SpanCheck | Recalibration)
     }
 }
 

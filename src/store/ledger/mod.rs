@@ -3,6 +3,7 @@
 pub mod alerts;
 mod audit;
 mod blocks;
+pub mod commands;
 pub mod copy;
 mod enrolments;
 pub mod examine;
@@ -10,6 +11,7 @@ pub mod floors;
 mod positions;
 mod references;
 pub mod restore;
+mod rollouts;
 mod schema;
 mod transforms;
 mod trust;

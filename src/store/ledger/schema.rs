@@ -9,13 +9,14 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3, V4],
+    migrations: &[V1, V2, V3, V4, V5],
 };
 
 const V1: &str = "
 -- incarnation; incarnation_first: the first number it gave; clean_next: the next unused number,
 -- only after a clean end; time_floor: microseconds since 1970; rolled_back SENSOR: the digest to which a
--- local order went back there, until a new version comes into force
+-- local order went back there, until a new version comes into force; command_serial, command_digest: the newest
+-- command that was accepted; commands_since: those issued before are refused in commands_incarnation
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks(first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
 CREATE TABLE gaps(first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL, sink TEXT) STRICT;
@@ -87,4 +88,17 @@ const V4: &str = "
 CREATE TABLE enrolments(
     version INTEGER PRIMARY KEY, digest BLOB NOT NULL, envelope BLOB NOT NULL, accepted INTEGER NOT NULL
 ) STRICT;
+";
+
+/// Rollouts and orders, and what the fleet asks for.
+const V5: &str = "
+-- what each sensor's rollouts go on from; state: JSON
+CREATE TABLE rollouts(sensor TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- the last order about each transform id that was followed
+CREATE TABLE orders(id TEXT PRIMARY KEY, serial INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
+-- recalibrations that the fleet asks for, until they are done
+CREATE TABLE recalibrations(
+    sensor TEXT PRIMARY KEY, serial INTEGER NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL,
+    reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Ledger, audit, floors, raise_floor, set_meta};
+use super::{Ledger, audit, floors, raise_floor, rollouts, set_meta};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
@@ -37,7 +37,8 @@ impl Ledger {
             let detail = serde_json::json!({ "digest": root.digest }).to_string();
             let subject = root.version.to_string();
             audit::append(tx, now, &installation.actor, "root.installed", &subject, &detail)?;
-            installation.fallen.iter().try_for_each(|fallen| give_way(tx, now, &subject, fallen))
+            installation.fallen.iter().try_for_each(|fallen| give_way(tx, now, &subject, fallen))?;
+            rollouts::write(tx, now, &installation.rollouts)
         })
     }
 
@@ -90,7 +91,7 @@ pub(super) fn id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id>
     Id::new(&row.get::<_, String>(column)?).map_err(|_| corrupt())
 }
 
-fn accept(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()> {
+pub(super) fn accept(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()> {
     let Activation { digest, id, epoch, version, at, .. } = activation;
     let new = tx.execute(
         "INSERT OR IGNORE INTO transforms VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -144,7 +145,11 @@ fn give_way(tx: &Transaction<'_>, now: Timestamp, root: &str, fallen: &Fallen) -
     audit::append(tx, now, "calibd", action, sensor.as_str(), &detail)
 }
 
-fn put_in_force(tx: &Transaction<'_>, activation: &Activation, sensor: &SensorId) -> rusqlite::Result<()> {
+pub(super) fn put_in_force(
+    tx: &Transaction<'_>,
+    activation: &Activation,
+    sensor: &SensorId,
+) -> rusqlite::Result<()> {
     let Activation { digest, id, version, at, .. } = activation;
     let before: Option<[u8; 32]> = tx
         .prepare_cached("SELECT digest FROM active WHERE sensor = ?")?
