@@ -23,7 +23,7 @@ use crate::store::Store;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
 use crate::tracking;
-use crate::wire::control::{Reloaded, Transform};
+use crate::wire::control::{Reloaded, SensorRollout, Transform};
 
 /// How long the pipeline or the store may take to answer before a request does without.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -117,6 +117,16 @@ impl Gateway {
         let busy =
             |_| Problem::unavailable("the ledger is being verified, copied or restored already; try again");
         self.0.long.clone().try_acquire_owned().map_err(busy)
+    }
+
+    /// How transforms come into force, at one sensor or at all; nothing where the desk does not say in time.
+    pub async fn rollouts(&self, sensor: Option<SensorId>) -> Vec<SensorRollout> {
+        let (ask, answer) = oneshot::channel();
+        let asked = async {
+            self.desk.send(Ask::Rollouts(sensor, ask)).await.ok()?;
+            answer.await.ok()
+        };
+        tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or_default()
     }
 
     /// What is in force, by sensor.

@@ -11,7 +11,7 @@ use crate::domain::id::SensorId;
 use crate::domain::sample::Reading;
 use crate::domain::sensor::{self, Kind};
 use crate::store::Upkeep;
-use crate::wire::control::{Sensor, Sensors, Transform};
+use crate::wire::control::{Sensor, SensorRollout, Sensors, Transform};
 
 /// All sensors.
 pub async fn list(State(gateway): State<Gateway>) -> Answer {
@@ -19,8 +19,13 @@ pub async fn list(State(gateway): State<Gateway>) -> Answer {
     let last = gateway.store.latest(None).await?;
     let last: HashMap<SensorId, Reading> = last.into_iter().map(|r| (r.sensor.clone(), r)).collect();
     let (all, mut upkeep) = (gateway.sensors.all(), gateway.maintenance.all());
-    let mut show =
-        |sensor: &sensor::Sensor, last| show(&gateway, sensor, last, &in_force, upkeep.remove(&sensor.id));
+    let rollouts = gateway.rollouts(None).await;
+    let mut rollouts: HashMap<SensorId, SensorRollout> =
+        rollouts.into_iter().map(|rollout| (rollout.sensor.clone(), rollout)).collect();
+    let mut show = |sensor: &sensor::Sensor, last| {
+        let rollout = rollouts.remove(&sensor.id);
+        Sensor { rollout, ..show(&gateway, sensor, last, &in_force, upkeep.remove(&sensor.id)) }
+    };
     let sensors = all.iter().map(|sensor| show(sensor, last.get(&sensor.id)));
     json(&Sensors { sensors: sensors.collect() })
 }
@@ -32,8 +37,9 @@ pub async fn one(State(gateway): State<Gateway>, Path(name): Path<String>) -> An
     let sensor = gateway.sensors.get(&id).ok_or_else(unknown)?;
     let in_force = gateway.in_force().await?;
     let upkeep = gateway.maintenance.all().remove(&id);
+    let rollout = gateway.rollouts(Some(id.clone())).await.pop();
     let last = gateway.store.latest(Some(vec![id])).await?;
-    json(&show(&gateway, &sensor, last.first(), &in_force, upkeep))
+    json(&Sensor { rollout, ..show(&gateway, &sensor, last.first(), &in_force, upkeep) })
 }
 
 fn show(
@@ -59,6 +65,7 @@ fn show(
         last: last.map(Into::into),
         transform: in_force.get(&sensor.id).cloned(),
         maintenance: upkeep.map(maintenance::shown),
+        rollout: None,
     }
 }
 

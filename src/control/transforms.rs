@@ -23,7 +23,8 @@ const DESK: Duration = Duration::from_secs(8);
 /// What is in force.
 pub async fn list(State(gateway): State<Gateway>) -> Answer {
     let transforms = gateway.in_force().await?.into_values().collect();
-    json(&Transforms { transforms })
+    let rollouts = gateway.rollouts(None).await;
+    json(&Transforms { transforms, rollouts })
 }
 
 /// One transform that was accepted.

@@ -254,3 +254,66 @@ pub fn shelved(reading: &Reading) -> Shelved {
         measured: reading.raw.is_some() && !apart,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OF: Digest = Digest([1; 32]);
+
+    fn sensor() -> SensorId {
+        SensorId::new("co-1").unwrap()
+    }
+
+    /// A trial with nothing beside it.
+    fn alone() -> Watch {
+        Watch { versus: vec![Versus { of: OF, beside: None, alike: true }], others: Vec::new() }
+    }
+
+    fn reading(seq: u64, value: f64) -> Shelved {
+        let others = [[f64::NAN; 2]; MOST_BESIDE];
+        Shelved { seq, time: Timestamp::EPOCH, value, others, usable: true, measured: true }
+    }
+
+    fn put(shelves: &Beside, active: Digest, seqs: std::ops::Range<u64>) {
+        let mut readings = seqs.map(|seq| (sensor(), Some(active), reading(seq, 1.0))).collect();
+        shelves.put(&mut readings);
+        assert!(readings.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_kept_where_no_rollout_goes_on() {
+        let shelves = Beside::default();
+        assert!(!shelves.is_needed());
+        put(&shelves, OF, 0..10);
+        assert_eq!(shelves.look(&sensor(), |_| ()), None);
+        shelves.watch(&sensor(), alone());
+        assert!(shelves.is_needed());
+        shelves.watch(&sensor(), Watch::default());
+        assert!(!shelves.is_needed());
+    }
+
+    #[test]
+    fn the_last_readings_of_one_transform_are_on_the_shelf() {
+        let shelves = Beside::default();
+        shelves.watch(&sensor(), alone());
+        let most = MOST_OF_ONE as u64;
+        put(&shelves, OF, 0..most + 10);
+        let count = |first, last| shelves.look(&sensor(), |shelf| shelf.between(first, last).count());
+        assert_eq!((count(0, 9), count(0, 10), count(20, 29)), (Some(0), Some(1), Some(10)));
+        put(&shelves, Digest([2; 32]), most + 10..most + 12);
+        assert_eq!(count(0, u64::MAX), Some(2), "what another one made is compared with nothing");
+    }
+
+    #[test]
+    fn lost_values_are_counted_and_taken_once() {
+        let shelves = Beside::default();
+        shelves.watch(&sensor(), alone());
+        put(&shelves, OF, 0..3);
+        shelves.put(&mut vec![(sensor(), Some(OF), reading(3, f64::NAN))]);
+        let seen = shelves.take().readings;
+        let wanted = Readings { readings: 4, lost: 1, largest_step: 0.0 };
+        assert_eq!(seen, [(sensor(), OF, wanted)]);
+        assert!(shelves.take().readings.is_empty());
+    }
+}

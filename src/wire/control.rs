@@ -23,7 +23,7 @@ pub use self::references::{
     AddReferences, AddedReference, AddedReferences, AddedStandard, KeptStandard, Reference, References,
     Standards, Withdraw, Withdrawal, Withdrawn,
 };
-pub use self::rollout::{EndedAs, RolloutStage, Rollouts, SensorRollout};
+pub use self::rollout::{EndedAs, RolloutStage, SensorRollout};
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 pub use crate::domain::alert::{Alert, Severity};
@@ -261,10 +261,13 @@ pub struct Transform {
 }
 
 /// `GET /v1/transforms`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transforms {
     /// By sensor.
     pub transforms: Vec<Transform>,
+    /// How others come into force, or have not, by sensor.
+    #[serde(default)]
+    pub rollouts: Vec<SensorRollout>,
 }
 
 /// A sensor, and the last of it.
@@ -299,6 +302,9 @@ pub struct Sensor {
     /// Set while it is in maintenance.
     #[serde(default)]
     pub maintenance: Option<Upkeep>,
+    /// How transforms come into force; null: none ever did, or the desk did not say in time.
+    #[serde(default)]
+    pub rollout: Option<SensorRollout>,
 }
 
 /// `GET /v1/sensors`

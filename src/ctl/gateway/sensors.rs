@@ -154,6 +154,7 @@ fn text(
     let bars = sparkline(newest(&past.values, screen), screen.is_plain());
     row(past.name, Some(bars).filter(|bars| !bars.is_empty()));
     row("transform", Some(in_force(sensor)));
+    row("rollout", rollout(sensor));
     row("drift", drift.map(agreement));
     let newest = drift.and_then(|drift| drift.newest);
     row("reference", newest.map(|newest| format!("the last one at {}", time(newest))));
@@ -204,6 +205,12 @@ fn upkeep(upkeep: &Upkeep) -> String {
     let reason = upkeep.reason.as_deref().map_or(String::new(), |reason| format!(": {}", clean(reason)));
     let (since, until) = (time(upkeep.since), time(upkeep.until));
     format!("since {since}, until {until}, by {}{reason}", clean(&upkeep.actor))
+}
+
+/// What goes on there, or how the last transform ended that did not stay.
+fn rollout(sensor: &Sensor) -> Option<String> {
+    let rollout = sensor.rollout.as_ref()?;
+    Some(clean(rollout.message.as_deref()?))
 }
 
 fn in_force(sensor: &Sensor) -> String {

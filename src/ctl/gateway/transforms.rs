@@ -77,6 +77,13 @@ fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
             [head.to_vec()].into_iter().chain(found.transforms.iter().map(row)).collect();
         print_table(&rows, 0)?;
     }
+    if !args.asked.json {
+        let told = found.rollouts.iter().filter_map(|rollout| {
+            let message = rollout.message.as_deref()?;
+            Some(format!("{}: {}\n", rollout.sensor, clean(message)))
+        });
+        print_lines(&told.collect::<String>())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

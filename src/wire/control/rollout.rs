@@ -10,13 +10,6 @@ use crate::domain::rollout::state::{Ended, State};
 use crate::domain::rollout::{Ending, Rollout, Stage, Standing, Wait};
 use crate::domain::time::Timestamp;
 
-/// `GET /v1/rollouts`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rollouts {
-    /// By sensor.
-    pub rollouts: Vec<SensorRollout>,
-}
-
 /// How transforms come into force at one sensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SensorRollout {

@@ -9,7 +9,7 @@ fn a_canary_that_passes_its_gate_is_in_force_for_good_in_the_end() {
     let mut trial = Trial::new("");
     trial.push(&version(7, 1.0, Value::Null));
     assert_eq!(trial.ack(7, |_| true)["stage"], "active");
-    trial.push(&version(8, 0.0, canary("30m")));
+    trial.push(&version(8, 0.0, canary("10m")));
     let ack = trial.ack(8, |_| true);
     assert_eq!((&ack["verdict"], &ack["stage"]), (&json!("accepted"), &json!("shadow")), "{ack}");
     assert!(ack["message"].as_str().unwrap().contains("is computed beside co version 7"), "{ack}");
@@ -21,13 +21,13 @@ fn a_canary_that_passes_its_gate_is_in_force_for_good_in_the_end() {
     trial.compare(1);
     let reading = trial.above.readings().into_iter().find(|it| it["sensor"] == "co-1").unwrap();
     assert_eq!(reading["transform"]["version"], 7, "what goes out is by the one in force");
-    trial.compare(16);
+    trial.compare(11);
     let reported = trial.reported(|it| it["active"]["version"] == 8 && it["active"]["stage"] == "canary");
     assert!(reported["active"]["gate"].is_object() && reported["candidate"].is_null(), "{reported}");
     let event = trial.event("rollout.activated");
     let sentence = event["message"].as_str().unwrap();
     assert!(sentence.contains("its gate is passed") && sentence.contains("RMSE"), "{sentence}");
-    trial.compare(17);
+    trial.compare(8);
     let reported = trial.reported(|it| it["active"]["stage"] == "active" && it["active"]["version"] == 8);
     assert_eq!(reported["candidate"], Value::Null);
     assert_eq!(reported["verdicts"][0]["stage"], "active");
@@ -35,8 +35,9 @@ fn a_canary_that_passes_its_gate_is_in_force_for_good_in_the_end() {
     trial.compare(1);
     let last = trial.above.readings().into_iter().rev().find(|it| it["sensor"] == "co-1").unwrap();
     assert_eq!(last["transform"]["version"], 8);
-    let rollout: Vec<_> =
-        trial.audited().into_iter().filter(|action| action.starts_with("rollout.")).collect();
+    let mut rollout = trial.audited();
+    // How many pairs there are when the bake ends is up to the machine that tests.
+    rollout.retain(|action| action.starts_with("rollout.") && action != "rollout.extended");
     let wanted = ["rollout.accepted", "rollout.shadow", "rollout.activated", "rollout.settled"];
     assert_eq!(rollout, wanted);
 }

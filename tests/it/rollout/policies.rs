@@ -42,6 +42,11 @@ fn without_references_the_bake_goes_on() {
     let event = event(&street, "rollout.extended");
     assert!(event["message"].as_str().unwrap().contains("12 pairs are needed"), "{event}");
     assert_eq!(event["stage"], "shadow");
+    // Another policy holds for what goes on, too.
+    let text = street.gateway.text().replace("[rollout]\n", "[rollout]\nwithout_references = \"refuse\"\n");
+    street.gateway.rewrite(&text);
+    street.daemon.process.signal("HUP");
+    self::event(&street, "rollout.refused");
 }
 
 #[test]

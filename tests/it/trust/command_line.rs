@@ -166,10 +166,21 @@ fn roots_and_other_artifacts_are_checked_by_their_roles() {
     desk.root(&["--fleet-key", "fleet.pub.pem"]);
     let verify = |file: &str| desk.json(&["verify", file, "--root", "root.json", "--now", NOW]);
     assert_eq!(verify("root.json")["role"], "root");
-    desk.write("order.json", r#"{"action": "retire", "targets": {}}"#);
+    let order = json!({
+        "schema": 1, "fleet": "plant-7", "id": "co", "serial": 4, "action": "retire", "digest": "ab".repeat(32),
+        "targets": {}, "issued_at": "2026-11-01T00:00:00Z",
+    });
+    desk.write("order.json", &order.to_string());
     desk.done(&["sign", "order.json", "--key", "fleet.key.pem", "-o", "order.dsse.json"]);
     let report = verify("order.dsse.json");
-    assert_eq!((&report["verdict"], &report["not_checked"]), (&json!("accepted"), &json!(["content"])));
+    assert_eq!(
+        (&report["verdict"], &report["id"], &report["version"]),
+        (&json!("accepted"), &json!("co"), &json!(4))
+    );
+    assert!(report["not_checked"].as_array().unwrap().contains(&json!("rolled_back_version")), "{report}");
+    desk.write("bad.json", &order.to_string().replace("retire", "explode"));
+    desk.done(&["sign", "bad.json", "--type", "order", "--key", "fleet.key.pem", "-o", "bad.dsse.json"]);
+    assert_eq!(verify("bad.dsse.json")["reason"], "malformed");
     desk.done(&["sign", "order.json", "--type", "manifest", "--key", "fleet.key.pem", "-o", "m.dsse.json"]);
     assert_eq!(verify("m.dsse.json")["reason"], "role_not_allowed");
     desk.done(&["sign", "order.json", "--type", "checkpoint", "--key", "fleet.key.pem", "-o", "c.dsse.json"]);
