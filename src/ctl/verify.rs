@@ -63,10 +63,12 @@ pub struct VerifyArgs {
 
 /// The answer, as `--json` prints it.
 #[derive(Serialize)]
-struct Report {
+pub struct Report {
     verdict: &'static str,
-    reason: Option<Reason>,
-    message: String,
+    /// Why it is refused; `None`: it is not.
+    pub reason: Option<Reason>,
+    /// A sentence.
+    pub message: String,
     #[serde(rename = "type")]
     kind: Option<String>,
     digest: Option<Digest>,
@@ -101,7 +103,8 @@ fn read_enrolment(path: &Path, given: Option<(&Root, Digest)>) -> Result<Enrolme
     kept.map(|(_, enrolment)| enrolment).map_err(|refusal| Failure::refused(format!("{name}: {refusal}")))
 }
 
-fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, now: Timestamp) -> Report {
+/// Judges an artifact by the root that is given, and as this gateway would, if one is named.
+pub fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, now: Timestamp) -> Report {
     let root = given.map(|(root, _)| root);
     let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
     let kind = Envelope::parse(bytes).ok().map(|envelope| envelope.payload_type);

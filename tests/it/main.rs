@@ -25,6 +25,7 @@ mod evaluate;
 mod failing_disk;
 mod fit;
 mod fleet_broker;
+mod fleet_ctl;
 mod fleet_keys;
 mod game_day;
 mod health;
