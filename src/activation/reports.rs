@@ -77,6 +77,7 @@ impl Reports {
         if !self.link.is_configured() {
             return;
         }
+        let drift = self.drift.get(sensor).copied();
         let reported = Reported {
             sensor: sensor.clone(),
             active: active.map(|active| ReportedActive {
@@ -88,9 +89,9 @@ impl Reports {
             }),
             candidate: None,
             floors,
-            drift: self.drift.get(sensor).copied(),
+            drift,
             verdicts: self.verdicts.get(sensor).cloned().unwrap_or_default(),
-            calibration_due: None,
+            calibration_due: drift.and_then(|drift| drift.calibration_due),
         };
         self.link.retain(format!("{}/reported/{sensor}", self.branch), self.signed("reported", &reported));
     }

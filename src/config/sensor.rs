@@ -13,6 +13,7 @@ use super::scalar::nearest;
 use super::source::Sources;
 use crate::domain::comparison::{Comparison, ReferenceSensor};
 use crate::domain::id::Id;
+use crate::domain::pairing::Method;
 use crate::domain::reference::Stamp;
 use crate::domain::sensor::{Kind, Sensor};
 use crate::domain::uncertainty::decision::{Combine, Mpe};
@@ -43,6 +44,7 @@ pub struct SensorTemplate {
 
 const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::INFINITY;
 const PERIODS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(366 * 86_400);
+const GRACES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 /// More sensors than this on one gateway are a mistake.
 const MAX_TEMPLATE: i64 = 1_000_000;
 
@@ -144,6 +146,9 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let mpe = read_mpe(section);
     let covariates = read_covariates(section, id, known);
     let tags = read_tags(section);
+    let pairings = [("nearest", Method::Nearest), ("interpolate", Method::Interpolate)];
+    let pairing = section.choice("pairing", &pairings);
+    let grace = section.duration("grace", GRACES);
     let reference = read_reference(section, id, known);
     let monitor = read_monitor(section, kind, period);
     let checks = read_checks(section);
@@ -152,7 +157,8 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     // A template's sensors get their ids when they are first seen.
     let id = id.cloned().or_else(|| Id::new("template").ok())?;
     let unit = unit?.into();
-    let comparison = Arc::new(Comparison { period, mpe, tags, reference, window, expected, cohorts });
+    let comparison =
+        Arc::new(Comparison { period, mpe, tags, pairing, grace, reference, window, expected, cohorts });
     let sensor = Sensor {
         id,
         quantity,

@@ -231,7 +231,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         uplink: uplink.clone(),
         live: live.clone(),
         alerting: alerting.clone(),
-        time,
+        time: time.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         pulse: pulses.part("pipeline"),
@@ -241,6 +241,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let compare_anew = Arc::new(Notify::new());
     let (begun, compared_anew) = watch::channel(0);
     let compared = Tracking::new(tracking::run::Parts {
+        time,
         sensors: sensors.clone(),
         store: store.clone(),
         live: live.clone(),

@@ -8,7 +8,7 @@ use super::drift::input::InputTerms;
 use super::drift::judge::Terms;
 use super::drift::window::{Setup, Span};
 use super::id::SensorId;
-use super::pairing::How;
+use super::pairing::{How, Method};
 use super::reference::Stamp;
 use super::sensor::Kind;
 use super::slo::Objective;
@@ -23,6 +23,10 @@ pub struct Comparison {
     pub mpe: Option<Mpe>,
     /// Free words for selection.
     pub tags: BTreeMap<String, String>,
+    /// What a reference without an interval pairs with; `None`: what suits the periods of both.
+    pub pairing: Option<Method>,
+    /// How long to wait for readings that are on their way; `None`: a minute.
+    pub grace: Option<Duration>,
     /// The sensor that it is compared with.
     pub reference: Option<ReferenceSensor>,
     /// How much time the statistics cover; `None`: seven days.
@@ -83,12 +87,29 @@ impl Comparison {
 
     /// How references are paired, of which those of a sensor come in `reference`.
     pub fn how(&self, reference: Option<Duration>) -> How {
-        How::suited(self.period, reference)
+        let suited = How::suited(self.period, reference);
+        let (method, grace) = (self.pairing.unwrap_or(suited.method), self.grace.unwrap_or(suited.grace));
+        How { method, grace, ..suited }
     }
 
     /// How the windows are laid out; a length that cannot be is the usual one.
     pub fn setup(&self, kind: Kind) -> Setup {
         let span = self.window.and_then(|window| Span::new(kind, window).ok());
         Setup { kind, span: span.unwrap_or(Span::week(kind)), mpe: self.mpe }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_configured_counts_before_what_suits() {
+        let minute = Duration::from_secs(60);
+        let suited = Comparison { period: Some(minute), ..Comparison::default() };
+        assert_eq!(suited.how(Some(minute * 10)).method, Method::Mean(minute * 10));
+        let told = Comparison { pairing: Some(Method::Interpolate), grace: Some(minute / 60), ..suited };
+        let how = told.how(Some(minute * 10));
+        assert_eq!((how.method, how.grace), (Method::Interpolate, minute / 60));
     }
 }

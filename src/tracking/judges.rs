@@ -6,13 +6,17 @@ use super::judging;
 use super::run::Tracking;
 use super::stored;
 use crate::domain::alert::Event;
+use crate::domain::calibration::Moment;
 use crate::domain::drift::forecast;
 use crate::domain::id::SensorId;
+use crate::domain::pairing::Pair;
 use crate::domain::time::Timestamp;
 use crate::store::{Judges, StoreError};
 
 /// What was judged is stored after so many pairs, ...
 const PAIRS: u64 = 4096;
+/// ... but not before so many of each sensor, for what is stored of one is as much as some forty pairs, ...
+const PAIRS_OF_EACH: u64 = 16;
 /// ... or after so long; a start takes in the pairs that were stored since.
 const AGE: Duration = Duration::from_secs(6 * 3600);
 /// Pairs that are read at a time.
@@ -42,7 +46,7 @@ impl Tracking {
         let mut after = known.upto;
         loop {
             let page = self.parts.store.pairs_written_after(after, PAGE).await?;
-            let now = self.now();
+            let now = self.moment();
             for (number, pair) in &page {
                 after = *number;
                 if let Some(tracker) = self.trackers.get_mut(&pair.sensor) {
@@ -78,25 +82,32 @@ impl Tracking {
         }
         let stale = self.trackers.iter().filter(|(_, tracker)| tracker.judging().is_stale());
         let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
-        for id in &stale {
-            let Some(tracker) = self.trackers.get_mut(id) else { continue };
-            tracker.judging_mut().begin();
-            let now = self.parts.clock.now();
-            let taken =
-                stored::pairs(&self.parts.store, id, Timestamp::EPOCH, |pair| tracker.judge(pair, now));
-            if let Err(error) = taken.await {
-                tracker.judging_mut().make_stale();
-                return Err(error);
-            }
+        if stale.is_empty() {
+            return Ok(());
+        }
+        let (now, trackers) = (self.moment(), &mut self.trackers);
+        let mut judging =
+            |id: &SensorId| trackers.get_mut(id).into_iter().for_each(|it| it.judging_mut().begin());
+        stale.iter().for_each(&mut judging);
+        let mut take = |pair: &Pair| {
+            trackers.get_mut(&pair.sensor).into_iter().for_each(|tracker| tracker.judge(pair, now));
+        };
+        let all = stale.iter().map(|id| (id.clone(), Timestamp::EPOCH)).collect();
+        if let Err(error) = stored::pairs(&self.parts.store, all, &mut take).await {
+            stale.iter().for_each(|id| {
+                trackers.get_mut(id).into_iter().for_each(|tracker| tracker.judging_mut().make_stale());
+            });
+            return Err(error);
         }
         // The order in which pairs came is lost with those that were taken away.
-        if stale.is_empty() { Ok(()) } else { self.save_judges().await }
+        self.save_judges().await
     }
 
     /// Stores what was judged, if it is time.
     pub(super) async fn save_judges_in_time(&mut self) -> Result<(), StoreError> {
         let age = self.parts.clock.monotonic().saturating_sub(self.saving.last);
-        if self.saving.pairs >= PAIRS || age >= AGE {
+        let enough = PAIRS.max(PAIRS_OF_EACH.saturating_mul(self.trackers.len() as u64));
+        if self.saving.pairs >= enough || age >= AGE {
             self.save_judges().await?;
         }
         Ok(())
@@ -131,7 +142,7 @@ impl Tracking {
 
     /// Looks once a second at what is due: one activation, one forecast, all judgements.
     pub(super) async fn judge(&mut self) {
-        let now = self.now();
+        let now = self.moment();
         self.look_activation_up().await;
         self.foretell(now).await;
         let elapsed = self.parts.clock.monotonic();
@@ -158,7 +169,7 @@ impl Tracking {
     }
 
     /// Makes one forecast that is due, beside this thread: it takes milliseconds, in which readings flow on.
-    async fn foretell(&mut self, gateway: Timestamp) {
+    async fn foretell(&mut self, gateway: Moment) {
         let due = self.trackers.iter().find_map(|(id, tracker)| {
             let now = tracker.judged_at(gateway);
             Some((id.clone(), now, tracker.judging().forecast_due(now)?))

@@ -21,6 +21,7 @@ use super::publish::Publisher;
 use super::tracker::Tracker;
 use crate::alerting::Alerting;
 use crate::domain::alert::Kind;
+use crate::domain::calibration::Moment;
 use crate::domain::id::SensorId;
 use crate::domain::order;
 use crate::domain::pairing::{Decision, Outcome, Pair};
@@ -29,11 +30,13 @@ use crate::domain::reference::{Origin, Reference};
 use crate::domain::sample::Reading;
 use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
+use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
 use crate::store::{Paired, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::tracking::{ReferenceRefused, unpaired};
+use crate::wire::message::ClockState;
 
 /// How long what came is gathered before it is written together.
 const TICK: Duration = Duration::from_secs(1);
@@ -57,6 +60,8 @@ pub struct Parts {
     /// Counts how often that was followed.
     pub begun: watch::Sender<u64>,
     pub clock: Clock,
+    /// Whether that can be believed.
+    pub time: TimeCheck,
     pub metrics: Metrics,
     pub publisher: Publisher,
     pub alerting: Alerting,
@@ -148,6 +153,11 @@ impl Tracking {
 
     pub(super) fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        let trusted = self.parts.time.of(&self.parts.clock) != ClockState::Untrusted;
+        Moment { now: self.now(), trusted }
     }
 
     /// Takes readings fresh from the pipeline.

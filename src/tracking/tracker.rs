@@ -7,13 +7,14 @@ use super::Wanted;
 use super::judging::Judging;
 use super::pairs::statistic;
 use crate::domain::alert::Event;
+use crate::domain::calibration::Moment;
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::Labels;
 use crate::domain::drift::state::DriftState;
 use crate::domain::drift::window::{Placed, Windows};
 use crate::domain::id::Id;
 use crate::domain::pairing::{Decision, How, Interval, Observed, Pair, Pairing, Window, window};
-use crate::domain::reference::Reference;
+use crate::domain::reference::{FUTURE, Reference};
 use crate::domain::sample::Reading;
 use crate::domain::sensor::Sensor;
 use crate::domain::time::{Timestamp, micros};
@@ -201,23 +202,23 @@ impl Tracker {
     }
 
     /// Counts a new pair.
-    pub fn pair(&mut self, pair: &Pair, gateway: Timestamp) {
-        let now = self.now(gateway);
+    pub fn pair(&mut self, pair: &Pair, gateway: Moment) {
+        let now = self.now(gateway.now);
         let lag = self.lag();
         let time = pair.span.middle().saturating_add_micros(pair.lag);
         let came = time.saturating_add_micros(pair.latency.saturating_sub(lag).max(0));
         self.labels.labelled(time, pair.readings, now);
         self.labels.reference(time, came, now);
         self.changed = true;
-        if self.count(pair, now) == Some(Placed::OutOfOrder) {
+        if self.count(pair, gateway) == Some(Placed::OutOfOrder) {
             self.stale = true;
         }
         self.judge(pair, gateway);
     }
 
     /// Takes a new pair, or a stored one, into the judgement of the sensor.
-    pub fn judge(&mut self, pair: &Pair, gateway: Timestamp) {
-        let now = self.judged_at(gateway).max(pair.span.end());
+    pub fn judge(&mut self, pair: &Pair, gateway: Moment) {
+        let now = self.judged_at(gateway).max(believed(pair.span.end(), gateway));
         if !self.is_of_another_instrument(pair) {
             self.judging.pair(&self.sensor, pair, now);
         }
@@ -234,16 +235,18 @@ impl Tracker {
     }
 
     /// What is found now, and what is not any more.
-    pub fn findings(&mut self, source: Option<Id>, gateway: Timestamp, elapsed: Duration) -> Vec<Event> {
+    pub fn findings(&mut self, source: Option<Id>, gateway: Moment, elapsed: Duration) -> Vec<Event> {
         let now = self.judged_at(gateway);
         let report = self.windows.all().report(now, None);
         self.judging.events(&self.sensor, source, &report, now, elapsed)
     }
 
     /// Now, for judgements: never before the newest pair, so that a clock that begins in 1970 does not make all
-    /// that was seen a thing to come.
-    pub fn judged_at(&self, gateway: Timestamp) -> Timestamp {
-        self.paired.map_or(Timestamp::EPOCH, |(newest, _)| newest).max(self.now(gateway))
+    /// that was seen a thing to come. What is dated far ahead of a clock that can be believed is of a clock that could
+    /// not be, and does not count as the newest.
+    pub fn judged_at(&self, gateway: Moment) -> Timestamp {
+        let newest = self.paired.map_or(Timestamp::EPOCH, |(newest, _)| believed(newest, gateway));
+        newest.max(self.now(gateway.now))
     }
 
     fn is_of_another_instrument(&self, pair: &Pair) -> bool {
@@ -251,12 +254,15 @@ impl Tracker {
     }
 
     /// Counts a pair in the windows, if it is of the transform that they are about.
-    fn count(&mut self, pair: &Pair, now: Timestamp) -> Option<Placed> {
+    fn count(&mut self, pair: &Pair, gateway: Moment) -> Option<Placed> {
+        let now = self.now(gateway.now);
         let (end, transform) = (pair.span.end(), pair.transform.as_ref().map(|transform| transform.digest));
         if self.is_of_another_instrument(pair) {
             return None;
         }
-        match self.paired {
+        // What a clock that was ahead has dated is not the newest for ever.
+        let newest = |newest| if believed(newest, gateway) == newest { newest } else { end };
+        match self.paired.map(|(at, of)| (newest(at), of)) {
             Some((newest, of)) if of == transform => {
                 // It came late, and moves the beginning of the window.
                 self.stale |= self.restarted.is_some_and(|restarted| end < restarted);
@@ -320,8 +326,8 @@ impl Tracker {
     }
 
     /// Counts a stored pair.
-    pub fn recount(&mut self, pair: &Pair, gateway: Timestamp) {
-        self.count(pair, self.now(gateway));
+    pub fn recount(&mut self, pair: &Pair, gateway: Moment) {
+        self.count(pair, gateway);
     }
 
     /// Says once that there is something new to tell.
@@ -354,6 +360,14 @@ impl Tracker {
             forecast: self.judging.judge().forecast().cloned(),
             calibration_due: self.judging.due(),
         })
+    }
+}
+
+/// A time that pairs end at, as far as the clock can tell.
+fn believed(time: Timestamp, gateway: Moment) -> Timestamp {
+    match gateway.trusted {
+        true => time.min(gateway.now.saturating_add_micros(micros(FUTURE))),
+        false => time,
     }
 }
 

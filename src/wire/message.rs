@@ -132,13 +132,20 @@ pub struct ReportedDrift {
     pub mpe: Option<f64>,
     /// In how many days the bias is beyond that with 5, 50 and 95 %; null in the list: later than was looked.
     pub days_to_mpe: Option<[Option<f64>; 3]>,
+    /// When the next calibration is due; stands beside these.
+    #[serde(skip)]
+    pub calibration_due: Option<Timestamp>,
 }
 
 impl From<&SensorDrift> for ReportedDrift {
     fn from(drift: &SensorDrift) -> ReportedDrift {
         let Scores { bias, u_bias, .. } = drift.all.calibrated;
-        let days_to_mpe = drift.forecast.as_ref().map(|forecast| forecast.forecast.days_to_mpe);
-        ReportedDrift { state: drift.state, bias, u_bias, mpe: drift.mpe, days_to_mpe }
+        let forecast = drift.forecast.as_ref().map(|forecast| &forecast.forecast);
+        let days_to_mpe = forecast.map(|forecast| forecast.days_to_mpe);
+        // What is proposed is never later than the fixed interval's end.
+        let proposed = forecast.and_then(|forecast| forecast.next_calibration);
+        let calibration_due = proposed.or(drift.calibration_due);
+        ReportedDrift { state: drift.state, bias, u_bias, mpe: drift.mpe, days_to_mpe, calibration_due }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calibd::domain::calibration::Moment;
 use calibd::domain::comparison::{Comparison, ReferenceSensor};
 use calibd::domain::digest::Digest;
 use calibd::domain::drift::cohort::{Cohort, Cohorts};
@@ -195,7 +196,7 @@ fn tracked(sensor: &Arc<Sensor>, shared: &Shared) -> Tracker {
     for hour in 0..YEAR {
         let value = value(hour, &mut random);
         tracker.reading(&reading(hour, value, shared));
-        tracker.pair(&pair(hour, value, shared), time(hour));
+        tracker.pair(&pair(hour, value, shared), Moment { now: time(hour), trusted: true });
     }
     let (past, question) = tracker.judging().forecast_due(time(YEAR)).unwrap();
     tracker.judging_mut().foretell(forecast(&past, &question, time(YEAR)), time(YEAR));

@@ -143,7 +143,7 @@ impl Judge {
         let end = stored.span.end();
         if self.transform.as_ref().map(|active| active.digest) != transform.map(|transform| transform.digest)
         {
-            if self.seen.is_some_and(|[_, newest]| end < newest) {
+            if self.seen.is_some_and(|[_, newest]| end < newest && newest <= now) {
                 return;
             }
             *self = Judge::new(terms);
@@ -154,6 +154,8 @@ impl Judge {
             });
         }
         let [first, newest] = self.seen.unwrap_or([end; 2]);
+        // What a clock that was ahead has dated is not the newest for ever.
+        let newest = if newest <= now { newest } else { end };
         self.seen = Some([first.min(end), newest.max(end)]);
         if is_doubtful(stored) {
             self.watch.interrupt();
@@ -177,7 +179,7 @@ impl Judge {
         if let Some(permitted) = terms.mpe.and_then(|mpe| mpe.at(pair.reference).ok()) {
             self.burning.push(&terms.objective, pair.time, pair.error().abs() <= permitted, now);
         }
-        if let Some(point) = self.day.take(pair) {
+        if let Some(point) = self.day.take(pair, now) {
             // Its numbers were checked with the pairs.
             let _ = self.past.push(point);
         }
@@ -221,7 +223,7 @@ impl Judge {
         let past = self.past.points().len() >= super::forecast::FEWEST_POINTS;
         let mpe = terms.mpe.filter(|_| past)?.at(self.references[1]).ok()?;
         let fixed = self.due(terms, calibrated);
-        Some((self.past.clone(), Question { fixed, ..Question::new(mpe) }))
+        Some((self.past.until(now), Question { fixed, ..Question::new(mpe) }))
     }
 
     /// Takes the forecast that was due.

@@ -96,7 +96,8 @@ pub fn delete_pairs(db: &Connection, sensor: &SensorId, ids: &[Id]) -> rusqlite:
     if gone > 0 { forget_judge(db, sensor) } else { Ok(()) }
 }
 
-/// Says of each reference whether it has its pair; one that was made of another version of it is deleted.
+/// Says of each reference whether it has its pair; one that was made of another version of it is deleted. What somebody
+/// gave under the id of a reference that came by itself counts in its place.
 pub fn paired(db: &Connection, references: &[Reference]) -> rusqlite::Result<Vec<Paired>> {
     let mut of = db.prepare_cached(concat!(columns!(), " WHERE sensor = ? AND reference = ?"))?;
     let mut all = Vec::with_capacity(references.len());
@@ -105,6 +106,7 @@ pub fn paired(db: &Connection, references: &[Reference]) -> rusqlite::Result<Vec
         all.push(match found {
             None => Paired::No,
             Some(pair) if pair.is_of(reference) => Paired::Yes,
+            Some(pair) if counts_before(pair.origin, reference.origin) => Paired::Yes,
             Some(_) => {
                 delete_pairs(db, &reference.sensor, std::slice::from_ref(&reference.id))?;
                 Paired::Otherwise
@@ -114,9 +116,16 @@ pub fn paired(db: &Connection, references: &[Reference]) -> rusqlite::Result<Vec
     Ok(all)
 }
 
-/// Writes pairs, each in the place of an earlier one of its reference; says of each whether there was one.
+/// Whether a pair stays where one of the same reference's id comes: a person corrects what came by itself, not the
+/// reverse.
+fn counts_before(known: Origin, new: Origin) -> bool {
+    !known.is_automatic() && new.is_automatic()
+}
+
+/// Writes pairs, each in the place of an earlier one of its reference, unless that counts before it; says of each
+/// whether there was one.
 pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<bool>> {
-    let mut known = db.prepare_cached("SELECT 1 FROM pairs WHERE sensor = ? AND reference = ?")?;
+    let mut known = db.prepare_cached("SELECT origin FROM pairs WHERE sensor = ? AND reference = ?")?;
     let mut replaced = Vec::with_capacity(pairs.len());
     let mut insert = db.prepare_cached(
         "INSERT OR REPLACE INTO pairs(sensor, reference, since, until, value, u, raw, reference_value,
@@ -125,11 +134,15 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<boo
          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     )?;
     for pair in pairs {
-        let is_known = known.exists([pair.sensor.as_str(), pair.reference.as_str()])?;
-        if is_known {
+        let of = [pair.sensor.as_str(), pair.reference.as_str()];
+        let found = known.query_row(of, |row| row.get(0)).optional()?.and_then(Origin::from_u8);
+        replaced.push(found.is_some());
+        if found.is_some_and(|found| counts_before(found, pair.origin)) {
+            continue;
+        }
+        if found.is_some() {
             forget_judge(db, &pair.sensor)?;
         }
-        replaced.push(is_known);
         let transform = pair.transform.as_deref();
         let covariates =
             (!pair.covariates.is_empty()).then(|| serde_json::json!(pair.covariates).to_string());

@@ -9,7 +9,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3],
+    migrations: &[V1, V2, V3, V4],
 };
 
 const V1: &str = "
@@ -59,7 +59,7 @@ CREATE TABLE maintenance(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// References that people gave, the standards behind them, alerts, and enrolments.
+/// References that people gave, the standards behind them, and alerts.
 const V3: &str = concat!(
     reference_tables!(),
     "
@@ -74,13 +74,17 @@ CREATE TABLE alerts(
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cause TEXT NOT NULL, raised INTEGER NOT NULL,
     cleared INTEGER, content TEXT NOT NULL
 ) STRICT;
--- what the fleet said of this gateway, the highest version counts
-CREATE TABLE enrolments(
-    version INTEGER PRIMARY KEY, digest BLOB NOT NULL, envelope BLOB NOT NULL, accepted INTEGER NOT NULL
-) STRICT;
 -- what the alerts go on from: one row of JSON
 CREATE TABLE alert_state(one INTEGER PRIMARY KEY CHECK (one = 1), content TEXT NOT NULL) STRICT;
 -- alerts of which the broker may hold a retained message
 CREATE TABLE alerts_retained(id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 "
 );
+
+/// What the fleet says of the gateway.
+const V4: &str = "
+-- what the fleet said of this gateway, the highest version counts
+CREATE TABLE enrolments(
+    version INTEGER PRIMARY KEY, digest BLOB NOT NULL, envelope BLOB NOT NULL, accepted INTEGER NOT NULL
+) STRICT;
+";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{BACK, BACK_READINGS, Chore, Tracking};
 use crate::domain::id::SensorId;
+use crate::domain::pairing::Pair;
 use crate::domain::pairing::Window;
 use crate::domain::sample::Reading;
 use crate::domain::sensor::{Kind, Sensor};
@@ -56,14 +57,19 @@ impl Tracking {
         // Those whose pairs are all too old to be kept were compared all the same.
         let mut with_pairs: HashSet<SensorId> = judges.states.iter().map(|(id, _)| id.clone()).collect();
         with_pairs.extend(self.parts.store.with_pairs(ids).await?);
+        let mut compared = Vec::new();
         for sensor in sensors {
             let has_pairs = with_pairs.contains(&sensor.id);
+            if has_pairs {
+                compared.push(sensor.id.clone());
+            }
             if has_pairs || sensor.comparison.is_followed() {
-                self.take_up(sensor, &newest, has_pairs).await?;
+                self.take_up(sensor, &newest, has_pairs);
             } else {
                 self.followers.add(&sensor);
             }
         }
+        self.recount(compared).await?;
         self.resume_judges(judges).await?;
         self.tell_of_others().await;
         for tracker in self.trackers.values() {
@@ -112,13 +118,8 @@ impl Tracking {
         }
     }
 
-    /// Takes up a sensor that names a reference, or has pairs.
-    async fn take_up(
-        &mut self,
-        sensor: Arc<Sensor>,
-        newest: &Newest,
-        has_pairs: bool,
-    ) -> Result<(), StoreError> {
+    /// Takes up a sensor that names a reference, or has pairs, which are not counted yet.
+    fn take_up(&mut self, sensor: Arc<Sensor>, newest: &Newest, has_pairs: bool) {
         let id = sensor.id.clone();
         let reference = sensor.comparison.reference.as_ref().map(|configured| configured.sensor.clone());
         let mut tracker = self.tracker(&sensor);
@@ -127,11 +128,9 @@ impl Tracking {
         if has_pairs {
             // Unless it turns out that it is stored.
             tracker.judging_mut().make_stale();
-            self.recount(&mut tracker).await?;
         }
         self.followers.add(&sensor);
         self.trackers.insert(id, tracker);
-        Ok(())
     }
 
     /// A tracker that knows nothing yet of what is stored.
@@ -142,12 +141,24 @@ impl Tracking {
         Tracker::new(sensor.clone(), spacing, self.parts.mounted.get(&sensor.id).copied())
     }
 
-    /// Counts a sensor's stored pairs anew.
-    pub(super) async fn recount(&self, tracker: &mut Tracker) -> Result<(), StoreError> {
-        let (now, id) = (self.now(), tracker.sensor().id.clone());
-        let since = tracker.since(now);
-        tracker.begin_recount();
-        stored::pairs(&self.parts.store, &id, since, |pair| tracker.recount(pair, now)).await
+    /// Counts these sensors' stored pairs anew. Where that fails, none of them is counted.
+    pub(super) async fn recount(&mut self, of: Vec<SensorId>) -> Result<(), StoreError> {
+        let now = self.moment();
+        let trackers = &mut self.trackers;
+        let mut begin = |id: SensorId| {
+            let tracker = trackers.get_mut(&id)?;
+            tracker.begin_recount();
+            Some((id, tracker.since(now.now)))
+        };
+        let of: Vec<_> = of.into_iter().filter_map(&mut begin).collect();
+        let mut take = |pair: &Pair| {
+            trackers.get_mut(&pair.sensor).into_iter().for_each(|tracker| tracker.recount(pair, now));
+        };
+        let counted = stored::pairs(&self.parts.store, of.clone(), &mut take).await;
+        if counted.is_err() {
+            of.iter().for_each(|(id, _)| self.trackers.get_mut(id).into_iter().for_each(Tracker::make_stale));
+        }
+        counted
     }
 
     /// Takes up a sensor that was not taken up at the start, and has got a reference all the same.
@@ -159,7 +170,8 @@ impl Tracking {
         let newest =
             self.parts.store.latest(Some([id.clone()].into_iter().chain(reference).collect())).await?;
         let newest = newest.into_iter().map(|reading| (reading.sensor.clone(), reading)).collect();
-        self.take_up(sensor, &newest, true).await
+        self.take_up(sensor, &newest, true);
+        self.recount(vec![id.clone()]).await
     }
 
     /// Takes up a sensor that a template has just made.

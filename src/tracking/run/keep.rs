@@ -105,7 +105,7 @@ impl Tracking {
             let pairs: Vec<_> = made.iter().map(|made| made.pair.clone()).collect();
             let replaced = self.parts.store.insert_pairs(pairs).await?;
             let written = self.pending.wrote_pairs(replaced.len());
-            let now = self.now();
+            let now = self.moment();
             for (pair, replaced) in written.into_iter().zip(replaced) {
                 paired(&self.parts.metrics, &pair);
                 match self.trackers.get_mut(&pair.sensor) {
@@ -125,17 +125,7 @@ impl Tracking {
     async fn recount_stale(&mut self) -> Result<(), StoreError> {
         let stale = self.trackers.iter().filter(|(_, tracker)| tracker.is_stale());
         let stale: Vec<SensorId> = stale.map(|(id, _)| id.clone()).collect();
-        let mut done = Ok(());
-        for id in stale {
-            let Some(mut tracker) = self.trackers.remove(&id) else { continue };
-            let counted = self.recount(&mut tracker).await;
-            if counted.is_err() {
-                tracker.make_stale();
-            }
-            self.trackers.insert(id, tracker);
-            done = done.and(counted);
-        }
-        done
+        if stale.is_empty() { Ok(()) } else { self.recount(stale).await }
     }
 
     pub(super) fn make_stale(&mut self, sensor: &SensorId) {

@@ -203,6 +203,7 @@ fn tracking(sensors: Sensors, store: Store, clock: &Clock) -> Tracking {
         anew: Arc::default(),
         begun: watch::Sender::new(0),
         clock: clock.clone(),
+        time: TimeCheck::new(None, true),
         alerting: Alerting::new(&crate::domain::alert::Policy::default()).0,
         publisher: Publisher::new("up".to_owned(), link, metrics.clone(), mpsc::channel(1).0),
         metrics,

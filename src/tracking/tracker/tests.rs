@@ -11,6 +11,11 @@ fn at(second: i64) -> Timestamp {
     Timestamp::parse("2026-11-22T12:00:00Z").unwrap().saturating_add_micros(second * 1_000_000)
 }
 
+/// What a clock shows that can be believed.
+fn clock(second: i64) -> Moment {
+    Moment { now: at(second), trusted: true }
+}
+
 fn tracker(mounted: Option<Timestamp>) -> Tracker {
     let sensor = Sensor {
         id: Id::new("s").unwrap(),
@@ -92,7 +97,7 @@ fn mounts_are_by_the_gateways_clock_and_pairs_by_the_readings() {
     let mut tracker = tracker(Some(at(1000)));
     tracker.resume(&reading(1, 0, 600));
     for (second, counts) in [(399, false), (400, true)] {
-        tracker.pair(&pair(second, 1), at(1000));
+        tracker.pair(&pair(second, 1), clock(1000));
         assert_eq!(tracker.drift(&Wanted::default(), at(1000)).is_some(), counts, "{second}");
     }
 }
@@ -102,7 +107,7 @@ fn recounted(pairs: &[Pair]) -> Option<SensorDrift> {
     let (mut tracker, mut sorted) = (tracker(None), pairs.to_vec());
     sorted.sort_by_key(|pair| pair.span.end());
     tracker.begin_recount();
-    sorted.iter().for_each(|pair| tracker.recount(pair, at(100)));
+    sorted.iter().for_each(|pair| tracker.recount(pair, clock(100)));
     tracker.drift(&Wanted::default(), at(100))
 }
 
@@ -119,7 +124,7 @@ fn whatever_comes_late_says_the_same_as_after_a_restart() {
         let pairs: Vec<Pair> = order.iter().map(|(second, version)| pair(*second, *version)).collect();
         let mut tracker = tracker(None);
         for pair in &pairs {
-            tracker.pair(pair, at(100));
+            tracker.pair(pair, clock(100));
         }
         let wanted = recounted(&pairs).unwrap().all;
         if !tracker.is_stale() {
@@ -129,4 +134,23 @@ fn whatever_comes_late_says_the_same_as_after_a_restart() {
             assert!(tracker.is_stale(), "{order:?}");
         }
     }
+}
+
+#[test]
+fn what_a_clock_ahead_has_dated_is_not_the_newest_for_ever() {
+    let year = 365 * 86_400;
+    let mut tracker = tracker(None);
+    tracker.pair(&pair(10, 1), clock(20));
+    // Nobody believes the clock, which is a year ahead, and then it is set right.
+    let ahead = Moment { now: at(year), trusted: false };
+    tracker.pair(&pair(year, 1), ahead);
+    assert_eq!(tracker.judged_at(Moment { now: at(0), trusted: false }), at(year), "else 1970 would be now");
+    assert_eq!(tracker.judged_at(clock(1000)), at(1000 + 300));
+    tracker.pair(&pair(1400, 2), clock(1500));
+    let drift = tracker.drift(&Wanted::default(), at(1500)).unwrap();
+    assert_eq!(
+        (drift.newest, drift.all.calibrated.n),
+        (Some(at(1400)), 1),
+        "the new transform's pair counts"
+    );
 }

@@ -7,7 +7,7 @@ use calibd::domain::pairing::{How, Observed, Outcome, Pair};
 use calibd::domain::quality::ReasonCode;
 use calibd::domain::reference::{Certified, Origin, Reference, Span, Stamp, Standard};
 use calibd::domain::sample::TransformRef;
-use calibd::store::{Added, PairRange, ReferenceRange, StoredReference, Withdrawal};
+use calibd::store::{Added, PairRange, Paired, ReferenceRange, StoredReference, Withdrawal};
 use rusqlite::Connection;
 
 use super::*;
@@ -204,6 +204,31 @@ async fn pairs_come_back_as_they_were_in_the_order_of_time() {
     assert_eq!(pairs(&store, 100).await, [pair(2, 2.0), twin, bare, moved]);
     let range = PairRange { sensor: co(), since: hours(5).end(), after: None, limit: 9 };
     assert_eq!(store.pairs(range).await.unwrap().pairs.len(), 1);
+}
+
+#[tokio::test]
+async fn what_somebody_gave_counts_before_what_came_by_itself_under_its_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { store, .. } = open(dir.path());
+    let (label, given) =
+        (Pair { origin: Origin::Mqtt, ..pair(1, 1.0) }, Pair { origin: Origin::Manual, ..pair(1, 2.0) });
+    let [told, entered] = [&label, &given].map(|pair| {
+        let of = reference(1, pair.reference_value);
+        Reference { origin: pair.origin, u: pair.reference_u, flag: pair.flag, ..of }
+    });
+    assert_eq!(store.insert_pairs(vec![label.clone()]).await.unwrap(), [false]);
+    assert_eq!(store.insert_pairs(vec![given.clone()]).await.unwrap(), [true]);
+    assert_eq!(store.insert_pairs(vec![label.clone()]).await.unwrap(), [true], "there was one");
+    assert_eq!(pairs(&store, 9).await, std::slice::from_ref(&given), "and it stays");
+    let other = Reference { value: 7.0, ..told.clone() };
+    for automatic in [[told], [other]] {
+        store.keep_references(automatic.to_vec()).await.unwrap();
+        assert_eq!(store.paired(automatic.to_vec()).await.unwrap(), [Paired::Yes]);
+    }
+    assert_eq!(pairs(&store, 9).await, [given]);
+    let corrected = Reference { value: 8.0, ..entered };
+    assert_eq!(store.paired(vec![corrected]).await.unwrap(), [Paired::Otherwise]);
+    assert_eq!(pairs(&store, 9).await, []);
 }
 
 #[tokio::test]

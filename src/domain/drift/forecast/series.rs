@@ -123,6 +123,12 @@ impl Series {
         &self.points
     }
 
+    /// The points up to a time: later ones are of a clock that was ahead.
+    pub fn until(&self, now: Timestamp) -> Series {
+        let points = self.points.iter().filter(|point| point.time <= now).copied().collect();
+        Series { width: self.width, points }
+    }
+
     fn widen(&mut self) {
         self.width *= 2;
         let width = self.width;

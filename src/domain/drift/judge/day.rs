@@ -30,9 +30,13 @@ pub(super) struct Day {
 
 impl Day {
     /// Takes a pair of this day or a later one. A later one ends this day: then its point is given. A pair of
-    /// an earlier day, whose point was given, counts as a point of its own once the scatter of one is known.
-    pub fn take(&mut self, pair: &Pair) -> Option<Point> {
+    /// an earlier day, whose point was given, counts as a point of its own once the scatter of one is known. A day
+    /// that has not begun at `now` is of a clock that was ahead, and is left out.
+    pub fn take(&mut self, pair: &Pair, now: Timestamp) -> Option<Point> {
         let at = pair.time.as_micros().div_euclid(DAY);
+        if self.n > 0 && self.at > now.as_micros().div_euclid(DAY).max(at) {
+            *self = Day { scatter: self.scatter, ..Day::default() };
+        }
         if self.n > 0 && at < self.at {
             let u = self.scatter?.hypot(pair.u_reference_alone().unwrap_or(0.0));
             return Some(Point { time: pair.time, bias: pair.error(), u });

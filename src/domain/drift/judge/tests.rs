@@ -261,7 +261,7 @@ fn days_are_points_of_the_past_with_an_honest_uncertainty() {
     for hour in 0..24 * 400 {
         error = 0.6 * error + 0.2 * draws.normal();
         let pair = Pair { reference_u: None, ..stored(hour, error, 1) };
-        if let Some(point) = day.take(&statistic(&pair)) {
+        if let Some(point) = day.take(&statistic(&pair), pair.span.end()) {
             points += 1;
             within += i32::from(point.bias.abs() <= 2.0 * point.u);
         }
@@ -270,8 +270,31 @@ fn days_are_points_of_the_past_with_an_honest_uncertainty() {
     let share = f64::from(within) / f64::from(points);
     // 95 % if a day's own autocorrelation were known, which 24 errors hardly show.
     assert!((0.80..=0.97).contains(&share), "{share}");
-    let late = day.take(&statistic(&stored(24, 0.3, 1))).unwrap();
+    let newest = stored(24 * 400, 0.0, 1).span.end();
+    let late = day.take(&statistic(&stored(24, 0.3, 1)), newest).unwrap();
     assert!((0.2..0.3).contains(&late.u), "{late:?}");
+}
+
+#[test]
+fn a_pair_that_a_clock_ahead_has_dated_blinds_nobody() {
+    let permitted = terms();
+    let (mut whole, mut cut) = (Case::new(permitted), Case::new(permitted));
+    for case in [&mut whole, &mut cut] {
+        case.hours(24 * 30, |hour| 0.001 * hour as f64);
+    }
+    // Its clock says what the pair does, until it is set right.
+    cut.pair(&stored(24 * 400, 0.0, 1));
+    for case in [&mut whole, &mut cut] {
+        case.hours(24 * 30, |hour| 0.001 * hour as f64);
+    }
+    let now = stored(24 * 60, 0.0, 1).span.end();
+    let burns = [&mut whole, &mut cut].map(|case| case.judge.burn(&permitted, now).map(|burn| burn.pairs));
+    assert_eq!(burns[0], burns[1]);
+    let pasts = [&whole, &cut].map(|case| case.judge.forecast_due(&permitted, None, now).unwrap().0);
+    assert_eq!(pasts[0].points().len(), pasts[1].points().len());
+    // And the next transform is seen as such, also when its pairs come late.
+    cut.pair(&stored(24 * 60 + 1, 0.0, 2));
+    assert_eq!(cut.judge.transform().unwrap().version, 2);
 }
 
 #[test]
