@@ -56,6 +56,20 @@ pub struct Status {
     pub root_version: Option<u64>,
 }
 
+/// What was seen of a transform on trial, beside the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Gate {
+    /// Pairs.
+    pub pairs: u64,
+    /// Root mean squared error.
+    pub rmse: Option<f64>,
+    /// That of the transform beside it.
+    pub rmse_beside: Option<f64>,
+    /// Mean error.
+    pub bias: Option<f64>,
+}
+
 /// A transform at a sensor.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct Held {
@@ -74,6 +88,9 @@ pub struct Held {
     /// How long it is watched.
     #[serde(default)]
     pub bake_until: Option<Timestamp>,
+    /// What was seen of it meanwhile.
+    #[serde(default)]
+    pub gate: Option<Gate>,
 }
 
 /// How a sensor stands to its references.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::book::{Book, Gateway, Ignored, Kept, Sensor};
 use super::reach::Reach;
-use super::said::{Answer, Held, Scores};
+use super::said::{Answer, Gate, Held, Scores};
 use super::topic::{About, Up};
 use super::{ignored, or_dash, table};
 use crate::ctl::gateway::block_on;
@@ -221,7 +221,8 @@ fn show(report: &Report<'_>) -> Result<(), Failure> {
     let head = ["VERSION", "DIGEST", "STAGE", "SENSORS", "SIGNED", "BIAS", "RMSE", "PAIRS", "ALERTS"];
     if !report.groups.is_empty() {
         print_table(&table(head, report.groups.iter().map(group_cells)), 0)?;
-        let head = ["GATEWAY", "SENSOR", "VERSION", "STAGE", "SIGNED", "BIAS", "RMSE", "ALERTS", "ONLINE"];
+        let head =
+            ["GATEWAY", "SENSOR", "VERSION", "STAGE", "SIGNED", "BIAS", "RMSE", "GATE", "ALERTS", "ONLINE"];
         print_lines("\n")?;
         print_table(&table(head, report.sensors.iter().map(cells)), 0)?;
     }
@@ -259,7 +260,13 @@ fn group_cells(group: &Group) -> [String; 9] {
     ]
 }
 
-fn cells(row: &Row<'_>) -> [String; 9] {
+/// What was seen of a transform on trial, beside the one before it.
+fn gate(gate: &Gate) -> String {
+    let beside = gate.rmse_beside.map(|beside| format!(" (before: {})", significant(beside, 4)));
+    format!("{} pairs, RMSE {}{}", gate.pairs, number(gate.rmse), beside.unwrap_or_default())
+}
+
+fn cells(row: &Row<'_>) -> [String; 10] {
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     [
         row.gateway.to_string(),
@@ -269,6 +276,7 @@ fn cells(row: &Row<'_>) -> [String; 9] {
         yes(row.verified),
         number(row.scores.and_then(|scores| scores.bias)),
         number(row.scores.and_then(|scores| scores.rmse)),
+        or_dash(row.held.gate.as_ref().map(gate)),
         row.alerts.to_string(),
         yes(row.online),
     ]
@@ -290,6 +298,7 @@ mod tests {
             stage: (version == 8).then(|| Text::new("canary")),
             since: None,
             bake_until: None,
+            gate: None,
         };
         let (old, new) = (held(7), held(8));
         let row = |held, stage, n, bias, rmse| Row {

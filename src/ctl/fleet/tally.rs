@@ -86,6 +86,8 @@ pub struct Tally {
     digest: Digest,
     /// Whether it was published for several, some of whom it may not be for.
     broad: bool,
+    /// Whether nobody knows who should answer: then it is never complete.
+    open: bool,
     places: BTreeMap<Id, Place>,
 }
 
@@ -95,7 +97,8 @@ impl Tally {
     /// `broad`: it is published for several, and need not be for each.
     pub fn new(digest: Digest, broad: bool, expected: impl Iterator<Item = (Id, bool)>) -> Tally {
         let place = |online| Place { online, enrolled: false, answer: None, verified: false };
-        Tally { digest, broad, places: expected.map(|(id, online)| (id, place(online))).collect() }
+        let places: BTreeMap<Id, Place> = expected.map(|(id, online)| (id, place(online))).collect();
+        Tally { digest, broad, open: places.is_empty(), places }
     }
 
     /// Takes an answer. What the enrolled key signed is not replaced by what it did not; of a gateway whose key is
@@ -106,7 +109,10 @@ impl Tally {
         }
         let place = self.place(gateway);
         place.enrolled |= enrolled;
-        if place.verified <= verified {
+        // Who is told again answers again, that it has it already.
+        let again = answer.verdict == Verdict::AlreadyApplied && place.verified == verified;
+        let accepted = |before: &Answer| before.verdict == Verdict::Accepted;
+        if place.verified <= verified && !(again && place.answer.as_ref().is_some_and(accepted)) {
             (place.answer, place.verified) = (Some(answer), verified);
         }
     }
@@ -144,10 +150,10 @@ impl Tally {
         (answered as u64, able as u64)
     }
 
-    /// Whether everybody has answered who can, and there is somebody.
+    /// Whether everybody has answered who can, and there is somebody of whom that was expected.
     pub fn is_complete(&self) -> bool {
         let (answered, able) = self.progress();
-        able > 0 && answered >= able
+        !self.open && able > 0 && answered >= able
     }
 
     /// Whether it was taken by somebody, and everybody who is connected has taken it or is not concerned.
@@ -235,6 +241,13 @@ mod tests {
     }
 
     #[test]
+    fn where_nobody_is_known_the_first_to_answer_is_not_the_last() {
+        let mut tally = tally(&[]);
+        tally.take(&id("a"), answer(Verdict::Accepted, None), true, true);
+        assert!(!tally.is_complete() && tally.is_good());
+    }
+
+    #[test]
     fn a_refusal_is_none_where_it_is_not_meant_for() {
         for (reason, good) in [("not_for_this_gateway", true), ("unknown_sensor", true), ("expired", false)] {
             let mut tally = tally(&[("a", true), ("b", true)]);
@@ -255,6 +268,17 @@ mod tests {
         assert!(!tally.is_complete() && !tally.is_good());
         tally.take(&id("a"), answer(Verdict::Refused, Some("expired")), true, true);
         tally.take(&id("a"), answer(Verdict::Accepted, None), true, false);
+        assert_eq!(tally.rows()[0].standing, Standing::Refused);
+    }
+
+    #[test]
+    fn what_was_accepted_stays_so_when_it_is_told_again() {
+        let mut tally = tally(&[("a", true)]);
+        for verdict in [Verdict::Accepted, Verdict::AlreadyApplied] {
+            tally.take(&id("a"), answer(verdict, None), true, true);
+        }
+        assert_eq!(tally.rows()[0].standing, Standing::Accepted);
+        tally.take(&id("a"), answer(Verdict::Refused, Some("expired")), true, true);
         assert_eq!(tally.rows()[0].standing, Standing::Refused);
     }
 
