@@ -9,6 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::drift::state::DriftState;
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::reason::Reason;
 use crate::wire::message::{Ack, Verdict};
 
 /// Characters that are kept of a text.
@@ -126,6 +127,13 @@ pub struct Answer {
     pub version: Option<u64>,
     /// Its digest.
     pub digest: Option<Digest>,
+}
+
+impl Answer {
+    /// The reason of a refusal, if it is one that is known here.
+    pub fn code(&self) -> Option<Reason> {
+        Reason::parse(self.reason.as_ref()?.as_str())
+    }
 }
 
 impl From<Ack> for Answer {

@@ -9,7 +9,7 @@ use super::artifact::Artifact;
 use super::book::{Gateway, News};
 use super::link::Heard;
 use super::reach::Session;
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use super::topic::{About, Branch, Up};
 use crate::ctl::output::{Failure, note};
 use crate::ctl::progress::Progress;
@@ -78,7 +78,7 @@ fn at_each(
         return Err(refusals.swap_remove(0).1);
     }
     // Who would refuse it for another reason than that it is for others has to answer.
-    let elsewhere = |reason: &Option<Reason>| *reason == Some(Reason::NotForThisGateway);
+    let elsewhere = |reason: &Option<Reason>| reason.is_some_and(tally::is_elsewhere);
     concerned.extend(refusals.into_iter().filter(|(.., reason)| !elsewhere(reason)).map(|(id, ..)| id));
     Ok(concerned)
 }

@@ -137,7 +137,9 @@ impl Tally {
             Some(answer) => match answer.verdict {
                 Verdict::Accepted => Standing::Accepted,
                 Verdict::AlreadyApplied => Standing::AlreadyApplied,
-                Verdict::Refused if self.broad && is_elsewhere(answer) => Standing::NotConcerned,
+                Verdict::Refused if self.broad && answer.code().is_some_and(is_elsewhere) => {
+                    Standing::NotConcerned
+                }
                 Verdict::Refused => Standing::Refused,
             },
         }
@@ -188,10 +190,9 @@ impl Tally {
     }
 }
 
-/// Whether the artifact is for others: among several gateways, that is no fault.
-fn is_elsewhere(answer: &Answer) -> bool {
-    let reason = answer.reason.as_ref().and_then(|reason| Reason::parse(reason.as_str()));
-    matches!(reason, Some(Reason::NotForThisGateway | Reason::UnknownSensor))
+/// Whether an artifact is for others: among several gateways, that is no fault.
+pub fn is_elsewhere(reason: Reason) -> bool {
+    matches!(reason, Reason::NotForThisGateway | Reason::UnknownSensor)
 }
 
 #[cfg(test)]

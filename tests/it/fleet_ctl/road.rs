@@ -109,7 +109,7 @@ impl Road {
         let key = std::fs::read_to_string(self.path(&format!("{key}.pub.pem"))).unwrap();
         let enrolment = json!({
             "schema": 1, "fleet": "plant-7", "gateway": gateway, "version": version, "public_key": key,
-            "groups": groups, "issued_at": "2026-11-01T00:00:00Z",
+            "groups": groups, "sensors": {"co-1": {}}, "issued_at": "2026-11-01T00:00:00Z",
         });
         self.authority.signed_as("enrolment", "office", &enrolment)
     }
