@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::said::{Alert, Answer, Drift, Held, Metrics, Reported, Scores, Status, Text, read};
 use super::topic::{About, Branch, Up};
 use super::trusted::{Enrolled, Opened, Trust, open};
+use crate::domain::alert::MOST_SENSORS;
 use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::strict_json;
@@ -254,7 +255,8 @@ impl Book {
                 self.gateway(gateway).alerts.remove(&alert);
             }
             (Up::Alert, Some(id)) => {
-                let alert = read(payload).ok_or(unreadable)?;
+                let mut alert: Alert = read(payload).ok_or(unreadable)?;
+                alert.sensors.truncate(MOST_SENSORS);
                 if self.gateway(gateway).alerts.insert(id, alert).is_none() {
                     self.entries += 1;
                 }

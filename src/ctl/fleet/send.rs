@@ -37,14 +37,16 @@ pub struct Sending<'a> {
 pub fn expected(session: &Session, artifact: &Artifact, branch: &Branch) -> Result<Vec<Id>, Failure> {
     let named = artifact.gateways();
     let mut ids = session.book.on(branch);
-    if !named.is_empty() && *branch != Branch::All && ids.iter().all(|id| !named.contains(id)) {
-        // A push for somebody whom the artifact does not name.
-        note(&format!("warning: {} does not name {}", artifact.name(), branch.words()));
+    match branch {
+        _ if named.is_empty() => {}
+        Branch::Gateway(id) if !named.contains(id) => {
+            note(&format!("warning: {} does not name {}", artifact.name(), branch.words()));
+        }
+        Branch::Gateway(_) => {}
+        Branch::Group(_) => ids.retain(|id| named.contains(id)),
+        Branch::All => ids = named,
     }
     if session.book.trust.root().is_none() {
-        if let Branch::Group(_) | Branch::All = branch {
-            ids.retain(|id| named.is_empty() || named.contains(id));
-        }
         return Ok(ids);
     }
     let any = judged(session, artifact, None);

@@ -11,7 +11,7 @@ use crate::domain::trust::root::Root;
 use crate::domain::trust::rotation::{Succession, verify_successor};
 
 /// Roots that are kept until those before them have come.
-const WAITING: usize = 1000;
+const WAITING: usize = 100;
 
 /// The trust root.
 #[derive(Debug)]
