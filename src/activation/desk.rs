@@ -12,15 +12,16 @@ use crate::alerting::Alerting;
 use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
+use crate::domain::rollout::plan::Policy;
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
-use crate::domain::trust::reason::{Reason, Refusal};
 use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_transform};
 use crate::pipeline::active::{Active, Change};
+use crate::pipeline::beside::Beside;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -35,8 +36,14 @@ mod answers;
 mod ask;
 mod enrolled;
 mod local;
+mod orders;
+mod place;
+mod replaced;
 mod restored;
+mod rollouts;
 mod succession;
+mod turn;
+mod watching;
 
 pub use ask::{Answered, Ask};
 use local::back_from;
@@ -44,6 +51,8 @@ pub use local::{Declined, RollBack, back};
 
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);
+/// Between two looks at what has been seen of rollouts.
+const LOOK: Duration = Duration::from_secs(1);
 /// Artifacts that may wait for their time.
 const WAITING: usize = 64;
 /// Rest after an artifact that no known key signed.
@@ -54,6 +63,15 @@ const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 struct Installed {
     active: Arc<Active>,
     role: RoleName,
+    /// The fleet's transform below one of maintenance.
+    below: Option<Arc<Active>>,
+}
+
+impl Installed {
+    /// The last transform here that the fleet signed.
+    fn baseline(&self) -> Option<&Arc<Active>> {
+        if self.role == RoleName::Maintenance { self.below.as_ref() } else { Some(&self.active) }
+    }
 }
 
 /// An artifact, and how it came.
@@ -114,6 +132,10 @@ pub struct Desk {
     floors: HashMap<Id, Floor>,
     /// Where a local order went back: only something that was never accepted before takes its place.
     rolled_back: HashSet<SensorId>,
+    /// How transforms come into force.
+    rollouts: rollouts::Rollouts,
+    /// Serial and digest of the last order about a transform id that was followed.
+    orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
     waiting: Vec<Item>,
 }
@@ -133,6 +155,8 @@ pub struct Parts {
     pub metrics: Metrics,
     pub reports: Reports,
     pub alerting: Alerting,
+    pub rollout: Policy,
+    pub beside: Beside,
 }
 
 impl Desk {
@@ -145,6 +169,8 @@ impl Desk {
             gateway: parts.gateway,
             roots: parts.roots,
             enrolled,
+            rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
+            orders: HashMap::new(),
             on_revoked: parts.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
@@ -161,9 +187,19 @@ impl Desk {
         }
     }
 
+    /// Goes on where the ledger says that the rollouts are.
+    async fn begin(&mut self, pipeline: &mpsc::Sender<Request>) {
+        if let Err(error) = self.resume_rollouts().await {
+            tracing::warn!("what rollouts have seen is not known: {error}");
+        }
+        self.watch_all(pipeline).await;
+        self.report_all().await;
+    }
+
     /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
     async fn report_all(&self) {
-        for sensor in self.installed.keys() {
+        let busy = self.rollouts.busy().filter(|sensor| !self.installed.contains_key(*sensor));
+        for sensor in self.installed.keys().chain(busy) {
             self.report(sensor);
             tokio::task::yield_now().await;
         }
@@ -171,11 +207,15 @@ impl Desk {
 
     fn report(&self, sensor: &SensorId) {
         let installed = self.installed.get(sensor).map(|installed| &installed.active);
-        let ids = installed.iter().map(|active| &active.reference.id);
+        let machine = self.rollouts.machine(sensor);
+        let candidate = machine.and_then(|machine| machine.state().candidate());
+        let active = installed.iter().map(|active| &active.reference.id);
+        let ids = active.chain(candidate.map(|candidate| &candidate.id));
         let stored = ids.filter_map(|id| Some((id.clone(), self.floors.get(id)?)));
         let mut floors = BTreeMap::new();
         floors.extend(stored.map(|(id, f)| (id, (f.epoch, f.version))));
-        self.reports.reported(sensor, installed, floors);
+        let standings = machine.map(|machine| machine.standings(self.clock.now()));
+        self.reports.reported(sensor, installed, standings.as_ref(), floors);
     }
 
     /// Judges what arrives from above, and again what had to wait for its time, and does what is asked
@@ -187,7 +227,9 @@ impl Desk {
         mut drift: mpsc::Receiver<(SensorId, Option<ReportedDrift>)>,
         pipeline: mpsc::Sender<Request>,
     ) {
-        self.report_all().await;
+        self.begin(&pipeline).await;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -205,6 +247,7 @@ impl Desk {
                     self.report(&sensor);
                 }
                 _ = retry.tick() => self.judge_waiting(&pipeline).await,
+                _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }
             // Once for all roots that have come together.
             if self.ask_again && inbox.is_empty() {
@@ -228,6 +271,15 @@ impl Desk {
     async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
         self.succeed_by_waiting(pipeline).await;
         for item in std::mem::take(&mut self.waiting) {
+            if item.is_order() && !self.order_goes_on(&item.arrived.payload) {
+                self.waiting.push(item);
+                continue;
+            }
+            if item.is_order() {
+                // Its answer goes up; what could not be done is in the log, and is tried again.
+                drop(self.judge(item, pipeline).await);
+                continue;
+            }
             let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
             match outcome {
                 // It has been answered already, and nothing has changed.
@@ -243,25 +295,17 @@ impl Desk {
         match item.arrived.what {
             Artifact::Root => return self.judge_root(item, pipeline).await,
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Transform => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
             Err(refused) => Ok(self.turn_away(item, refused).await),
-            Ok(verified) if verified.already_applied && self.stands(&verified) => {
+            Ok(verified) if verified.already_applied && self.stands(&verified).await? => {
                 let sentence = self.standing(&verified);
                 Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
             }
-            // A local transform that gave way to the fleet's must not come back with the next connection.
-            Ok(verified) if verified.already_applied && verified.role == RoleName::Maintenance => {
-                let reason = Reason::RolledBackVersion;
-                let refusal = Refusal::new(reason, "it was in force here before, and another took its place");
-                let (id, version) = (verified.transform.id, verified.transform.version);
-                let (digest, id, version) = (Some(verified.digest), Some(id), Some(version));
-                let refused = Refused { refusal, digest, id, version, by_known_key: true };
-                Ok(self.refuse(&item.arrived.id, item.way.actor(), refused).await)
-            }
-            Ok(verified) => self.activate(verified, item.way, pipeline).await,
+            Ok(verified) => self.place_unless_replaced(verified, item, pipeline).await,
         }
     }
 
@@ -286,74 +330,6 @@ impl Desk {
         if !known_key && matches!(way, Way::Broker) {
             tokio::time::sleep(STRANGERS_PAUSE).await;
         }
-    }
-
-    /// Whether the transform is in force at this sensor, by the installed root.
-    fn runs(&self, verified: &Verified, sensor: &SensorId) -> bool {
-        let same = |active: &Active| active.reference.digest == verified.digest && !active.revoked;
-        self.installed.get(sensor).is_some_and(|installed| same(&installed.active))
-    }
-
-    /// Whether a transform that was accepted before changes nothing: it is in force at every sensor that it
-    /// selects, but for those where a local order went back.
-    fn stands(&self, verified: &Verified) -> bool {
-        verified.sensors.iter().all(|s| self.rolled_back.contains(s) || self.runs(verified, s))
-    }
-
-    async fn activate(
-        &mut self,
-        mut verified: Verified,
-        way: Way,
-        pipeline: &mpsc::Sender<Request>,
-    ) -> Result<Ack, StoreError> {
-        if verified.already_applied {
-            verified.sensors.retain(|sensor| !self.rolled_back.contains(sensor));
-        }
-        let transform = &verified.transform;
-        let actor = format!("{}:{}", way.actor(), verified.role.as_str());
-        if let Err(error) = self.enact(&verified, actor, false, pipeline).await {
-            self.events.not_activated(transform.id.as_str(), &error.to_string());
-            let id = transform.id.to_string();
-            let arrived = Arrived { what: Artifact::Transform, id, payload: verified.envelope.into() };
-            self.wait(Item { arrived, way });
-            return Err(error);
-        }
-        self.waiting.retain(|waiting| waiting.arrived.id != transform.id.as_str());
-        let floor = Floor { epoch: transform.epoch, version: transform.version, digest: verified.digest };
-        self.floors.insert(transform.id.clone(), floor);
-        let count = verified.sensors.len();
-        let sentence = format!("in force at {count} sensor{}", if count == 1 { "" } else { "s" });
-        Ok(self.answer(&verified, Verdict::Accepted, sentence))
-    }
-
-    /// Puts a verified transform in force at its sensors: in the ledger first, then for readings.
-    async fn enact(
-        &mut self,
-        verified: &Verified,
-        actor: String,
-        rolled_back: bool,
-        pipeline: &mpsc::Sender<Request>,
-    ) -> Result<(), StoreError> {
-        let transform = &verified.transform;
-        let at = self.clock.now();
-        // "The change is in the audit chain before it is in effect."
-        self.store.activate(activation(verified, at, actor, rolled_back)).await?;
-        let active = Arc::new(active(verified, at, false));
-        let mut changes = Vec::new();
-        for sensor in &verified.sensors {
-            let installed = Installed { active: active.clone(), role: verified.role };
-            self.installed.insert(sensor.clone(), installed);
-            if rolled_back {
-                self.rolled_back.insert(sensor.clone());
-            } else {
-                self.rolled_back.remove(sensor);
-            }
-            changes.push(Change { sensor: sensor.clone(), active: Some(active.clone()) });
-        }
-        self.put_in_force(changes, pipeline).await;
-        self.alerting.deployed(&verified.sensors, !rolled_back, at).await;
-        self.events.activated(transform, &verified.digest, &verified.sensors);
-        Ok(())
     }
 
     async fn put_in_force(&self, changes: Vec<Change>, pipeline: &mpsc::Sender<Request>) {
@@ -412,13 +388,17 @@ impl<'a> Reach<'a> {
 
 impl Desk {
     fn slot(&self, sensor: &SensorId) -> Slot {
-        let Some(installed) = self.installed.get(sensor) else { return Slot::default() };
-        let reference = &installed.active.reference;
-        let local = installed.role == RoleName::Maintenance;
+        let Some(installed) = self.installed.get(sensor) else {
+            // "A fleet transform id owns a sensor", also one that is not in force yet.
+            let candidate = self.rollouts.machine(sensor).and_then(|machine| machine.state().candidate());
+            return Slot { active_id: candidate.map(|candidate| candidate.id.clone()), ..Slot::default() };
+        };
+        let (baseline, local) = (installed.baseline(), installed.role == RoleName::Maintenance);
         Slot {
-            active_id: (!local).then(|| reference.id.clone()),
-            local: local.then_some(reference.digest),
+            active_id: baseline.map(|fleet| fleet.reference.id.clone()),
+            local: local.then_some(installed.active.reference.digest),
             before: Before::Active(installed.active.compiled.clone()),
+            baseline: baseline.map(|fleet| fleet.compiled.clone()),
         }
     }
 }

@@ -6,15 +6,32 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::id::{Id, SensorId};
+use crate::domain::rollout::plan::Artifact;
+use crate::domain::rollout::{Stage, Standings};
+use crate::domain::time::Timestamp;
 use crate::domain::trust::envelope;
 use crate::domain::trust::key::{KeyId, PrivateKey};
 use crate::pipeline::active::Active;
 use crate::sync::control::Purpose;
 use crate::sync::link::Link;
-use crate::wire::message::{Ack, Reported, ReportedActive, ReportedDrift};
+use crate::wire::control::RolloutStage;
+use crate::wire::message::{Ack, Reported, ReportedActive, ReportedDrift, RolloutEvent};
 
 /// Verdicts kept for each sensor.
 const VERDICTS: usize = 8;
+
+/// A step of a rollout, as it is audited and told.
+#[derive(Debug)]
+pub struct Said {
+    /// Where.
+    pub sensor: SensorId,
+    /// What happened, as in the audit.
+    pub action: &'static str,
+    /// To which transform.
+    pub artifact: Artifact,
+    /// And why, with the numbers.
+    pub sentence: String,
+}
 
 /// Publishes signed messages on the gateway's own branch.
 #[derive(Debug)]
@@ -57,6 +74,34 @@ impl Reports {
         }
     }
 
+    /// Tells of a step of a rollout, and keeps it as what was said last of its transform.
+    pub fn rolled_on(&mut self, said: &Said, stage: Option<Stage>, time: Timestamp) {
+        let Said { sensor, action, artifact, sentence } = said;
+        let verdicts = self.verdicts.get_mut(sensor).into_iter().flatten();
+        for ack in verdicts.filter(|ack| ack.digest == Some(artifact.digest)) {
+            ack.stage = stage.map(|stage| stage.as_str().into());
+            ack.message.clone_from(sentence);
+            ack.time = time;
+        }
+        if !self.link.is_configured() {
+            return;
+        }
+        let event = RolloutEvent {
+            event: "rollout",
+            action,
+            sensor,
+            id: &artifact.id,
+            version: artifact.version,
+            digest: artifact.digest,
+            stage,
+            message: sentence,
+            time,
+        };
+        // A flat struct of texts and numbers always serialises.
+        let payload = serde_json::to_vec(&event).unwrap_or_default();
+        self.link.publish(format!("{}/event", self.branch), payload, Purpose::Plain);
+    }
+
     /// The gateway's own key.
     pub fn keyid(&self) -> KeyId {
         self.key.public().id()
@@ -72,11 +117,15 @@ impl Reports {
         &self,
         sensor: &SensorId,
         active: Option<&Arc<Active>>,
+        standings: Option<&Standings>,
         floors: BTreeMap<Id, (u64, u64)>,
     ) {
         if !self.link.is_configured() {
             return;
         }
+        let on_trial = standings.and_then(|standings| standings.active.as_ref());
+        let on_trial = on_trial.filter(|standing| standing.stage == Stage::Canary);
+        let candidate = standings.and_then(|standings| standings.candidate.clone());
         let drift = self.drift.get(sensor).copied();
         let reported = Reported {
             sensor: sensor.clone(),
@@ -86,8 +135,11 @@ impl Reports {
                 digest: active.reference.digest,
                 since: active.since,
                 expires: active.expires,
+                stage: on_trial.map_or(Stage::Active, |on_trial| on_trial.stage),
+                bake_until: on_trial.and_then(|on_trial| on_trial.bake_until),
+                gate: on_trial.and_then(|on_trial| on_trial.gate),
             }),
-            candidate: None,
+            candidate: candidate.map(RolloutStage::from),
             floors,
             drift,
             verdicts: self.verdicts.get(sensor).cloned().unwrap_or_default(),

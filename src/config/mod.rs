@@ -13,6 +13,7 @@ pub mod load;
 pub mod monitor;
 pub mod peers;
 pub mod reader;
+pub mod rollout;
 pub mod scalar;
 pub mod sensor;
 pub mod sink;
@@ -35,6 +36,7 @@ use store::StoreConfig;
 use trust::TrustConfig;
 
 use crate::domain::alert::Policy;
+use crate::domain::rollout::plan::Policy as RolloutPolicy;
 
 /// Everything that is configured, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +63,8 @@ pub struct Config {
     pub peers: Vec<PeersConfig>,
     /// When findings become alerts.
     pub alerts: Policy,
+    /// What is wanted of transforms that are tried.
+    pub rollout: RolloutPolicy,
     /// Where readings go.
     pub sinks: Vec<SinkConfig>,
 }
@@ -79,6 +83,7 @@ impl Config {
         let (sensors, templates) = sensor::read_sensors(root, &sources);
         let peers = peers::read_peers(root, &sensors, !templates.is_empty());
         let alerts = alerts::read_alerts(root);
+        let rollout = rollout::read_rollout(root);
         let broker = mqtt.as_ref().and_then(Option::as_ref);
         let around = Surroundings { has_mqtt, mqtt: broker, gateway: gateway.as_ref(), sources: &sources };
         let sinks = sink::read_sinks(root, &around);
@@ -95,6 +100,7 @@ impl Config {
             templates,
             peers,
             alerts,
+            rollout,
             sinks,
         })
     }

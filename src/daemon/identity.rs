@@ -10,7 +10,7 @@ use crate::config::trust::TrustConfig;
 use crate::domain::trust::key::PrivateKey;
 use crate::domain::trust::root::Root;
 use crate::runtime::random;
-use crate::store::{RootInstallation, Store, StoreError, StoredRoot};
+use crate::store::{RolloutStep, RootInstallation, Store, StoreError, StoredRoot};
 use crate::telemetry::alarm::Alarms;
 
 /// The gateway's private key in the store's directory.
@@ -108,7 +108,13 @@ pub async fn trust_root(
             let stored = StoredRoot { version: root.version, envelope: bytes, digest };
             let actor = format!("file:{}", path.display());
             let time_floor = Some(root.issued_at);
-            let installation = RootInstallation { root: stored, time_floor, actor, fallen: Vec::new() };
+            let installation = RootInstallation {
+                root: stored,
+                time_floor,
+                actor,
+                fallen: Vec::new(),
+                rollouts: RolloutStep::default(),
+            };
             store.install_root(installation).await?;
             tracing::info!("installed trust root version {} of fleet {}", root.version, root.fleet);
             Ok(Roots::new(vec![(root, digest)]))

@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::control::gateway::Reload;
 use crate::control::sockets::SocketError;
 use crate::domain::sequence::{Block, Numbers};
+use crate::pipeline::beside::Beside;
 use crate::pipeline::calibrate::Calibrator;
 use crate::pipeline::keep;
 use crate::pipeline::live::Live;
@@ -158,6 +159,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     );
     let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
+    let beside = Beside::default();
     let mut desk = Desk::new(
         Parts {
             fleet: config.gateway.fleet.clone(),
@@ -172,6 +174,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             metrics: metrics.clone(),
             reports: Reports::new(&config.gateway.fleet, &config.gateway.id, key, uplink.clone()),
             alerting: alerting.clone(),
+            rollout: config.rollout,
+            beside: beside.clone(),
         },
         recovered.floors,
     );
@@ -230,6 +234,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         store: store.clone(),
         uplink: uplink.clone(),
         live: live.clone(),
+        beside: beside.clone(),
         alerting: alerting.clone(),
         time: time.clone(),
         clock: clock.clone(),
@@ -251,6 +256,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         metrics: metrics.clone(),
         publisher: Publisher::new(up_branch(&config), uplink.clone(), metrics.clone(), drift),
         alerting: alerting.clone(),
+        beside,
         mounted: recovered.mounted.iter().map(|mount| (mount.sensor.clone(), mount.at)).collect(),
     });
     background.push(task::spawn(compared.run(tracked)));

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::run::Running;
+use crate::activation::desk::Ask;
 use crate::pipeline::run::Request;
 use crate::tracking;
 
@@ -48,6 +49,7 @@ impl Running {
         // What was judged last is in; what is published of it goes out with the rest.
         let _ = tokio::time::timeout_at(by, self.alerting.finish()).await;
         self.finish_tracking(by).await;
+        self.finish_desk(by).await;
         let published = self.drain_link(by).await;
         self.drives.stop().await;
         for (sink, seq) in self.uplink.cursors() {
@@ -88,6 +90,17 @@ impl Running {
         let finish = async {
             // Without the task there is nothing to wait for.
             let _ = self.tracking.send(tracking::Ask::Finish(done)).await;
+            let _ = finished.await;
+        };
+        let _ = tokio::time::timeout_at(by, finish).await;
+    }
+
+    /// Has it stored what rollouts have seen.
+    async fn finish_desk(&self, by: Instant) {
+        let (done, finished) = oneshot::channel();
+        let finish = async {
+            // Without the task there is nothing to wait for.
+            let _ = self.desk.send(Ask::Finish(done)).await;
             let _ = finished.await;
         };
         let _ = tokio::time::timeout_at(by, finish).await;

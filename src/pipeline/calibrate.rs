@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::judge::Told;
+use self::others::Others;
 use super::active::Active;
 use super::side_by_side::Groups;
 use super::watch::Watch;
@@ -19,7 +20,7 @@ use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::sample::{Reading, Sample};
 use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
-use crate::domain::transform::{Covariate, MAX_COVARIATES};
+use crate::domain::transform::{Covariate, MAX_COVARIATES, Output};
 
 pub use crate::domain::calibration::Moment;
 pub use judge::Judgement;
@@ -79,6 +80,7 @@ pub struct Calibrator {
     learnt: HashMap<SensorId, String>,
     maintenance: HashSet<SensorId>,
     groups: Groups,
+    others: Others,
     findings: Vec<(SensorId, Finding)>,
     outcomes: Vec<(SensorId, CheckOutcome)>,
     /// The slot whose turn it is to be judged.
@@ -99,6 +101,7 @@ impl Calibrator {
             learnt: HashMap::new(),
             maintenance: HashSet::new(),
             groups: Groups::default(),
+            others: Others::default(),
             findings: Vec::new(),
             outcomes: Vec::new(),
             next_judged: 0,
@@ -239,6 +242,7 @@ impl Calibrator {
             None => reading.state = State::Missing,
             Some(raw) => self.calibrate(index, sample, raw, moment, &mut reading),
         }
+        self.compute_others(index, sample, moment, &reading);
         let slot = &mut self.slots[index];
         slot.watch.heard(self.elapsed);
         if let Some(monitoring) = &slot.sensor.monitor
@@ -299,12 +303,7 @@ impl Calibrator {
             reading.reasons = reading.reasons.with(ReasonCode::RawOnly);
             return;
         };
-        let mut values = [None; MAX_COVARIATES];
-        let roles = active.compiled.covariates();
-        for (value, role) in values.iter_mut().zip(roles) {
-            *value = slot.sensor.covariates.get(role).and_then(|id| self.covariate(id, sample.gateway_time));
-        }
-        let output = dated(active).apply(raw, sample.u.or(slot.sensor.uncertainty), &values, moment);
+        let output = self.apply(active, slot, sample, raw, moment);
         reading.value = output.value;
         reading.u = output.u;
         reading.p0_p1 = output.p0_p1;
@@ -315,6 +314,15 @@ impl Calibrator {
             reading.reasons = reading.reasons.with(ReasonCode::TransformRevoked);
         }
         reading.transform = Some(active.reference.clone());
+    }
+
+    fn apply(&self, active: &Active, slot: &Slot, sample: &Sample, raw: f64, moment: Moment) -> Output {
+        let mut values = [None; MAX_COVARIATES];
+        let roles = active.compiled.covariates();
+        for (value, role) in values.iter_mut().zip(roles) {
+            *value = slot.sensor.covariates.get(role).and_then(|id| self.covariate(id, sample.gateway_time));
+        }
+        dated(active).apply(raw, sample.u.or(slot.sensor.uncertainty), &values, moment)
     }
 
     fn covariate(&self, sensor: &Id, received: Timestamp) -> Option<Covariate> {
@@ -336,5 +344,6 @@ fn dated(active: &Active) -> Dated<'_> {
 
 mod judge;
 mod learnt;
+mod others;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! From samples to readings: apply what is in force, number, hand to the store and to the sinks.
 
 pub mod active;
+pub mod beside;
 pub mod calibrate;
 pub mod keep;
 pub mod live;

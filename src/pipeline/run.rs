@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::active::{Active, Change};
+use super::beside::{Beside, Watch};
 use super::calibrate::{Calibrator, Judgement, Moment, OnExpired};
 use super::keep::Keeping;
 use super::live::Live;
@@ -46,6 +47,8 @@ pub enum Request {
     Reconfigure(Vec<Change>, OnExpired, oneshot::Sender<()>),
     /// Take samples from one more source.
     Attach(mpsc::Receiver<Sample>),
+    /// Compute this beside the transform in force at a sensor, and nothing else.
+    Watch(SensorId, Watch),
     /// Say what is in force at which sensor.
     InForce(oneshot::Sender<Vec<(SensorId, Arc<Active>)>>),
     /// Flag a sensor's readings as made in maintenance, or stop doing so.
@@ -77,6 +80,8 @@ pub struct Pipeline {
     pub uplink: Link,
     /// Whoever watches.
     pub live: Live,
+    /// What other transforms make of the readings.
+    pub beside: Beside,
     /// The alerts.
     pub alerting: Alerting,
     /// Whether the clock can be believed.
@@ -180,6 +185,10 @@ impl Pipeline {
             Request::InForce(answer) => drop(answer.send(self.calibrator.in_force())),
             Request::Attach(source) => self.sources.push(source),
             Request::Activate(changes, done) => self.put_in_force(changes, done),
+            Request::Watch(sensor, watch) => {
+                self.calibrator.watch(&sensor, &watch);
+                self.beside.watch(&sensor, watch);
+            }
             Request::Mounted(changes, done) => {
                 self.calibrator.pass(self.clock.monotonic());
                 self.calibrator.follow(|id| self.sensors.get(id));
@@ -265,6 +274,8 @@ impl Pipeline {
         }
         let last = readings.last().map(|reading| reading.seq);
         self.uplink.offer(readings);
+        // Before anybody makes pairs of them.
+        self.calibrator.shelve(&self.beside);
         self.live.show(readings);
         self.metrics.sensors.note(readings);
         self.tell_findings();

@@ -79,7 +79,7 @@ pub enum Request {
         reply: Reply<()>,
     },
     InstallRoot {
-        root: RootInstallation,
+        root: Box<RootInstallation>,
         reply: Reply<()>,
     },
     Active(Reply<Vec<ActiveTransform>>),

@@ -20,6 +20,7 @@ mod ledger;
 mod mailbox;
 mod owner;
 mod positions;
+mod rollouts;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -41,8 +42,10 @@ use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::care::Care;
 use self::owner::{Owner, State};
+pub use self::rollouts::{RolloutStep, StoredOrder};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
+use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::order;
 use crate::domain::sample::{AckToken, Reading};
@@ -267,6 +270,7 @@ impl Store {
 
     /// Installs a verified trust root: one durable transaction with its audit row.
     pub async fn install_root(&self, root: RootInstallation) -> Result<(), StoreError> {
+        let root = Box::new(root);
         self.ask(|reply| Request::InstallRoot { root, reply }).await
     }
 
@@ -294,6 +298,11 @@ impl Store {
     /// What came into force at a sensor, from the oldest; of very many the newest thousand.
     pub async fn activations(&self, sensor: SensorId) -> Result<Vec<PastActivation>, StoreError> {
         self.ask(|reply| Request::Activations { sensor, reply }).await
+    }
+
+    /// Whether a transform was ever in force at a sensor.
+    pub async fn was_in_force(&self, sensor: SensorId, digest: Digest) -> Result<bool, StoreError> {
+        self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
     }
 
     /// Puts a verified transform in force: accepted, floor, active per sensor and audit rows in one

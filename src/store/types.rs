@@ -11,6 +11,7 @@ use super::Store;
 use super::alerts::RecoveredAlerts;
 use super::disk::Disk;
 use super::error::FailureKind;
+use super::rollouts::RolloutStep;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::{AckToken, Reading};
@@ -104,6 +105,8 @@ pub struct ActiveTransform {
     pub since: Timestamp,
     /// Whether a local order went back to it: then nothing that was accepted before takes its place.
     pub rolled_back: bool,
+    /// The envelope of the fleet's transform below it, if it is one of maintenance.
+    pub baseline: Option<Vec<u8>>,
 }
 
 /// A transform that was accepted.
@@ -379,6 +382,8 @@ pub struct RootInstallation {
     pub actor: String,
     /// What becomes of transforms in force that it does not let stand.
     pub fallen: Vec<Fallen>,
+    /// What that means for rollouts.
+    pub rollouts: RolloutStep,
 }
 
 /// A transform in force that a new root does not let stand.

@@ -53,6 +53,8 @@ pub enum Artifact {
     Enrolment,
     /// A transform.
     Transform,
+    /// An order about a transform.
+    Order,
 }
 
 /// What a topic below the branches is about.
@@ -112,7 +114,10 @@ fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> 
     let mut parts = vec!["all".to_owned(), format!("gw/{gateway}")];
     parts.extend(groups.iter().map(|group| format!("group/{group}")));
     let mut branches = vec![(Artifact::Root, format!("{down}/root/"))];
-    branches.extend(parts.iter().map(|part| (Artifact::Transform, format!("{down}/{part}/transform/"))));
+    // Orders come last, so that there is what they are about.
+    for (what, name) in [(Artifact::Transform, "transform"), (Artifact::Order, "order")] {
+        branches.extend(parts.iter().map(|part| (what, format!("{down}/{part}/{name}/"))));
+    }
     branches
 }
 

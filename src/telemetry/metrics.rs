@@ -62,6 +62,8 @@ pub struct Metrics {
     pub source_reconnects: Family<Labels, Counter>,
     /// `calibd_refusals_total{reason}`
     pub refusals: Family<Labels, Counter>,
+    /// `calibd_rollouts_total{stage}`
+    pub rollouts: Family<Labels, Counter>,
     /// `calibd_activations_total`
     pub activations: Counter,
     /// `calibd_downlink_ignored_total{reason}`: messages under `down/` that are no artifacts
@@ -147,6 +149,7 @@ impl Metrics {
             source_up: Family::default(),
             source_reconnects: Family::default(),
             refusals: Family::default(),
+            rollouts: Family::default(),
             activations: Counter::default(),
             downlink_ignored: Family::default(),
             commits: Counter::default(),
@@ -184,6 +187,7 @@ impl Metrics {
         to.register("source_up", "1 while the source is connected", self.source_up.clone());
         to.register("source_reconnects", "times a source was opened again", self.source_reconnects.clone());
         to.register("refusals", "artifacts refused, by reason code", self.refusals.clone());
+        to.register("rollouts", "transforms that came to a stage at a sensor", self.rollouts.clone());
         to.register("activations", "transforms put in force", self.activations.clone());
         let help = "messages from above that are no artifact";
         to.register("downlink_ignored", help, self.downlink_ignored.clone());

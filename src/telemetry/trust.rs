@@ -78,6 +78,16 @@ impl TransformEvents {
         self.show();
     }
 
+    /// A transform has come to another stage at a sensor.
+    pub fn rolled_on(&self, sensor: &SensorId, action: &str, stage: &'static str, sentence: &str) {
+        self.metrics.rollouts.get_or_create(&vec![("stage", stage.to_owned())]).inc();
+        let span = tracing::error_span!("sensor", %sensor);
+        match stage {
+            "rolled_back" => tracing::warn!(parent: &span, stage, action, "{sentence}"),
+            _ => tracing::info!(parent: &span, stage, action, "{sentence}"),
+        }
+    }
+
     /// A verified transform cannot be written to the ledger, and waits.
     pub fn not_activated(&self, id: &str, problem: &str) {
         let message = format!("the transform {id} is verified but not in force: {problem}");

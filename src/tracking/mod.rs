@@ -16,6 +16,7 @@ pub mod publish;
 pub mod run;
 mod stored;
 pub mod tracker;
+mod trial;
 
 use std::time::Duration;
 

@@ -29,6 +29,7 @@ use crate::domain::quality::{ReasonCode, State};
 use crate::domain::reference::{Origin, Reference};
 use crate::domain::sample::Reading;
 use crate::domain::time::Timestamp;
+use crate::pipeline::beside::Beside;
 use crate::pipeline::live::Live;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub metrics: Metrics,
     pub publisher: Publisher,
     pub alerting: Alerting,
+    /// What other transforms make of the readings.
+    pub beside: Beside,
     /// When the instruments at sensors were mounted.
     pub mounted: HashMap<SensorId, Timestamp>,
 }

@@ -7,6 +7,7 @@ mod drift;
 mod ledger;
 mod positions;
 mod references;
+mod rollout;
 mod transform;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use self::references::{
     AddReferences, AddedReference, AddedReferences, AddedStandard, KeptStandard, Reference, References,
     Standards, Withdraw, Withdrawal, Withdrawn,
 };
+pub use self::rollout::{EndedAs, RolloutStage, Rollouts, SensorRollout};
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 pub use crate::domain::alert::{Alert, Severity};

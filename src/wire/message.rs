@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::control::SensorDrift;
+use super::control::{RolloutStage, SensorDrift};
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::LabelScores;
 use crate::domain::drift::state::DriftState;
 use crate::domain::drift::window::{Report, Scores};
 use crate::domain::id::{Id, SensorId};
+use crate::domain::rollout::Stage;
+use crate::domain::rollout::evidence::Findings;
 use crate::domain::time::Timestamp;
 
 /// How far the gateway's clock can be believed.
@@ -89,7 +91,7 @@ pub struct Ack {
     pub reason: Option<Cow<'static, str>>,
     /// A sentence.
     pub message: String,
-    /// The stage it reached: `active`, or null.
+    /// The stage it reached, at the sensor where it has come least far; null for what has none.
     pub stage: Option<Cow<'static, str>>,
     /// When it was decided.
     pub time: Timestamp,
@@ -103,6 +105,12 @@ pub struct ReportedActive {
     pub digest: Digest,
     pub since: Timestamp,
     pub expires: Timestamp,
+    /// `active`, or `canary` while it is in force on trial.
+    pub stage: Stage,
+    /// When the trial is over if somebody watches all the time.
+    pub bake_until: Option<Timestamp>,
+    /// What was seen of it on trial.
+    pub gate: Option<Findings>,
 }
 
 /// `reported/<sensor>`, retained: what is in force at a sensor.
@@ -110,7 +118,8 @@ pub struct ReportedActive {
 pub struct Reported {
     pub sensor: SensorId,
     pub active: Option<ReportedActive>,
-    pub candidate: Option<()>,
+    /// What is to come.
+    pub candidate: Option<RolloutStage>,
     /// Transform id to (epoch, version) below which nothing is accepted.
     pub floors: BTreeMap<Id, (u64, u64)>,
     /// Null until it has pairs.
@@ -165,6 +174,24 @@ pub struct GapEvent {
     /// The only sink that misses them; null: every sink.
     pub sink: Option<String>,
     /// When it was announced.
+    pub time: Timestamp,
+}
+
+/// `event` of kind `rollout`: a transform has come to another place at a sensor.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RolloutEvent<'a> {
+    /// Always `rollout`.
+    pub event: &'static str,
+    /// What happened, as in the audit.
+    pub action: &'static str,
+    pub sensor: &'a SensorId,
+    pub id: &'a Id,
+    pub version: u64,
+    pub digest: Digest,
+    /// Where it stands since.
+    pub stage: Option<Stage>,
+    /// A sentence with its numbers.
+    pub message: &'a str,
     pub time: Timestamp,
 }
 

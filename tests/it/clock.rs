@@ -20,18 +20,18 @@ use crate::support::process::metric;
 use crate::support::tty::Tty;
 use crate::support::wait::{until, until_true};
 
-const NOW: &str = "2026-11-22T10:00:00Z";
+pub const NOW: &str = "2026-11-22T10:00:00Z";
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
 /// A daemon in this process, whose clock stands where a test puts it.
-struct Inside {
-    clock: Clock,
+pub struct Inside {
+    pub clock: Clock,
     tty: Tty,
-    gateway: Gateway,
-    http: u16,
+    pub gateway: Gateway,
+    pub http: u16,
     end: oneshot::Sender<()>,
     thread: JoinHandle<Drained>,
     lines: u32,
@@ -42,7 +42,8 @@ impl Inside {
         Inside::of(Gateway::new(), time)
     }
 
-    fn of(gateway: Gateway, time: &str) -> Inside {
+    /// One whose sensor `a` measures in nA.
+    pub fn of(gateway: Gateway, time: &str) -> Inside {
         let (tty, clock) = (Tty::new(), Clock::manual(at(time)));
         let line = format!(
             "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
@@ -67,7 +68,7 @@ impl Inside {
     }
 
     /// Some lines, which are stored before the clock moves again.
-    fn measures(&mut self, lines: u32) {
+    pub fn measures(&mut self, lines: u32) {
         for _ in 0..lines {
             self.tty.write(format!("{}\n", self.lines));
             self.lines += 1;
@@ -77,7 +78,7 @@ impl Inside {
     }
 
     /// Ends in order; everything was kept, in the order in which it came.
-    fn end(self) -> Vec<Reasons> {
+    pub fn end(self) -> Vec<Reasons> {
         self.end.send(()).unwrap();
         assert!(self.thread.join().unwrap().closed);
         let rows = self.gateway.history().rows();

@@ -17,6 +17,7 @@ use calibd::domain::time::Timestamp;
 use calibd::domain::transform::artifact::Transform;
 use calibd::domain::transform::compile;
 use calibd::pipeline::active::Active;
+use calibd::pipeline::beside::Beside;
 use calibd::pipeline::calibrate::{Calibrator, OnExpired};
 use calibd::pipeline::live::Live;
 use calibd::pipeline::run::{Pipeline, Request};
@@ -128,6 +129,7 @@ impl Run {
         let live = Live::new();
         let (seen, metrics) = (live.watch(), Metrics::new());
         let pipeline = Pipeline {
+            beside: Beside::default(),
             sources: vec![source],
             requests: asked,
             sensors: sensors.clone(),

@@ -8,6 +8,7 @@
 
 mod alerts;
 mod apply;
+mod attacks;
 mod bad_input;
 mod broker_restart;
 mod clock;
@@ -43,6 +44,7 @@ mod plot;
 mod prometheus;
 mod reload;
 mod replay;
+mod rollout;
 mod rotation;
 mod serial;
 mod serial_end_to_end;

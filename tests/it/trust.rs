@@ -9,4 +9,4 @@ mod mutations;
 mod refused;
 mod states;
 mod transform_attacks;
-mod world;
+pub mod world;

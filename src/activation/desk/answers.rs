@@ -26,7 +26,7 @@ impl Desk {
             verdict,
             reason: None,
             message,
-            stage: Some("active".into()),
+            stage: self.least_stage(verified).map(|stage| stage.as_str().into()),
             time: self.clock.now(),
         }
     }

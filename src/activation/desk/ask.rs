@@ -6,9 +6,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::Desk;
 use super::local::{Declined, RollBack};
 use crate::config::trust::Fallback;
+use crate::domain::id::SensorId;
+use crate::domain::rollout::plan::Policy;
 use crate::pipeline::active::Change;
 use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
+use crate::wire::control::SensorRollout;
 use crate::wire::message::Ack;
 
 /// Where the answer goes.
@@ -19,21 +22,26 @@ pub type Answered = oneshot::Sender<Result<Ack, Declined>>;
 pub enum Ask {
     /// The configuration has changed: judge again what is in force at which sensor, and have the pipeline
     /// take over the sensors' facts in the same step.
-    Reconfigured(OnExpired, Fallback, oneshot::Sender<()>),
+    Reconfigured(OnExpired, Fallback, Policy, oneshot::Sender<()>),
     /// Another instrument is mounted: judge again what is in force at which sensor.
     Mounted(oneshot::Sender<()>),
     /// Judge an artifact that somebody brought: its bytes, and who it was.
     Install(Bytes, String, Answered),
     /// Go back to an earlier transform.
     RollBack(RollBack, Answered),
+    /// Say how transforms come into force, at one sensor or at all.
+    Rollouts(Option<SensorId>, oneshot::Sender<Vec<SensorRollout>>),
+    /// Write down what rollouts have seen: the end is near.
+    Finish(oneshot::Sender<()>),
 }
 
 impl Desk {
     pub(super) async fn serve(&mut self, ask: Ask, pipeline: &mpsc::Sender<Request>) {
         // Whoever asked may have given up waiting.
         match ask {
-            Ask::Reconfigured(on_expired, on_revoked, done) => {
+            Ask::Reconfigured(on_expired, on_revoked, policy, done) => {
                 self.on_revoked = on_revoked;
+                self.follow(policy, pipeline).await;
                 self.reconfigured(on_expired, pipeline).await;
                 let _ = done.send(());
             }
@@ -48,6 +56,11 @@ impl Desk {
             Ask::RollBack(order, answer) => {
                 let _ = answer.send(self.roll_back(&order, pipeline).await);
             }
+            Ask::Rollouts(sensor, answer) => drop(answer.send(self.rollouts_of(sensor.as_ref()))),
+            Ask::Finish(done) => {
+                self.save_rollouts(true).await;
+                let _ = done.send(());
+            }
         }
     }
 
@@ -59,7 +72,7 @@ impl Desk {
 
     /// Has the pipeline take over changes, and reports them.
     pub(super) async fn effect(
-        &self,
+        &mut self,
         changes: Vec<Change>,
         pipeline: &mpsc::Sender<Request>,
         request: impl FnOnce(Vec<Change>, oneshot::Sender<()>) -> Request,
@@ -70,6 +83,7 @@ impl Desk {
             // An error means that the pipeline is ending.
             let _ = effective.await;
         }
+        self.watch_all(pipeline).await;
         for sensor in &sensors {
             self.report(sensor);
         }

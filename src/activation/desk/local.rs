@@ -1,19 +1,24 @@
 //! What root on the gateway itself may do: bring a signed transform, and go back to an earlier one.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::turn::Turn;
 use super::{Desk, Item, Way};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
+use crate::domain::rollout::Event;
+use crate::domain::rollout::plan::Artifact;
 use crate::domain::trust::envelope::{Envelope, type_name};
 use crate::domain::trust::reason::{Reason, Refusal};
 use crate::domain::trust::rollback::{Put, earlier};
 use crate::domain::trust::verify::{Refused, Verified};
 use crate::pipeline::run::Request;
 use crate::store::{PastActivation, Store, StoreError, StoredTransform};
-use crate::sync::downlink::{Arrived, Artifact};
+use crate::sync::downlink::{Arrived, Artifact as Kind};
 use crate::wire::message::{Ack, Verdict};
 
 /// An order to go back.
@@ -58,9 +63,10 @@ impl Desk {
     ) -> Result<Ack, Declined> {
         let kind = Envelope::parse(&envelope).ok().map(|envelope| envelope.payload_type);
         let what = match kind.as_deref().and_then(type_name) {
-            Some("root") => Artifact::Root,
-            Some("enrolment") => Artifact::Enrolment,
-            _ => Artifact::Transform,
+            Some("root") => Kind::Root,
+            Some("enrolment") => Kind::Enrolment,
+            Some("order") => Kind::Order,
+            _ => Kind::Transform,
         };
         let arrived = Arrived { what, id: String::new(), payload: envelope };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
@@ -82,7 +88,12 @@ impl Desk {
                 Ok(self.ack(&verified, Verdict::AlreadyApplied, sentence))
             }
             Ok(verified) => {
-                self.enact(&verified, order.actor.clone(), true, pipeline).await?;
+                let artifact = Some(Artifact::of(&verified.transform, verified.digest));
+                let mut turn = Turn::new(self.clock.now(), order.actor.clone());
+                // It is put there whatever its rollout says to that.
+                let _ = self.tell(&mut turn, sensor, Event::Put { artifact }).await?;
+                turn.put(sensor.clone(), Arc::new(verified.clone()), true);
+                self.carry_out(turn, pipeline).await?;
                 let (id, version, actor) = (&stored.id, stored.version, &order.actor);
                 tracing::warn!(%sensor, transform = %id, version, digest = %stored.digest, "rolled back by {actor}");
                 self.report(sensor);
@@ -90,17 +101,6 @@ impl Desk {
                 Ok(self.ack(&verified, Verdict::Accepted, sentence))
             }
         }
-    }
-
-    /// Why a transform that was accepted before changes nothing.
-    pub(super) fn standing(&self, verified: &Verified) -> String {
-        let elsewhere = verified.sensors.iter().filter(|sensor| !self.runs(verified, sensor));
-        let back: Vec<&str> = elsewhere.map(SensorId::as_str).collect();
-        if back.is_empty() {
-            return "these very bytes are in force already".to_owned();
-        }
-        let sensors = back.join(", ");
-        format!("accepted before, and rolled back here at {sensors}; only a new version takes its place")
     }
 
     /// Checks again what was accepted before, for one sensor only.

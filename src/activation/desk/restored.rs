@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{Desk, Installed, active};
 use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
+use crate::domain::id::SensorId;
 use crate::domain::trust::verify::{Refused, Verified};
-use crate::pipeline::active::Change;
+use crate::pipeline::active::{Active, Change};
 use crate::store::ActiveTransform;
 
 /// A stored transform that may stand.
@@ -49,12 +50,20 @@ impl Desk {
                 kept.insert(entry.sensor.clone());
             }
             let active = Arc::new(active(&verified, entry.since, revoked));
-            let installed = Installed { active: active.clone(), role: verified.role };
+            let below = entry.baseline.as_deref().and_then(|envelope| self.below(envelope, &entry.sensor));
+            let installed = Installed { active: active.clone(), role: verified.role, below };
             self.installed.insert(entry.sensor.clone(), installed);
             changes.push(Change { sensor: entry.sensor, active: Some(active) });
         }
         self.events.restored(bare, kept);
         changes
+    }
+
+    /// The fleet's transform below one of maintenance, if it may stand there.
+    fn below(&self, envelope: &[u8], sensor: &SensorId) -> Option<Arc<Active>> {
+        let Standing { verified, revoked } = self.standing_of(envelope).ok()?;
+        let fits = verified.sensors.contains(sensor);
+        fits.then(|| Arc::new(active(&verified, verified.transform.issued_at, revoked)))
     }
 
     fn standing_of(&self, envelope: &[u8]) -> Result<Standing, Refused> {

@@ -1,23 +1,28 @@
 //! One root after the other: verified, into the ledger with all that it changes, in force, answered.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Desk, Item, Reach, back_from};
-use crate::config::trust::Fallback;
+use super::turn::Turn;
+use super::{Desk, Item, Reach};
 use crate::domain::digest::Digest;
-use crate::domain::trust::reason::Reason;
+use crate::domain::id::SensorId;
+use crate::domain::rollout::Event;
+use crate::domain::trust::reason::Refusal;
 use crate::domain::trust::root::Root;
 use crate::domain::trust::rotation::{Succession, Successor};
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_stored};
 use crate::pipeline::run::Request;
-use crate::store::{ActiveTransform, Fallen, Fate, RootInstallation, StoreError, StoredRoot};
+use crate::store::{Fallen, Fate, RootInstallation, StoreError, StoredRoot};
 use crate::wire::message::{Ack, Verdict};
 
 /// What roots are called in answers and in the audit.
 const NAME: &str = "root";
+/// Who has transforms give way where a root does, in the audit.
+const ROOT: &str = "calibd:root";
 
 impl Desk {
     /// Judges a root and answers it; an error says why one that may be installed could not be.
@@ -87,8 +92,8 @@ impl Desk {
         self.roots.succeed(root, digest);
         self.enrolled.judge_again(self.roots.installed());
         let written = self.write_down(version, digest, &payload, actor).await;
-        let fallen = match written {
-            Ok(fallen) => fallen,
+        let (fallen, turn) = match written {
+            Ok(written) => written,
             Err(error) => {
                 self.roots.step_back();
                 self.enrolled.judge_again(self.roots.installed());
@@ -102,14 +107,9 @@ impl Desk {
         self.events.root_installed(version, &digest, fallen.len());
         // What was refused for its keys may pass now.
         self.ask_again = true;
+        self.take_effect(turn, true, pipeline).await;
         let changes = self.restore_again().await;
         self.effect(changes, pipeline, Request::Activate).await;
-        let replaced: Vec<_> =
-            fallen.iter().filter(|fallen| matches!(fallen.fate, Fate::Replaced(_))).collect();
-        let sensors: Vec<_> = replaced.iter().map(|fallen| fallen.sensor.clone()).collect();
-        if !sensors.is_empty() {
-            self.alerting.deployed(&sensors, false, self.clock.now()).await;
-        }
         Ok(self.of_document(NAME, version, digest, Verdict::Accepted, sentence(version, &fallen)))
     }
 
@@ -120,53 +120,66 @@ impl Desk {
         digest: Digest,
         payload: &Bytes,
         actor: &str,
-    ) -> Result<Vec<Fallen>, StoreError> {
-        let fallen = self.fallen().await?;
+    ) -> Result<(Vec<Fallen>, Turn), StoreError> {
+        let (fallen, mut turn) = self.fallen().await?;
         let root = StoredRoot { version, envelope: payload.to_vec(), digest };
         let time_floor = self.roots.installed().map(|root| root.issued_at);
-        let installation =
-            RootInstallation { root, time_floor, actor: actor.to_owned(), fallen: fallen.clone() };
+        let installation = RootInstallation {
+            root,
+            time_floor,
+            actor: actor.to_owned(),
+            fallen: fallen.clone(),
+            rollouts: turn.step(),
+        };
         self.store.install_root(installation).await?;
-        Ok(fallen)
+        Ok((fallen, turn))
     }
 
-    /// The transforms in force that the installed root does not let stand, though one before it did.
-    async fn fallen(&self) -> Result<Vec<Fallen>, StoreError> {
-        let (mut fallen, mut reasons) = (Vec::new(), HashMap::new());
-        for entry in self.store.active().await? {
-            let reason = reasons.entry(entry.digest).or_insert_with(|| self.does_not_stand(&entry.envelope));
-            let Some(reason) = *reason else { continue };
-            let fate = match self.on_revoked {
-                Fallback::Keep => Fate::Kept,
-                Fallback::Uncalibrated => Fate::Withdrawn,
-                Fallback::Previous => self.earlier(&entry).await?,
-            };
-            let (sensor, digest, reason) = (entry.sensor, entry.digest, reason.to_string());
-            fallen.push(Fallen { sensor, digest, reason, fate });
+    /// What the installed root does not let stand, though one before it did: what becomes of the transforms in force,
+    /// and what that means for rollouts.
+    async fn fallen(&self) -> Result<(Vec<Fallen>, Turn), StoreError> {
+        let mut turn = Turn::new(self.clock.now(), ROOT);
+        let (mut fallen, mut refusals) = (Vec::new(), HashMap::new());
+        let active: BTreeMap<SensorId, Digest> =
+            self.store.active().await?.into_iter().map(|entry| (entry.sensor, entry.digest)).collect();
+        let sensors: BTreeSet<&SensorId> = active.keys().chain(self.rollouts.busy()).collect();
+        for sensor in sensors {
+            let machine = self.machine(sensor).await?;
+            // Where a rollback leads comes before what it leads from.
+            for digest in machine.state().held_to().map(|artifact| artifact.digest) {
+                if let Entry::Vacant(unknown) = refusals.entry(digest) {
+                    unknown.insert(self.why_it_falls(digest).await?);
+                }
+                let Some(Some(refusal)) = refusals.get(&digest) else { continue };
+                let Refusal { reason, message } = refusal;
+                let event = Event::Invalid { digest, why: message.clone() };
+                // It has no effect where it is not.
+                let _ = self.tell(&mut turn, sensor, event).await?;
+                if active.get(sensor) == Some(&digest) {
+                    let fate = match turn.put_at(sensor) {
+                        None => Fate::Kept,
+                        Some(None) => Fate::Withdrawn,
+                        Some(Some(earlier)) => {
+                            let earlier = super::activation(earlier, self.clock.now(), ROOT.to_owned(), true);
+                            Fate::Replaced(Box::new(earlier))
+                        }
+                    };
+                    let (sensor, reason) = (sensor.clone(), reason.to_string());
+                    fallen.push(Fallen { sensor, digest, reason, fate });
+                }
+            }
         }
-        Ok(fallen)
+        Ok((fallen, turn))
     }
 
     /// Why the installed root does not let a transform stand, though one before it did. What no root lets stand does
     /// not fit the configuration any more, and that may come back.
-    fn does_not_stand(&self, envelope: &[u8]) -> Option<Reason> {
-        let refused = self.verify_again(envelope).err()?;
-        self.verify_by_former(envelope).map(|_| refused.refusal.reason)
-    }
-
-    /// The last transform before the present one that the root lets stand.
-    async fn earlier(&self, entry: &ActiveTransform) -> Result<Fate, StoreError> {
-        let past = self.store.activations(entry.sensor.clone()).await?;
-        for digest in back_from(&past) {
-            let Some(stored) = self.store.transforms_named(&digest.to_string()).await?.pop() else {
-                continue;
-            };
-            if let Ok(verified) = self.verified_for(&stored, &entry.sensor) {
-                let earlier = super::activation(&verified, self.clock.now(), "calibd:root".to_owned(), true);
-                return Ok(Fate::Replaced(Box::new(earlier)));
-            }
-        }
-        Ok(Fate::Withdrawn)
+    async fn why_it_falls(&self, digest: Digest) -> Result<Option<Refusal>, StoreError> {
+        let Some(stored) = self.store.transforms_named(&digest.to_string()).await?.pop() else {
+            return Ok(None);
+        };
+        let Err(refused) = self.verify_again(&stored.envelope) else { return Ok(None) };
+        Ok(self.verify_by_former(&stored.envelope).map(|_| refused.refusal))
     }
 
     pub(super) fn verify_again(&self, envelope: &[u8]) -> Result<Verified, Refused> {

@@ -75,11 +75,13 @@ pub enum Kind {
     Reference,
     /// A standard is overdue.
     StandardOverdue,
+    /// A rollout was refused or taken back, or its transform is not valid any more.
+    Rollout,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Drift,
         Kind::InputDrift,
         Kind::Slo,
@@ -96,6 +98,7 @@ impl Kind {
         Kind::PrecisionCheck,
         Kind::Reference,
         Kind::StandardOverdue,
+        Kind::Rollout,
     ];
 
     /// The name, as in a cause.
@@ -117,6 +120,7 @@ impl Kind {
             Kind::PrecisionCheck => "precision_check",
             Kind::Reference => "reference",
             Kind::StandardOverdue => "standard_overdue",
+            Kind::Rollout => "rollout",
         }
     }
 

@@ -30,7 +30,7 @@ impl Rollout {
             return Err(Refused::Older(artifact.to_string(), newer.to_string()));
         }
         let same = state.ended.iter().find(|ended| ended.artifact.digest == artifact.digest);
-        if let Some(ended) = same.filter(|ended| ended.how != Ending::Superseded) {
+        if let Some(ended) = same.filter(|ended| !ended.how.may_return()) {
             return Err(Refused::Ended(artifact.to_string(), ended.why.clone()));
         }
         if let Some(before) = self.state.candidate.take() {

@@ -51,6 +51,20 @@ pub enum Stage {
     RolledBack,
 }
 
+impl Stage {
+    /// The name, as in answers and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Candidate => "candidate",
+            Stage::Shadow => "shadow",
+            Stage::Canary => "canary",
+            Stage::Active => "active",
+            Stage::Superseded => "superseded",
+            Stage::RolledBack => "rolled_back",
+        }
+    }
+}
+
 /// How a transform came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +81,14 @@ pub enum Ending {
     Ordered,
     /// Its signature is not believed any more.
     Invalid,
+}
+
+impl Ending {
+    /// Whether the same transform may be accepted once more: another one took its place, or its signature was not
+    /// believed for a time.
+    pub fn may_return(self) -> bool {
+        matches!(self, Ending::Superseded | Ending::Invalid)
+    }
 }
 
 /// What an order wants.

@@ -1,8 +1,12 @@
 //! What the evidence says, in words.
 
+use super::Wait;
 use super::evidence::{Fault, Findings};
 use super::limits::Limits;
+use super::machine::Rollout;
+use super::state::{Candidate, Shadow};
 use crate::domain::monitor::finding::shown;
+use crate::domain::time::Timestamp;
 
 const HOUR: f64 = 3_600e6;
 
@@ -80,5 +84,47 @@ pub(super) fn against(fault: Fault, found: &Findings, limits: &Limits) -> String
         }
         Fault::Bias => format!("its mean error is beyond {}", most(limits.max_bias)),
         Fault::Coverage => "its uncertainties are stated too small".to_owned(),
+    }
+}
+
+impl Rollout {
+    /// What goes on in a sentence, or how the last transform ended that did not stay; `None`: there is nothing to say.
+    pub fn explained(&self, now: Timestamp) -> Option<String> {
+        if let Some(candidate) = &self.state.candidate {
+            return Some(self.of_candidate(candidate, now));
+        }
+        let running = self.state.running.as_ref();
+        if let Some((running, trial)) = running.and_then(|running| Some((running, running.trial.as_ref()?))) {
+            let (watched, bake) = (lasting(trial.watched), lasting(trial.bake));
+            let numbers = numbers(&trial.evidence.findings(), &self.limits(trial.limits));
+            let artifact = &running.artifact;
+            return Some(format!("{artifact} is in force on trial, for {watched} of {bake}: {numbers}"));
+        }
+        self.state.ended().last().map(|ended| ended.why.clone())
+    }
+
+    fn of_candidate(&self, candidate: &Candidate, now: Timestamp) -> String {
+        let artifact = &candidate.artifact;
+        let wait = self.waits(candidate, now).or(self.state.session.then_some(Wait::Session));
+        let awaited = wait.map(|wait| match wait {
+            Wait::Share => "a share of the gateways that reaches this one".to_owned(),
+            Wait::NotBefore => {
+                artifact.not_before.map_or_else(|| "its time".to_owned(), |start| start.to_string())
+            }
+            Wait::Clock => "a clock that is trusted".to_owned(),
+            Wait::Session => "the end of the session at the sensor".to_owned(),
+        });
+        let waits = awaited.map_or_else(String::new, |awaited| format!(" waits for {awaited}"));
+        let Some(Shadow { baked, evidence, .. }) = &candidate.shadow else {
+            return format!("{artifact}{waits}");
+        };
+        let limits = self.limits(candidate.plan.limits);
+        let bake = lasting(candidate.plan.bake.unwrap_or(self.policy.bake));
+        let numbers = numbers(&evidence.findings(), &limits);
+        let (baked, next) = (lasting(*baked), evidence.next_look(&limits));
+        let also = if waits.is_empty() { String::new() } else { format!("; it{waits}") };
+        format!(
+            "{artifact} is in shadow, for {baked} of {bake}: {numbers}; {next} pairs are needed for the next decision{also}"
+        )
     }
 }

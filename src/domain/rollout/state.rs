@@ -118,6 +118,11 @@ impl State {
         self.candidate.as_ref().map(|candidate| &candidate.artifact)
     }
 
+    /// What can be in force: where rollbacks lead, the candidate, and what is in force, in this order.
+    pub fn held_to(&self) -> impl Iterator<Item = &Artifact> {
+        self.steps.iter().chain(self.candidate()).chain(self.active())
+    }
+
     /// Those that have come to an end, the last one last.
     pub fn ended(&self) -> &[Ended] {
         &self.ended

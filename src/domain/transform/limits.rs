@@ -2,6 +2,7 @@
 
 use super::compiled::Compiled;
 use super::stage::{Around, Point, Stage};
+use crate::domain::uncertainty::decision::Mpe;
 use crate::domain::units::Conversion;
 use conditions::Conditions;
 
@@ -44,6 +45,21 @@ pub enum LimitError {
 /// covariates: at their centres and at each one's ends).
 /// Infinite if the corners are too many to look at, or if a covariate's range is not stated.
 pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
+    largest(new, old, &|value, before| (value - before).abs())
+}
+
+/// The same as a share of the maximum permissible error at the old value, which has to be in the same unit; infinite
+/// where a value changes at which no error is permitted.
+pub fn max_share(new: &Compiled, old: &Compiled, mpe: &Mpe) -> Option<f64> {
+    largest(new, Some(old), &|value, before| match (value - before).abs() {
+        0.0 => 0.0,
+        // Written so that a value that is none stays none.
+        step => mpe.at(before).map_or(step * f64::INFINITY, |most| step / most),
+    })
+}
+
+/// The largest of what `measure` says of new and old value.
+fn largest(new: &Compiled, old: Option<&Compiled>, measure: &dyn Fn(f64, f64) -> f64) -> Option<f64> {
     let range = new.domain.input()?;
     let (unit, entry) = match old {
         Some(old) => (old.output_unit(), new.input_unit().conversion(old.input_unit()).ok()?),
@@ -72,7 +88,7 @@ pub fn max_step(new: &Compiled, old: Option<&Compiled>) -> Option<f64> {
             Some((old, around)) => exit.apply(old.run(entry.apply(x), 0.0, around).value),
             None => exit.apply(x),
         };
-        let step = refined_maximum(&places, |x| (new.run(x, 0.0, &around).value - before(x)).abs());
+        let step = refined_maximum(&places, |x| measure(new.run(x, 0.0, &around).value, before(x)));
         if step.is_nan() {
             return Some(f64::NAN);
         }

@@ -33,7 +33,6 @@ pub struct Successor {
 /// What is known of a root before its signatures are looked at.
 struct Opened {
     envelope: Envelope,
-    digest: Digest,
     parsed: Result<Root, Refusal>,
 }
 
@@ -52,9 +51,12 @@ pub fn verify_successor(
     installed: &[(u64, Digest)],
     fleet: &Id,
 ) -> Result<Succession, Refused> {
-    let refused = |refusal| Refused { refusal, digest: None, id: None, version: None, by_known_key: false };
-    let opened = open(bytes).map_err(refused)?;
-    let (digest, version) = (opened.digest, opened.parsed.as_ref().ok().map(|root| root.version));
+    let refused =
+        |digest| move |refusal| Refused { refusal, digest, id: None, version: None, by_known_key: false };
+    let envelope = Envelope::parse(bytes).map_err(refused(None))?;
+    let digest = envelope.digest();
+    let opened = open(envelope).map_err(refused(Some(digest)))?;
+    let version = opened.parsed.as_ref().ok().map(|root| root.version);
     let refused = |by_known_key| {
         move |refusal| Refused { refusal, digest: Some(digest), id: None, version, by_known_key }
     };
@@ -73,18 +75,17 @@ pub fn verify_successor(
     Ok(Succession::Next(Box::new(Successor { root, digest, keyids })))
 }
 
-fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
-    let envelope = Envelope::parse(bytes)?;
+fn open(envelope: Envelope) -> Result<Opened, Refusal> {
     if type_name(&envelope.payload_type) != Some("root") {
         let text = format!("the envelope holds `{}`, not a root", printable(&envelope.payload_type));
         return Err(Refusal::new(Reason::WrongType, text));
     }
-    let (digest, parsed) = (envelope.digest(), Root::parse(&envelope.payload));
-    Ok(Opened { envelope, digest, parsed })
+    let parsed = Root::parse(&envelope.payload);
+    Ok(Opened { envelope, parsed })
 }
 
 fn judge(opened: Opened, installed: &Root, fleet: &Id) -> Result<(Root, Vec<KeyId>), Refusal> {
-    let Opened { envelope, parsed, .. } = opened;
+    let Opened { envelope, parsed } = opened;
     // Who signed it can only be told by the keys of the root before it, which is not known yet.
     if let Ok(next) = &parsed
         && next.fleet == *fleet

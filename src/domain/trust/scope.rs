@@ -8,6 +8,7 @@ use super::enrolment::Enrolment;
 use super::root::{Role, RoleName};
 use super::target::SensorFacts;
 use crate::domain::id::{Id, SensorId};
+use crate::domain::uncertainty::decision::Mpe;
 
 /// One scope of a role: AND across the fields, OR within one; an empty field allows everything.
 ///
@@ -60,6 +61,15 @@ pub struct ScopeLimits {
     pub monotone: bool,
 }
 
+/// What a scope lets a transform do at a sensor that it covers.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Allowed {
+    /// What it may do at most.
+    pub limits: ScopeLimits,
+    /// How far it may be from the last transform that the fleet signed, in shares of this error.
+    pub share: Option<(f64, Mpe)>,
+}
+
 impl Scope {
     /// The first thing that makes no sense for a role, with the field's path.
     pub(super) fn check(&self, role: RoleName) -> Result<(), String> {
@@ -99,9 +109,8 @@ impl Scope {
         let tagged = |(name, values): (&String, &Vec<String>)| {
             enrolment.tag(enrolled, name).is_some_and(|value| values.iter().any(|allowed| allowed == value))
         };
-        // How far a step may go as a share of the permissible error is not judged yet: such a scope covers nothing.
         in_group
-            && self.mpe_share.is_none()
+            && (self.mpe_share.is_none() || enrolled.mpe.is_some())
             && (self.models.is_empty() || enrolled.model.as_ref().is_some_and(model))
             && self.tags.iter().all(tagged)
     }
@@ -116,20 +125,25 @@ impl Scope {
 }
 
 impl Role {
-    /// What the role may do with `sensor` at `place`: the limits of every scope that covers it, of which
-    /// any one has to be kept; `None` where no scope does.
+    /// What the role may do with `sensor` at `place` by every scope that covers it, of which any one has to be
+    /// kept; `None` where no scope does.
     pub fn limits_for(
         &self,
         place: Place<'_>,
         sensor: &SensorId,
         facts: &SensorFacts,
-    ) -> Option<Vec<ScopeLimits>> {
+    ) -> Option<Vec<Allowed>> {
         if self.scopes.is_empty() {
-            return Some(vec![ScopeLimits::default()]);
+            return Some(vec![Allowed::default()]);
         }
+        let mpe = place.enrolment.and_then(|enrolment| enrolment.sensor(sensor, facts)?.mpe);
         let covering = self.scopes.iter().filter(|scope| scope.covers(place, sensor, facts));
-        let limits: Vec<_> = covering.map(|scope| scope.limits.unwrap_or_default()).collect();
-        (!limits.is_empty()).then_some(limits)
+        let allowed = covering.map(|scope| {
+            let limits = scope.limits.unwrap_or_default();
+            Allowed { limits, share: scope.mpe_share.zip(mpe) }
+        });
+        let allowed: Vec<_> = allowed.collect();
+        (!allowed.is_empty()).then_some(allowed)
     }
 }
 

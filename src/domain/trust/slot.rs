@@ -41,6 +41,9 @@ pub struct Slot {
     pub local: Option<Digest>,
     /// What runs now, of whichever kind: steps are judged against it.
     pub before: Before,
+    /// The last transform that the fleet signed, also below a maintenance one: what maintenance may do is counted
+    /// from it.
+    pub baseline: Option<Arc<Compiled>>,
 }
 
 /// What putting a transform into force changes besides itself.

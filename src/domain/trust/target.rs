@@ -7,7 +7,7 @@ use super::enrolment::Enrolment;
 use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{Role, RoleName, Root};
-use super::scope::{Place, ScopeLimits};
+use super::scope::{Allowed, Place};
 use super::signers::Candidate;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::transform::artifact::{Target, Transform};
@@ -30,8 +30,8 @@ pub struct Selected {
     pub sensor: SensorId,
     /// What is known about it.
     pub facts: SensorFacts,
-    /// The limits of the scopes that cover it; any one has to be kept.
-    pub limits: Vec<ScopeLimits>,
+    /// What the scopes that cover it allow; any one has to be kept.
+    pub allowed: Vec<Allowed>,
 }
 
 /// Prefix of the ids of maintenance transforms; the sensor's id follows.
@@ -187,7 +187,7 @@ fn in_scope(
         transform.target.sensors.iter().try_for_each(|sensor| limits(sensor, &unknown).map(drop))?;
     }
     here.into_iter()
-        .map(|(sensor, facts)| Ok(Selected { limits: limits(&sensor, &facts)?, sensor, facts }))
+        .map(|(sensor, facts)| Ok(Selected { allowed: limits(&sensor, &facts)?, sensor, facts }))
         .collect()
 }
 

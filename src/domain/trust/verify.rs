@@ -269,7 +269,7 @@ fn judge(bytes: &[u8], ctx: &Context, purpose: Purpose, seen: &mut Seen) -> Resu
         changes = slot::check_slots(&transform, role, pairs)?;
     }
     // "content"
-    let compiled = content::check(&transform, &slots)?;
+    let compiled = content::check(&transform, role, &slots)?;
     Ok(Verified {
         envelope: bytes.to_vec(),
         digest: signed.digest,

@@ -10,6 +10,7 @@ pub mod floors;
 mod positions;
 mod references;
 pub mod restore;
+mod rollouts;
 mod schema;
 mod transforms;
 mod trust;

@@ -9,7 +9,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3, V4],
+    migrations: &[V1, V2, V3, V4, V5],
 };
 
 const V1: &str = "
@@ -87,4 +87,12 @@ const V4: &str = "
 CREATE TABLE enrolments(
     version INTEGER PRIMARY KEY, digest BLOB NOT NULL, envelope BLOB NOT NULL, accepted INTEGER NOT NULL
 ) STRICT;
+";
+
+/// Rollouts and orders.
+const V5: &str = "
+-- what each sensor's rollouts go on from; state: JSON
+CREATE TABLE rollouts(sensor TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- the last order about each transform id that was followed
+CREATE TABLE orders(id TEXT PRIMARY KEY, serial INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";

@@ -58,6 +58,13 @@ impl Ledger {
         self.name(self.past(sensor))
     }
 
+    /// Whether a transform was ever in force at a sensor.
+    pub fn was_in_force(&self, sensor: &SensorId, digest: &Digest) -> Result<bool, StoreError> {
+        self.whole()?;
+        let sql = "SELECT EXISTS(SELECT 1 FROM activations WHERE sensor = ? AND digest = ?)";
+        self.name(self.db.query_row(sql, params![sensor.as_str(), digest.0], |row| row.get(0)))
+    }
+
     fn past(&self, sensor: &SensorId) -> rusqlite::Result<Vec<PastActivation>> {
         let actors = self.actors(sensor)?;
         let sql = "SELECT digest, id, version, since FROM activations JOIN transforms USING (digest)

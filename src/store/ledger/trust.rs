@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Ledger, audit, floors, raise_floor, set_meta};
+use super::{Ledger, audit, floors, raise_floor, rollouts, set_meta};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
@@ -37,7 +37,8 @@ impl Ledger {
             let detail = serde_json::json!({ "digest": root.digest }).to_string();
             let subject = root.version.to_string();
             audit::append(tx, now, &installation.actor, "root.installed", &subject, &detail)?;
-            installation.fallen.iter().try_for_each(|fallen| give_way(tx, now, &subject, fallen))
+            installation.fallen.iter().try_for_each(|fallen| give_way(tx, now, &subject, fallen))?;
+            rollouts::write(tx, now, &installation.rollouts)
         })
     }
 
@@ -53,7 +54,11 @@ impl Ledger {
     /// The transforms in force.
     pub fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
         let sql = "SELECT active.sensor, transforms.envelope, active.digest, active.since,
-                          EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor)
+                          EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor),
+                          CASE WHEN transforms.id GLOB 'local-*' THEN (
+                              SELECT fleet.envelope FROM activations JOIN transforms AS fleet USING (digest)
+                              WHERE activations.sensor = active.sensor AND fleet.id NOT GLOB 'local-*'
+                              ORDER BY number DESC LIMIT 1) END
                    FROM active JOIN transforms USING (digest) ORDER BY active.sensor";
         self.name(self.db.prepare(sql).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {
@@ -63,6 +68,7 @@ impl Ledger {
                     digest: Digest(row.get(2)?),
                     since: Timestamp::from_micros(row.get(3)?).ok_or_else(corrupt)?,
                     rolled_back: row.get(4)?,
+                    baseline: row.get(5)?,
                 })
             })?;
             rows.collect()
@@ -85,7 +91,7 @@ pub(super) fn id(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id>
     Id::new(&row.get::<_, String>(column)?).map_err(|_| corrupt())
 }
 
-fn accept(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()> {
+pub(super) fn accept(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Result<()> {
     let Activation { digest, id, epoch, version, at, .. } = activation;
     let new = tx.execute(
         "INSERT OR IGNORE INTO transforms VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -139,7 +145,11 @@ fn give_way(tx: &Transaction<'_>, now: Timestamp, root: &str, fallen: &Fallen) -
     audit::append(tx, now, "calibd", action, sensor.as_str(), &detail)
 }
 
-fn put_in_force(tx: &Transaction<'_>, activation: &Activation, sensor: &SensorId) -> rusqlite::Result<()> {
+pub(super) fn put_in_force(
+    tx: &Transaction<'_>,
+    activation: &Activation,
+    sensor: &SensorId,
+) -> rusqlite::Result<()> {
     let Activation { digest, id, version, at, .. } = activation;
     let before: Option<[u8; 32]> = tx
         .prepare_cached("SELECT digest FROM active WHERE sensor = ?")?

@@ -7,7 +7,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::Reference;
 use crate::store::{Added, StoreError};
 use crate::telemetry::tracking::paired;
-use crate::tracking::Withdraw;
+use crate::tracking::{Withdraw, trial};
 
 /// References, or pairs, that are written in one transaction.
 const TOGETHER: usize = 1000;
@@ -113,6 +113,7 @@ impl Tracking {
                     Some(tracker) if replaced => tracker.make_stale(),
                     Some(tracker) => {
                         tracker.pair(&pair, now);
+                        trial::tell(&self.parts.beside, tracker.sensor(), tracker.how(), &pair);
                         self.saving.pair();
                     }
                     None => {}

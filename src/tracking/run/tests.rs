@@ -197,6 +197,7 @@ fn tracking(sensors: Sensors, store: Store, clock: &Clock) -> Tracking {
     let metrics = Metrics::new();
     let link = Link::new(false, clock.clone(), metrics.clone());
     Tracking::new(Parts {
+        beside: Beside::default(),
         sensors,
         store,
         live: Live::new(),

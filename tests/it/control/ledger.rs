@@ -87,7 +87,7 @@ impl Site {
 }
 
 #[test]
-fn an_older_backup_takes_nothing_back_that_must_not_fall() {
+fn backup_restored_floors() {
     let mut site = Site::new();
     let mut daemon = site.start();
     site.push(1);

@@ -2,7 +2,7 @@
 
 use calibd::domain::audit::ChainError;
 use calibd::domain::digest::Digest;
-use calibd::store::{Activation, ActiveTransform, RefusalRecord, RootInstallation, StoredRoot};
+use calibd::store::{Activation, ActiveTransform, RefusalRecord, RolloutStep, RootInstallation, StoredRoot};
 use rusqlite::Connection;
 
 use super::*;
@@ -124,7 +124,13 @@ async fn the_newest_root_and_the_highest_time_come_back() {
     for version in [1, 2, 2] {
         let root = StoredRoot { version, envelope: vec![version as u8], digest: Digest([version as u8; 32]) };
         let time_floor = Some(noon());
-        let installation = RootInstallation { root, time_floor, actor: "file".into(), fallen: vec![] };
+        let installation = RootInstallation {
+            root,
+            time_floor,
+            actor: "file".into(),
+            fallen: vec![],
+            rollouts: RolloutStep::default(),
+        };
         store.install_root(installation).await.unwrap();
     }
     store.raise_time_floor(Timestamp::EPOCH).await.unwrap();

@@ -6,7 +6,8 @@ use calibd::domain::digest::Digest;
 use calibd::domain::id::Id;
 use calibd::domain::time::Timestamp;
 use calibd::domain::transform::artifact::Transform;
-use calibd::domain::transform::compile;
+use calibd::domain::transform::{Compiled, compile};
+use calibd::domain::trust::enrolment::Enrolment;
 use calibd::domain::trust::reason::Reason;
 use calibd::domain::trust::root::{RoleName, Root};
 use calibd::domain::trust::slot::{Before, Floor, Slot};
@@ -23,6 +24,7 @@ struct Gateway {
     now: &'static str,
     slot: Slot,
     floor: Option<Floor>,
+    enrolment: Option<Enrolment>,
 }
 
 fn id(text: &str) -> Id {
@@ -36,7 +38,7 @@ impl Gateway {
 
     fn trusting(document: &Value) -> Gateway {
         let root = Root::verify_first(&signed_root(document), None).unwrap().0;
-        Gateway { root, now: NOW, slot: Slot::default(), floor: None }
+        Gateway { root, now: NOW, slot: Slot::default(), floor: None, enrolment: None }
     }
 
     fn with<T>(&self, judge: impl FnOnce(&Context) -> T) -> T {
@@ -45,7 +47,7 @@ impl Gateway {
             root: Some(&self.root),
             fleet: &id("plant-7"),
             gateway: Some(&id("gw-1")),
-            enrolment: None,
+            enrolment: self.enrolment.as_ref(),
             sensors: &|sensor| {
                 let facts = SensorFacts { unit: "nA".to_owned(), ..SensorFacts::default() };
                 sensor.as_str().starts_with("co-").then_some(facts)
@@ -70,7 +72,8 @@ impl Gateway {
 fn a_verdict_names_sensors_signers_and_what_gives_way() {
     let local = Digest::of(&[b"local"]);
     let mut gateway = Gateway::new();
-    gateway.slot = Slot { active_id: Some(id("co-old")), local: Some(local), before: Before::Raw };
+    gateway.slot =
+        Slot { active_id: Some(id("co-old")), local: Some(local), before: Before::Raw, ..Slot::default() };
     let document = changed(&[
         ("/target/sensors", json!(["co-1", "no2-1", "co-2", "co-1"])),
         ("/replaces", json!(["co-old"])),
@@ -148,4 +151,88 @@ fn what_is_stored_outlives_dates_and_retired_keys_but_no_revocation() {
     assert_eq!(gateway.stored(&signed(&elsewhere, &[FLEET])).unwrap_err(), Reason::NotForThisGateway);
     let narrowed = root_with("fleet", 1, &[FLEET], json!([{"sensors": ["co-2"]}]));
     assert_eq!(Gateway::trusting(&narrowed).stored(&by(FLEET)).unwrap_err(), Reason::OutOfScope);
+}
+
+fn compiled(offset: f64) -> Arc<Compiled> {
+    let pipeline = json!([{"kind": "affine", "offset": offset, "gain": 0.034}]);
+    let document = changed(&[("/pipeline", pipeline)]);
+    Arc::new(compile(&Transform::parse(pretty(&document).as_bytes()).unwrap()).unwrap())
+}
+
+fn local_of(offset: f64, pointer: &str, value: Value) -> Vec<u8> {
+    let mut document = local();
+    document["pipeline"][0]["offset"] = json!(offset);
+    set(&mut document, pointer, value);
+    signed(&document, &[MAINTENANCE])
+}
+
+/// The permissible error is 0.2 mg/m3, or 2 % where that is more; half of it is allowed.
+fn technician() -> Gateway {
+    let scope = json!([{"mpe_share": 0.5}]);
+    let mut gateway = Gateway::trusting(&root_with("maintenance", 1, &[MAINTENANCE], scope));
+    let enrolment = json!({
+        "schema": 1, "fleet": "plant-7", "gateway": "gw-1", "version": 1, "public_key": key(STRANGER).public().to_pem(),
+        "sensors": {"co-1": {"mpe": {"absolute": 0.2, "relative": 0.02}}}, "issued_at": "2026-11-01T00:00:00Z",
+    });
+    gateway.enrolment = Some(Enrolment::parse(enrolment.to_string().as_bytes()).unwrap());
+    gateway
+}
+
+#[test]
+fn steps_of_maintenance_count_from_what_the_fleet_signed() {
+    let mut gateway = technician();
+    let plain = |offset| local_of(offset, "/replaces", json!([]));
+    let reason = |gateway: &Gateway, bytes: &[u8]| {
+        gateway.verify(bytes).map(drop).map_err(|refused| refused.refusal.reason)
+    };
+    let beyond = Err(Reason::LimitsExceeded);
+    // Raw readings, or what maintenance put over them, are no baseline.
+    assert_eq!(reason(&gateway, &plain(-0.42)), beyond);
+    gateway.slot = Slot { before: Before::Active(compiled(-0.4)), baseline: None, ..Slot::default() };
+    assert_eq!(reason(&gateway, &plain(-0.42)), beyond);
+    gateway.slot.baseline = Some(compiled(-0.42));
+    for (offset, expected) in
+        [(-0.42, Ok(())), (-0.33, Ok(())), (-0.31, beyond), (-0.51, Ok(())), (-0.53, beyond)]
+    {
+        // Whatever runs, however close it is.
+        for runs in [-0.32, -0.42, offset] {
+            gateway.slot.before = Before::Active(compiled(runs));
+            assert_eq!(reason(&gateway, &plain(offset)), expected, "{offset} after {runs}");
+        }
+    }
+    // 980 nA are 32.9 mg/m3, of which 2 % are 0.66 and half of that 0.33; 120 nA are 3.66, and there it is 0.1.
+    let gain = |gain: f64| local_of(-0.42, "/pipeline/0/gain", json!(gain));
+    assert_eq!((reason(&gateway, &gain(0.0343)), reason(&gateway, &gain(0.0345))), (Ok(()), beyond));
+    // Nobody but the enrolment says what is permissible.
+    let mut bare = technician();
+    bare.slot = gateway.slot.clone();
+    let enrolled = bare.enrolment.as_mut().unwrap();
+    enrolled.sensors.get_mut(&id("co-1")).unwrap().mpe = None;
+    assert_eq!(reason(&bare, &plain(-0.42)), Err(Reason::OutOfScope));
+    // What is in the ledger stands.
+    assert!(gateway.stored(&plain(9.0)).is_ok());
+}
+
+#[test]
+fn a_signer_cannot_state_away_what_its_scope_allows() {
+    let scoped = |limits: Value| root_with("fleet", 1, &[FLEET], json!([{"limits": limits}]));
+    let narrow = |outside: &str| json!({"input": [120.0, 120.001], "outside": outside});
+    let steep = |domain: Value, unit: &str| {
+        let pipeline = json!([{"kind": "affine", "offset": -0.42 - 120.0, "gain": 1.034}]);
+        let fields = [
+            ("/pipeline", pipeline),
+            ("/domain", domain),
+            ("/output_unit", json!(unit)),
+            ("/limits", json!({})),
+        ];
+        signed(&changed(&fields), &[FLEET])
+    };
+    for (limits, reason) in [(json!({"max_step": 2.0}), Err(Reason::LimitsExceeded)), (json!({}), Ok(()))] {
+        let mut gateway = Gateway::trusting(&scoped(limits));
+        gateway.slot.before = Before::Active(compiled(-0.42));
+        let judged = |bytes: &[u8]| gateway.verify(bytes).map(drop).map_err(|refused| refused.refusal.reason);
+        assert_eq!(judged(&steep(narrow("extrapolate"), "mg/m3")), reason);
+        assert_eq!(judged(&steep(narrow("flag"), "g/m3")), reason);
+        assert_eq!(judged(&steep(narrow("flag"), "mg/m3")), Ok(()), "what lies outside is marked");
+    }
 }

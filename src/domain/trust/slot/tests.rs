@@ -42,7 +42,7 @@ fn slots(
     owner: Option<&str>,
     local: Option<Digest>,
 ) -> Result<Changes, Reason> {
-    let slot = Slot { active_id: owner.map(id), local, before: Before::Raw };
+    let slot = Slot { active_id: owner.map(id), local, before: Before::Raw, ..Slot::default() };
     let (a, b) = (id("a"), id("b"));
     let free = Slot::default();
     check_slots(transform, role, [(&a, &free), (&b, &slot)].into_iter()).map_err(|refusal| refusal.reason)

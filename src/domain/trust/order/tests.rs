@@ -1,0 +1,141 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::trust::envelope::{payload_type, sign};
+use crate::domain::trust::key::PrivateKey;
+
+const FLEET: u8 = 3;
+
+fn key(seed: u8) -> PrivateKey {
+    PrivateKey::from_seed(&[seed; 32]).unwrap()
+}
+
+fn id(text: &str) -> Id {
+    Id::new(text).unwrap()
+}
+
+fn root(scopes: Value) -> Root {
+    let keyid = |seed| key(seed).public().id().to_string();
+    let mut keys = json!({});
+    for seed in [1, FLEET] {
+        keys[keyid(seed)] = json!({"public_key": key(seed).public().to_pem()});
+    }
+    let root = json!({
+        "schema": 1, "fleet": "plant-7", "version": 1, "epoch": 1,
+        "issued_at": "2026-01-01T00:00:00Z", "expires": "2027-01-01T00:00:00Z", "keys": keys,
+        "roles": {
+            "root": {"threshold": 1, "keyids": [keyid(1)]},
+            "fleet": {"threshold": 1, "keyids": [keyid(FLEET)], "scopes": scopes},
+        },
+    });
+    Root::parse(root.to_string().as_bytes()).unwrap()
+}
+
+fn order() -> Value {
+    json!({
+        "schema": 1, "fleet": "plant-7", "id": "co", "serial": 4, "action": "promote", "digest": Digest([8; 32]),
+        "percent": 10, "targets": {}, "issued_at": "2026-02-01T00:00:00Z",
+    })
+}
+
+fn with(field: &str, value: Value) -> Value {
+    let mut order = order();
+    order[field] = value;
+    order
+}
+
+fn signed(order: &Value) -> Vec<u8> {
+    sign(&payload_type("order"), order.to_string().as_bytes(), &[key(FLEET)])
+}
+
+/// Judged on a gateway of which sensors `co-1` and `co-2` hold the transform.
+fn judged(bytes: &[u8], scopes: Value, now: &str, last: Option<(u64, Digest)>) -> Result<Ordered, Refused> {
+    let (root, fleet, gateway) = (root(scopes), id("plant-7"), id("gw-1"));
+    let now = Timestamp::parse(now).unwrap();
+    let holding = |digest: &Digest| {
+        let facts = |serial: &str| SensorFacts { serial: Some(serial.to_owned()), ..SensorFacts::default() };
+        let held = *digest == Digest([8; 32]);
+        let both = [(id("co-1"), facts("17")), (id("co-2"), facts("18"))];
+        both.into_iter().filter(|_| held).collect()
+    };
+    verify_order(
+        bytes,
+        &Standpoint {
+            root: Some(&root),
+            fleet: &fleet,
+            place: Place { gateway: Some(&gateway), enrolment: None },
+            time: TimeView { now, trusted: true, floor: now },
+            holding: &holding,
+            last: &|_| last,
+        },
+    )
+}
+
+const NOW: &str = "2026-06-01T00:00:00Z";
+
+fn sensors(order: &Value) -> Vec<String> {
+    let ordered = judged(&signed(order), json!([]), NOW, None).unwrap();
+    ordered.sensors.iter().map(Id::to_string).collect()
+}
+
+fn reason(order: &Value) -> Reason {
+    judged(&signed(order), json!([]), NOW, None).unwrap_err().refusal.reason
+}
+
+#[test]
+fn an_order_is_for_the_sensors_that_hold_its_transform_and_that_it_names() {
+    assert_eq!(sensors(&order()), ["co-1", "co-2"]);
+    assert_eq!(sensors(&with("targets", json!({"gateways": ["gw-1"], "sensors": ["co-2"]}))), ["co-2"]);
+    assert_eq!(sensors(&with("targets", json!({"serials": ["17"]}))), ["co-1"]);
+    for (targets, wanted) in [
+        (json!({"gateways": ["gw-2"]}), Reason::NotForThisGateway),
+        (json!({"groups": ["north"]}), Reason::NotForThisGateway),
+        (json!({"sensors": ["co-3"]}), Reason::UnknownSensor),
+        (json!({"models": ["b4"]}), Reason::UnknownSensor),
+        (json!({"fleet": "plant-7"}), Reason::Malformed),
+    ] {
+        assert_eq!(reason(&with("targets", targets.clone())), wanted, "{targets}");
+    }
+    assert_eq!(reason(&with("digest", json!(Digest([9; 32])))), Reason::UnknownSensor);
+}
+
+#[test]
+fn what_an_order_says_is_read_strictly() {
+    for (field, value, wanted) in [
+        ("schema", json!(2), Reason::UnknownSchema),
+        ("fleet", json!("plant-8"), Reason::WrongFleet),
+        ("serial", json!(0), Reason::InvalidContent),
+        ("action", json!("explode"), Reason::Malformed),
+        ("percent", json!(0), Reason::InvalidContent),
+        ("percent", json!(101), Reason::InvalidContent),
+        ("colour", json!("red"), Reason::Malformed),
+        ("targets", json!(null), Reason::Malformed),
+    ] {
+        assert_eq!(reason(&with(field, value)), wanted, "{field}");
+    }
+    assert_eq!(reason(&with("action", json!("retire"))), Reason::InvalidContent, "a share of a retirement");
+}
+
+#[test]
+fn a_serial_only_rises() {
+    let bytes = signed(&order());
+    let digest = judged(&bytes, json!([]), NOW, None).unwrap().digest;
+    let of = |last| judged(&bytes, json!([]), NOW, last).map_err(|refused| refused.refusal.reason);
+    assert!(!of(Some((3, Digest([1; 32])))).unwrap().already_applied);
+    assert!(of(Some((4, digest))).unwrap().already_applied);
+    assert_eq!(of(Some((4, Digest([1; 32])))).unwrap_err(), Reason::ConflictingVersion);
+    assert_eq!(of(Some((5, digest))).unwrap_err(), Reason::RolledBackVersion);
+}
+
+#[test]
+fn only_the_fleets_keys_give_orders_within_their_scopes_and_while_the_root_lasts() {
+    let stranger = sign(&payload_type("order"), order().to_string().as_bytes(), &[key(9)]);
+    let of = |bytes: &[u8], scopes, now| judged(bytes, scopes, now, None).unwrap_err().refusal.reason;
+    assert_eq!(of(&stranger, json!([]), NOW), Reason::UnknownKey);
+    let by_root = sign(&payload_type("order"), order().to_string().as_bytes(), &[key(1)]);
+    assert_eq!(of(&by_root, json!([]), NOW), Reason::RoleNotAllowed);
+    let as_transform = sign(&payload_type("transform"), order().to_string().as_bytes(), &[key(FLEET)]);
+    assert_eq!(of(&as_transform, json!([]), NOW), Reason::WrongType);
+    assert_eq!(of(&signed(&order()), json!([{"sensors": ["co-1"]}]), NOW), Reason::OutOfScope);
+    assert_eq!(of(&signed(&order()), json!([]), "2027-02-01T00:00:00Z"), Reason::RootExpired);
+}

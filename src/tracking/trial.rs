@@ -1,0 +1,91 @@
+//! Pairs of transforms that are watched: what the one in question, and the one beside it, give for the readings of a pair.
+
+use crate::domain::digest::Digest;
+use crate::domain::drift::pair::{self, Facts};
+use crate::domain::pairing::{How, Method, Pair};
+use crate::domain::quality::{ReasonCode, State};
+use crate::domain::reference::Origin;
+use crate::domain::rollout::Paired;
+use crate::domain::sensor::Sensor;
+use crate::domain::time::Timestamp;
+use crate::domain::units::Unit;
+use crate::pipeline::beside::{Beside, Shelf, Shelved, Versus};
+
+/// A value and its standard uncertainty, in a unit.
+struct Value<'a> {
+    value: f64,
+    u: Option<f64>,
+    unit: &'a str,
+}
+
+/// Passes on what a new pair says of the transforms that are watched at its sensor.
+pub fn tell(beside: &Beside, sensor: &Sensor, how: &How, pair: &Pair) {
+    let of_pair = |shelf: &Shelf| {
+        let versus = shelf.watch().versus.iter();
+        versus.filter_map(|versus| paired(shelf, versus, sensor, how, pair)).collect::<Vec<_>>()
+    };
+    for paired in beside.look(&sensor.id, of_pair).unwrap_or_default() {
+        beside.pair(sensor.id.clone(), paired);
+    }
+}
+
+fn paired(shelf: &Shelf, versus: &Versus, sensor: &Sensor, how: &How, pair: &Pair) -> Option<Paired> {
+    let Value { value, u, unit } = value_of(shelf, versus.of, how, pair)?;
+    let other = versus.beside.filter(|_| versus.alike);
+    let beside = other.and_then(|digest| Some((digest, value_of(shelf, digest, how, pair)?.value)));
+    let by = Unit::parse(&pair.unit).ok()?.conversion(&Unit::parse(unit).ok()?).ok()?;
+    let facts = Facts {
+        u: u.filter(|u| *u > 0.0),
+        u_reference: pair.reference_u.map(|u| u * by.scale.abs()),
+        ..Facts::new(pair.span.end(), value, by.scale * pair.reference_value + by.offset)
+    };
+    let pair_of_it = pair::Pair::new(sensor.kind, facts).ok()?;
+    Some(Paired { of: versus.of, beside, pair: pair_of_it, counts: counts(pair) })
+}
+
+/// "Gates count only references from configured sources or sessions": and of these, sound ones beside a sound sensor.
+fn counts(pair: &Pair) -> bool {
+    let believed = matches!(pair.origin, Origin::Sensor | Origin::Session);
+    let doubted = [ReasonCode::Stuck, ReasonCode::Interference];
+    believed && pair.flag == State::Valid && !doubted.iter().any(|reason| pair.reasons.contains(*reason))
+}
+
+/// What a transform gives for the readings of a pair; `None` where that is not known.
+fn value_of<'a>(shelf: &'a Shelf, digest: Digest, how: &How, pair: &'a Pair) -> Option<Value<'a>> {
+    let made = pair.transform.as_ref().map(|transform| transform.digest);
+    if made == Some(digest) {
+        return Some(Value { value: pair.value?, u: pair.u, unit: &pair.unit });
+    }
+    // What was made by another transform than the one that the others were computed beside has no others.
+    if made != shelf.active() {
+        return None;
+    }
+    let place = shelf.place(digest)?;
+    let readings = || shelf.between(pair.seqs.0, pair.seqs.1).filter(|reading| reading.usable);
+    // Exactly those that are in the pair.
+    if readings().count() as u64 != pair.readings {
+        return None;
+    }
+    let at = pair.span.middle();
+    let [value, u] = match how.method {
+        Method::Interpolate if pair.span.is_point() && pair.readings == 2 => {
+            let (first, second) = (readings().next()?, readings().last()?);
+            let weight = weight(first, second, at)?;
+            [0, 1].map(|part| {
+                let (a, b) = (first.others[place][part], second.others[place][part]);
+                a + weight * (b - a)
+            })
+        }
+        _ => [0, 1].map(|part| {
+            let sum: f64 = readings().map(|reading| reading.others[place][part]).sum();
+            sum / pair.readings as f64
+        }),
+    };
+    let unit = &shelf.watch().others[place].unit;
+    value.is_finite().then_some(Value { value, u: Some(u).filter(|u| u.is_finite()), unit })
+}
+
+fn weight(first: &Shelved, second: &Shelved, at: Timestamp) -> Option<f64> {
+    let apart = second.time.micros_since(first.time);
+    (apart != 0).then(|| at.micros_since(first.time) as f64 / apart as f64)
+}

@@ -1,0 +1,142 @@
+//! Whose a sensor is, and how far maintenance may go there.
+
+use serde_json::{Value, json};
+
+use super::fleet::*;
+use super::scene::{Attack, Scene};
+use crate::support::gateway::DOWN;
+use crate::trust::world::pretty;
+
+fn named(id: &str, version: u64, replaces: &[&str]) -> Value {
+    let mut transform = with(version, "/id", json!(id));
+    transform["replaces"] = json!(replaces);
+    transform
+}
+
+/// Two ids that have followed each other at a sensor: what was in force first does not come back by its old bytes.
+#[test]
+fn sibling_id_downgrade() {
+    let mut scene = Scene::new();
+    let first = by_fleet(&named("co", 1, &[]));
+    let sibling = by_fleet(&named("co-other", 1, &["co"]));
+    scene.accepts(&format!("{DOWN}/co"), &first);
+    scene.accepts(&format!("{DOWN}/co-other"), &sibling);
+    scene.refuses(&Attack::known("the one before", "conflict", first));
+    scene.puts(&named("co", 2, &["co-other"]));
+    scene.runs(2, 1.5);
+    let back = Attack::known("sibling_id_downgrade", "rolled_back_version", sibling);
+    scene.refuses(&Attack { topic: format!("{DOWN}/co-other"), ..back });
+    scene.runs(2, 2.5);
+    // The broker says it again with each connection.
+    let answers = scene.acks().len();
+    scene.restart(|_| {});
+    crate::support::wait::until_true("both to be answered again", || scene.acks().len() >= answers + 2);
+    scene.runs(2, 3.5);
+    // A new version takes its place.
+    scene.puts(&named("co-other", 2, &["co"]));
+    assert_eq!(scene.measures("co-1", 4.5)["transform"]["id"], "co-other");
+}
+
+#[test]
+fn below_a_local_transform_the_sensor_stays_the_fleets() {
+    let mut scene = Scene::new();
+    scene.puts(&transform(7));
+    let site = signed(&local("co-1", 1), &[MAINTENANCE]);
+    scene.accepts(&format!("{DOWN}/local-co-1"), &site);
+    let digest = scene.acks().pop().unwrap()["digest"].clone();
+    let mut sibling = named("co-other", 1, &[]);
+    sibling["supersedes"] = json!([digest]);
+    for _ in 0..2 {
+        scene.refuses(&Attack::known("takes_it_below_the_local_one", "conflict", by_fleet(&sibling)));
+        sibling["version"] = json!(2);
+        // What lies below is known after a restart, too.
+        scene.restart(|_| {});
+    }
+    let mut eight = transform(8);
+    eight["supersedes"] = json!([digest]);
+    scene.puts(&eight);
+    scene.refuses(&Attack {
+        topic: format!("{DOWN}/local-co-1"),
+        ..Attack::known("local_comes_back", "rolled_back_version", site)
+    });
+    scene.runs(8, 1.5);
+}
+
+/// A gateway whose technicians may go half the permissible error, or 1 mg/m3 at the second sensor.
+fn watched() -> Scene {
+    let mut root = root(1);
+    root["roles"]["maintenance"]["scopes"] = json!([
+        {"mpe_share": 0.5}, {"sensors": ["co-2"], "limits": {"max_step": 1.0}},
+    ]);
+    let mut scene = Scene::of(Some(&signed_root(&root, &[ROOT, ROOT_2])), "");
+    let key = std::fs::read_to_string(scene.gateway.store().join("gateway.pub.pem")).unwrap();
+    let enrolment = json!({
+        "schema": 1, "fleet": "plant-7", "gateway": "gw-1", "version": 1, "public_key": key,
+        "sensors": {"co-1": {"mpe": {"absolute": 1.0, "relative": 0.01}}, "co-2": {}},
+        "issued_at": "2026-11-01T00:00:00Z",
+    });
+    let enrolment = signed_as("enrolment", pretty(&enrolment).as_bytes(), &[ENROL]);
+    scene.accepts("calibd/1/plant-7/down/gw/gw-1/enrolment", &enrolment);
+    scene
+}
+
+/// A local transform that is so much above what the fleet signed.
+fn above(sensor: &str, version: u64, step: f64) -> Vec<u8> {
+    let mut local = local(sensor, version);
+    local["pipeline"][0]["offset"] = json!(0.5 + step);
+    signed(&local, &[MAINTENANCE])
+}
+
+#[test]
+fn salami_steps() {
+    let mut scene = watched();
+    let on = |sensor: &str| format!("{DOWN}/local-{sensor}");
+    let refused =
+        |name, payload| Attack::known(name, "limits_exceeded", payload).on("gw/gw-1/transform/local-co-1");
+    scene.refuses(&refused("self_declared_baseline", above("co-1", 1, 0.1)));
+    scene.puts(&transform(7));
+    let mut other = transform(7);
+    other["id"] = json!("two");
+    other["target"]["sensors"] = json!(["co-2"]);
+    scene.puts(&other);
+
+    // The permissible error is 1 where values are small, and the gateway's own configuration says 1,000.
+    scene.refuses(&refused("self_declared_mpe", above("co-1", 2, 0.6)));
+    scene.accepts(&on("co-1"), &above("co-1", 3, 0.3));
+    scene.refuses(&refused("salami_steps", above("co-1", 4, 0.6)));
+    scene.accepts(&on("co-1"), &above("co-1", 5, 0.5));
+    scene.refuses(&refused("salami_steps", above("co-1", 6, 0.8)));
+    scene.restart(|_| {});
+    scene.refuses(&refused("salami_steps_after_a_restart", above("co-1", 7, 0.8)));
+    scene.accepts(&on("co-1"), &above("co-1", 8, -0.5));
+
+    // A step in the unit of the values counts from there, too.
+    scene.accepts(&on("co-2"), &above("co-2", 1, 0.9));
+    let step = Attack::known("salami_steps_in_units", "limits_exceeded", above("co-2", 2, 1.8));
+    scene.refuses(&step.on("gw/gw-1/transform/local-co-2"));
+    scene.accepts(&on("co-2"), &above("co-2", 3, -0.9 + 1.0));
+    around_the_scope(&mut scene);
+}
+
+/// What the signer states itself does not widen what the root allows it.
+fn around_the_scope(scene: &mut Scene) {
+    let forged = |pointer: &str, value: Value, version: u64| {
+        let mut local = local("co-2", version);
+        local["pipeline"][0]["offset"] = json!(0.5);
+        set(&mut local, pointer, value);
+        signed(&local, &[MAINTENANCE])
+    };
+    let refused =
+        |name, payload| Attack::known(name, "limits_exceeded", payload).on("gw/gw-1/transform/local-co-2");
+    let mut narrow = json!({"input": [0.0, 0.001], "outside": "extrapolate"});
+    let steep = |mut local: Value, domain: &Value| {
+        local["pipeline"][0]["gain"] = json!(90.0);
+        local["domain"] = domain.clone();
+        signed(&local, &[MAINTENANCE])
+    };
+    scene.refuses(&refused("narrow_domain", steep(local("co-2", 10), &narrow)));
+    scene.refuses(&refused("other_unit", forged("/output_unit", json!("g/m3"), 11)));
+    narrow["outside"] = json!("flag");
+    scene.accepts(&format!("{DOWN}/local-co-2"), &steep(local("co-2", 12), &narrow));
+    assert_eq!(scene.measures("co-2", 50.0)["state"], "suspect");
+}
