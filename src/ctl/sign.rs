@@ -14,6 +14,7 @@ use crate::domain::transform::compile;
 use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, MAX_SIGNATURES, payload_type, type_name};
 use crate::domain::trust::key::PrivateKey;
+use crate::domain::trust::order::Order;
 use crate::domain::trust::root::Root;
 
 const EXAMPLES: &str = "examples:
@@ -112,6 +113,7 @@ fn doubt(envelope: &Envelope) -> Option<String> {
             .err()
             .map(|f| f.to_string()),
         "enrolment" => Enrolment::parse(&envelope.payload).err().map(|fault| fault.message),
+        "order" => Order::parse(&envelope.payload).err().map(|fault| fault.message),
         "root" => Root::parse(&envelope.payload).err().map(|fault| fault.message),
         _ => strict_json::parse(&envelope.payload).err().map(|fault| fault.to_string()),
     }

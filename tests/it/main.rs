@@ -28,6 +28,7 @@ mod fit;
 mod fleet_broker;
 mod fleet_ctl;
 mod fleet_keys;
+mod fleet_tutorial;
 mod game_day;
 mod health;
 mod hostile;

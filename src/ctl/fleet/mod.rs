@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::ctl::output::Failure;
+use crate::domain::rollout::OrderAction;
 use book::Ignored;
 use reach::Session;
 use topic::Branch;
@@ -127,9 +128,9 @@ pub fn run(command: FleetCommand) -> Result<ExitCode, Failure> {
         FleetCommand::Push(args) => push::run(&args),
         FleetCommand::Status(args) => status::run(&args),
         FleetCommand::Promote(args) => order::promote(&args),
-        FleetCommand::Rollback(args) => order::run(&args, "rollback"),
-        FleetCommand::Abort(args) => order::run(&args, "abort"),
-        FleetCommand::Retire(args) => order::run(&args, "retire"),
+        FleetCommand::Rollback(args) => order::run(&args, OrderAction::Rollback),
+        FleetCommand::Abort(args) => order::run(&args, OrderAction::Abort),
+        FleetCommand::Retire(args) => order::run(&args, OrderAction::Retire),
         FleetCommand::Root(RootCommand::Push(args)) => push::root(&args),
         FleetCommand::Enrol(args) => push::enrol(&args),
         FleetCommand::Drift(args) => drift::run(&args),

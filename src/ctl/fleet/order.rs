@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::artifact::Artifact;
 use super::book::{Book, Kept};
@@ -17,9 +16,10 @@ use crate::ctl::gateway::block_on;
 use crate::ctl::output::{Failure, note};
 use crate::domain::digest::Digest;
 use crate::domain::id::Id;
-use crate::domain::time::Timestamp;
+use crate::domain::rollout::OrderAction;
 use crate::domain::trust::envelope::{payload_type, sign};
 use crate::domain::trust::key::PrivateKey;
+use crate::domain::trust::order::{Order, SCHEMA, Targets};
 
 /// The help of promote.
 pub const PROMOTE: &str = "examples:
@@ -95,22 +95,33 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 pub fn promote(args: &PromoteArgs) -> Result<ExitCode, Failure> {
-    order(&args.order, "promote", args.percent)
+    order(&args.order, OrderAction::Promote, args.percent)
 }
 
-pub fn run(args: &OrderArgs, action: &'static str) -> Result<ExitCode, Failure> {
+pub fn run(args: &OrderArgs, action: OrderAction) -> Result<ExitCode, Failure> {
     order(args, action, None)
 }
 
-fn order(args: &OrderArgs, action: &'static str, percent: Option<f64>) -> Result<ExitCode, Failure> {
+fn order(args: &OrderArgs, action: OrderAction, percent: Option<f64>) -> Result<ExitCode, Failure> {
     let keys: Vec<PrivateKey> =
         args.keys.iter().map(|path| files::private_key(path)).collect::<Result<_, _>>()?;
     block_on(async {
         let mut session = args.reach.open(None).await?;
         let (branch, digest) = subject(&mut session, args).await?;
         let serial = next_serial(&session.book, &args.id);
-        let wanted = Wanted { action, digest, percent, serial };
-        let payload = text(&wanted, args, &branch, session.now)?;
+        let order = Order {
+            schema: SCHEMA,
+            fleet: args.reach.fleet().clone(),
+            id: args.id.clone(),
+            serial,
+            action,
+            digest,
+            percent,
+            targets: targets(&branch),
+            issued_at: session.now,
+        };
+        let payload =
+            serde_json::to_vec_pretty(&order).map_err(|fault| Failure::usage(format!("json: {fault}")))?;
         if let Some(path) = &args.output {
             session.link.leave().await;
             files::write_out(Some(path), &payload)?;
@@ -127,11 +138,14 @@ fn order(args: &OrderArgs, action: &'static str, percent: Option<f64>) -> Result
     })
 }
 
-struct Wanted {
-    action: &'static str,
-    digest: Digest,
-    percent: Option<f64>,
-    serial: u64,
+/// The same as the branch says.
+fn targets(branch: &Branch) -> Targets {
+    let (gateways, groups) = match branch {
+        Branch::All => (Vec::new(), Vec::new()),
+        Branch::Group(group) => (Vec::new(), vec![group.clone()]),
+        Branch::Gateway(gateway) => (vec![gateway.clone()], Vec::new()),
+    };
+    Targets { gateways, groups, ..Targets::default() }
 }
 
 /// For whom the order is, and which transform it is about.
@@ -223,21 +237,6 @@ fn next_serial(book: &Book, wanted: &Id) -> u64 {
         _ => None,
     };
     book.desired.iter().filter_map(ours).max().unwrap_or(0) + 1
-}
-
-fn text(wanted: &Wanted, args: &OrderArgs, branch: &Branch, now: Timestamp) -> Result<Vec<u8>, Failure> {
-    let Wanted { action, digest, percent, serial } = wanted;
-    let targets: Value = match branch {
-        Branch::All => json!({}),
-        Branch::Group(group) => json!({"groups": [group]}),
-        Branch::Gateway(gateway) => json!({"gateways": [gateway]}),
-    };
-    let order = json!({
-        "schema": 1, "fleet": args.reach.fleet(), "id": args.id, "serial": serial, "action": action,
-        "digest": digest, "percent": percent, "targets": targets, "issued_at": now,
-    });
-    let text = serde_json::to_vec_pretty(&order);
-    text.map_err(|fault| Failure::usage(format!("json: {fault}")))
 }
 
 #[cfg(test)]

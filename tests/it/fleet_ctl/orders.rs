@@ -41,8 +41,8 @@ fn an_order_is_about_the_transform_that_is_kept_and_has_the_next_serial() {
         (&json!("promote"), &json!(25.0), &wanted)
     );
     assert_eq!(
-        (&first["schema"], &first["fleet"], &first["targets"]),
-        (&json!(1), &json!("plant-7"), &json!({"groups": ["north"]}))
+        (&first["schema"], &first["fleet"], &first["targets"]["groups"]),
+        (&json!(1), &json!("plant-7"), &json!(["north"]))
     );
 
     order(&["rollback", "co"]);
@@ -57,8 +57,8 @@ fn an_order_is_about_the_transform_that_is_kept_and_has_the_next_serial() {
     order(&["abort", "co", "--gateway", "gw-1", "--digest", &other]);
     let third = kept(&road, "down/gw/gw-1/order/co");
     assert_eq!(
-        (&third["serial"], &third["digest"], &third["targets"]),
-        (&json!(3), &json!(other), &json!({"gateways": ["gw-1"]}))
+        (&third["serial"], &third["digest"], &third["targets"]["gateways"]),
+        (&json!(3), &json!(other), &json!(["gw-1"]))
     );
 
     // Somebody without a key can't use up the numbers.
@@ -111,4 +111,47 @@ fn without_a_good_transform_or_key_there_is_no_order() {
     publisher.retain(&format!("{FLEET}/down/gw/gw-1/transform/co"), road.authority.signed(&transform(7)));
     let two = road.run(&["rollback", "co", "--signing-key", "fleet.key.pem"]);
     assert!(stderr(&two).contains("for all gateways and for gateway gw-1"), "{}", stderr(&two));
+}
+
+#[test]
+fn a_running_gateway_follows_them() {
+    let road = Road::new();
+    let one = road.gateway("gw-1", None);
+    Publisher::new(&road.broker).retain(&format!("{FLEET}/down/root/2"), road.authority.file("root-2.json"));
+    let file = road.enrolment(&one, &[], 1);
+    road.json(&["enrol", &file, "--root", "root.json"], 0);
+    let push = |version: u64, rollout: Value| {
+        let mut transform = transform(version);
+        if !rollout.is_null() {
+            transform["rollout"] = rollout;
+        }
+        let file = road.signed("co.json", &transform);
+        road.json(&["push", &file, "--gateway", "gw-1", "--root", "root.json"], 0)["gateways"][0].clone()
+    };
+    let order = |action: &str, code| {
+        let args = [action, "co", "--signing-key", "fleet.key.pem", "--root", "root.json"];
+        road.json(&args, code)["gateways"][0].clone()
+    };
+    let stages = || {
+        let status = road.json(&["status", "co", "--root", "root.json"], 0);
+        let groups = status["groups"].as_array().unwrap().clone();
+        groups.iter().map(|it| json!([it["version"], it["stage"], it["verified"]])).collect::<Vec<_>>()
+    };
+    assert_eq!(push(7, Value::Null)["stage"], "active");
+    assert_eq!(push(8, json!({"mode": "shadow", "bake": "1h"}))["stage"], "shadow");
+    assert_eq!(stages(), [json!([8, "shadow", 1]), json!([7, "active", 1])]);
+    assert_eq!(road.json(&["list"], 0)["gateways"][0]["candidates"], 1);
+    let answer = order("promote", 0);
+    assert_eq!((&answer["standing"], &answer["stage"]), (&json!("accepted"), &json!("canary")), "{answer}");
+    assert_eq!(stages(), [json!([8, "canary", 1])]);
+    let answer = order("rollback", 0);
+    assert_eq!(
+        (&answer["standing"], &answer["stage"]),
+        (&json!("accepted"), &json!("rolled_back")),
+        "{answer}"
+    );
+    assert_eq!(stages(), [json!([7, "active", 1])]);
+    // What has been taken back is not promoted again; the gateway says why.
+    let answer = order("promote", 1);
+    assert_eq!(answer["standing"], "refused", "{answer}");
 }
