@@ -13,6 +13,7 @@ use axum::routing::get;
 use clap::Args;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use super::book::{Book, News};
 use super::link::Heard;
@@ -118,20 +119,17 @@ async fn serve(listener: TcpListener, shared: Shared, most: usize, shutdown: shu
 /// Follows the fleet, and comes back whenever the connection is lost. Who can't come in at first is told so.
 async fn follow(args: &ExporterArgs, shared: &Shared) -> Result<(), Failure> {
     let mut session = load(args).await?;
-    let mut attempt = 0;
     loop {
         let fault = listen(session, shared).await;
-        let mut text = fault.message().to_owned();
+        let (mut text, lost) = (fault.message().to_owned(), Instant::now());
         session = loop {
             note(&format!("warning: {text}; trying again"));
-            tokio::time::sleep(full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits())).await;
+            tokio::time::sleep(full_jitter(lost.elapsed(), FIRST_WAIT, LONGEST_WAIT, random::bits())).await;
             match load(args).await {
                 Ok(session) => break session,
                 Err(fault) => text = fault.message().to_owned(),
             }
-            attempt = attempt.saturating_add(1);
         };
-        attempt = 0;
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::book::Book;
 use super::link::Heard;
@@ -60,19 +61,17 @@ struct Said {
 pub fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     let mut left = args.limit.unwrap_or(u64::MAX);
     block_on(async {
-        let mut attempt = 0;
         // Who can't come in at first need not try again.
         let mut session = listening(args).await?;
         loop {
             let lost = follow(&mut session, args.reach.json, &mut left).await;
             let Err(fault) = lost else { return Ok(ExitCode::SUCCESS) };
+            let lost = Instant::now();
             session = loop {
-                let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
+                let wait = full_jitter(lost.elapsed(), FIRST_WAIT, LONGEST_WAIT, random::bits());
                 note(&format!("warning: {}; trying again", fault.message()));
                 tokio::time::sleep(wait).await;
-                attempt = attempt.saturating_add(1);
                 if let Ok(session) = listening(args).await {
-                    attempt = 0;
                     break session;
                 }
             };
