@@ -16,7 +16,6 @@ use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::enrolment::{self, Enrolment, Standpoint, verify_enrolment};
 use crate::domain::trust::envelope::{Envelope, type_name};
 use crate::domain::trust::key::KeyId;
-use crate::domain::trust::order::{self, Order, verify_order};
 use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::{RoleName, Root};
 use crate::domain::trust::rotation::{Succession, verify_successor};
@@ -29,6 +28,9 @@ use crate::domain::trust::verify::{
 };
 use crate::runtime::clock::system_now;
 
+mod command;
+mod order;
+
 /// What is said of what passed.
 const EVERY: &str = "every check that can be made here passed";
 
@@ -38,7 +40,7 @@ const EXAMPLES: &str = "examples:
   calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
 
 Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
-Of manifests, commands and priors, the envelope and its signers are checked.";
+Of manifests and priors only the envelope and its signers are checked.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -112,8 +114,9 @@ pub fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, no
     let judged = match kind.as_deref().and_then(type_name) {
         Some("transform") => transform(bytes, root, whose, time),
         Some("root") => successor(bytes, given),
+        Some("command") => command::judge(bytes, root, whose, time),
         Some("enrolment") => judge_enrolment(bytes, root, whose.gateway, time),
-        Some("order") => judge_order(bytes, root, time),
+        Some("order") => order::judge(bytes, root, time),
         _ => verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"])),
     };
     Report { kind, ..judged.unwrap_or_else(refused) }
@@ -175,30 +178,6 @@ fn judge_enrolment(
     let enrolled = verify_enrolment(bytes, &standpoint)?;
     let not_checked = vec!["not_for_this_gateway", "rolled_back_version", "conflicting_version"];
     Ok(Report { version: Some(enrolled.enrolment.version), ..accepted(signed, not_checked) })
-}
-
-/// An order, away from the gateways, which alone know what they hold and which orders they have followed.
-fn judge_order(bytes: &[u8], root: Option<&Root>, time: TimeView) -> Result<Report, Refused> {
-    let claimed = || Envelope::parse(bytes).ok().and_then(|envelope| Order::parse(&envelope.payload).ok());
-    let fleet = root.map(|root| root.fleet.clone()).or_else(|| claimed().map(|order| order.fleet));
-    let Some(fleet) = fleet else {
-        // Neither a root nor a readable order: the checks end before the fleet.
-        return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec![]));
-    };
-    let place = Place { gateway: None, enrolment: None };
-    let (holding, last) = (|_: &Digest| Vec::new(), |_: &Id| None);
-    let standpoint = order::Standpoint { root, fleet: &fleet, place, time, holding: &holding, last: &last };
-    let ordered = verify_order(bytes, &standpoint)?;
-    let signed = verify_typed(bytes, "order", root, &time)?;
-    let not_checked = vec![
-        "out_of_scope",
-        "not_for_this_gateway",
-        "unknown_sensor",
-        "rolled_back_version",
-        "conflicting_version",
-    ];
-    let (id, version) = (Some(ordered.order.id), Some(ordered.order.serial));
-    Ok(Report { id, version, ..accepted(signed, not_checked) })
 }
 
 /// A root that follows the given one, or is that.

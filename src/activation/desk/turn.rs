@@ -341,6 +341,9 @@ impl Desk {
             if !sensors.is_empty() {
                 self.alerting.deployed(sensors, new, at).await;
             }
+            if new {
+                self.recalibrated(sensors).await;
+            }
         }
         for Ready { verified, sensors, .. } in ready.into_values() {
             self.events.activated(&verified.transform, &verified.digest, &sensors);
