@@ -20,7 +20,7 @@ pub fn judge(bytes: &[u8], root: Option<&Root>, time: TimeView) -> Result<Report
     };
     let place = Place { gateway: None, enrolment: None };
     let (holding, last) = (|_: &Digest| Vec::new(), |_: &Id| None);
-    let standpoint = order::Standpoint { root, fleet: &fleet, place, time, holding: &holding, last: &last };
+    let standpoint = Standpoint { root, fleet: &fleet, place, time, holding: &holding, last: &last };
     let ordered = verify_order(bytes, &standpoint)?;
     let signed = verify_typed(bytes, "order", root, &time)?;
     let not_checked = vec![
