@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::said::{Alert, Answer, Drift, Held, Metrics, Reported, Scores, Status, Text, read};
+use super::said::{Alert, Answer, Drift, Held, Metrics, Reply, Reported, Scores, Status, Text, read};
 use super::topic::{About, Branch, Up};
 use super::trusted::{Enrolled, Opened, Trust, open};
 use crate::domain::alert::MOST_SENSORS;
@@ -265,6 +265,11 @@ impl Book {
                 let opened = self.open(gateway, up, payload).ok_or(unreadable)?;
                 let ack: Ack = read(&opened.payload).ok_or(unreadable)?;
                 return Ok(News::Answer(gateway.clone(), ack.into(), opened.verified));
+            }
+            (Up::Reply, _) => {
+                let opened = self.open(gateway, up, payload).ok_or(unreadable)?;
+                let reply: Reply = read(&opened.payload).ok_or(unreadable)?;
+                return Ok(News::Answer(gateway.clone(), reply.into(), opened.verified));
             }
             _ => {}
         }

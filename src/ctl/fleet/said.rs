@@ -151,6 +151,26 @@ impl From<Ack> for Answer {
     }
 }
 
+/// `reply`: what became of a command.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Reply {
+    digest: Option<Digest>,
+    command: Option<Text>,
+    serial: Option<u64>,
+    verdict: Verdict,
+    #[serde(default)]
+    reason: Option<Text>,
+    message: Text,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        let Reply { digest, command, serial, verdict, reason, message } = reply;
+        let id = command.unwrap_or_else(|| Text::new("command"));
+        Answer { verdict, reason, message, stage: None, id, version: serial, digest }
+    }
+}
+
 /// `reported`
 #[derive(Debug, Clone, Deserialize)]
 pub struct Reported {

@@ -108,7 +108,8 @@ pub async fn send(session: &mut Session, what: &Sending<'_>, expected: Vec<Id>) 
     };
     let mut tally = Tally::new(artifact.digest, broad, expected.into_iter().map(online));
     let whose = if let Branch::Gateway(id) = branch { id.to_string() } else { "+".to_owned() };
-    let filters = session.filters(&[&format!("up/{whose}/ack"), &format!("up/{whose}/status")]);
+    let below = ["ack", "reply", "status"].map(|up| format!("up/{whose}/{up}"));
+    let filters = session.filters(&below.each_ref().map(String::as_str));
     let topic = about.topic(&session.book.fleet);
     let Session { link, book, now } = session;
     let state = Cell::new((tally.progress(), tally.is_complete()));

@@ -81,7 +81,7 @@ impl Up {
 
     /// Whether the gateway signs it.
     pub fn is_signed(self) -> bool {
-        matches!(self, Up::Reported | Up::Ack | Up::Checkpoint)
+        matches!(self, Up::Reported | Up::Ack | Up::Reply | Up::Checkpoint)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::book::Book;
 use super::link::Heard;
 use super::reach::{Reach, Session};
-use super::said::{Alert, Answer, Status, Text, read};
+use super::said::{Alert, Answer, Reply, Status, Text, read};
 use super::topic::About;
 use crate::ctl::gateway::block_on;
 use crate::ctl::output::{Failure, note, print, print_lines};
@@ -145,6 +145,7 @@ fn words(said: &Said) -> String {
     let text = match said.kind {
         "status" => read::<Status>(bytes.as_bytes()).map(|it| status(&it)),
         "ack" => read::<Ack>(bytes.as_bytes()).map(|it| answer(&it.into())),
+        "reply" => read::<Reply>(bytes.as_bytes()).map(|it| answer(&it.into())),
         "alert" => read::<Alert>(bytes.as_bytes()).map(|it| alert(&it)),
         _ => None,
     };

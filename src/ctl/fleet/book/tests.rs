@@ -98,6 +98,20 @@ fn an_emptied_message_takes_back_what_was_said() {
 }
 
 #[test]
+fn replies_to_commands_are_answers_too() {
+    let mut book = book();
+    let digest = Digest::of(&[b"x"]);
+    let text = format!(
+        r#"{{"digest":"{digest}","command":"log_level","serial":3,"verdict":"accepted","reason":null,"message":"m","sensors":[],"time":"2026-01-01T00:00:00Z"}}"#
+    );
+    let bytes = sign(&payload_type("reply"), text.as_bytes(), &[key(1)]);
+    let News::Answer(gateway, answer, verified) = take(&mut book, "up/g/reply", &bytes) else {
+        panic!("no answer")
+    };
+    assert_eq!((gateway, answer.digest, answer.version, verified), (id("g"), Some(digest), Some(3), false));
+}
+
+#[test]
 fn hostile_messages_are_counted_and_named() {
     let mut book = book();
     let deep = "[".repeat(200_000);
