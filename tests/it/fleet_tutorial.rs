@@ -93,9 +93,10 @@ fn the_week_goes_as_the_handbook_says() {
     assert_eq!((&last(&trial)["transform"]["version"], &last(&trial)["reasons"]), (&json!(4), &json!([])));
 
     let said = week.day("rollback");
+    assert!(said.contains("transform co 5 for group north: 1 accepted"), "{said}");
     assert!(said.contains("order rollback co 1 for group north: 1 accepted"), "{said}");
     trial.compare(1);
-    assert_eq!((&last(&trial)["transform"]["version"], &last(&trial)["reasons"]), (&json!(2), &json!([])));
+    assert_eq!((&last(&trial)["transform"]["version"], &last(&trial)["reasons"]), (&json!(4), &json!([])));
 
     // On the gateway.
     let socket = trial.gateway.path("run/control.sock");
