@@ -15,6 +15,7 @@ use crate::domain::trust::command::Command;
 use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, MAX_SIGNATURES, payload_type, type_name};
 use crate::domain::trust::key::PrivateKey;
+use crate::domain::trust::order::Order;
 use crate::domain::trust::prior::ModelPrior;
 use crate::domain::trust::root::Root;
 
@@ -115,6 +116,7 @@ fn doubt(envelope: &Envelope) -> Option<String> {
             .err()
             .map(|f| f.to_string()),
         "enrolment" => Enrolment::parse(&envelope.payload).err().map(|fault| fault.message),
+        "order" => Order::parse(&envelope.payload).err().map(|fault| fault.message),
         "command" => {
             Command::parse(&envelope.payload).and_then(|it| it.wanted().map(drop)).err().map(|it| it.message)
         }
