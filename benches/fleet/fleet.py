@@ -80,9 +80,9 @@ class Listener:
         return {gateway: when for when, gateway, *_ in reversed(told)}
 
     def there(self, since):
-        """When each gateway said last that it is there."""
+        """When each gateway said first that it is there."""
         with self.lock:
-            return {gateway: when for when, gateway in self.online if when >= since}
+            return {gateway: when for when, gateway in reversed(self.online) if when >= since}
 
 
 class Fleet:

@@ -15,6 +15,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::Policy;
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::command::Past;
 use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
@@ -26,7 +27,7 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Store, StoreError, StoredEnrolment, StoredFloor};
+use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -34,6 +35,7 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod commands;
 mod enrolled;
 mod local;
 mod orders;
@@ -110,6 +112,8 @@ pub struct Desk {
     roots: Roots,
     /// What the fleet says of this gateway.
     enrolled: enrolled::Enrolled,
+    /// What commands have left behind.
+    commands: commands::Commands,
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
@@ -147,6 +151,7 @@ pub struct Parts {
     pub gateway: Id,
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
+    pub commands: (Past, Vec<Recalibration>),
     pub on_revoked: Fallback,
     pub sensors: Sensors,
     pub time: TimeCheck,
@@ -164,6 +169,7 @@ impl Desk {
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
+        let (past, asked) = parts.commands;
         Desk {
             fleet: parts.fleet,
             gateway: parts.gateway,
@@ -171,6 +177,7 @@ impl Desk {
             enrolled,
             rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
             orders: HashMap::new(),
+            commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             on_revoked: parts.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
@@ -228,6 +235,7 @@ impl Desk {
         pipeline: mpsc::Sender<Request>,
     ) {
         self.begin(&pipeline).await;
+        self.resume_commands().await;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut retry = tokio::time::interval(RETRY);
@@ -246,7 +254,10 @@ impl Desk {
                     self.reports.drift(sensor.clone(), drift);
                     self.report(&sensor);
                 }
-                _ = retry.tick() => self.judge_waiting(&pipeline).await,
+                _ = retry.tick() => {
+                    self.judge_waiting(&pipeline).await;
+                    self.expire_commands().await;
+                }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }
             // Once for all roots that have come together.
@@ -296,6 +307,7 @@ impl Desk {
             Artifact::Root => return self.judge_root(item, pipeline).await,
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
             Artifact::Order => return self.judge_order(item, pipeline).await,
+            Artifact::Command => return self.judge_command(item).await,
             Artifact::Transform => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::domain::id::{Id, SensorId};
@@ -15,7 +16,7 @@ use crate::pipeline::active::Active;
 use crate::sync::control::Purpose;
 use crate::sync::link::Link;
 use crate::wire::control::RolloutStage;
-use crate::wire::message::{Ack, Reported, ReportedActive, ReportedDrift, RolloutEvent};
+use crate::wire::message::{Ack, CommandReply, Reported, ReportedActive, ReportedDrift, RolloutEvent};
 
 /// Verdicts kept for each sensor.
 const VERDICTS: usize = 8;
@@ -110,6 +111,14 @@ impl Reports {
     /// Has the broker send again what it retains for this gateway.
     pub fn ask_again(&self) {
         self.link.ask_again();
+    }
+
+    /// Answers a command, with the correlation data that came with it.
+    pub fn reply(&self, reply: &CommandReply, correlation: Option<Bytes>) {
+        if self.link.is_configured() {
+            let bytes = self.signed("reply", reply);
+            self.link.answer(format!("{}/reply", self.branch), bytes, correlation);
+        }
     }
 
     /// Publishes what is in force at a sensor, retained.

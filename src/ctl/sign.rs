@@ -11,6 +11,7 @@ use super::output::{Failure, note, print_json};
 use crate::domain::strict_json;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::compile;
+use crate::domain::trust::command::Command;
 use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, MAX_SIGNATURES, payload_type, type_name};
 use crate::domain::trust::key::PrivateKey;
@@ -112,6 +113,9 @@ fn doubt(envelope: &Envelope) -> Option<String> {
             .err()
             .map(|f| f.to_string()),
         "enrolment" => Enrolment::parse(&envelope.payload).err().map(|fault| fault.message),
+        "command" => {
+            Command::parse(&envelope.payload).and_then(|it| it.wanted().map(drop)).err().map(|it| it.message)
+        }
         "root" => Root::parse(&envelope.payload).err().map(|fault| fault.message),
         _ => strict_json::parse(&envelope.payload).err().map(|fault| fault.to_string()),
     }

@@ -29,6 +29,8 @@ use crate::domain::trust::verify::{
 };
 use crate::runtime::clock::system_now;
 
+mod command;
+
 /// What is said of what passed.
 const EVERY: &str = "every check that can be made here passed";
 
@@ -38,7 +40,7 @@ const EXAMPLES: &str = "examples:
   calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
 
 Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
-Of artifacts other than transforms and roots, the envelope and its signers are checked.";
+Of orders only the envelope and its signers are checked.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -109,6 +111,7 @@ fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, now: T
     let judged = match kind.as_deref().and_then(type_name) {
         Some("transform") => transform(bytes, root, whose, time),
         Some("root") => successor(bytes, given),
+        Some("command") => command::judge(bytes, root, whose, time),
         Some("enrolment") => judge_enrolment(bytes, root, whose.gateway, time),
         Some("order") => judge_order(bytes, root, time),
         _ => verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"])),

@@ -166,6 +166,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             gateway: config.gateway.id.clone(),
             roots,
             enrolment: recovered.enrolment,
+            commands: (recovered.commands, recovered.recalibrations),
             on_revoked: config.trust.on_revoked,
             sensors: sensors.clone(),
             time: time.clone(),

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Debug, Write};
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -12,10 +13,15 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::clock::{Clock, system_now};
 use super::quiet::Quiet;
+
+/// What is logged by this process, and how that is changed.
+static FILTER: OnceLock<(Targets, reload::Handle<Targets, Registry>)> = OnceLock::new();
 
 /// Starts logging. `CALIBD_LOG` chooses levels (such as `info` or `calibd::sync=debug`); `info` is the default.
 ///
@@ -29,9 +35,38 @@ pub fn start() -> Quiet {
     let colours = !journal && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = lines.fmt_fields(FieldsFirst).event_format(Lines { journal });
+    let (layer, handle) = reload::Layer::new(filter.clone());
     // An error means that logging has been started before.
-    drop(tracing_subscriber::registry().with(filter).with(quiet.clone()).with(lines).try_init());
+    if tracing_subscriber::registry().with(layer).with(quiet.clone()).with(lines).try_init().is_ok() {
+        // Nobody else starts logging.
+        let _ = FILTER.set((filter, handle));
+    }
     quiet
+}
+
+/// Checks a choice of levels as `CALIBD_LOG` has them.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(text: &str) -> Result<(), String> {
+    levels(text).map(drop).map_err(|error| error.to_string())
+}
+
+/// Logs by another choice of levels from now on; one that is not good changes nothing.
+pub fn choose(text: &str) {
+    levels(text).into_iter().for_each(replace);
+}
+
+/// Logs again by what was chosen at the start.
+pub fn choose_usual() {
+    FILTER.get().into_iter().for_each(|(filter, _)| replace(filter.clone()));
+}
+
+fn replace(filter: Targets) {
+    if let Some((_, handle)) = FILTER.get() {
+        // It fails only when nothing is logged any more.
+        let _ = handle.reload(filter);
+    }
 }
 
 /// What is logged unless something else is chosen.

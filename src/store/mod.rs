@@ -12,6 +12,7 @@ pub mod types;
 
 mod alerts;
 mod check;
+mod commands;
 mod comparisons;
 mod copies;
 mod file;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
+pub use self::commands::{AcceptedCommand, Recalibration};
 pub use self::comparisons::{
     Added, Judges, PairPage, PairRange, Paired, ReferencePage, ReferenceRange, StoredReference,
     StoredStandard, Withdrawal,
@@ -101,6 +103,10 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         let (floors, time) = history.floors()?;
         ledger.catch_up(clock.now(), &floors, time)?;
         history.mirror(&ledger.floors()?, ledger.time_floor()?)?;
+        ledger.catch_up_commands(clock.now(), history.command()?)?;
+        if let Some(newest) = ledger.commands_past()?.newest {
+            history.mirror_command(newest)?;
+        }
     }
     let last_check = last_check(&mut ledger, checked, quarantined.is_some(), &clock)?;
     let mut gaps = settled.gaps.clone();
@@ -121,6 +127,8 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
+        commands: ledger.commands_past()?,
+        recalibrations: ledger.recalibrations()?,
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,

@@ -322,7 +322,10 @@ impl Owner {
         let gap = self.ledger.history_lost(last)?;
         self.state.gaps.push(gap);
         let floors = self.ledger.floors().and_then(|floors| Ok((floors, self.ledger.time_floor()?)));
-        if let Err(error) = floors.and_then(|(floors, time)| self.history.mirror(&floors, time)) {
+        let command = self.ledger.commands_past().ok().and_then(|past| past.newest);
+        let mirrored = floors.and_then(|(floors, time)| self.history.mirror(&floors, time));
+        let mirrored = mirrored.and_then(|()| command.map_or(Ok(()), |it| self.history.mirror_command(it)));
+        if let Err(error) = mirrored {
             tracing::warn!(%error, "the floors are not mirrored in the new history before the next start");
         }
         Ok(())

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Store;
 use super::alerts::RecoveredAlerts;
+use super::commands::Recalibration;
 use super::disk::Disk;
 use super::error::FailureKind;
 use super::rollouts::RolloutStep;
@@ -19,6 +20,7 @@ use crate::domain::sensor::Instrument;
 use crate::domain::sequence::Gap;
 use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::command::Past;
 
 /// How the store is to work.
 #[derive(Debug, Clone)]
@@ -76,6 +78,10 @@ pub struct Recovered {
     pub roots: Vec<StoredRoot>,
     /// The newest enrolment.
     pub enrolment: Option<StoredEnrolment>,
+    /// What of earlier commands counts.
+    pub commands: Past,
+    /// The recalibrations that the fleet asks for.
+    pub recalibrations: Vec<Recalibration>,
     /// The newest time ever proven.
     pub time_floor: Option<Timestamp>,
     /// The instruments mounted now, by sensor.

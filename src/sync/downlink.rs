@@ -19,6 +19,9 @@ const MESSAGES: usize = 10_000;
 /// Bytes that may wait to be judged.
 const BYTES: usize = 8 * 1024 * 1024;
 
+/// The longest correlation data that is echoed, in bytes.
+const CORRELATION: usize = 256;
+
 /// A message from above.
 #[derive(Debug)]
 pub struct Arrived {
@@ -28,6 +31,8 @@ pub struct Arrived {
     pub id: String,
     /// What came.
     pub payload: Bytes,
+    /// What the sender of a command wants to have echoed.
+    pub correlation: Option<Bytes>,
 }
 
 /// The way from the link to the desk, bounded in messages and bytes.
@@ -38,6 +43,8 @@ pub struct Inbox {
     branches: Vec<(Artifact, String)>,
     /// The topic of this gateway's enrolment.
     enrolment: String,
+    /// The topics of commands.
+    commands: Vec<String>,
     /// The branch of references, which concern one gateway only.
     measured: String,
     references: ReferenceInbox,
@@ -55,6 +62,8 @@ pub enum Artifact {
     Transform,
     /// An order about a transform.
     Order,
+    /// Something that is asked for once.
+    Command,
 }
 
 /// What a topic below the branches is about.
@@ -101,6 +110,7 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
         held: held.clone(),
         branches,
         enrolment,
+        commands: commands(fleet, gateway, groups),
         measured,
         references,
         metrics: metrics.clone(),
@@ -108,12 +118,22 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
     (inbox, Outbound { receiver, held }, waiting)
 }
 
+/// The parts of a fleet that this gateway is in.
+fn parts(gateway: &Id, groups: &[Id]) -> Vec<String> {
+    let mut parts = vec!["all".to_owned(), format!("gw/{gateway}")];
+    parts.extend(groups.iter().map(|group| format!("group/{group}")));
+    parts
+}
+
+fn commands(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
+    parts(gateway, groups).iter().map(|part| format!("calibd/1/{fleet}/down/{part}/command")).collect()
+}
+
 /// Roots come first, so that a new key is known before what it signed.
 fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> {
     let down = format!("calibd/1/{fleet}/down");
-    let mut parts = vec!["all".to_owned(), format!("gw/{gateway}")];
-    parts.extend(groups.iter().map(|group| format!("group/{group}")));
     let mut branches = vec![(Artifact::Root, format!("{down}/root/"))];
+    let parts = parts(gateway, groups);
     // Orders come last, so that there is what they are about.
     for (what, name) in [(Artifact::Transform, "transform"), (Artifact::Order, "order")] {
         branches.extend(parts.iter().map(|part| (what, format!("{down}/{part}/{name}/"))));
@@ -124,7 +144,8 @@ fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> 
 impl Inbox {
     /// The same way for a gateway in other groups.
     pub fn regrouped(&self, fleet: &Id, gateway: &Id, groups: &[Id]) -> Inbox {
-        Inbox { branches: branches(fleet, gateway, groups), ..self.clone() }
+        let commands = commands(fleet, gateway, groups);
+        Inbox { branches: branches(fleet, gateway, groups), commands, ..self.clone() }
     }
 
     /// The filters to subscribe to.
@@ -134,6 +155,7 @@ impl Inbox {
         let mut filters: Vec<String> = below.collect();
         // After the roots, before what it has to prove.
         filters.insert(1, self.enrolment.clone());
+        filters.extend(self.commands.iter().cloned());
         filters
     }
 
@@ -142,6 +164,9 @@ impl Inbox {
         let below = |branch: &str| topic.strip_prefix(branch).is_some_and(|id| !id.contains('/'));
         if topic == self.enrolment {
             return Some(Down::Artifact(Artifact::Enrolment));
+        }
+        if self.commands.iter().any(|command| command == topic) {
+            return Some(Down::Artifact(Artifact::Command));
         }
         if below(&self.measured) {
             return Some(Down::References);
@@ -154,7 +179,15 @@ impl Inbox {
     pub fn put(&self, about: Down, publish: &Publish, token: Option<AckToken>, link: &Link) {
         let last = publish.topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         match about {
-            Down::Artifact(what) => self.put_artifact(what, last, &publish.payload, token, link),
+            // "Not retained": it came when it was published, this is a copy for those who subscribe anew.
+            Down::Artifact(Artifact::Command) if publish.retain => {
+                token.into_iter().for_each(|token| link.settled(token));
+                downlink_ignored("retained", &self.metrics);
+            }
+            Down::Artifact(what) => {
+                let correlation = publish.properties.as_ref().and_then(|it| it.correlation_data.clone());
+                self.put_artifact(what, last, (&publish.payload, correlation), token, link);
+            }
             Down::References => self.references.put(last, &publish.payload, publish.retain, token, link),
         }
     }
@@ -165,7 +198,7 @@ impl Inbox {
         &self,
         what: Artifact,
         last: &[u8],
-        payload: &Bytes,
+        (payload, correlation): (&Bytes, Option<Bytes>),
         token: Option<AckToken>,
         link: &Link,
     ) {
@@ -186,8 +219,11 @@ impl Inbox {
             "busy"
         } else {
             let size = payload.len();
-            // A copy, so that the network buffer behind the message is not kept alive.
-            match self.sender.try_send(Arrived { what, id, payload: Bytes::copy_from_slice(payload) }) {
+            // Copies, so that the network buffer behind the message is not kept alive.
+            let echoed = correlation.filter(|data| what == Artifact::Command && data.len() <= CORRELATION);
+            let correlation = echoed.map(|data| Bytes::copy_from_slice(&data));
+            let payload = Bytes::copy_from_slice(payload);
+            match self.sender.try_send(Arrived { what, id, payload, correlation }) {
                 Ok(()) => {
                     self.held.fetch_add(size, Ordering::Relaxed);
                     return;

@@ -85,7 +85,7 @@ impl Driver {
     }
 
     async fn forever(&mut self) {
-        let mut attempt = 0;
+        let mut away = Duration::ZERO;
         let mut waits = self.pulse.waits();
         loop {
             let problem = match client(&self.broker) {
@@ -93,7 +93,7 @@ impl Driver {
                     self.link.connecting(client);
                     let (problem, was_connected) = self.session(events, &mut waits).await;
                     if was_connected {
-                        attempt = 0;
+                        away = Duration::ZERO;
                     }
                     problem
                 }
@@ -103,8 +103,8 @@ impl Driver {
             if self.link.is_leaving() {
                 return;
             }
-            let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
-            attempt = attempt.saturating_add(1);
+            let wait = full_jitter(away, FIRST_WAIT, LONGEST_WAIT, random::bits());
+            away = away.saturating_add(wait);
             let broker = self.address();
             for intake in &self.intakes {
                 intake.disconnected(&format!("broker {broker}: {problem}"), wait);

@@ -168,6 +168,16 @@ impl Link {
         }
     }
 
+    /// Publishes an answer like [`Link::publish`], with the correlation data of what it answers.
+    pub fn answer(&self, topic: String, payload: impl Into<Bytes>, correlation: Option<Bytes>) {
+        let mut inner = self.lock();
+        if inner.configured {
+            let dropped = inner.control.answer(topic, payload.into(), correlation);
+            drop(inner);
+            self.after_control(dropped);
+        }
+    }
+
     /// Sets a retained message; nowhere while no broker is configured.
     pub fn retain(&self, topic: String, payload: impl Into<Bytes>) {
         let mut inner = self.lock();

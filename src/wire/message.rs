@@ -97,6 +97,27 @@ pub struct Ack {
     pub time: Timestamp,
 }
 
+/// `reply`: the answer to one command.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CommandReply {
+    /// SHA-256 of the command's signed bytes; null if it was no envelope.
+    pub digest: Option<Digest>,
+    /// What was asked, where that is known.
+    pub command: Option<&'static str>,
+    /// The command's serial, if it could be read.
+    pub serial: Option<u64>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The reason code of a refusal.
+    pub reason: Option<Cow<'static, str>>,
+    /// A sentence.
+    pub message: String,
+    /// The sensors that it is about.
+    pub sensors: Vec<SensorId>,
+    /// When it was decided.
+    pub time: Timestamp,
+}
+
 /// The transform in force.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReportedActive {

@@ -12,6 +12,7 @@ mod attacks;
 mod bad_input;
 mod broker_restart;
 mod clock;
+mod commands;
 mod completions;
 mod config;
 mod control;

@@ -67,8 +67,8 @@ impl Desk {
         }
     }
 
-    /// Audits, counts and answers a refusal, upwards too.
-    pub(super) async fn refuse(&mut self, topic_id: &str, actor: &str, refused: Refused) -> Ack {
+    /// Audits and counts a refusal; answers with what it is about.
+    pub(super) async fn write_down_refusal(&self, topic_id: &str, actor: &str, refused: &Refused) -> String {
         let reason = refused.refusal.reason.as_str();
         self.events.refused(reason);
         let id = refused.id.as_ref().map_or_else(|| topic_id.to_owned(), ToString::to_string);
@@ -88,6 +88,12 @@ impl Desk {
             Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
             Err(error) => tracing::warn!(transform = %id, reason, "artifact refused, not audited: {error}"),
         }
+        id
+    }
+
+    /// Audits, counts and answers a refusal, upwards too.
+    pub(super) async fn refuse(&mut self, topic_id: &str, actor: &str, refused: Refused) -> Ack {
+        let id = self.write_down_refusal(topic_id, actor, &refused).await;
         let ack = self.refusal(id, &refused);
         let sensors: Vec<_> =
             refused.id.filter(|_| refused.by_known_key).map_or_else(Vec::new, |id| self.ran_by(&id));

@@ -66,9 +66,10 @@ impl Desk {
             Some("root") => Kind::Root,
             Some("enrolment") => Kind::Enrolment,
             Some("order") => Kind::Order,
+            Some("command") => Kind::Command,
             _ => Kind::Transform,
         };
-        let arrived = Arrived { what, id: String::new(), payload: envelope };
+        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 

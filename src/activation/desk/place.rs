@@ -60,7 +60,10 @@ impl Desk {
                 self.events.not_activated(transform.id.as_str(), &error.to_string());
                 let id = transform.id.to_string();
                 let payload = verified.envelope.clone().into();
-                self.wait(Item { arrived: Arrived { what: Kind::Transform, id, payload }, way });
+                self.wait(Item {
+                    arrived: Arrived { what: Kind::Transform, id, payload, correlation: None },
+                    way,
+                });
                 Err(error)
             }
         }

@@ -77,11 +77,13 @@ pub enum Kind {
     StandardOverdue,
     /// A rollout was refused or taken back, or its transform is not valid any more.
     Rollout,
+    /// The fleet asks for a recalibration.
+    Recalibration,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Drift,
         Kind::InputDrift,
         Kind::Slo,
@@ -99,6 +101,7 @@ impl Kind {
         Kind::Reference,
         Kind::StandardOverdue,
         Kind::Rollout,
+        Kind::Recalibration,
     ];
 
     /// The name, as in a cause.
@@ -121,6 +124,7 @@ impl Kind {
             Kind::Reference => "reference",
             Kind::StandardOverdue => "standard_overdue",
             Kind::Rollout => "rollout",
+            Kind::Recalibration => "recalibration",
         }
     }
 
@@ -143,8 +147,8 @@ impl Kind {
 
     /// Whether a new calibration is an answer to it: then the time until one is in force is measured.
     pub fn calibration_answers(self) -> bool {
-        use Kind::{Drift, Forecast, Peers, Slo, SpanCheck, ZeroCheck};
-        matches!(self, Drift | Slo | Forecast | Peers | ZeroCheck | SpanCheck)
+        use Kind::{Drift, Forecast, Peers, Recalibration, Slo, SpanCheck, ZeroCheck};
+        matches!(self, Drift | Slo | Forecast | Peers | ZeroCheck | SpanCheck | Recalibration)
     }
 }
 

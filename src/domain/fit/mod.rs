@@ -19,6 +19,7 @@ pub mod nonlinear;
 mod pairs;
 pub mod pchip;
 pub mod piecewise;
+pub mod population;
 pub mod probability;
 mod range;
 mod rank;

@@ -125,6 +125,22 @@ impl Scope {
 }
 
 impl Role {
+    /// Whether a scope of the role covers the gateway at `place` as a whole, for certain.
+    pub fn covers_gateway(&self, place: Place<'_>) -> bool {
+        let whole = |scope: &Scope| {
+            let parts = [scope.sensors.is_empty(), scope.models.is_empty(), scope.tags.is_empty()];
+            let named = |gateway: &Id| scope.gateways.is_empty() || scope.gateways.contains(gateway);
+            let grouped =
+                |enrolment: &Enrolment| enrolment.groups.iter().any(|group| scope.groups.contains(group));
+            parts.into_iter().all(|free| free)
+                && place.gateway.is_none_or(named)
+                && (scope.groups.is_empty()
+                    || place.gateway.is_none()
+                    || place.enrolment.is_some_and(grouped))
+        };
+        self.scopes.is_empty() || self.scopes.iter().any(whole)
+    }
+
     /// What the role may do with `sensor` at `place` by every scope that covers it, of which any one has to be
     /// kept; `None` where no scope does.
     pub fn limits_for(

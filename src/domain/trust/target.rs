@@ -74,12 +74,7 @@ pub fn select(
     sensors: &dyn Fn(&Id) -> Option<SensorFacts>,
 ) -> Result<Vec<Selected>, Refusal> {
     // "the fleet is always named"
-    for (what, named) in [("root", &root.fleet), ("transform", &transform.target.fleet)] {
-        if named != fleet {
-            let text = format!("the {what} is for fleet {named}, this is {fleet}");
-            return Err(Refusal::new(Reason::WrongFleet, text));
-        }
-    }
+    check_fleet("transform", &transform.target.fleet, root, fleet)?;
     // "only the root can raise the epoch"
     if transform.epoch > root.epoch {
         let (epoch, allowed) = (transform.epoch, root.epoch);
@@ -90,13 +85,63 @@ pub fn select(
     if role == RoleName::Maintenance {
         check_local(transform)?;
     }
-    let here = present(&transform.target, place, sensors);
-    let selected = in_scope(transform, root.role(role), place, here)?;
+    let target = &transform.target;
+    let selected = in_scope(target, root.role(role), place, present(target, place, sensors))?;
     if let Some(gateway) = place.gateway {
-        check_gateway(transform, role, gateway, place.enrolment)?;
+        check_gateway(target, gateway, place.enrolment)?;
+        if role == RoleName::Maintenance && transform.provenance.made_on.as_ref() != Some(gateway) {
+            let text = format!("made on another gateway, this is {gateway}");
+            return Err(Refusal::new(Reason::NotForThisGateway, text));
+        }
     }
+    some(target, selected)
+}
+
+/// Whether root, artifact and gateway are of one fleet.
+pub(super) fn check_fleet(what: &str, named: &Id, root: &Root, fleet: &Id) -> Result<(), Refusal> {
+    for (what, named) in [("root", &root.fleet), (what, named)] {
+        if named != fleet {
+            let text = format!("the {what} is for fleet {named}, this is {fleet}");
+            return Err(Refusal::new(Reason::WrongFleet, text));
+        }
+    }
+    Ok(())
+}
+
+/// Checks scope and target of something that is about sensors, and gives those of this gateway.
+pub(super) fn select_sensors(
+    target: &Target,
+    role: Option<&Role>,
+    place: Place<'_>,
+    sensors: &dyn Fn(&Id) -> Option<SensorFacts>,
+) -> Result<Vec<Selected>, Refusal> {
+    let selected = in_scope(target, role, place, present(target, place, sensors))?;
+    if let Some(gateway) = place.gateway {
+        check_gateway(target, gateway, place.enrolment)?;
+    }
+    some(target, selected)
+}
+
+/// Checks scope and target of something that is about gateways as a whole.
+pub(super) fn check_whole_gateway(
+    target: &Target,
+    role: Option<&Role>,
+    place: Place<'_>,
+) -> Result<(), Refusal> {
+    if !role.is_some_and(|role| role.covers_gateway(place)) {
+        return Err(out_of_scope("no scope of the signing role covers a whole gateway here".to_owned()));
+    }
+    let Some(gateway) = place.gateway else { return Ok(()) };
+    if place.enrolment.is_none() && target.gateways.is_empty() {
+        let text = format!("{gateway} has no enrolment: the targets must name it");
+        return Err(Refusal::new(Reason::NotForThisGateway, text));
+    }
+    check_named(target, gateway, place.enrolment)
+}
+
+fn some(target: &Target, selected: Vec<Selected>) -> Result<Vec<Selected>, Refusal> {
     if selected.is_empty() {
-        let named: Vec<_> = transform.target.sensors.iter().take(5).map(Id::as_str).collect();
+        let named: Vec<_> = target.sensors.iter().take(5).map(Id::as_str).collect();
         return Err(Refusal::new(
             Reason::UnknownSensor,
             format!("none of the sensors {} is here with a serial that the target names", named.join(", ")),
@@ -169,7 +214,7 @@ fn is_proven(target: &Target, place: Place<'_>, sensor: &SensorId, facts: &Senso
 
 /// Every selected sensor must lie inside a scope of the role; where none is here, every named one.
 fn in_scope(
-    transform: &Transform,
+    target: &Target,
     role: Option<&Role>,
     place: Place<'_>,
     here: Vec<(SensorId, SensorFacts)>,
@@ -184,7 +229,7 @@ fn in_scope(
     };
     if here.is_empty() {
         let unknown = SensorFacts::default();
-        transform.target.sensors.iter().try_for_each(|sensor| limits(sensor, &unknown).map(drop))?;
+        target.sensors.iter().try_for_each(|sensor| limits(sensor, &unknown).map(drop))?;
     }
     here.into_iter()
         .map(|(sensor, facts)| Ok(Selected { allowed: limits(&sensor, &facts)?, sensor, facts }))
@@ -192,39 +237,30 @@ fn in_scope(
 }
 
 /// "Without an enrolment only explicit `gateways` + `sensors` targets match."
-fn check_gateway(
-    transform: &Transform,
-    role: RoleName,
-    gateway: &Id,
-    enrolment: Option<&Enrolment>,
-) -> Result<(), Refusal> {
-    let target = &transform.target;
+fn check_gateway(target: &Target, gateway: &Id, enrolment: Option<&Enrolment>) -> Result<(), Refusal> {
+    check_named(target, gateway, enrolment)?;
+    if enrolment.is_none() { check_explicit(target, gateway) } else { Ok(()) }
+}
+
+/// Whether the gateway is among those that the target names, itself or by a group.
+fn check_named(target: &Target, gateway: &Id, enrolment: Option<&Enrolment>) -> Result<(), Refusal> {
     let refuse = |message: String| Err(Refusal::new(Reason::NotForThisGateway, message));
     if !target.gateways.is_empty() && !target.gateways.contains(gateway) {
         return refuse(format!("the target names other gateways, this is {gateway}"));
     }
+    if target.groups.is_empty() {
+        return Ok(());
+    }
     match enrolment {
-        None => check_explicit(target, gateway)?,
-        Some(enrolment) => {
-            let ours = enrolment.groups.iter().any(|group| target.groups.contains(group));
-            if !target.groups.is_empty() && !ours {
-                return refuse(format!("{gateway} is enrolled in none of the groups that the target names"));
-            }
-        }
+        None => refuse(format!("the target names groups, and no enrolment proves those of {gateway}")),
+        Some(enrolment) if enrolment.groups.iter().any(|group| target.groups.contains(group)) => Ok(()),
+        Some(_) => refuse(format!("{gateway} is enrolled in none of the groups that the target names")),
     }
-    if role == RoleName::Maintenance && transform.provenance.made_on.as_ref() != Some(gateway) {
-        return refuse(format!("made on another gateway, this is {gateway}"));
-    }
-    Ok(())
 }
 
 fn check_explicit(target: &Target, gateway: &Id) -> Result<(), Refusal> {
     let refuse = |message: String| Err(Refusal::new(Reason::NotForThisGateway, message));
-    let unproven = [
-        ("groups", target.groups.is_empty()),
-        ("models", target.models.is_empty()),
-        ("tags", target.tags.is_empty()),
-    ];
+    let unproven = [("models", target.models.is_empty()), ("tags", target.tags.is_empty())];
     if let Some((field, _)) = unproven.iter().find(|(_, empty)| !empty) {
         return refuse(format!("the target names {field}, and no enrolment proves those of {gateway}"));
     }

@@ -44,14 +44,14 @@ struct Due {
 ///
 /// A file that cannot be read is tried again, from its beginning, as a port would be.
 pub async fn run(config: ReplayConfig, mut context: SourceContext) {
-    let mut attempt = 0;
+    let mut away = Duration::ZERO;
     loop {
         let problem = match replay(&config, &mut context).await {
             End::Reached | End::Stop => break,
             End::Broken(problem) => problem,
         };
-        let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
-        attempt += 1;
+        let wait = full_jitter(away, FIRST_WAIT, LONGEST_WAIT, random::bits());
+        away = away.saturating_add(wait);
         context.events.disconnected(&problem, wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}

@@ -25,21 +25,21 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Errors: a layout that cannot work; the configuration has checked it before.
 pub async fn run(config: SerialConfig, mut context: SourceContext) -> Result<(), SpecError> {
     let mut decoder = Decoder::new(&config.layout)?;
-    let mut attempt = 0;
+    let mut away = Duration::ZERO;
     while !context.shutdown.is_requested() {
         let Loss { problem, remedy } = match port::open(&config) {
             Ok(port) => {
                 context.events.connected(&config.port.display().to_string());
                 decoder.reset(config.drop_first_line);
-                match listen(port, &config, &mut decoder, &mut context, &mut attempt).await {
+                match listen(port, &config, &mut decoder, &mut context, &mut away).await {
                     Some(loss) => loss,
                     None => break,
                 }
             }
             Err(loss) => loss,
         };
-        let wait = full_jitter(attempt, FIRST_WAIT, LONGEST_WAIT, random::bits());
-        attempt = attempt.saturating_add(1);
+        let wait = full_jitter(away, FIRST_WAIT, LONGEST_WAIT, random::bits());
+        away = away.saturating_add(wait);
         context.events.lost(&problem, remedy, wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -52,13 +52,13 @@ pub async fn run(config: SerialConfig, mut context: SourceContext) -> Result<(),
 
 /// Reads until the port is lost, and says why; `None` when it is time to stop.
 ///
-/// The first bytes set `attempt` back: a port that opens and closes at once is not yet a good one.
+/// The first bytes set `away` back: a port that opens and closes at once is not yet a good one.
 async fn listen(
     mut port: SerialStream,
     config: &SerialConfig,
     decoder: &mut Decoder,
     context: &mut SourceContext,
-    attempt: &mut u32,
+    away: &mut Duration,
 ) -> Option<Loss> {
     let mut buffer = vec![0; BUFFER];
     let mut samples = Vec::new();
@@ -73,7 +73,7 @@ async fn listen(
             Ok(0) => return Some(unplugged(format!("port {name} is gone"))),
             Err(error) => return Some(unplugged(format!("port {name}: {error}"))),
             Ok(count) => {
-                *attempt = 0;
+                *away = Duration::ZERO;
                 decode(&buffer[..count], decoder, context, &mut samples);
             }
         }

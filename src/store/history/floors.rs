@@ -3,9 +3,10 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::History;
+use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
-use crate::store::ledger::floors;
+use crate::store::ledger::{commands, floors};
 use crate::store::types::StoredFloor;
 
 impl History {
@@ -30,6 +31,19 @@ impl History {
                 let values = params!["time_floor", time.as_micros()];
                 tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)?;
             }
+            tx.commit()
+        }))
+    }
+
+    /// Serial and digest of the newest command, as far as they were mirrored.
+    pub fn command(&self) -> Result<Option<(u64, Digest)>, StoreError> {
+        self.name(commands::newest(&self.db))
+    }
+
+    /// Mirrors the newest command; one that is not newer changes nothing.
+    pub fn mirror_command(&self, newest: (u64, Digest)) -> Result<(), StoreError> {
+        self.name(self.db.unchecked_transaction().and_then(|tx| {
+            commands::raise(&tx, newest)?;
             tx.commit()
         }))
     }

@@ -3,6 +3,7 @@
 pub mod alerts;
 mod audit;
 mod blocks;
+pub mod commands;
 pub mod copy;
 mod enrolments;
 pub mod examine;

@@ -7,7 +7,9 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
-use super::{FILE, Ledger, Reserve, alerts, audit, copy, enrolments, floors, raise_floor, set_meta};
+use super::{
+    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, raise_floor, set_meta,
+};
 use crate::domain::audit::START;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -185,6 +187,7 @@ struct Present {
     head: (u64, Digest),
     floors: Vec<StoredFloor>,
     time: Option<Timestamp>,
+    command: Option<(u64, Digest)>,
     installed: Vec<StoredRoot>,
     enrolment: Option<StoredEnrolment>,
     roots: Roots,
@@ -211,6 +214,7 @@ impl Present {
             head: ledger.name(head(&ledger.db))?,
             floors: ledger.floors()?,
             time: ledger.time_floor()?,
+            command: ledger.name(commands::newest(&ledger.db))?,
             installed: ledger.roots()?,
             enrolment: ledger.enrolment()?,
             roots: ledger.name(roots(&ledger.db))?,
@@ -276,6 +280,7 @@ impl Ledger {
                 detail["replaced"] = json!({ "rows": rows, "head": head });
                 present.floors.iter().try_for_each(|floor| floors::raise(tx, floor))?;
                 present.time.map_or(Ok(()), |time| raise_floor(tx, time))?;
+                present.command.map_or(Ok(()), |command| commands::raise(tx, command))?;
                 present.rolled_back.iter().try_for_each(|(key, value)| set_meta(tx, key, value))?;
                 alerts::may_be_retained(tx, &present.retained)?;
             }

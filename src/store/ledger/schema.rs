@@ -15,7 +15,8 @@ pub const LEDGER: Kind = Kind {
 const V1: &str = "
 -- incarnation; incarnation_first: the first number it gave; clean_next: the next unused number,
 -- only after a clean end; time_floor: microseconds since 1970; rolled_back SENSOR: the digest to which a
--- local order went back there, until a new version comes into force
+-- local order went back there, until a new version comes into force; command_serial, command_digest: the newest
+-- command that was accepted; commands_since: those issued before are refused in commands_incarnation
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks(first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
 CREATE TABLE gaps(first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL, sink TEXT) STRICT;
@@ -89,10 +90,15 @@ CREATE TABLE enrolments(
 ) STRICT;
 ";
 
-/// Rollouts and orders.
+/// Rollouts and orders, and what the fleet asks for.
 const V5: &str = "
 -- what each sensor's rollouts go on from; state: JSON
 CREATE TABLE rollouts(sensor TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
 -- the last order about each transform id that was followed
 CREATE TABLE orders(id TEXT PRIMARY KEY, serial INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
+-- recalibrations that the fleet asks for, until they are done
+CREATE TABLE recalibrations(
+    sensor TEXT PRIMARY KEY, serial INTEGER NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL,
+    reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

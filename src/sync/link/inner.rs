@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::Publish;
+use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 
 use super::{Inner, SinkKey, Token};
 use crate::domain::sample::Reading;
@@ -78,12 +78,27 @@ impl Inner {
         let Some(client) = &self.client else { return false };
         let Some(message) = self.control.next() else { return false };
         let (id, topic, payload) = (message.id, message.topic.clone(), message.payload.clone());
-        if topic.len() + payload.len() + OVERHEAD > self.max_packet {
+        let correlation = message.correlation.clone();
+        let more = correlation.as_ref().map_or(0, Bytes::len);
+        if topic.len() + payload.len() + more + OVERHEAD > self.max_packet {
             TooLarge { sink: None, topic: &topic, count: 1 }.record(metrics);
             self.control.acked(id);
             return true;
         }
-        if client.try_publish(topic, QoS::AtLeastOnce, message.retain, payload).is_err() {
+        let taken = match correlation {
+            None => client.try_publish(topic, QoS::AtLeastOnce, message.retain, payload),
+            Some(_) => {
+                let properties = PublishProperties { correlation_data: correlation, ..Default::default() };
+                client.try_publish_with_properties(
+                    topic,
+                    QoS::AtLeastOnce,
+                    message.retain,
+                    payload,
+                    properties,
+                )
+            }
+        };
+        if taken.is_err() {
             return false;
         }
         self.control.submitted(id);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Filter, Packet, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{Filter, Packet, PublishProperties, SubscribeReasonCode};
 use rumqttc::v5::{Client, Connection, Event, MqttOptions};
 use serde_json::Value;
 
@@ -52,6 +52,14 @@ impl Publisher {
         self.attempt(topic, payload.as_ref(), false).unwrap();
     }
 
+    /// Publishes with the wish for an answer on a topic, and what is to be echoed there.
+    pub fn ask(&mut self, topic: &str, payload: impl AsRef<[u8]>, answer: &str, correlation: &[u8]) {
+        let response_topic = Some(answer.to_owned());
+        let correlation_data = Some(correlation.to_vec().into());
+        let properties = PublishProperties { response_topic, correlation_data, ..Default::default() };
+        self.send(topic, payload.as_ref(), false, properties).unwrap();
+    }
+
     /// Publishes a retained message and waits for the acknowledgement.
     pub fn retain(&mut self, topic: &str, payload: impl AsRef<[u8]>) {
         self.attempt(topic, payload.as_ref(), true).unwrap();
@@ -63,10 +71,23 @@ impl Publisher {
     }
 
     fn attempt(&mut self, topic: &str, payload: &[u8], retain: bool) -> Result<(), String> {
+        self.send(topic, payload, retain, PublishProperties::default())
+    }
+
+    fn send(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        retain: bool,
+        properties: PublishProperties,
+    ) -> Result<(), String> {
         let port = self.port;
         let (client, connection) =
             self.connection.get_or_insert_with(|| Client::new(options(port, &fresh_id("pub")), 16));
-        client.try_publish(topic, QoS::AtLeastOnce, retain, payload.to_vec()).map_err(|e| e.to_string())?;
+        let (qos, payload) = (QoS::AtLeastOnce, payload.to_vec());
+        client
+            .try_publish_with_properties(topic, qos, retain, payload, properties)
+            .map_err(|error| error.to_string())?;
         let outcome = loop {
             match connection.recv_timeout(EVENT) {
                 Ok(Ok(Event::Incoming(Packet::PubAck(_)))) => break Ok(()),
@@ -88,6 +109,8 @@ impl Publisher {
 pub struct Message {
     pub topic: String,
     pub payload: Vec<u8>,
+    /// What it answers.
+    pub correlation: Option<Vec<u8>>,
 }
 
 impl Message {
@@ -209,7 +232,9 @@ impl Collector {
             Packet::Publish(publish) => {
                 let topic = String::from_utf8(publish.topic.to_vec()).unwrap();
                 let payload = publish.payload.to_vec();
-                self.messages.lock().unwrap().push(Message { topic, payload });
+                let properties = publish.properties;
+                let correlation = properties.and_then(|it| it.correlation_data).map(|data| data.to_vec());
+                self.messages.lock().unwrap().push(Message { topic, payload, correlation });
             }
             _ => {}
         }
