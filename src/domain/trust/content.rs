@@ -1,5 +1,7 @@
 //! Whether a transform fits the sensors it selects, and keeps its limits.
 
+use std::sync::Arc;
+
 use super::reason::{Reason, Refusal};
 use super::root::RoleName;
 use super::scope::Allowed;
@@ -103,9 +105,15 @@ impl Step<'_> {
                 "domain.outside: `extrapolate` has no end, and the scope of the signing role limits the step";
             return Err(text.to_owned());
         }
-        let Before::Active(old) = &self.slot.before else { return Ok(()) };
-        let same = old.output_unit().conversion(self.compiled.output_unit());
-        if same.is_ok_and(|same| same.scale == 1.0 && same.offset == 0.0) {
+        let runs = match &self.slot.before {
+            Before::Active(old) => Some(old),
+            Before::Raw | Before::Unknown => None,
+        };
+        let same = |old: &Arc<Compiled>| {
+            let exit = old.output_unit().conversion(self.compiled.output_unit());
+            exit.is_ok_and(|exit| exit.scale == 1.0 && exit.offset == 0.0)
+        };
+        if runs.into_iter().chain(&self.slot.baseline).all(same) {
             return Ok(());
         }
         let (unit, sensor) = (&self.transform.output_unit, self.sensor);

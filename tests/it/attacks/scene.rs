@@ -214,14 +214,15 @@ impl Scene {
             );
             assert_eq!(ack["digest"], json!(digest), "{name}: {ack}");
             assert!(ack["message"].as_str().unwrap().len() > 10, "{name}: {ack}");
-            assert_eq!(self.daemon.metric(&counter), counted + 1, "{name}");
+            assert!(self.daemon.metric(&counter) > counted, "{name}");
         }
-        let audit = self.audit();
-        self.audited_as_deserved(attack, &audit[audited.len()..]);
-        for row in &audit[audited.len()..] {
-            assert_eq!((row.actor.as_str(), row.action.as_str()), ("mqtt", "artifact.refused"), "{name}");
-            let said = (&row.detail["reason"], &row.detail["digest"]);
-            assert_eq!(said, (&json!(reason), &json!(digest)), "{name}");
+        // What the broker sends again meanwhile has rows of its own.
+        let rows = self.audit().split_off(audited.len()).into_iter();
+        let rows: Vec<_> = rows.filter(|row| row.detail["digest"] == json!(digest)).collect();
+        self.audited_as_deserved(attack, &rows);
+        for Audited { actor, action, detail, .. } in &rows {
+            assert_eq!((actor.as_str(), action.as_str()), ("mqtt", "artifact.refused"), "{name}");
+            assert_eq!(detail["reason"], *reason, "{name}");
         }
         assert_eq!(self.held(), held, "{name}");
         let told_since = self.reported().split_off(told.len());
