@@ -31,7 +31,7 @@ pub struct Arrived {
     pub id: String,
     /// What came.
     pub payload: Bytes,
-    /// What the sender of a command wants to have echoed.
+    /// What the sender of a command or an order wants to have echoed.
     pub correlation: Option<Bytes>,
 }
 
@@ -198,7 +198,9 @@ impl Inbox {
                 downlink_ignored("retained", &self.metrics);
             }
             Down::Artifact(what) => {
-                let correlation = publish.properties.as_ref().and_then(|it| it.correlation_data.clone());
+                // A retained order comes again with each connection; nobody waits for a reply then.
+                let properties = publish.properties.as_ref().filter(|_| !publish.retain);
+                let correlation = properties.and_then(|it| it.correlation_data.clone());
                 self.put_artifact(what, last, (&publish.payload, correlation), token, link);
             }
             Down::References => self.references.put(last, &publish.payload, publish.retain, token, link),
@@ -232,8 +234,9 @@ impl Inbox {
             "busy"
         } else {
             let size = payload.len();
+            let asks = matches!(what, Artifact::Command | Artifact::Order);
             // Copies, so that the network buffer behind the message is not kept alive.
-            let echoed = correlation.filter(|data| what == Artifact::Command && data.len() <= CORRELATION);
+            let echoed = correlation.filter(|data| asks && data.len() <= CORRELATION);
             let correlation = echoed.map(|data| Bytes::copy_from_slice(&data));
             let payload = Bytes::copy_from_slice(payload);
             match self.sender.try_send(Arrived { what, id, payload, correlation }) {

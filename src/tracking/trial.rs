@@ -89,3 +89,57 @@ fn weight(first: &Shelved, second: &Shelved, at: Timestamp) -> Option<f64> {
     let apart = second.time.micros_since(first.time);
     (apart != 0).then(|| at.micros_since(first.time) as f64 / apart as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::id::Id;
+    use crate::domain::quality::Reasons;
+    use crate::domain::reference::Span;
+
+    fn pair(origin: Origin) -> Pair {
+        let name = |text| Id::new(text).unwrap();
+        Pair {
+            sensor: name("co-1"),
+            reference: name("r-1"),
+            span: Span::point(Timestamp::EPOCH),
+            value: Some(20.0),
+            u: None,
+            raw: None,
+            reference_value: 19.0,
+            reference_u: None,
+            unit: "Cel".into(),
+            transform: None,
+            readings: 1,
+            completeness: 1.0,
+            seqs: (1, 1),
+            state: State::Valid,
+            reasons: Reasons::NONE,
+            flag: State::Valid,
+            standard: None,
+            overdue: false,
+            origin,
+            lag: 0,
+            latency: 0,
+            covariates: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn only_sound_references_of_configured_sources_and_sessions_count() {
+        for (origin, wanted) in [
+            (Origin::Sensor, true),
+            (Origin::Session, true),
+            (Origin::Manual, false),
+            (Origin::Import, false),
+            (Origin::Mqtt, false),
+        ] {
+            assert_eq!(counts(&pair(origin)), wanted, "{origin:?}");
+        }
+        let flagged = Pair { flag: State::Suspect, ..pair(Origin::Sensor) };
+        let stuck = Pair { reasons: Reasons::of(ReasonCode::Stuck), ..pair(Origin::Sensor) };
+        assert!(!counts(&flagged) && !counts(&stuck));
+    }
+}

@@ -100,11 +100,14 @@ fn ledger_deleted() {
     // What somebody else puts there, or what another gateway signed, raises nothing.
     let forged = street.authority.signed_as("checkpoint", "stranger", &kept(&street));
     assert_eq!(street.daemon.process.stop().code(), Some(0));
-    street.publisher.retain(&format!("{UP}/checkpoint"), forged);
+    street.publisher.retain(&format!("{UP}/checkpoint"), forged.clone());
     street.daemon = street.gateway.start();
     street.daemon.linked();
     street.daemon.reaches("calibd_refusals_total{reason=\"bad_signature\"}", 1);
-    floor(&street, 7);
+    until_true("its own checkpoint to be kept again", || {
+        street.retained(&format!("{UP}/checkpoint")).payload != forged
+    });
+    assert_eq!(kept(&street)["floors"]["co"]["version"], 7);
 }
 
 #[test]

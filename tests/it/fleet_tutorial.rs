@@ -116,7 +116,7 @@ fn the_week_goes_as_the_handbook_says() {
 /// Readings with their references, until version 2 is in force at this stage.
 fn compare_until(trial: &mut Trial, stage: &str) {
     let key = trial.gateway.store().join("gateway.pub.pem");
-    for _ in 0..20 {
+    for _ in 0..40 {
         trial.compare(5);
         let reported = trial.above.on(&format!("{UP}/reported/co-1"));
         let active = &opened(&reported.last().unwrap().payload, "reported", &key)["active"];

@@ -16,16 +16,40 @@ use crate::domain::trust::verify::Refused;
 use crate::pipeline::run::Request;
 use crate::store::{StoreError, StoredOrder};
 use crate::sync::downlink::Artifact as Kind;
-use crate::wire::message::{Ack, Verdict};
+use crate::wire::message::{Ack, CommandReply, Verdict};
 
 impl Desk {
-    /// Judges an order and answers it; an error says why one that is to be followed could not be written down.
+    /// Judges an order and answers it, to whoever asked, too; an error says why one that is to be followed could not be
+    /// written down.
     pub(super) async fn judge_order(
         &mut self,
         item: Item,
         pipeline: &mpsc::Sender<Request>,
     ) -> Result<Ack, StoreError> {
-        let ordered = match self.verify_order(&item.arrived.payload) {
+        let correlation = item.arrived.correlation.clone();
+        let ordered = self.verify_order(&item.arrived.payload);
+        let (action, sensors) = match &ordered {
+            Ok(ordered) => (Some(ordered.order.action.as_str()), ordered.sensors.clone()),
+            Err(_) => (None, Vec::new()),
+        };
+        let ack = self.decide_order(item, ordered, pipeline).await?;
+        if correlation.is_some() {
+            let Ack { digest, version, verdict, reason, message, time, .. } = ack.clone();
+            let command = action.filter(|_| verdict != Verdict::Refused);
+            let serial = version;
+            let reply = CommandReply { digest, command, serial, verdict, reason, message, sensors, time };
+            self.reports.reply(&reply, correlation);
+        }
+        Ok(ack)
+    }
+
+    async fn decide_order(
+        &mut self,
+        item: Item,
+        ordered: Result<Ordered, Refused>,
+        pipeline: &mpsc::Sender<Request>,
+    ) -> Result<Ack, StoreError> {
+        let ordered = match ordered {
             Ok(ordered) if ordered.already_applied => {
                 let text = "this order was followed before".to_owned();
                 return Ok(self.answer_order(&ordered, Verdict::AlreadyApplied, text));

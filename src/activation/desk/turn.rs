@@ -274,10 +274,11 @@ impl Desk {
         let machines = std::mem::take(&mut turn.machines);
         let sensors: Vec<SensorId> = machines.keys().cloned().collect();
         for (sensor, machine) in machines {
+            let watched = machine.watched().next().is_some();
             self.rollouts.set(sensor.clone(), machine);
             if written {
                 self.rollouts.written(&sensor);
-            } else {
+            } else if watched {
                 self.rollouts.changed(&sensor, turn.paired.contains(&sensor));
             }
         }
@@ -312,7 +313,8 @@ impl Desk {
         let mut ready: BTreeMap<Digest, Ready> = BTreeMap::new();
         let mut deployed: [Vec<SensorId>; 2] = Default::default();
         for (sensor, Put { verified, back }) in put {
-            deployed[usize::from(back)].push(sensor.clone());
+            // Where nothing is in force any more, nothing new answers an alert.
+            deployed[usize::from(back || verified.is_none())].push(sensor.clone());
             if back {
                 self.rolled_back.insert(sensor.clone());
             } else {

@@ -106,6 +106,18 @@ pub enum OrderAction {
     Retire,
 }
 
+impl OrderAction {
+    /// The name, as in an order.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OrderAction::Promote => "promote",
+            OrderAction::Rollback => "rollback",
+            OrderAction::Abort => "abort",
+            OrderAction::Retire => "retire",
+        }
+    }
+}
+
 /// An order about one transform.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Order {

@@ -101,6 +101,15 @@ fn an_abort_ends_a_candidate_and_a_stranger_orders_nothing() {
     let ack = give(&mut street, &order(1, "abort", &eight, Value::Null));
     assert_eq!((&ack["verdict"], &ack["stage"]), (&json!("accepted"), &json!("rolled_back")), "{ack}");
     reported(&street, |it| it["candidate"].is_null() && it["active"]["version"] == 7);
+    // Whoever wants a reply of his own gets it on the gateway's branch, wherever he would have it.
+    let envelope = street.authority.signed_as("order", "fleet", &order(2, "retire", &seven, Value::Null));
+    street.publisher.ask(ORDERS, envelope, "elsewhere", b"7f");
+    let reply = street.above.await_on(&format!("{UP}/reply"), |message| {
+        (message.correlation.as_deref() == Some(b"7f".as_slice()))
+            .then(|| opened(&message.payload, "reply", &key))
+    });
+    assert_eq!((&reply["command"], &reply["serial"]), (&json!("retire"), &json!(2)), "{reply}");
+    assert_eq!((&reply["verdict"], &reply["sensors"]), (&json!("accepted"), &json!(["co-1"])), "{reply}");
 }
 
 #[test]
