@@ -12,6 +12,7 @@ use crate::support::broker::Broker;
 use crate::support::gateway::{Gateway, UP};
 use crate::support::process::run;
 use crate::support::trust::{Authority, opened};
+use crate::support::wait::until_true;
 
 /// The commands below `<!-- week: NAME -->`.
 fn block(name: &str) -> String {
@@ -116,15 +117,20 @@ fn the_week_goes_as_the_handbook_says() {
 /// Readings with their references, until version 2 is in force at this stage.
 fn compare_until(trial: &mut Trial, stage: &str) {
     let key = trial.gateway.store().join("gateway.pub.pem");
+    let (topic, mut reported) = (format!("{UP}/reported/co-1"), serde_json::Value::Null);
     for _ in 0..40 {
+        // A bake counts what is seen: so much time at once, and no more before it was taken in.
+        let seen = trial.above.on(&topic).len();
         trial.compare(5);
-        let reported = trial.above.on(&format!("{UP}/reported/co-1"));
-        let active = &opened(&reported.last().unwrap().payload, "reported", &key)["active"];
+        until_true("a report", || trial.above.on(&topic).len() > seen);
+        let told = trial.above.on(&topic);
+        reported = opened(&told.last().unwrap().payload, "reported", &key);
+        let active = &reported["active"];
         if active["version"] == 2 && active["stage"] == stage {
             return;
         }
     }
-    panic!("version 2 does not come to {stage}");
+    panic!("version 2 does not come to {stage}: {reported}");
 }
 
 /// The newest reading of the sensor.
