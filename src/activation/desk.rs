@@ -35,6 +35,7 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod checkpoint;
 mod commands;
 mod enrolled;
 mod local;
@@ -114,6 +115,8 @@ pub struct Desk {
     enrolled: enrolled::Enrolled,
     /// What commands have left behind.
     commands: commands::Commands,
+    /// The last checkpoint.
+    checkpoints: checkpoint::Checkpoints,
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
@@ -152,6 +155,9 @@ pub struct Parts {
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
     pub commands: (Past, Vec<Recalibration>),
+    pub incarnation: Arc<str>,
+    /// Whether the ledger was restored from a backup at this start.
+    pub restored: bool,
     pub on_revoked: Fallback,
     pub sensors: Sensors,
     pub time: TimeCheck,
@@ -170,6 +176,7 @@ impl Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
         let (past, asked) = parts.commands;
+        let alarm = parts.metrics.alarms.part("audit");
         Desk {
             fleet: parts.fleet,
             gateway: parts.gateway,
@@ -178,6 +185,7 @@ impl Desk {
             rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
+            checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
             on_revoked: parts.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
@@ -235,6 +243,7 @@ impl Desk {
         pipeline: mpsc::Sender<Request>,
     ) {
         self.begin(&pipeline).await;
+        self.recall_checkpoint().await;
         self.resume_commands().await;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -243,6 +252,10 @@ impl Desk {
         loop {
             tokio::select! {
                 arrived = inbox.next() => {
+                    if arrived.what == Artifact::Checkpoint {
+                        self.remember(&arrived.payload).await;
+                        continue;
+                    }
                     // Its answer goes up; what could not be done is in the log, and is tried again.
                     let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
                 }
@@ -257,6 +270,7 @@ impl Desk {
                 _ = retry.tick() => {
                     self.judge_waiting(&pipeline).await;
                     self.expire_commands().await;
+                    self.check_point().await;
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }
@@ -308,7 +322,7 @@ impl Desk {
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
             Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Command => return self.judge_command(item).await,
-            Artifact::Transform => {}
+            Artifact::Transform | Artifact::Checkpoint => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {

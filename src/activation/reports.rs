@@ -9,14 +9,18 @@ use serde::Serialize;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::Artifact;
 use crate::domain::rollout::{Stage, Standings};
+use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
-use crate::domain::trust::envelope;
+use crate::domain::trust::envelope::{self, Envelope};
 use crate::domain::trust::key::{KeyId, PrivateKey};
+use crate::domain::trust::reason::{Reason, Refusal};
 use crate::pipeline::active::Active;
 use crate::sync::control::Purpose;
 use crate::sync::link::Link;
 use crate::wire::control::RolloutStage;
-use crate::wire::message::{Ack, CommandReply, Reported, ReportedActive, ReportedDrift, RolloutEvent};
+use crate::wire::message::{
+    Ack, Checkpoint, CommandReply, Reported, ReportedActive, ReportedDrift, RolloutEvent,
+};
 
 /// Verdicts kept for each sensor.
 const VERDICTS: usize = 8;
@@ -119,6 +123,35 @@ impl Reports {
             let bytes = self.signed("reply", reply);
             self.link.answer(format!("{}/reply", self.branch), bytes, correlation);
         }
+    }
+
+    /// Whether the broker is connected, or there is none to wait for.
+    pub fn is_settled(&self) -> bool {
+        !self.link.is_configured() || self.link.is_connected()
+    }
+
+    /// Publishes a checkpoint, retained; the signed envelope.
+    pub fn checkpoint(&self, checkpoint: &Checkpoint) -> Vec<u8> {
+        let bytes = self.signed("checkpoint", checkpoint);
+        self.link.retain(format!("{}/checkpoint", self.branch), bytes.clone());
+        bytes
+    }
+
+    /// What a checkpoint says that this gateway signed.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn own_checkpoint(&self, bytes: &[u8]) -> Result<Checkpoint, Refusal> {
+        let envelope = Envelope::parse(bytes)?;
+        let (key, message) = (self.key.public(), envelope.pae());
+        if envelope.payload_type != envelope::payload_type("checkpoint") {
+            return Err(Refusal::new(Reason::WrongType, "no checkpoint"));
+        }
+        if !envelope.signatures.iter().any(|signature| key.verifies(&message, &signature.sig)) {
+            return Err(Refusal::new(Reason::BadSignature, "not signed by this gateway"));
+        }
+        let malformed = |fault| Refusal::new(Reason::Malformed, format!("checkpoint: {fault}"));
+        strict_json::from_slice(&envelope.payload).map_err(malformed)
     }
 
     /// Publishes what is in force at a sensor, retained.

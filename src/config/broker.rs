@@ -70,10 +70,13 @@ impl BrokerConfig {
 
 /// Scheme, host and port of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Address {
-    tls: bool,
-    host: String,
-    port: u16,
+pub struct Address {
+    /// Whether it is encrypted.
+    pub tls: bool,
+    /// Host name or IP address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
 }
 
 /// Reads the keys `url`, `ca_file`, `cert_file`, `key_file`, `username`, `password_file`,
@@ -169,7 +172,8 @@ fn is_loopback(host: &str) -> bool {
 
 const EXAMPLE: &str = "write it like \"mqtts://broker.example:8883\" or \"mqtt://127.0.0.1:1883\"";
 
-fn parse_url(url: &str) -> Result<Address, (String, &'static str)> {
+/// Reads a broker's url; the error says what is wrong and what would be right.
+pub fn parse_url(url: &str) -> Result<Address, (String, &'static str)> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err((format!("`{url}` has no scheme"), EXAMPLE));
     };

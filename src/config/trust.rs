@@ -42,10 +42,10 @@ pub fn read_trust(root: &mut Section<'_>) -> TrustConfig {
     trust.on_expired = section.choice("on_expired", &FALLBACKS).unwrap_or(Fallback::Keep);
     trust.on_revoked = section.choice("on_revoked", &FALLBACKS).unwrap_or(Fallback::Keep);
     if trust.on_expired == Fallback::Previous {
-        section.warn(
+        section.fault(
             "on_expired",
-            "works like \"keep\" in this version",
-            "keep it or write \"uncalibrated\"",
+            "\"previous\" is not offered: the transform before has mostly expired, too",
+            "write \"keep\" or \"uncalibrated\"",
         );
     }
     trust

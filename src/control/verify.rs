@@ -12,7 +12,7 @@ use super::gateway::Gateway;
 use super::pieces::{EVENTS, event, streamed};
 use crate::runtime::clients::Seat;
 use crate::runtime::task;
-use crate::store::{Examined, StoreError};
+use crate::store::{Examined, Store, StoreError};
 use crate::wire::control::{AuditHead, Progress, Verified};
 
 /// How long a client may take for what waits for it.
@@ -28,7 +28,7 @@ pub async fn verify(State(gateway): State<Gateway>, Extension(seat): Extension<A
     task::spawn(async move {
         let progress = events.clone();
         let tell = move |done, total| drop(progress.try_send(event("progress", &Progress { done, total })));
-        let examined = gateway.store.examine(tell).await;
+        let examined = with_checkpoint(&gateway.store, gateway.store.examine(tell).await).await;
         // The work went to its end, so the next one had to wait for it; not for a client that takes nothing.
         drop(turn);
         // A client that is gone wants no result.
@@ -37,7 +37,19 @@ pub async fn verify(State(gateway): State<Gateway>, Extension(seat): Extension<A
     Ok(streamed(EVENTS, told, None))
 }
 
-fn result(examined: Result<Result<Examined, String>, StoreError>) -> Verified {
+/// The audit has to hold where it ended at the last checkpoint.
+async fn with_checkpoint(store: &Store, examined: Examination) -> Examination {
+    match (examined?, store.missing_checkpoint().await?) {
+        (Ok(_), Some((rows, _))) => Ok(Err(format!(
+            "row {rows} of the audit is not the one of the last checkpoint: the ledger was replaced or cut"
+        ))),
+        (examined, _) => Ok(examined),
+    }
+}
+
+type Examination = Result<Result<Examined, String>, StoreError>;
+
+fn result(examined: Examination) -> Verified {
     let (examined, fault) = match examined {
         Ok(Ok(examined)) => (Some(examined), None),
         Ok(Err(fault)) => (None, Some(fault)),

@@ -6,8 +6,9 @@ use super::screen::Screen;
 
 /// Where a command stands that is in none of the others.
 const USUAL: &str = "On the gateway";
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (USUAL, &[]),
+    ("Fleet", &["fleet"]),
     ("Files", &["apply", "detect", "evaluate", "fit", "plot"]),
     ("Keys and trust", &["key", "root", "sign", "verify"]),
     ("This program", &["completions"]),

@@ -9,6 +9,7 @@ mod evaluate;
 mod expiry;
 mod files;
 mod fit;
+mod fleet;
 mod gateway;
 mod groups;
 mod key;
@@ -90,6 +91,9 @@ enum Command {
     Restore(gateway::RestoreArgs),
     /// Collects what helps to find a fault into one file without secrets.
     SupportBundle(gateway::BundleArgs),
+    /// Looks after all gateways of a fleet, through its broker.
+    #[command(subcommand)]
+    Fleet(Box<fleet::FleetCommand>),
     /// Makes and shows signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -143,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => gateway::run::backup(&args),
         Command::Restore(args) => gateway::run::restore(&args),
         Command::SupportBundle(args) => gateway::run::bundle(&args),
+        Command::Fleet(command) => fleet::run(*command),
         Command::Key(command) => key::run(command),
         Command::Root(command) => root::run(command),
         Command::Apply(args) => apply::run(&args),
@@ -195,6 +200,8 @@ mod tests {
             "On the gateway:\n",
             "\n  status ",
             "\n  transform ",
+            "\nFleet:\n",
+            "\n  fleet ",
             "\nFiles:\n",
             "\n  fit ",
             "\nKeys and trust:\n",

@@ -16,7 +16,6 @@ use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::enrolment::{self, Enrolment, Standpoint, verify_enrolment};
 use crate::domain::trust::envelope::{Envelope, type_name};
 use crate::domain::trust::key::KeyId;
-use crate::domain::trust::order::{self, Order, Ordered, verify_order};
 use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::{RoleName, Root};
 use crate::domain::trust::rotation::{Succession, verify_successor};
@@ -30,6 +29,8 @@ use crate::domain::trust::verify::{
 use crate::runtime::clock::system_now;
 
 mod command;
+mod order;
+mod prior;
 
 /// What is said of what passed.
 const EVERY: &str = "every check that can be made here passed";
@@ -40,7 +41,7 @@ const EXAMPLES: &str = "examples:
   calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
 
 Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
-Of orders only the envelope and its signers are checked.";
+Of manifests only the envelope and its signers are checked.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -66,10 +67,12 @@ pub struct VerifyArgs {
 
 /// The answer, as `--json` prints it.
 #[derive(Serialize)]
-struct Report {
+pub struct Report {
     verdict: &'static str,
-    reason: Option<Reason>,
-    message: String,
+    /// Why it is refused; `None`: it is not.
+    pub reason: Option<Reason>,
+    /// A sentence.
+    pub message: String,
     #[serde(rename = "type")]
     kind: Option<String>,
     digest: Option<Digest>,
@@ -104,7 +107,8 @@ fn read_enrolment(path: &Path, given: Option<(&Root, Digest)>) -> Result<Enrolme
     kept.map(|(_, enrolment)| enrolment).map_err(|refusal| Failure::refused(format!("{name}: {refusal}")))
 }
 
-fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, now: Timestamp) -> Report {
+/// Judges an artifact by the root that is given, and as this gateway would, if one is named.
+pub fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, now: Timestamp) -> Report {
     let root = given.map(|(root, _)| root);
     let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
     let kind = Envelope::parse(bytes).ok().map(|envelope| envelope.payload_type);
@@ -112,8 +116,9 @@ fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, now: T
         Some("transform") => transform(bytes, root, whose, time),
         Some("root") => successor(bytes, given),
         Some("command") => command::judge(bytes, root, whose, time),
+        Some("prior") => prior::judge(bytes, root, time),
         Some("enrolment") => judge_enrolment(bytes, root, whose.gateway, time),
-        Some("order") => judge_order(bytes, root, time),
+        Some("order") => order::judge(bytes, root, time),
         _ => verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"])),
     };
     Report { kind, ..judged.unwrap_or_else(refused) }
@@ -175,46 +180,6 @@ fn judge_enrolment(
     let enrolled = verify_enrolment(bytes, &standpoint)?;
     let not_checked = vec!["not_for_this_gateway", "rolled_back_version", "conflicting_version"];
     Ok(Report { version: Some(enrolled.enrolment.version), ..accepted(signed, not_checked) })
-}
-
-/// An order, away from the gateway, which alone knows what holds its transform and what was ordered before.
-fn judge_order(bytes: &[u8], root: Option<&Root>, time: TimeView) -> Result<Report, Refused> {
-    let claimed = Envelope::parse(bytes).ok().and_then(|envelope| Order::parse(&envelope.payload).ok());
-    let fleet = root.map(|root| &root.fleet).or_else(|| claimed.as_ref().map(|order| &order.fleet));
-    let Some(fleet) = fleet else {
-        // Neither a root nor a readable artifact: the checks end before the fleet.
-        return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"]));
-    };
-    let standpoint = order::Standpoint {
-        root,
-        fleet,
-        place: Place { gateway: None, enrolment: None },
-        time,
-        holding: &|_| Vec::new(),
-        last: &|_| None,
-    };
-    let Ordered { order, digest, keyids, .. } = verify_order(bytes, &standpoint)?;
-    let not_checked = vec![
-        "out_of_scope",
-        "not_for_this_gateway",
-        "unknown_sensor",
-        "rolled_back_version",
-        "conflicting_version",
-        "conflict",
-        "invalid_content",
-    ];
-    Ok(Report {
-        verdict: "accepted",
-        reason: None,
-        message: EVERY.to_owned(),
-        kind: None,
-        digest: Some(digest),
-        id: Some(order.id),
-        version: Some(order.serial),
-        role: Some(RoleName::Fleet),
-        keyids,
-        not_checked,
-    })
 }
 
 /// A root that follows the given one, or is that.

@@ -167,6 +167,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             roots,
             enrolment: recovered.enrolment,
             commands: (recovered.commands, recovered.recalibrations),
+            incarnation: presence.incarnation.clone(),
+            restored: recovered.restored.is_some_and(|at| at >= started),
             on_revoked: config.trust.on_revoked,
             sensors: sensors.clone(),
             time: time.clone(),

@@ -12,6 +12,7 @@ pub mod types;
 
 mod alerts;
 mod check;
+mod checkpoints;
 mod commands;
 mod comparisons;
 mod copies;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
+pub use self::checkpoints::{Head, LedgerFacts};
 pub use self::commands::{AcceptedCommand, Recalibration};
 pub use self::comparisons::{
     Added, Judges, PairPage, PairRange, Paired, ReferencePage, ReferenceRange, StoredReference,
@@ -38,7 +40,7 @@ pub use self::comparisons::{
 };
 pub use self::copies::{LedgerCopy, Staging, Upload};
 pub use self::error::{FailureKind, StoreError};
-use self::history::{Limits, OpenedHistory};
+use self::history::{History, Limits, OpenedHistory};
 pub use self::ledger::examine::Examined;
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
@@ -101,9 +103,9 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     }
     if ledger.broken().is_none() {
         let (floors, time) = history.floors()?;
-        ledger.catch_up(clock.now(), &floors, time)?;
+        ledger.catch_up(clock.now(), &floors, time, "history.db")?;
         history.mirror(&ledger.floors()?, ledger.time_floor()?)?;
-        ledger.catch_up_commands(clock.now(), history.command()?)?;
+        ledger.catch_up_commands(clock.now(), history.command()?, "history.db")?;
         if let Some(newest) = ledger.commands_past()?.newest {
             history.mirror_command(newest)?;
         }

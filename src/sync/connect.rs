@@ -52,7 +52,7 @@ pub struct TlsFiles {
 /// Says why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error("{path}: {source}; make it readable for the daemon")]
+    #[error("{path}: {source}; make it readable")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: no usable PEM {what}: {problem}")]
     Pem { path: PathBuf, what: &'static str, problem: String },
@@ -60,25 +60,30 @@ pub enum ConnectError {
     Tls(#[from] rustls::Error),
 }
 
-/// A fresh client and its event loop. Files are read anew each time, so that renewed ones take effect.
+/// A fresh client and its event loop for a session that lasts. Files are read anew each time, so that renewed ones
+/// take effect.
 pub fn client(broker: &Broker) -> Result<(AsyncClient, EventLoop), ConnectError> {
-    let mut options = MqttOptions::new(&broker.client_id, &broker.host, broker.port);
+    let mut options = options(broker)?;
     let expiry = u32::try_from(broker.session_expiry.as_secs()).unwrap_or(u32::MAX);
+    options.set_clean_start(false).set_session_expiry_interval(Some(expiry)).set_manual_acks(true);
+    if let Some((topic, payload)) = &broker.will {
+        options.set_last_will(LastWill::new(topic.as_str(), payload.clone(), QoS::AtLeastOnce, true, None));
+    }
+    Ok(AsyncClient::new(options, REQUESTS))
+}
+
+/// How to connect, whatever the session is for: address, credentials, limits.
+pub fn options(broker: &Broker) -> Result<MqttOptions, ConnectError> {
+    let mut options = MqttOptions::new(&broker.client_id, &broker.host, broker.port);
     options
-        .set_clean_start(false)
-        .set_session_expiry_interval(Some(expiry))
         .set_keep_alive(broker.keep_alive.max(Duration::from_secs(5)))
         .set_connection_timeout(10)
         .set_max_packet_size(Some(MAX_PACKET))
         .set_receive_maximum(Some(RECEIVE_MAXIMUM))
-        .set_manual_acks(true)
         .set_outgoing_inflight_upper_limit(IN_FLIGHT);
     let mut network = NetworkOptions::new();
     network.set_tcp_nodelay(true);
     options.set_network_options(network);
-    if let Some((topic, payload)) = &broker.will {
-        options.set_last_will(LastWill::new(topic.as_str(), payload.clone(), QoS::AtLeastOnce, true, None));
-    }
     if let Some((user, password)) = &broker.login {
         let secret = match password {
             Some(path) => {
@@ -93,7 +98,7 @@ pub fn client(broker: &Broker) -> Result<(AsyncClient, EventLoop), ConnectError>
         let config = tls(files)?;
         options.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::new(config))));
     }
-    Ok(AsyncClient::new(options, REQUESTS))
+    Ok(options)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ConnectError> {

@@ -43,6 +43,8 @@ pub struct Inbox {
     branches: Vec<(Artifact, String)>,
     /// The topic of this gateway's enrolment.
     enrolment: String,
+    /// The topic of the gateway's own checkpoint.
+    checkpoint: String,
     /// The topics of commands.
     commands: Vec<String>,
     /// The branch of references, which concern one gateway only.
@@ -64,6 +66,8 @@ pub enum Artifact {
     Order,
     /// Something that is asked for once.
     Command,
+    /// The gateway's own last checkpoint, which the broker kept.
+    Checkpoint,
 }
 
 /// What a topic below the branches is about.
@@ -110,6 +114,7 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
         held: held.clone(),
         branches,
         enrolment,
+        checkpoint: format!("calibd/1/{fleet}/up/{gateway}/checkpoint"),
         commands: commands(fleet, gateway, groups),
         measured,
         references,
@@ -155,6 +160,7 @@ impl Inbox {
         let mut filters: Vec<String> = below.collect();
         // After the roots, before what it has to prove.
         filters.insert(1, self.enrolment.clone());
+        filters.insert(2, self.checkpoint.clone());
         filters.extend(self.commands.iter().cloned());
         filters
     }
@@ -164,6 +170,9 @@ impl Inbox {
         let below = |branch: &str| topic.strip_prefix(branch).is_some_and(|id| !id.contains('/'));
         if topic == self.enrolment {
             return Some(Down::Artifact(Artifact::Enrolment));
+        }
+        if topic == self.checkpoint {
+            return Some(Down::Artifact(Artifact::Checkpoint));
         }
         if self.commands.iter().any(|command| command == topic) {
             return Some(Down::Artifact(Artifact::Command));
@@ -179,6 +188,10 @@ impl Inbox {
     pub fn put(&self, about: Down, publish: &Publish, token: Option<AckToken>, link: &Link) {
         let last = publish.topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         match about {
+            // Only what the broker kept is news; the rest is what this gateway has just said.
+            Down::Artifact(Artifact::Checkpoint) if !publish.retain => {
+                token.into_iter().for_each(|token| link.settled(token));
+            }
             // "Not retained": it came when it was published, this is a copy for those who subscribe anew.
             Down::Artifact(Artifact::Command) if publish.retain => {
                 token.into_iter().for_each(|token| link.settled(token));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::control::{RolloutStage, SensorDrift};
+use super::control::{AuditHead, RolloutStage, SensorDrift};
 use crate::domain::digest::Digest;
 use crate::domain::drift::latency::LabelScores;
 use crate::domain::drift::state::DriftState;
@@ -116,6 +116,44 @@ pub struct CommandReply {
     pub sensors: Vec<SensorId>,
     /// When it was decided.
     pub time: Timestamp,
+}
+
+/// `checkpoint`: the end of the audit, and what must never fall.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// 1.
+    pub schema: u64,
+    pub fleet: Id,
+    pub gateway: Id,
+    /// The stream of sequence numbers.
+    pub incarnation: String,
+    /// When it was made.
+    pub time: Timestamp,
+    /// The end of the audit.
+    pub audit: AuditHead,
+    /// The newest version that was accepted of each transform id.
+    pub floors: BTreeMap<Id, CheckpointFloor>,
+    /// Version of the installed trust root.
+    pub root_version: Option<u64>,
+    /// The newest serial of each kind of message that has one.
+    pub serials: BTreeMap<String, CheckpointSerial>,
+    /// The newest time ever proven.
+    pub time_floor: Option<Timestamp>,
+}
+
+/// A floor in a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointFloor {
+    pub epoch: u64,
+    pub version: u64,
+    pub digest: Digest,
+}
+
+/// A serial in a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointSerial {
+    pub serial: u64,
+    pub digest: Digest,
 }
 
 /// The transform in force.

@@ -217,12 +217,26 @@ fn response_topic_deputy() {
     assert!(strange.is_empty(), "{strange:?}");
 }
 
+/// Starts a stopped gateway without its databases.
+fn restart_lost(street: &mut Street) {
+    for file in ["ledger.db", "history.db"] {
+        std::fs::remove_file(street.gateway.store().join(file)).unwrap();
+    }
+    street.daemon = street.gateway.start();
+    street.daemon.linked();
+}
+
 #[test]
 fn command_replay_after_restore() {
     let mut street = Street::new();
     let before = command(&street.authority, &recalibrate(6));
     let five = command(&street.authority, &recalibrate(5));
     assert_eq!(asked(&mut street, 1, &five)["verdict"], "accepted");
+    let key = street.gateway.store().join("gateway.pub.pem");
+    street.above.await_on(&format!("{UP}/checkpoint"), |message| {
+        let checkpoint = opened(&message.payload, "checkpoint", &key);
+        (checkpoint["serials"]["command"]["serial"] == 5).then_some(())
+    });
     let restart = |street: &mut Street, lost: &[&str]| {
         assert_eq!(street.daemon.process.stop().code(), Some(0));
         for file in lost {
@@ -243,14 +257,21 @@ fn command_replay_after_restore() {
     assert_eq!(audited(&street, "command.accepted"), [], "nothing was followed again");
 
     restart(&mut street, &["ledger.db", "history.db"]);
-    for (number, envelope) in [(5, &five), (6, &before)] {
+    assert_eq!(asked(&mut street, 5, &five)["verdict"], "already_applied", "the broker knows it");
+    assert_eq!(asked(&mut street, 6, &before)["reason"], "rolled_back_version");
+
+    // Nobody knows anything any more, but that the gateway began anew.
+    assert_eq!(street.daemon.process.stop().code(), Some(0));
+    street.publisher.retain(&format!("{UP}/checkpoint"), b"");
+    restart_lost(&mut street);
+    for (number, envelope) in [(7, &five), (8, &before)] {
         assert_eq!(asked(&mut street, number, envelope)["reason"], "rolled_back_version");
     }
     let after = command(&street.authority, &recalibrate(5));
-    assert_eq!(asked(&mut street, 7, &after)["verdict"], "accepted");
+    assert_eq!(asked(&mut street, 9, &after)["verdict"], "accepted");
     restart(&mut street, &[]);
     let six = command(&street.authority, &recalibrate(6));
-    assert_eq!(asked(&mut street, 8, &six)["verdict"], "accepted");
+    assert_eq!(asked(&mut street, 10, &six)["verdict"], "accepted");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The broker's configuration as it is shipped: what each may do, and how everything else is refused.
 
 mod peer;
-mod site;
+pub mod site;
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -92,7 +92,7 @@ fn a_real_prometheus_takes_the_metrics_as_they_are_meant() {
 }
 
 /// The same in Prometheus's older format: promtool reads no other.
-fn older(text: &str) -> String {
+pub fn older(text: &str) -> String {
     let (mut older, mut suffix) = (String::new(), "");
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# UNIT ")).collect();
     for (index, line) in lines.iter().enumerate() {
@@ -115,7 +115,8 @@ fn older(text: &str) -> String {
     older
 }
 
-fn promtool_finds_nothing(text: &str) {
+/// Has promtool look at metrics in the older format.
+pub fn promtool_finds_nothing(text: &str) {
     let mut promtool = command("promtool");
     let mut promtool = promtool
         .args(["check", "metrics"])

@@ -66,9 +66,14 @@ pub struct Trial {
 impl Trial {
     /// A gateway with a sensor and its reference, and these lines more in its configuration.
     pub fn new(more: &str) -> Trial {
-        let (broker, authority) = (Broker::start(), Authority::new());
-        let gateway = Gateway::new().linked_to(&broker).trusting(&authority).with(SENSORS).with(UPLINK);
-        let gateway = gateway.with(more);
+        let authority = Authority::new();
+        let gateway = Gateway::new().trusting(&authority).with(more);
+        Trial::at(Broker::start(), authority, gateway)
+    }
+
+    /// The same at this gateway.
+    pub fn at(broker: Broker, authority: Authority, gateway: Gateway) -> Trial {
+        let gateway = gateway.linked_to(&broker).with(SENSORS).with(UPLINK);
         let above = Subscriber::new(&broker, &[&format!("{UP}/#")]);
         let publisher = Publisher::new(&broker);
         let clock = Clock::manual(system_now());

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Desk, Item, Reach};
 use crate::domain::alert::{Event, Finding, Kind, Severity};
+use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::trust::command::{Accepted, Past, Wanted, verify_command};
 use crate::domain::trust::reason::{Reason, Refusal};
@@ -37,6 +38,11 @@ impl Commands {
         let mut by_sensor = BTreeMap::new();
         by_sensor.extend(asked.into_iter().map(|asked| (asked.sensor.clone(), asked)));
         Commands { past, asked: by_sensor, log_until: None, begun }
+    }
+
+    /// Takes over which command is the newest that was accepted.
+    pub fn newest(&mut self, newest: Option<(u64, Digest)>) {
+        self.past.newest = newest;
     }
 }
 

@@ -26,6 +26,7 @@ pub use alerts::AlertsArgs;
 pub use audit::AuditCommand;
 pub use backup::BackupArgs;
 pub use bundle::BundleArgs;
+pub use client::block_on;
 pub use drift::DriftArgs;
 pub use instrument::InstrumentCommand;
 pub use maintenance::MaintenanceCommand;

@@ -180,21 +180,26 @@ fn judge(enrolment: Enrolment, signed: Signed, place: &Standpoint<'_>) -> Result
         let text = format!("the trust root expired at {}; install its successor", root.expires);
         return Err(Refusal::new(Reason::RootExpired, text));
     }
-    let already_applied = check_floor(enrolment.version, signed.digest, place.floor)?;
+    let already_applied = check_version("enrolment", enrolment.version, signed.digest, place.floor)?;
     let keyids = signed.candidates.into_iter().find_map(|role| role.outcome.ok()).unwrap_or_default();
     Ok(Enrolled { enrolment, digest: signed.digest, keyids, already_applied })
 }
 
 /// Whether these very bytes are the newest that were accepted.
-fn check_floor(version: u64, digest: Digest, floor: Option<(u64, Digest)>) -> Result<bool, Refusal> {
+pub(super) fn check_version(
+    what: &str,
+    version: u64,
+    digest: Digest,
+    floor: Option<(u64, Digest)>,
+) -> Result<bool, Refusal> {
     let Some((newest, accepted)) = floor else { return Ok(false) };
     if version < newest {
-        let text = format!("enrolment {version} is older than the accepted {newest}");
+        let text = format!("{what} {version} is older than the accepted {newest}");
         return Err(Refusal::new(Reason::RolledBackVersion, text));
     }
     if version == newest && digest != accepted {
         let text =
-            format!("enrolment {version} was accepted with digest {accepted}; give the change a new version");
+            format!("{what} {version} was accepted with digest {accepted}; give the change a new version");
         return Err(Refusal::new(Reason::ConflictingVersion, text));
     }
     Ok(version == newest)

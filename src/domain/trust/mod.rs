@@ -8,6 +8,7 @@ pub mod enrolment;
 pub mod envelope;
 pub mod key;
 pub mod order;
+pub mod prior;
 pub mod reason;
 pub mod rollback;
 pub mod root;

@@ -125,6 +125,16 @@ impl Scope {
 }
 
 impl Role {
+    /// Whether a scope of the role covers all sensors of a model.
+    pub fn covers_model(&self, model: &str) -> bool {
+        let whole = |scope: &Scope| {
+            let parts = [scope.gateways.is_empty(), scope.sensors.is_empty(), scope.groups.is_empty()];
+            let named = scope.models.is_empty() || scope.models.iter().any(|other| other == model);
+            parts.into_iter().all(|free| free) && scope.tags.is_empty() && named
+        };
+        self.scopes.is_empty() || self.scopes.iter().any(whole)
+    }
+
     /// Whether a scope of the role covers the gateway at `place` as a whole, for certain.
     pub fn covers_gateway(&self, place: Place<'_>) -> bool {
         let whole = |scope: &Scope| {

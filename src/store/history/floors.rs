@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::History;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::store::checkpoints::Head;
 use crate::store::error::StoreError;
 use crate::store::ledger::{commands, floors};
 use crate::store::types::StoredFloor;
@@ -46,5 +47,30 @@ impl History {
             commands::raise(&tx, newest)?;
             tx.commit()
         }))
+    }
+
+    /// Mirrors a checkpoint: the end of the audit that it names, and the signed envelope.
+    pub fn mirror_checkpoint(&self, (rows, head): Head, envelope: &[u8]) -> Result<(), StoreError> {
+        let set = "INSERT OR REPLACE INTO meta VALUES (?, ?)";
+        self.name(self.db.unchecked_transaction().and_then(|tx| {
+            tx.execute(set, params!["checkpoint_rows", rows])?;
+            tx.execute(set, params!["checkpoint_head", head.0])?;
+            tx.execute(set, params!["checkpoint", envelope])?;
+            tx.commit()
+        }))
+    }
+
+    /// Where the audit ended at the last checkpoint.
+    pub fn checkpoint_head(&self) -> Result<Option<Head>, StoreError> {
+        let get = "SELECT value FROM meta WHERE key = ?";
+        let rows = self.db.query_row(get, ["checkpoint_rows"], |row| row.get(0)).optional();
+        let head = self.db.query_row(get, ["checkpoint_head"], |row| row.get(0)).optional();
+        Ok(self.name(rows)?.zip(self.name(head)?.map(Digest)))
+    }
+
+    /// The last checkpoint's signed envelope.
+    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT value FROM meta WHERE key = 'checkpoint'";
+        self.name(self.db.query_row(sql, [], |row| row.get(0)).optional())
     }
 }

@@ -1,11 +1,12 @@
 //! The audit chain in the ledger.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Ledger;
 use crate::domain::audit::{AuditRow, Chain, ChainError, START};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::store::checkpoints::{Head, LedgerFacts};
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
 use crate::store::types::RefusalRecord;
@@ -98,6 +99,31 @@ impl Ledger {
         self.name(rows)
     }
 
+    /// How many rows there are, and the hash of the last one.
+    pub fn audit_head(&self) -> Result<Head, StoreError> {
+        self.whole()?;
+        self.name(head(&self.db))
+    }
+
+    /// The hash of one row.
+    pub fn audit_hash(&self, seq: u64) -> Result<Option<Digest>, StoreError> {
+        self.whole()?;
+        let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+        let hash = self.db.query_row("SELECT hash FROM audit WHERE seq = ?", [seq], |row| row.get(0));
+        self.name(hash.optional()).map(|hash| hash.map(Digest))
+    }
+
+    /// What a checkpoint says of this ledger.
+    pub fn facts(&self) -> Result<LedgerFacts, StoreError> {
+        Ok(LedgerFacts {
+            head: self.audit_head()?,
+            floors: self.floors()?,
+            command: self.commands_past()?.newest,
+            orders: self.orders()?,
+            time_floor: self.time_floor()?,
+        })
+    }
+
     /// Checks the whole chain.
     pub fn verify_audit(&self) -> Result<Result<Chain, ChainError>, StoreError> {
         self.whole()?;
@@ -121,6 +147,13 @@ impl Ledger {
         }
         Ok(Ok(chain))
     }
+}
+
+/// How many rows the audit has, and the hash of the last one.
+pub(super) fn head(db: &Connection) -> rusqlite::Result<Head> {
+    let sql = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
+    let last = db.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, Digest(row.get(1)?))));
+    last.optional().map(|last| last.unwrap_or((0, START)))
 }
 
 /// A row as it is stored; one whose time cannot be read was changed.

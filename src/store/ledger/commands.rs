@@ -56,11 +56,12 @@ impl Ledger {
         })
     }
 
-    /// Raises the newest serial to what another file knows; audited where that is more.
+    /// Raises the newest serial to what another source knows; audited where that is more.
     pub fn catch_up_commands(
         &mut self,
         now: Timestamp,
         other: Option<(u64, Digest)>,
+        source: &str,
     ) -> Result<(), StoreError> {
         self.whole()?;
         let Some(other) = other else { return Ok(()) };
@@ -71,7 +72,7 @@ impl Ledger {
         self.transact(|tx| {
             raise(tx, other)?;
             let detail = serde_json::json!({ "command": other.0 }).to_string();
-            audit::append(tx, now, "calibd", "serials.raised", "history.db", &detail)
+            audit::append(tx, now, "calibd", "serials.raised", source, &detail)
         })
     }
 

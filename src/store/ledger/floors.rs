@@ -45,12 +45,13 @@ impl Ledger {
         self.name(all(&self.db))
     }
 
-    /// Raises floors and the proven time to what another file knows; audited where that is more.
+    /// Raises floors and the proven time to what another source knows; audited where that is more.
     pub fn catch_up(
         &mut self,
         now: Timestamp,
         floors: &[StoredFloor],
         time: Option<Timestamp>,
+        source: &str,
     ) -> Result<(), StoreError> {
         self.whole()?;
         let news = above(floors, &self.floors()?);
@@ -68,7 +69,7 @@ impl Ledger {
             let raised: Vec<_> =
                 news.iter().map(|floor| (floor.id.as_str(), [floor.epoch, floor.version])).collect();
             let detail = serde_json::json!(raised).to_string();
-            audit::append(tx, now, "calibd", "floors.raised", "history.db", &detail)
+            audit::append(tx, now, "calibd", "floors.raised", source, &detail)
         })
     }
 }

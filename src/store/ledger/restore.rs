@@ -8,9 +8,8 @@ use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
 use super::{
-    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, raise_floor, set_meta,
+    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, raise_floor, rollouts, set_meta,
 };
-use crate::domain::audit::START;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
@@ -20,6 +19,7 @@ use crate::store::error::StoreError;
 use crate::store::file::{self, OpenError};
 use crate::store::history::{add_gap, gap_of};
 use crate::store::ledger::schema::LEDGER;
+use crate::store::rollouts::StoredOrder;
 use crate::store::types::{StoredEnrolment, StoredFloor, StoredRoot};
 
 /// A checked backup that waits for the next start.
@@ -112,7 +112,8 @@ fn compare(dir: &Path, backup: &Ledger, examined: Examined) -> Result<Staging, S
     let path = dir.join(FILE);
     let opened = if path.exists() { copy::open_to_read(&path).ok() } else { None };
     // A ledger that cannot be read has nothing that could be compared.
-    let present = opened.and_then(|db| Some((head(&db).ok()?, floors::all(&db).ok()?, in_force(&db).ok()?)));
+    let present =
+        opened.and_then(|db| Some((audit::head(&db).ok()?, floors::all(&db).ok()?, in_force(&db).ok()?)));
     let after = backup.name(in_force(&backup.db))?;
     let (present, known, before) = match present {
         Some((head, floors, before)) => (Some(head), floors, before),
@@ -150,12 +151,6 @@ fn in_force(db: &Connection) -> rusqlite::Result<InForce> {
     rows.collect()
 }
 
-/// How many rows the audit has, and the hash of the last one.
-fn head(db: &Connection) -> rusqlite::Result<(u64, Digest)> {
-    let sql = "SELECT count(*), coalesce((SELECT hash FROM audit ORDER BY seq DESC LIMIT 1), ?) FROM audit";
-    db.query_row(sql, [START.0], |row| Ok((row.get(0)?, Digest(row.get(1)?))))
-}
-
 /// Puts a backup that waits in the place of the ledger, which is kept beside it.
 ///
 /// Floors, the proven time, roots and sequence numbers are the newest of both; the rest is as in the backup.
@@ -188,6 +183,7 @@ struct Present {
     floors: Vec<StoredFloor>,
     time: Option<Timestamp>,
     command: Option<(u64, Digest)>,
+    orders: Vec<StoredOrder>,
     installed: Vec<StoredRoot>,
     enrolment: Option<StoredEnrolment>,
     roots: Roots,
@@ -211,10 +207,11 @@ impl Present {
             Err(OpenError::Fatal(error)) => return Err(error),
         };
         Ok(Some(Present {
-            head: ledger.name(head(&ledger.db))?,
+            head: ledger.name(audit::head(&ledger.db))?,
             floors: ledger.floors()?,
             time: ledger.time_floor()?,
             command: ledger.name(commands::newest(&ledger.db))?,
+            orders: ledger.orders()?,
             installed: ledger.roots()?,
             enrolment: ledger.enrolment()?,
             roots: ledger.name(roots(&ledger.db))?,
@@ -267,11 +264,12 @@ impl Ledger {
             // An interrupted start has come so far already.
             return Ok(());
         };
-        let own = self.name(head(&self.db))?;
+        let own = self.name(audit::head(&self.db))?;
         let own_roots = self.name(roots(&self.db))?;
         let foreign = present.as_ref().is_some_and(|present| !is_of_one_line(&present.roots, &own_roots));
         let newest = own_roots.last().map_or(0, |(version, _)| *version);
         let version = if foreign { 0 } else { newest };
+        let own_orders = self.orders()?;
         let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
         self.transact(|tx| {
             let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
@@ -281,6 +279,8 @@ impl Ledger {
                 present.floors.iter().try_for_each(|floor| floors::raise(tx, floor))?;
                 present.time.map_or(Ok(()), |time| raise_floor(tx, time))?;
                 present.command.map_or(Ok(()), |command| commands::raise(tx, command))?;
+                let orders = rollouts::newer(&present.orders, &own_orders);
+                orders.iter().try_for_each(|order| rollouts::put(tx, order))?;
                 present.rolled_back.iter().try_for_each(|(key, value)| set_meta(tx, key, value))?;
                 alerts::may_be_retained(tx, &present.retained)?;
             }

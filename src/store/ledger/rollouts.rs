@@ -28,11 +28,22 @@ pub(super) fn write(tx: &Transaction<'_>, now: Timestamp, step: &RolloutStep) ->
         let sql = "INSERT OR REPLACE INTO rollouts VALUES (?, ?)";
         tx.prepare_cached(sql)?.execute([sensor.as_str(), state])?;
     }
-    if let Some(StoredOrder { id, serial, digest }) = &step.order {
-        let sql = "INSERT OR REPLACE INTO orders VALUES (?, ?, ?)";
-        tx.execute(sql, params![id.as_str(), serial, digest.0])?;
-    }
-    Ok(())
+    step.order.iter().try_for_each(|order| put(tx, order))
+}
+
+pub(super) fn put(tx: &Transaction<'_>, order: &StoredOrder) -> rusqlite::Result<()> {
+    let StoredOrder { id, serial, digest } = order;
+    let sql = "INSERT OR REPLACE INTO orders VALUES (?, ?, ?)";
+    tx.execute(sql, params![id.as_str(), serial, digest.0]).map(drop)
+}
+
+/// Those with higher serials than what is known.
+pub(super) fn newer(orders: &[StoredOrder], known: &[StoredOrder]) -> Vec<StoredOrder> {
+    let news = |order: &&StoredOrder| {
+        let known = known.iter().find(|known| known.id == order.id);
+        known.is_none_or(|known| order.serial > known.serial)
+    };
+    orders.iter().filter(news).cloned().collect()
 }
 
 impl Ledger {
@@ -48,6 +59,26 @@ impl Ledger {
         self.name(self.db.prepare(sql).and_then(|mut statement| {
             statement.query_map([], |row| Ok((id(row, 0)?, row.get(1)?)))?.collect()
         }))
+    }
+
+    /// Raises the serials of orders to what another source knows; audited where that is more.
+    pub fn catch_up_orders(
+        &mut self,
+        now: Timestamp,
+        others: &[StoredOrder],
+        source: &str,
+    ) -> Result<(), StoreError> {
+        self.whole()?;
+        let news = newer(others, &self.orders()?);
+        if news.is_empty() {
+            return Ok(());
+        }
+        self.transact(|tx| {
+            news.iter().try_for_each(|order| put(tx, order))?;
+            let raised: Vec<_> = news.iter().map(|order| (order.id.as_str(), order.serial)).collect();
+            let detail = serde_json::json!({ "orders": raised }).to_string();
+            audit::append(tx, now, "calibd", "serials.raised", source, &detail)
+        })
     }
 
     /// The last orders that were followed.

@@ -75,6 +75,12 @@ impl Gateway {
         self
     }
 
+    /// Gives it another id.
+    pub fn named(mut self, id: &str) -> Gateway {
+        self.text = self.text.replace("\"gw-1\"", &format!("\"{id}\""));
+        self
+    }
+
     /// Has it say that it is in a group.
     pub fn in_group(mut self, group: &str) -> Gateway {
         self.text = self.text.replace("rtc_good", &format!("groups = [\"{group}\"]\nrtc_good"));

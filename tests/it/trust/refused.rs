@@ -46,7 +46,7 @@ fn form() -> Vec<Fixture> {
         ),
         Fixture::new("envelope_trailing_bytes", malformed, [good(), b"{}".to_vec()].concat()),
         Fixture::new("envelope_deep_nesting", malformed, replaced("{\"payload\":", &deep_field())),
-        // Away from the gateway an order is as welcome as a transform.
+        // Away from the gateway an order is as welcome as a transform, but this is none.
         Fixture::new("wrong_type", Reason::WrongType, other_type("order")).offline(Reason::Malformed),
         Fixture::new("foreign_type", Reason::WrongType, foreign_type()),
     ]

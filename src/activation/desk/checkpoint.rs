@@ -1,0 +1,186 @@
+//! Checkpoints: said of the ledger where the ledger is not, and what one says of a ledger that is lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Desk, Floor};
+use crate::domain::id::Id;
+use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredOrder};
+use crate::telemetry::alarm::Alarm;
+use crate::wire::control::AuditHead;
+use crate::wire::message::{Checkpoint, CheckpointFloor, CheckpointSerial};
+
+/// Between two checkpoints after changes.
+const CHANGES: Duration = Duration::from_secs(30);
+/// Between two checkpoints without a change.
+const QUIET: Duration = Duration::from_secs(86_400);
+/// The name of the serial of commands, and what stands before a transform's id in that of its orders.
+const COMMAND: &str = "command";
+const ORDER: &str = "order ";
+
+/// The last checkpoint.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    incarnation: Arc<str>,
+    /// Whether the ledger was restored from a backup at this start.
+    restored: bool,
+    /// Of a ledger that does not go on from its last checkpoint.
+    alarm: Alarm,
+    /// The end of the audit in the last one, and when that was (monotonic).
+    last: Option<(Head, Duration)>,
+    /// Not before there is one after a change (monotonic).
+    not_before: Duration,
+}
+
+impl Checkpoints {
+    /// None yet.
+    pub fn new(incarnation: Arc<str>, restored: bool, alarm: Alarm) -> Checkpoints {
+        Checkpoints { incarnation, restored, alarm, last: None, not_before: Duration::ZERO }
+    }
+}
+
+impl Desk {
+    /// Makes a checkpoint if it is time for one: at the start, after a change but not too often, and once a day.
+    pub(super) async fn check_point(&mut self) {
+        let now = self.clock.monotonic();
+        // The last one, which the broker may have kept for a ledger that is lost, has to be read before it is replaced.
+        if !self.reports.is_settled() && self.checkpoints.last.is_none() {
+            return;
+        }
+        let head = match self.store.audit_head().await {
+            Ok(head) => head,
+            Err(error) => return tracing::debug!("no checkpoint: {error}"),
+        };
+        let due = match self.checkpoints.last {
+            None => true,
+            Some((last, _)) if last != head => self.checkpoints.not_before <= now,
+            Some((_, at)) => now.saturating_sub(at) >= QUIET,
+        };
+        if !due {
+            return;
+        }
+        match self.make_checkpoint().await {
+            Ok(head) => {
+                if self.checkpoints.last.is_some() {
+                    self.checkpoints.not_before = now + CHANGES;
+                }
+                self.checkpoints.last = Some((head, now));
+            }
+            Err(error) => tracing::warn!("no checkpoint: {error}"),
+        }
+    }
+
+    async fn make_checkpoint(&mut self) -> Result<Head, StoreError> {
+        let facts = self.store.ledger_facts().await?;
+        let head = facts.head;
+        let envelope = self.reports.checkpoint(&self.said_of(facts));
+        self.store.mirror_checkpoint(head, envelope).await?;
+        Ok(head)
+    }
+
+    /// At the start: what the checkpoint mirrored in the history says of the ledger.
+    pub(super) async fn recall_checkpoint(&mut self) {
+        if let Err(error) = self.look_for_the_last().await {
+            tracing::warn!("the ledger is not compared with its last checkpoint: {error}");
+        }
+        match self.store.mirrored_checkpoint().await {
+            Ok(Some(envelope)) => self.remember(&envelope).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!("the last checkpoint cannot be read: {error}"),
+        }
+    }
+
+    /// Whether the audit still holds the end that it had at the last checkpoint.
+    async fn look_for_the_last(&mut self) -> Result<(), StoreError> {
+        let Some((rows, head)) = self.store.missing_checkpoint().await? else { return Ok(()) };
+        if self.checkpoints.restored {
+            return Ok(());
+        }
+        let message = format!(
+            "the ledger does not go on from its last checkpoint: row {rows} of its audit was another one"
+        );
+        let remedy =
+            "see who replaced it; `calibctl restore` takes a backup. Floors and serials have not fallen";
+        self.checkpoints.alarm.raise("discontinued", message, remedy);
+        let detail = serde_json::json!({ "rows": rows, "head": head }).to_string();
+        self.store.audit("calibd", "audit.discontinued", "ledger.db", &detail).await
+    }
+
+    fn said_of(&self, facts: LedgerFacts) -> Checkpoint {
+        let floor = |StoredFloor { id, epoch, version, digest }: StoredFloor| {
+            (id, CheckpointFloor { epoch, version, digest })
+        };
+        let order = |StoredOrder { id, serial, digest }: StoredOrder| {
+            (format!("{ORDER}{id}"), CheckpointSerial { serial, digest })
+        };
+        let command =
+            facts.command.map(|(serial, digest)| (COMMAND.to_owned(), CheckpointSerial { serial, digest }));
+        let (rows, head) = facts.head;
+        let (mut floors, mut serials) = (BTreeMap::new(), BTreeMap::new());
+        floors.extend(facts.floors.into_iter().map(floor));
+        serials.extend(command.into_iter().chain(facts.orders.into_iter().map(order)));
+        Checkpoint {
+            schema: 1,
+            fleet: self.fleet.clone(),
+            gateway: self.gateway.clone(),
+            incarnation: self.checkpoints.incarnation.to_string(),
+            time: self.clock.now(),
+            audit: AuditHead { rows, head },
+            floors,
+            root_version: self.roots.installed().map(|root| root.version),
+            serials,
+            time_floor: facts.time_floor,
+        }
+    }
+
+    /// Takes over what this gateway's last checkpoint says, as far as the ledger knows less.
+    pub(super) async fn remember(&mut self, envelope: &[u8]) {
+        let checkpoint = match self.reports.own_checkpoint(envelope) {
+            Ok(checkpoint) if checkpoint.fleet == self.fleet && checkpoint.gateway == self.gateway => {
+                checkpoint
+            }
+            Ok(_) => return,
+            Err(refusal) => {
+                self.events.refused(refusal.reason.as_str());
+                tracing::warn!("what is kept as this gateway's checkpoint is none: {refusal}");
+                return;
+            }
+        };
+        match self.store.catch_up(facts(checkpoint)).await {
+            Ok(facts) => self.take_over(facts),
+            Err(error) => tracing::warn!("what the last checkpoint says is not in the ledger: {error}"),
+        }
+    }
+
+    fn take_over(&mut self, facts: LedgerFacts) {
+        facts.time_floor.into_iter().for_each(|time| self.time.prove(time));
+        for StoredFloor { id, epoch, version, digest } in facts.floors {
+            self.floors.insert(id, Floor { epoch, version, digest });
+        }
+        self.commands.newest(facts.command);
+        for StoredOrder { id, serial, digest } in facts.orders {
+            self.orders.insert(id, (serial, digest));
+        }
+    }
+}
+
+/// What a checkpoint says of the ledger.
+fn facts(checkpoint: Checkpoint) -> LedgerFacts {
+    let AuditHead { rows, head } = checkpoint.audit;
+    let floor = |(id, floor): (Id, CheckpointFloor)| {
+        let CheckpointFloor { epoch, version, digest } = floor;
+        StoredFloor { id, epoch, version, digest }
+    };
+    let order = |(name, it): (&String, &CheckpointSerial)| {
+        let id = Id::new(name.strip_prefix(ORDER)?).ok()?;
+        Some(StoredOrder { id, serial: it.serial, digest: it.digest })
+    };
+    LedgerFacts {
+        head: (rows, head),
+        floors: checkpoint.floors.into_iter().map(floor).collect(),
+        command: checkpoint.serials.get(COMMAND).map(|it| (it.serial, it.digest)),
+        orders: checkpoint.serials.iter().filter_map(order).collect(),
+        time_floor: checkpoint.time_floor,
+    }
+}

@@ -1,0 +1,102 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::trust::envelope::{payload_type, sign};
+use crate::domain::trust::key::PrivateKey;
+
+const ROOT: u8 = 1;
+const FLEET: u8 = 3;
+
+fn key(seed: u8) -> PrivateKey {
+    PrivateKey::from_seed(&[seed; 32]).unwrap()
+}
+
+fn root(scopes: Value) -> Root {
+    let keyid = |seed| key(seed).public().id().to_string();
+    let mut keys = json!({});
+    for seed in [ROOT, FLEET] {
+        keys[keyid(seed)] = json!({"public_key": key(seed).public().to_pem()});
+    }
+    let root = json!({
+        "schema": 1, "fleet": "plant-7", "version": 1, "epoch": 1,
+        "issued_at": "2026-01-01T00:00:00Z", "expires": "2027-01-01T00:00:00Z", "keys": keys,
+        "roles": {
+            "root": {"threshold": 1, "keyids": [keyid(ROOT)]},
+            "fleet": {"threshold": 1, "keyids": [keyid(FLEET)], "scopes": scopes},
+        },
+    });
+    Root::parse(root.to_string().as_bytes()).unwrap()
+}
+
+fn document() -> Value {
+    json!({
+        "schema": 1, "fleet": "plant-7", "model": "b4", "version": 3, "input_unit": "nA", "output_unit": "mg/m3",
+        "fit": {
+            "parameter_names": ["a", "b"], "parameters": [0.5, 2.0], "covariance": [[0.01, 0.0], [0.0, 0.0001]],
+            "residual_std": 0.3, "degrees_of_freedom": 40.0,
+        },
+        "sensors": 30, "issued_at": "2026-02-01T00:00:00Z", "expires": "2026-12-01T00:00:00Z",
+    })
+}
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut document = document();
+    *document.pointer_mut(pointer).unwrap() = value;
+    document
+}
+
+fn judged(
+    document: &Value,
+    seed: u8,
+    scopes: Value,
+    floor: Option<(u64, Digest)>,
+) -> Result<Accepted, Reason> {
+    let bytes = sign(&payload_type("prior"), document.to_string().as_bytes(), &[key(seed)]);
+    let (root, fleet) = (root(scopes), Id::new("plant-7").unwrap());
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").unwrap();
+    let time = TimeView { now, trusted: true, floor: now };
+    let floors = |model: &str| floor.filter(|_| model == "b4");
+    let place = Standpoint { root: Some(&root), fleet: &fleet, time, floors: &floors };
+    verify_prior(&bytes, &place).map_err(|refused| refused.refusal.reason)
+}
+
+#[test]
+fn a_prior_of_the_fleet_is_accepted_within_the_scope_of_its_model() {
+    let accepted = judged(&document(), FLEET, json!([]), None).unwrap();
+    assert_eq!((accepted.prior.fit.parameters, accepted.already_applied), (vec![0.5, 2.0], false));
+    assert!(judged(&document(), FLEET, json!([{"models": ["b5"]}, {"models": ["b4"]}]), None).is_ok());
+    for scopes in
+        [json!([{"models": ["b5"]}]), json!([{"groups": ["north"]}]), json!([{"gateways": ["gw-1"]}])]
+    {
+        assert_eq!(judged(&document(), FLEET, scopes, None), Err(Reason::OutOfScope));
+    }
+    assert_eq!(judged(&document(), ROOT, json!([]), None), Err(Reason::RoleNotAllowed));
+}
+
+#[test]
+fn versions_of_a_model_only_rise() {
+    let digest = judged(&document(), FLEET, json!([]), None).unwrap().digest;
+    assert!(judged(&document(), FLEET, json!([]), Some((3, digest))).unwrap().already_applied);
+    let other = Some((3, Digest([7; 32])));
+    assert_eq!(judged(&document(), FLEET, json!([]), other), Err(Reason::ConflictingVersion));
+    assert_eq!(judged(&document(), FLEET, json!([]), Some((4, digest))), Err(Reason::RolledBackVersion));
+    assert!(judged(&with("/model", json!("b5")), FLEET, json!([]), Some((4, digest))).is_ok());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for (document, reason) in [
+        (with("/schema", json!(2)), Reason::UnknownSchema),
+        (with("/version", json!(-1)), Reason::Malformed),
+        (with("/fleet", json!("plant-8")), Reason::WrongFleet),
+        (with("/expires", json!("2026-05-01T00:00:00Z")), Reason::Expired),
+        (with("/version", json!(0)), Reason::InvalidContent),
+        (with("/model", json!(" ")), Reason::InvalidContent),
+        (with("/issued_at", json!("2026-12-01T00:00:00Z")), Reason::InvalidContent),
+        (with("/fit/residual_std", json!(0.0)), Reason::InvalidContent),
+        (with("/fit/covariance", json!([[1.0, 2.0], [2.0, 1.0]])), Reason::InvalidContent),
+        (with("/fit/parameter_names", json!(["a"])), Reason::InvalidContent),
+    ] {
+        assert_eq!(judged(&document, FLEET, json!([]), None), Err(reason), "{document}");
+    }
+}

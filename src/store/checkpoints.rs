@@ -1,0 +1,70 @@
+//! Checkpoints: the end of the audit and what must never fall, to be kept where the ledger is not.
+
+use super::error::StoreError;
+use super::rollouts::StoredOrder;
+use super::types::StoredFloor;
+use super::{History, Ledger, Store};
+use crate::domain::digest::Digest;
+use crate::domain::time::Timestamp;
+
+/// What the audit calls them.
+const SOURCE: &str = "checkpoint";
+
+/// Rows of the audit, and the hash of the last one.
+pub type Head = (u64, Digest);
+
+/// What a checkpoint says of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerFacts {
+    /// The end of the audit.
+    pub head: Head,
+    /// The newest version of each transform id.
+    pub floors: Vec<StoredFloor>,
+    /// Serial and digest of the newest command.
+    pub command: Option<(u64, Digest)>,
+    /// The last orders that were followed.
+    pub orders: Vec<StoredOrder>,
+    /// The newest time ever proven.
+    pub time_floor: Option<Timestamp>,
+}
+
+impl Store {
+    /// The end of the audit.
+    pub async fn audit_head(&self) -> Result<Head, StoreError> {
+        self.with_ledger(|ledger, _| ledger.audit_head()).await
+    }
+
+    /// What a checkpoint says of the ledger.
+    pub async fn ledger_facts(&self) -> Result<LedgerFacts, StoreError> {
+        self.with_ledger(|ledger, _| ledger.facts()).await
+    }
+
+    /// Mirrors a checkpoint in the history: the signed envelope, and the end of the audit that it names.
+    pub async fn mirror_checkpoint(&self, head: Head, envelope: Vec<u8>) -> Result<(), StoreError> {
+        self.with_history(move |history: &History| history.mirror_checkpoint(head, &envelope)).await
+    }
+
+    /// Where the audit ended at the last mirrored checkpoint, if that end is not in the audit any more.
+    pub async fn missing_checkpoint(&self) -> Result<Option<Head>, StoreError> {
+        let head = self.with_history(|history: &History| history.checkpoint_head()).await?;
+        let Some((rows, hash)) = head else { return Ok(None) };
+        let found = self.with_ledger(move |ledger: &mut Ledger, _| ledger.audit_hash(rows)).await?;
+        Ok((found != Some(hash)).then_some((rows, hash)))
+    }
+
+    /// The last mirrored checkpoint: the signed envelope.
+    pub async fn mirrored_checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with_history(|history: &History| history.checkpoint()).await
+    }
+
+    /// Raises floors and serials to what a checkpoint says, audited where that is more; what the ledger says then.
+    pub async fn catch_up(&self, said: LedgerFacts) -> Result<LedgerFacts, StoreError> {
+        self.with_ledger(move |ledger, now| {
+            ledger.catch_up(now, &said.floors, said.time_floor, SOURCE)?;
+            ledger.catch_up_commands(now, said.command, SOURCE)?;
+            ledger.catch_up_orders(now, &said.orders, SOURCE)?;
+            ledger.facts()
+        })
+        .await
+    }
+}
