@@ -14,7 +14,7 @@ use crate::domain::alert::{self, Finding};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::rollout::plan::{Artifact, Mode, Plan};
-use crate::domain::rollout::{Action, Event, Refused, Rollout, Stage};
+use crate::domain::rollout::{Action, Ending, Event, Refused, Rollout, Stage};
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::root::RoleName;
@@ -293,6 +293,9 @@ impl Desk {
         }
         for said in &turn.said {
             self.told(said, turn.at);
+            if let Some(succeeded) = self.automated(said) {
+                self.alerting.tell(alert::Event::Automated { succeeded }).await;
+            }
         }
         turn.publish.append(&mut turn.paired);
         for sensor in &turn.publish {
@@ -358,6 +361,20 @@ impl Desk {
         let stage = self.stage(sensor, artifact.digest);
         self.events.rolled_on(sensor, action, stage.map_or("rolled_back", Stage::as_str), sentence);
         self.reports.rolled_on(said, stage, at);
+    }
+
+    /// Whether a rollout that has just ended did so by its gate; `None`: it goes on, or nothing was to be decided.
+    fn automated(&self, said: &Said) -> Option<bool> {
+        let ended = self.rollouts.machine(&said.sensor)?.state().ended();
+        let how = ended.iter().rev().find(|ended| ended.artifact.digest == said.artifact.digest);
+        match (said.action, how.map(|ended| ended.how)) {
+            ("rollout.settled", _) => Some(true),
+            ("rollout.refused" | "rollout.rolled_back", Some(Ending::Failed)) => Some(true),
+            ("rollout.refused" | "rollout.rolled_back", Some(Ending::Unproven | Ending::Ordered)) => {
+                Some(false)
+            }
+            _ => None,
+        }
     }
 
     /// Where a transform stands at a sensor; `None`: it is not known there.

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Trial, canary, version};
+use crate::support::process::metric;
+use crate::support::wait::until_true;
 
 #[test]
 fn a_canary_that_passes_its_gate_is_in_force_for_good_in_the_end() {
@@ -40,6 +42,8 @@ fn a_canary_that_passes_its_gate_is_in_force_for_good_in_the_end() {
     rollout.retain(|action| action.starts_with("rollout.") && action != "rollout.extended");
     let wanted = ["rollout.accepted", "rollout.shadow", "rollout.activated", "rollout.settled"];
     assert_eq!(rollout, wanted);
+    let steps = "calibd_automated_steps_total{ended=\"well\"}";
+    until_true("the step to be counted", || metric(trial.gateway.http, steps) == 1);
 }
 
 #[test]
