@@ -211,10 +211,10 @@ impl Desk {
         self.report_all().await;
     }
 
-    /// Publishes the state of every sensor that has a transform. Readings need not wait for all the signatures.
+    /// Publishes the state of every sensor that has a transform, or had one. Readings need not wait for all the signatures.
     async fn report_all(&self) {
-        let busy = self.rollouts.busy().filter(|sensor| !self.installed.contains_key(*sensor));
-        for sensor in self.installed.keys().chain(busy) {
+        let others = self.rollouts.held.keys().filter(|sensor| !self.installed.contains_key(*sensor));
+        for sensor in self.installed.keys().chain(others) {
             self.report(sensor);
             tokio::task::yield_now().await;
         }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::turn::Turn;
 use super::{Desk, Item, Reach};
 use crate::domain::digest::Digest;
-use crate::domain::id::SensorId;
+use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::{self, Event, Refused as NoEffect};
 use crate::domain::trust::order::{Ordered, Standpoint, verify_order};
 use crate::domain::trust::reason::{Reason, Refusal};
@@ -87,16 +87,20 @@ impl Desk {
             fleet: &self.fleet,
             place: Place { gateway: Some(&self.gateway), enrolment: self.enrolled.counts() },
             time: self.time_view(),
-            holding: &|digest| self.holding(digest),
+            holding: &|id, digest| self.holding(id, digest),
             last: &|id| self.orders.get(id).copied(),
         };
         verify_order(payload, &standpoint)
     }
 
-    /// The sensors that hold a transform in some way.
-    fn holding(&self, digest: &Digest) -> Vec<(SensorId, SensorFacts)> {
+    /// The sensors that hold a transform in some way, under the id that an order names.
+    fn holding(&self, id: &Id, digest: &Digest) -> Vec<(SensorId, SensorFacts)> {
         let facts = Reach::of(self).sensors;
-        let sensors = self.rollouts.holding(digest);
+        let mut sensors = self.rollouts.holding(id, digest);
+        sensors.retain(|sensor| {
+            let active = self.installed.get(sensor).map(|installed| &installed.active.reference);
+            active.is_none_or(|active| active.digest != *digest || active.id == *id)
+        });
         sensors.into_iter().filter_map(|sensor| Some((sensor.clone(), facts(&sensor)?))).collect()
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Desk;
 use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
-use crate::domain::id::SensorId;
+use crate::domain::id::{Id, SensorId};
 use crate::domain::order;
 use crate::domain::rollout::plan::{Artifact, Policy, WhenInvalid};
 use crate::domain::rollout::state::State;
@@ -107,9 +107,14 @@ impl Rollouts {
         self.held.iter().filter(move |(_, held)| busy(held)).map(|(sensor, _)| sensor)
     }
 
-    /// The sensors that hold a transform in some way.
-    pub fn holding(&self, digest: &Digest) -> Vec<SensorId> {
-        let held = self.held.iter().filter(|(_, held)| held.machine.state().stage(*digest).is_some());
+    /// The sensors that hold a transform of this id in some way; by the digest alone where nothing else is known yet.
+    pub fn holding(&self, id: &Id, digest: &Digest) -> Vec<SensorId> {
+        let is_it = |artifact: &Artifact| artifact.digest == *digest && artifact.id == *id;
+        let held = self.held.iter().filter(|(_, held)| {
+            let state = held.machine.state();
+            let ended = state.ended().iter().map(|ended| &ended.artifact);
+            state.held_to().chain(ended).any(is_it)
+        });
         let adopted = self.adopted.iter().filter(|(_, (active, _))| active == digest);
         let sensors = held.map(|(sensor, _)| sensor).chain(adopted.map(|(sensor, _)| sensor));
         let mut sensors: Vec<SensorId> = sensors.cloned().collect();

@@ -1,7 +1,7 @@
 //! One turn of rollouts: what happened at one or more sensors, and all that comes of it, written together before it is
 //! in effect.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -22,7 +22,7 @@ use crate::domain::trust::slot::{self, Floor};
 use crate::domain::trust::verify::Verified;
 use crate::pipeline::active::{Active, Change};
 use crate::pipeline::run::Request;
-use crate::store::{Activation, RolloutStep, StoreError};
+use crate::store::{Activation, RolloutStep, StoreError, StoredTransform};
 
 /// Who decides where nobody does, in the audit.
 pub(super) const ITSELF: &str = "calibd:rollout";
@@ -35,6 +35,9 @@ struct Put {
     /// Whether it was there before.
     back: bool,
 }
+
+/// What was verified again, or why it could not be; as of one turn, in which neither root nor enrolment changes.
+pub(super) type Again = HashMap<Digest, Result<Arc<Verified>, String>>;
 
 /// A transform that comes into force at sensors.
 struct Ready {
@@ -59,6 +62,8 @@ pub(super) struct Turn {
     alerts: Vec<(SensorId, Option<Box<Finding>>)>,
     /// Sensors of which something new was seen.
     paired: BTreeSet<SensorId>,
+    /// What was verified again, for all of its sensors.
+    again: Again,
 }
 
 impl Turn {
@@ -76,6 +81,7 @@ impl Turn {
             publish: BTreeSet::new(),
             alerts: Vec::new(),
             paired: BTreeSet::new(),
+            again: Again::new(),
         }
     }
 
@@ -215,7 +221,7 @@ impl Desk {
     /// Verifies again what is to be in force at a sensor, or says why it cannot be.
     async fn verified(
         &self,
-        turn: &Turn,
+        turn: &mut Turn,
         sensor: &SensorId,
         digest: Digest,
         back: bool,
@@ -223,12 +229,9 @@ impl Desk {
         if let Some(accepted) = turn.accepted.as_ref().filter(|accepted| accepted.digest == digest) {
             return Ok(Ok(accepted.clone()));
         }
-        let Some(stored) = self.store.transforms_named(&digest.to_string()).await?.pop() else {
-            return Ok(Err("the ledger does not hold it".to_owned()));
-        };
-        let verified = match self.verified_for(&stored, sensor) {
+        let verified = match self.again(&mut turn.again, sensor, digest).await? {
             Ok(verified) => verified,
-            Err(refused) => return Ok(Err(refused.refusal.message)),
+            Err(why) => return Ok(Err(why)),
         };
         if !back {
             // Since it was accepted something else may have come into force there.
@@ -239,7 +242,36 @@ impl Desk {
                 return Ok(Err(refusal.message));
             }
         }
-        Ok(Ok(Arc::new(verified)))
+        Ok(Ok(verified))
+    }
+
+    /// Verifies again what the ledger holds, once for all sensors, or says why it does not hold at this one.
+    pub(super) async fn again(
+        &self,
+        known: &mut Again,
+        sensor: &SensorId,
+        digest: Digest,
+    ) -> Result<Result<Arc<Verified>, String>, StoreError> {
+        let found = match known.get(&digest) {
+            Some(found) => found.clone(),
+            None => {
+                let stored = self.store.transforms_named(&digest.to_string()).await?.pop();
+                let found = stored.ok_or_else(|| "the ledger does not hold it".to_owned());
+                let verify = |stored: StoredTransform| self.verify_again(&stored.envelope);
+                let found =
+                    found.and_then(|stored| verify(stored).map_err(|refused| refused.refusal.message));
+                let found = found.map(Arc::new);
+                known.insert(digest, found.clone());
+                found
+            }
+        };
+        Ok(found.and_then(|verified| match verified.sensors.contains(sensor) {
+            true => Ok(verified),
+            false => {
+                let Transform { id, version, .. } = &verified.transform;
+                Err(format!("{id} version {version} is not for sensor {sensor}"))
+            }
+        }))
     }
 
     /// Writes a turn, and has it take effect.
@@ -283,8 +315,9 @@ impl Desk {
             }
         }
         self.put_in_effect(std::mem::take(&mut turn.put), turn.at, pipeline).await;
+        let mut again = Again::new();
         for sensor in &sensors {
-            self.watch_at(sensor, pipeline).await;
+            self.watch_at(sensor, &mut again, pipeline).await;
         }
         for (sensor, finding) in turn.alerts {
             let kind = alert::Kind::Rollout;

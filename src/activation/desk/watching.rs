@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::rollouts::when_invalid;
-use super::turn::{ITSELF, Turn};
+use super::turn::{Again, ITSELF, Turn};
 use super::{Desk, active};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
@@ -20,7 +20,12 @@ use crate::wire::control::SensorRollout;
 
 impl Desk {
     /// Has the pipeline compute what the rollout at a sensor compares, if that is something else than before.
-    pub(super) async fn watch_at(&mut self, sensor: &SensorId, pipeline: &mpsc::Sender<Request>) {
+    pub(super) async fn watch_at(
+        &mut self,
+        sensor: &SensorId,
+        again: &mut Again,
+        pipeline: &mpsc::Sender<Request>,
+    ) {
         let Some(held) = self.rollouts.held.get(sensor) else { return };
         let in_force = self.installed.get(sensor).map(|installed| installed.active.clone());
         let ours = in_force.as_ref().map(|active| active.reference.digest);
@@ -31,7 +36,7 @@ impl Desk {
         if nothing || held.watched.0 == ours && known.eq(wanted.iter().copied()) {
             return;
         }
-        let watch = self.watch_of(sensor, in_force, &wanted).await;
+        let watch = self.watch_of(sensor, in_force, &wanted, again).await;
         if let Some(held) = self.rollouts.held.get_mut(sensor) {
             held.watched = (ours, watch.versus.clone());
         }
@@ -45,6 +50,7 @@ impl Desk {
         sensor: &SensorId,
         in_force: Option<Arc<Active>>,
         wanted: &[(Digest, Option<Digest>)],
+        again: &mut Again,
     ) -> Watch {
         let mut watch = Watch::default();
         for (of, beside) in wanted {
@@ -54,7 +60,9 @@ impl Desk {
                 let known = known.into_iter().find(|known| known.reference.digest == digest).cloned();
                 let one = match known {
                     Some(known) => Some(known),
-                    None => self.other(sensor, digest).await.inspect(|one| watch.others.push(one.clone())),
+                    None => {
+                        self.other(sensor, digest, again).await.inspect(|one| watch.others.push(one.clone()))
+                    }
                 };
                 units.push(one.map(|one| one.unit.clone()));
             }
@@ -66,12 +74,11 @@ impl Desk {
         watch
     }
 
-    async fn other(&self, sensor: &SensorId, digest: Digest) -> Option<Arc<Active>> {
-        let stored = self.store.transforms_named(&digest.to_string()).await.ok()?.pop()?;
-        match self.verified_for(&stored, sensor) {
+    async fn other(&self, sensor: &SensorId, digest: Digest, again: &mut Again) -> Option<Arc<Active>> {
+        match self.again(again, sensor, digest).await.ok()? {
             Ok(verified) => Some(Arc::new(active(&verified, self.clock.now(), false))),
-            Err(refused) => {
-                tracing::warn!(%sensor, %digest, "it is not computed beside: {}", refused.refusal.message);
+            Err(why) => {
+                tracing::warn!(%sensor, %digest, "it is not computed beside: {why}");
                 None
             }
         }
@@ -80,12 +87,13 @@ impl Desk {
     /// The same at all sensors, after what is in force there was judged again.
     pub(super) async fn watch_all(&mut self, pipeline: &mpsc::Sender<Request>) {
         let busy: Vec<SensorId> = self.rollouts.busy().cloned().collect();
+        let mut again = Again::new();
         for sensor in busy {
             if let Some(held) = self.rollouts.held.get_mut(&sensor) {
                 // Nothing that is compared is the same as before.
                 held.watched = (None, Vec::new());
             }
-            self.watch_at(&sensor, pipeline).await;
+            self.watch_at(&sensor, &mut again, pipeline).await;
         }
     }
 

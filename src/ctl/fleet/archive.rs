@@ -120,16 +120,15 @@ impl Archive {
             book.ignore("unreadable", &topic);
             return;
         }
-        if let Some(kind) = signed
-            && !is_good(book, &about, kind, heard.payload, digest, now)
-        {
+        let good = signed.is_none_or(|kind| is_good(book, &about, kind, heard.payload, digest, now));
+        if !good {
             self.unverified += 1;
             let topic = Text::new(&topic);
             if self.topics.len() < NAMED && !self.topics.contains(&topic) {
                 self.topics.push(topic);
             }
         }
-        match keep(&dir.join(name(&about, digest)), heard.payload) {
+        match keep(&dir.join(name(&about, digest)), heard.payload, good || is_replaced(&about)) {
             Ok(true) => self.written += 1,
             Ok(false) => self.unchanged += 1,
             Err(fault) => self.fault = Some(fault),
@@ -167,18 +166,22 @@ fn is_good(
     }
 }
 
+/// Whether only the last one is kept.
+fn is_replaced(about: &About) -> bool {
+    matches!(about, About::Up(_, Up::Reported, _))
+}
+
 /// The file of a message below the folder. Every level of the topic is an id or a word of ours: it leads nowhere else, and
 /// no file is where another one needs a folder, for ids have no dots.
 fn name(about: &About, digest: Option<Digest>) -> PathBuf {
-    let keeps_all = !matches!(about, About::Up(_, Up::Reported, _));
-    let digest = digest.filter(|_| keeps_all).map(|digest| digest.to_string());
+    let digest = digest.filter(|_| !is_replaced(about)).map(|digest| digest.to_string());
     let digest = digest.and_then(|text| Some(format!(".{}", text.get(..DIGITS)?))).unwrap_or_default();
     PathBuf::from(format!("{}{digest}.json", about.path()))
 }
 
-/// Writes a file unless it is there with the same bytes; says whether it did.
-fn keep(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
-    if std::fs::read(path).is_ok_and(|before| before == bytes) {
+/// Writes a file unless it is there with the same bytes; says whether it did. What does not verify takes no other's place.
+fn keep(path: &Path, bytes: &[u8], replaces: bool) -> Result<bool, Failure> {
+    if std::fs::read(path).is_ok_and(|before| !replaces || before == bytes) {
         return Ok(false);
     }
     if let Some(parent) = path.parent() {
@@ -219,9 +222,11 @@ mod tests {
     fn the_same_bytes_are_not_written_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("down/root/1.json");
-        assert!(keep(&path, b"a").unwrap());
-        assert!(!keep(&path, b"a").unwrap());
-        assert!(keep(&path, b"b").unwrap());
+        assert!(keep(&path, b"a", false).unwrap());
+        assert!(!keep(&path, b"a", true).unwrap());
+        assert!(!keep(&path, b"b", false).unwrap(), "bad signatures take no other's place");
+        assert_eq!(std::fs::read(&path).unwrap(), b"a");
+        assert!(keep(&path, b"b", true).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), b"b");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }

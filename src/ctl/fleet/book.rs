@@ -14,11 +14,13 @@ use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, type_name};
 use crate::domain::trust::time::TimeView;
-use crate::domain::trust::verify::{verify_kept, verify_typed};
+use crate::domain::trust::verify::{kept, verify_kept, verify_typed};
 use crate::wire::message::Ack;
 
 /// Gateways, sensors, alerts and artifacts that are kept: what a hostile broker may make of memory.
 const MOST: usize = 2_000_000;
+/// Alerts of one gateway that are kept.
+const MOST_ALERTS: usize = 10_000;
 /// Names of ignored messages that are kept of each problem.
 const NAMED: usize = 5;
 
@@ -165,7 +167,7 @@ impl Book {
         if payload.len() > MAX_ARTIFACT {
             return Err("too large");
         }
-        if self.entries >= MOST {
+        if self.entries >= MOST && !self.knows(&about) {
             return Err("too many");
         }
         match about {
@@ -194,6 +196,19 @@ impl Book {
         }
     }
 
+    /// Whether there is room for it because there is something of it already.
+    fn knows(&self, about: &About) -> bool {
+        match about {
+            About::Up(gateway, up, one) => self.gateways.get(gateway).is_some_and(|known| match (up, one) {
+                (Up::Reported | Up::Metrics, Some(sensor)) => known.sensors.contains_key(sensor),
+                (Up::Alert, Some(alert)) => known.alerts.contains_key(alert),
+                _ => true,
+            }),
+            About::Transform(..) | About::Order(..) => self.desired.contains_key(about),
+            _ => true,
+        }
+    }
+
     /// Notes an enrolment.
     pub fn enrol(&mut self, gateway: &Id, enrolled: Enrolled) {
         self.gateway(gateway).enrolled = Some(enrolled);
@@ -207,7 +222,8 @@ impl Book {
                 }
             }
             about => {
-                self.desired.remove(about);
+                let gone = self.desired.remove(about);
+                self.entries -= usize::from(gone.is_some());
             }
         }
     }
@@ -252,12 +268,17 @@ impl Book {
                 self.sensor(gateway, &sensor).scores = Some(metrics.calibrated);
             }
             (Up::Alert, Some(alert)) if payload.is_empty() => {
-                self.gateway(gateway).alerts.remove(&alert);
+                let gone = self.gateway(gateway).alerts.remove(&alert);
+                self.entries -= usize::from(gone.is_some());
             }
             (Up::Alert, Some(id)) => {
                 let mut alert: Alert = read(payload).ok_or(unreadable)?;
                 alert.sensors.truncate(MOST_SENSORS);
-                if self.gateway(gateway).alerts.insert(id, alert).is_none() {
+                let alerts = &mut self.gateway(gateway).alerts;
+                if alerts.len() >= MOST_ALERTS && !alerts.contains_key(&id) {
+                    return Err("too many alerts of one gateway");
+                }
+                if alerts.insert(id, alert).is_none() {
                     self.entries += 1;
                 }
             }
@@ -312,11 +333,13 @@ impl Book {
     /// gateways have taken it when it was not.
     pub fn is_by_the_fleet(&self, kind: &str, payload: &[u8], now: Timestamp) -> bool {
         let Some(root) = self.trust.root() else { return false };
-        let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
         match kind {
             "transform" => verify_kept(payload, root).is_ok(),
-            kind => verify_typed(payload, kind, Some(root), &time)
-                .map_or_else(|refused| refused.by_known_key, |_| true),
+            "order" => kept(payload, kind, root).is_ok(),
+            kind => {
+                let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
+                verify_typed(payload, kind, Some(root), &time).is_ok()
+            }
         }
     }
 

@@ -19,7 +19,7 @@ pub fn judge(bytes: &[u8], root: Option<&Root>, time: TimeView) -> Result<Report
         return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec![]));
     };
     let place = Place { gateway: None, enrolment: None };
-    let (holding, last) = (|_: &Digest| Vec::new(), |_: &Id| None);
+    let (holding, last) = (|_: &Id, _: &Digest| Vec::new(), |_: &Id| None);
     let standpoint = Standpoint { root, fleet: &fleet, place, time, holding: &holding, last: &last };
     let ordered = verify_order(bytes, &standpoint)?;
     let signed = verify_typed(bytes, "order", root, &time)?;

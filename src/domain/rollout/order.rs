@@ -1,7 +1,7 @@
 //! Orders. One that asks for what is so already changes nothing: orders are retained, and come again.
 
 use super::machine::Rollout;
-use super::plan::Mode;
+use super::plan::{Artifact, Mode};
 use super::{Action, Ending, Order, OrderAction, Refused, Stage};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
@@ -33,7 +33,12 @@ impl Rollout {
                 self.roll_back(Ending::Ordered, why, now, actions);
                 Ok(())
             }
-            (OrderAction::Rollback | OrderAction::Abort, Stage::Superseded | Stage::RolledBack) => Ok(()),
+            (OrderAction::Rollback | OrderAction::Abort, Stage::Superseded) => {
+                let why = format!("it is left by order of {by}");
+                self.drop_steps(&|step| step.digest == digest, &why, now, actions);
+                Ok(())
+            }
+            (OrderAction::Rollback | OrderAction::Abort, Stage::RolledBack) => Ok(()),
             (OrderAction::Retire, _) => {
                 self.retire(digest, by, now, actions);
                 Ok(())
@@ -85,13 +90,34 @@ impl Rollout {
         Ok(())
     }
 
-    /// Leaves all transforms of the same id.
+    /// Ends what could be gone back to.
+    fn drop_steps(
+        &mut self,
+        which: &dyn Fn(&Artifact) -> bool,
+        why: &str,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+    ) {
+        let gone: Vec<Artifact> = self.state.steps.iter().filter(|step| which(step)).cloned().collect();
+        self.forget(which, now);
+        for artifact in gone {
+            let sentence = format!("nothing goes back to {artifact} any more: {why}");
+            self.state.end(artifact.clone(), Ending::Ordered, now, &sentence);
+            actions.push(Action::Audit { action: "rollout.rolled_back", artifact, sentence });
+            actions.push(Action::Publish);
+        }
+    }
+
+    /// Leaves all transforms of the same id. Where one was in force values are raw, and stay so: nothing that it took
+    /// the place of comes back by itself.
     fn retire(&mut self, digest: Digest, by: &str, now: Timestamp, actions: &mut Vec<Action>) {
         let Some(id) = self.state.held().find(|held| held.digest == digest).map(|held| held.id.clone())
         else {
             return;
         };
-        self.forget(&|step| step.id == id, now);
+        let raw = self.state.active().is_some_and(|held| held.id == id);
+        let why = format!("{id} is retired by order of {by}");
+        self.drop_steps(&|step| raw || step.id == id, &why, now, actions);
         if let Some(candidate) = self.state.candidate().filter(|held| held.id == id) {
             let why = format!("{candidate} is retired by order of {by}");
             self.end_candidate(Ending::Ordered, why, now, actions);

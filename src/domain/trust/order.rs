@@ -64,6 +64,9 @@ pub struct Order {
     pub issued_at: Timestamp,
 }
 
+/// Which sensors hold the transform of an id and digest.
+pub type Holding<'a> = dyn Fn(&Id, &Digest) -> Vec<(SensorId, SensorFacts)> + 'a;
+
 /// What an order is judged against.
 #[derive(Clone, Copy)]
 pub struct Standpoint<'a> {
@@ -77,7 +80,7 @@ pub struct Standpoint<'a> {
     /// What is known about the time.
     pub time: TimeView,
     /// The sensors that hold a transform with this digest.
-    pub holding: &'a dyn Fn(&Digest) -> Vec<(SensorId, SensorFacts)>,
+    pub holding: &'a Holding<'a>,
     /// Serial and digest of the last order about a transform id that was followed.
     pub last: &'a dyn Fn(&Id) -> Option<(u64, Digest)>,
 }
@@ -170,7 +173,7 @@ fn judge(order: Order, signed: Signed, standpoint: &Standpoint<'_>) -> Result<Or
 fn selected(order: &Order, standpoint: &Standpoint<'_>) -> Result<Vec<SensorId>, Refusal> {
     let Standpoint { root, place, .. } = standpoint;
     let Some(gateway) = place.gateway else { return Ok(Vec::new()) };
-    let mut here = (standpoint.holding)(&order.digest);
+    let mut here = (standpoint.holding)(&order.id, &order.digest);
     here.retain(|(sensor, facts)| is_meant(&order.targets, *place, sensor, facts));
     let role = root.and_then(|root| root.role(RoleName::Fleet));
     for (sensor, facts) in &here {

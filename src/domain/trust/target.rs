@@ -3,6 +3,8 @@
 //! Without an enrolment nothing proves a gateway's groups or its sensors' models and tags; what the gateway's
 //! own configuration claims about them grants nothing. Then only targets that name gateways and sensors match.
 
+use std::collections::HashSet;
+
 use super::enrolment::Enrolment;
 use super::key::KeyId;
 use super::reason::{Reason, Refusal};
@@ -183,12 +185,12 @@ fn present(
     let enrolled = place.enrolment.filter(|_| target.sensors.is_empty());
     let all =
         target.sensors.iter().chain(enrolled.into_iter().flat_map(|enrolment| enrolment.sensors.keys()));
-    let mut found: Vec<(SensorId, SensorFacts)> = Vec::new();
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
     for sensor in all {
         let Some(facts) = sensors(sensor) else { continue };
         let mounted = facts.serial.as_ref().is_some_and(|serial| target.serials.contains(serial));
         let fits = (target.serials.is_empty() || mounted) && is_proven(target, place, sensor, &facts);
-        if fits && found.iter().all(|(known, _)| known != sensor) {
+        if fits && known.insert(sensor) {
             found.push((sensor.clone(), facts));
         }
     }

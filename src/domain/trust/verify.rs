@@ -178,8 +178,11 @@ pub fn verify_kept(bytes: &[u8], root: &Root) -> Result<(Digest, Transform), Ref
     Ok((signed.digest, transform))
 }
 
-/// Checks the form and the signers of what was accepted before.
-pub(super) fn kept(bytes: &[u8], type_name: &str, root: &Root) -> Result<Signed, Refusal> {
+/// Checks the form and the signers of what was accepted before, of this short type name.
+///
+/// # Errors
+/// The first check that failed.
+pub fn kept(bytes: &[u8], type_name: &str, root: &Root) -> Result<Signed, Refusal> {
     let time = TimeView { now: root.issued_at, trusted: false, floor: root.issued_at };
     open(bytes, Some(type_name), Some(root), &time, &|_| true, &mut Seen::default())
 }

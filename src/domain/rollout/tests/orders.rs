@@ -37,9 +37,9 @@ fn each_order_does_what_it_says_in_every_stage() {
             Promote,
             [Some(Stage::Canary), Some(Stage::Canary), Some(Stage::Canary), Some(Stage::Active), None, None],
         ),
-        (Rollback, [Some(back), Some(back), Some(back), Some(back), Some(Stage::Superseded), Some(back)]),
-        (Abort, [Some(back), Some(back), Some(back), None, Some(Stage::Superseded), Some(back)]),
-        (Retire, [Some(back), Some(back), Some(back), Some(back), None, Some(back)]),
+        (Rollback, [Some(back); 6]),
+        (Abort, [Some(back), Some(back), Some(back), None, Some(back), Some(back)]),
+        (Retire, [Some(back); 6]),
     ] {
         for (stage, wanted) in STAGES.into_iter().zip(wanted) {
             let mut bench = with(stage);
@@ -93,4 +93,20 @@ fn retiring_leaves_raw_values_and_no_way_back() {
     bench.order(OrderAction::Retire, 2, None).unwrap();
     assert!(bench.did(&Action::Deactivate(digest(2))));
     assert_eq!((bench.active(), bench.machine.state().last_good()), (None, None));
+}
+
+#[test]
+fn what_an_order_ends_does_not_come_back_by_itself() {
+    // What was superseded is bad: the trial that fails must not lead back to it.
+    let mut bench = with(Stage::Superseded);
+    bench.order(OrderAction::Rollback, 2, None).unwrap();
+    assert!(bench.machine.state().held_to().all(|held| held.digest != digest(2)));
+    // Values are raw after a retirement, whoever was there before.
+    let mut bench = Bench::new();
+    bench.tell(Event::Accepted { artifact: artifact("other", 2), plan: plan(Mode::Immediate) });
+    assert_eq!(bench.machine.state().last_good().unwrap().id.as_str(), "t");
+    bench.order(OrderAction::Retire, 2, None).unwrap();
+    let state = bench.machine.state();
+    assert_eq!((state.active(), state.last_good()), (None, None));
+    assert!(state.ended().len() == 2 && state.ended().iter().all(|ended| !ended.how.may_return()));
 }

@@ -52,9 +52,9 @@ fn signed(order: &Value) -> Vec<u8> {
 fn judged(bytes: &[u8], scopes: Value, now: &str, last: Option<(u64, Digest)>) -> Result<Ordered, Refused> {
     let (root, fleet, gateway) = (root(scopes), id("plant-7"), id("gw-1"));
     let now = Timestamp::parse(now).unwrap();
-    let holding = |digest: &Digest| {
+    let holding = |named: &Id, digest: &Digest| {
         let facts = |serial: &str| SensorFacts { serial: Some(serial.to_owned()), ..SensorFacts::default() };
-        let held = *digest == Digest([8; 32]);
+        let held = *digest == Digest([8; 32]) && named.as_str() == "co";
         let both = [(id("co-1"), facts("17")), (id("co-2"), facts("18"))];
         both.into_iter().filter(|_| held).collect()
     };
@@ -97,6 +97,11 @@ fn an_order_is_for_the_sensors_that_hold_its_transform_and_that_it_names() {
         assert_eq!(reason(&with("targets", targets.clone())), wanted, "{targets}");
     }
     assert_eq!(reason(&with("digest", json!(Digest([9; 32])))), Reason::UnknownSensor);
+    assert_eq!(
+        reason(&with("id", json!("other"))),
+        Reason::UnknownSensor,
+        "serials count by the transform's own id"
+    );
 }
 
 #[test]
