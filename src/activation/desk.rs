@@ -270,7 +270,7 @@ impl Desk {
                 _ = retry.tick() => {
                     self.judge_waiting(&pipeline).await;
                     self.expire_commands().await;
-                    self.check_point().await;
+                    self.check_point(inbox.is_empty()).await;
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }

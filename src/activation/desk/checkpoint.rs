@@ -31,21 +31,27 @@ pub(super) struct Checkpoints {
     last: Option<(Head, Duration)>,
     /// Not before there is one after a change (monotonic).
     not_before: Duration,
+    /// Whether the broker was there when it was looked last, and all that had come from it was judged.
+    settled: bool,
 }
 
 impl Checkpoints {
     /// None yet.
     pub fn new(incarnation: Arc<str>, restored: bool, alarm: Alarm) -> Checkpoints {
-        Checkpoints { incarnation, restored, alarm, last: None, not_before: Duration::ZERO }
+        Checkpoints { incarnation, restored, alarm, last: None, not_before: Duration::ZERO, settled: false }
     }
 }
 
 impl Desk {
     /// Makes a checkpoint if it is time for one: at the start, after a change but not too often, and once a day.
-    pub(super) async fn check_point(&mut self) {
+    /// `judged`: nothing from the broker waits to be judged.
+    pub(super) async fn check_point(&mut self, judged: bool) {
         let now = self.clock.monotonic();
-        // The last one, which the broker may have kept for a ledger that is lost, has to be read before it is replaced.
-        if !self.reports.is_settled() && self.checkpoints.last.is_none() {
+        // The last one, which the broker may have kept for a ledger that is lost, has to be read before it is replaced:
+        // it comes within a round after the connection, if there is one.
+        let settled = judged && self.reports.is_settled();
+        let before = std::mem::replace(&mut self.checkpoints.settled, settled);
+        if self.checkpoints.last.is_none() && !(before && settled) {
             return;
         }
         let head = match self.store.audit_head().await {
