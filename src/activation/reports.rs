@@ -143,11 +143,10 @@ impl Reports {
     /// Why it is none.
     pub fn own_checkpoint(&self, bytes: &[u8]) -> Result<Checkpoint, Refusal> {
         let envelope = Envelope::parse(bytes)?;
-        let (key, message) = (self.key.public(), envelope.pae());
         if envelope.payload_type != envelope::payload_type("checkpoint") {
             return Err(Refusal::new(Reason::WrongType, "no checkpoint"));
         }
-        if !envelope.signatures.iter().any(|signature| key.verifies(&message, &signature.sig)) {
+        if !envelope.is_signed_by(self.key.public()) {
             return Err(Refusal::new(Reason::BadSignature, "not signed by this gateway"));
         }
         let malformed = |fault| Refusal::new(Reason::Malformed, format!("checkpoint: {fault}"));

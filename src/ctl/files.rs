@@ -118,6 +118,11 @@ pub fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     PrivateKey::from_pem(&read_text(path)?).map_err(key_failure(path))
 }
 
+/// Reads private keys.
+pub fn private_keys(paths: &[PathBuf]) -> Result<Vec<PrivateKey>, Failure> {
+    paths.iter().map(|path| private_key(path)).collect()
+}
+
 /// Reads a public key, from its own file or from the private key's.
 pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
     let text = read_text(path)?;

@@ -14,7 +14,6 @@ use crate::domain::transform::compile;
 use crate::domain::trust::command::Command;
 use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, MAX_SIGNATURES, payload_type, type_name};
-use crate::domain::trust::key::PrivateKey;
 use crate::domain::trust::order::Order;
 use crate::domain::trust::prior::ModelPrior;
 use crate::domain::trust::root::Root;
@@ -48,8 +47,7 @@ pub fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     if args.json && args.output.as_deref() == Some(Path::new("-")) {
         return Err(Failure::usage("--json and an envelope on stdout exclude each other"));
     }
-    let keys: Vec<PrivateKey> =
-        args.keys.iter().map(|path| files::private_key(path)).collect::<Result<_, _>>()?;
+    let keys = files::private_keys(&args.keys)?;
     let mut envelope = unsigned(args, files::read(&args.file)?)?;
     if let Some(fault) = doubt(&envelope) {
         note(&format!("warning: {}: gateways will refuse this: {fault}", args.file.display()));

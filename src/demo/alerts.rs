@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::voice::Tone;
-use crate::domain::alert::{Alert, Kind, Severity};
+use crate::domain::alert::{Alert, Kind};
 use crate::wire::control::SensorDrift;
 
 /// The alerts that were heard, by id, as they were last.
@@ -37,23 +37,16 @@ impl Alerts {
         all.sort_by_key(|alert| alert.raised);
         let line = |alert: &&Alert| {
             let end = if alert.cleared.is_some() { "over" } else { "stands" };
-            format!("{:<8}{:<16}{end}", urgency(alert), alert.cause.to_string())
+            format!("{:<8}{:<16}{end}", alert.severity.as_str(), alert.cause.to_string())
         };
         all.iter().map(line).collect()
-    }
-}
-
-fn urgency(alert: &Alert) -> &'static str {
-    match alert.severity {
-        Severity::Page => "page",
-        Severity::Ticket => "ticket",
     }
 }
 
 fn raised(alert: &Alert) -> Vec<(Tone, String)> {
     let Alert { id, cause, message, remedy, .. } = alert;
     let id = id.get(..8).unwrap_or_default();
-    let mut told = vec![(Tone::Warn, format!("alert {id}, {}, {cause}: {message}", urgency(alert)))];
+    let mut told = vec![(Tone::Warn, format!("alert {id}, {}, {cause}: {message}", alert.severity.as_str()))];
     if let Some(snapshot) = &alert.snapshot {
         let version = snapshot.transform.as_ref().map(|transform| format!("v{}", transform.version));
         let pair = snapshot.pairs.last();

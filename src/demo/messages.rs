@@ -69,8 +69,7 @@ pub struct Status {
 /// Errors: a sentence.
 pub fn ack(bytes: &[u8], gateway: &PublicKey) -> Result<Ack, String> {
     let envelope = Envelope::parse(bytes).map_err(|refusal| format!("an ack is no envelope: {refusal}"))?;
-    let message = envelope.pae();
-    if !envelope.signatures.iter().any(|signature| gateway.verifies(&message, &signature.sig)) {
+    if !envelope.is_signed_by(gateway) {
         return Err("an ack does not carry the gateway's signature".to_owned());
     }
     serde_json::from_slice(&envelope.payload).map_err(|fault| format!("an ack cannot be read: {fault}"))

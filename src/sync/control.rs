@@ -55,16 +55,12 @@ pub struct ControlOutbox {
 impl ControlOutbox {
     /// Queues a message. Answers how many older ones had to be dropped for it (0 or 1).
     pub fn push(&mut self, topic: String, payload: Bytes, purpose: Purpose) -> usize {
-        self.enqueue(topic, payload, false, purpose).1
+        self.enqueue(topic, payload, false, None, purpose)
     }
 
     /// Queues an answer, with the correlation data of what it answers. Answers like [`ControlOutbox::push`].
     pub fn answer(&mut self, topic: String, payload: Bytes, correlation: Option<Bytes>) -> usize {
-        let (id, dropped) = self.enqueue(topic, payload, false, Purpose::Plain);
-        if let Some(message) = self.waiting.get_mut(&id) {
-            message.correlation = correlation;
-        }
-        dropped
+        self.enqueue(topic, payload, false, correlation, Purpose::Plain)
     }
 
     /// Sets a retained message; it replaces one not yet sent and is sent again after every connect.
@@ -75,11 +71,18 @@ impl ControlOutbox {
             self.waiting.remove(&before.last);
         }
         self.retained.insert(topic.clone(), Retained { payload: payload.clone(), last: self.next_id });
-        self.enqueue(topic, payload, true, Purpose::Plain).1
+        self.enqueue(topic, payload, true, None, Purpose::Plain)
     }
 
-    /// The message's number, and how many older ones had to be dropped for it.
-    fn enqueue(&mut self, topic: String, payload: Bytes, retain: bool, purpose: Purpose) -> (u64, usize) {
+    /// How many older messages had to be dropped for it.
+    fn enqueue(
+        &mut self,
+        topic: String,
+        payload: Bytes,
+        retain: bool,
+        correlation: Option<Bytes>,
+        purpose: Purpose,
+    ) -> usize {
         let mut dropped = 0;
         if self.waiting.len() >= CAPACITY
             && let Some(id) = self.waiting.values().find(|m| !m.submitted && !m.retain).map(|m| m.id)
@@ -89,9 +92,9 @@ impl ControlOutbox {
         }
         let id = self.next_id;
         self.next_id += 1;
-        let (correlation, submitted) = (None, false);
+        let submitted = false;
         self.waiting.insert(id, Message { id, topic, payload, retain, correlation, purpose, submitted });
-        (id, dropped)
+        dropped
     }
 
     /// The next message to hand to the client. Tell with [`ControlOutbox::submitted`].

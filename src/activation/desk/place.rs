@@ -120,18 +120,21 @@ impl Desk {
 
     /// Whether a transform that was accepted before has its place at a sensor, or has come to its end there.
     async fn is_settled(&self, verified: &Verified, sensor: &SensorId) -> Result<bool, StoreError> {
+        // By far the most of what the broker sends again.
+        if self.runs(verified, sensor) {
+            return Ok(true);
+        }
         let machine = self.machine(sensor).await?;
         let state = machine.state();
         Ok(match state.stage(verified.digest) {
             Some(Stage::Candidate | Stage::Shadow) => true,
-            Some(Stage::Canary | Stage::Active) => self.runs(verified, sensor),
             Some(Stage::RolledBack) => {
                 let mut ended = state.ended().iter().rev();
                 ended
                     .find(|ended| ended.artifact.digest == verified.digest)
                     .is_some_and(|ended| !ended.how.may_return())
             }
-            Some(Stage::Superseded) => false,
+            Some(Stage::Canary | Stage::Active | Stage::Superseded) => false,
             // What was rolled back before there were rollouts.
             None => self.rolled_back.contains(sensor),
         })

@@ -22,6 +22,7 @@ struct Standing {
 impl Desk {
     /// Verifies again what the ledger says is in force. Answers what may run.
     pub fn restore(&mut self, stored: Vec<ActiveTransform>) -> Vec<Change> {
+        self.rollouts.adopt(&stored);
         let mut changes = Vec::new();
         let (mut bare, mut kept) = (BTreeSet::new(), BTreeSet::new());
         let mut by_digest: HashMap<Digest, Result<Standing, Refused>> = HashMap::new();

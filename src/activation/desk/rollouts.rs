@@ -66,8 +66,14 @@ impl Rollouts {
         }
     }
 
-    /// Takes over what the ledger has.
-    pub fn resume(&mut self, stored: Vec<(SensorId, String)>, active: Vec<ActiveTransform>) {
+    /// Notes what is in force, by the ledger.
+    pub fn adopt(&mut self, active: &[ActiveTransform]) {
+        let unknown = active.iter().filter(|entry| !self.held.contains_key(&entry.sensor));
+        self.adopted.extend(unknown.map(|entry| (entry.sensor.clone(), (entry.digest, entry.since))));
+    }
+
+    /// Takes over what the ledger has of rollouts.
+    pub fn resume(&mut self, stored: Vec<(SensorId, String)>) {
         for (sensor, text) in stored {
             // By way of a value, as artifacts are read: read from the text, the states are twice the code.
             let value: Option<Value> = serde_json::from_str(&text).ok();
@@ -78,8 +84,6 @@ impl Rollouts {
                 }
             }
         }
-        let unknown = active.into_iter().filter(|entry| !self.held.contains_key(&entry.sensor));
-        self.adopted = unknown.map(|entry| (entry.sensor, (entry.digest, entry.since))).collect();
     }
 
     /// The machine of a sensor, if there is one.
@@ -192,8 +196,7 @@ fn artifact(stored: &StoredTransform) -> Option<Artifact> {
 impl Desk {
     /// Takes over what the ledger has of rollouts, and of orders.
     pub(super) async fn resume_rollouts(&mut self) -> Result<(), StoreError> {
-        let (stored, active) = (self.store.rollouts().await?, self.store.active().await?);
-        self.rollouts.resume(stored, active);
+        self.rollouts.resume(self.store.rollouts().await?);
         let orders = self.store.orders().await?;
         self.orders = orders.into_iter().map(|order| (order.id, (order.serial, order.digest))).collect();
         Ok(())

@@ -62,6 +62,8 @@ pub(super) struct Turn {
     alerts: Vec<(SensorId, Option<Box<Finding>>)>,
     /// Sensors of which something new was seen.
     paired: BTreeSet<SensorId>,
+    /// Sensors at which more has happened than that time passed or something was seen: their machines are written.
+    touched: BTreeSet<SensorId>,
     /// What was verified again, for all of its sensors.
     again: Again,
 }
@@ -81,6 +83,7 @@ impl Turn {
             publish: BTreeSet::new(),
             alerts: Vec::new(),
             paired: BTreeSet::new(),
+            touched: BTreeSet::new(),
             again: Again::new(),
         }
     }
@@ -95,6 +98,7 @@ impl Turn {
 
     /// A transform comes into force at a sensor without the machine having asked for it.
     pub fn put(&mut self, sensor: SensorId, verified: Arc<Verified>, back: bool) {
+        self.touched.insert(sensor.clone());
         self.put.insert(sensor, Put { verified: Some(verified), back });
     }
 
@@ -134,8 +138,8 @@ impl Turn {
             }
         }
         if !step.is_empty() {
-            step.states =
-                self.machines.iter().map(|(sensor, machine)| (sensor.clone(), state_of(machine))).collect();
+            let touched = self.machines.iter().filter(|(sensor, _)| self.touched.contains(*sensor));
+            step.states = touched.map(|(sensor, machine)| (sensor.clone(), state_of(machine))).collect();
         }
         step
     }
@@ -181,10 +185,14 @@ impl Desk {
         event: Event,
     ) -> Result<Result<(), Refused>, StoreError> {
         let now = turn.at;
+        let is_seen = matches!(event, Event::Tick | Event::Pair(_) | Event::Read { .. });
         let mut actions: VecDeque<Action> = match machine.apply(event, now) {
             Ok(actions) => actions.into(),
             Err(refused) => return Ok(Err(refused)),
         };
+        if !(is_seen && actions.is_empty()) {
+            turn.touched.insert(sensor.clone());
+        }
         while let Some(action) = actions.pop_front() {
             let (digest, back) = match action {
                 Action::Audit { action, artifact, sentence } => {
@@ -308,7 +316,7 @@ impl Desk {
         for (sensor, machine) in machines {
             let watched = machine.watched().next().is_some();
             self.rollouts.set(sensor.clone(), machine);
-            if written {
+            if written && turn.touched.contains(&sensor) {
                 self.rollouts.written(&sensor);
             } else if watched {
                 self.rollouts.changed(&sensor, turn.paired.contains(&sensor));

@@ -96,18 +96,13 @@ fn rank(state: DriftState) -> u8 {
 
 fn cells(row: &Row<'_>) -> [String; 10] {
     let number = |value: Option<f64>| or_dash(value.map(|value| significant(value, 4)));
-    let state = match row.drift.state {
-        DriftState::OutOfTolerance => "out of tolerance",
-        DriftState::Drifting => "drifting",
-        DriftState::Ok => "ok",
-        DriftState::Unknown => "unknown",
-    };
+    let state = row.drift.state.as_str().replace('_', " ");
     let day = |day: Option<f64>| day.map_or_else(|| "later".to_owned(), |day| format!("{day:.0}"));
     let days = row.drift.days_to_mpe.map(|days| days.map(day).join(" / "));
     [
         row.gateway.to_string(),
         row.sensor.to_string(),
-        state.to_owned(),
+        state,
         number(row.drift.bias),
         number(row.drift.u_bias),
         number(row.drift.mpe),

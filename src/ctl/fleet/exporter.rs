@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -13,19 +12,16 @@ use axum::routing::get;
 use clap::Args;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::Instant;
 
 use super::book::{Book, News};
 use super::link::Heard;
 use super::page::{Counts, page};
-use super::reach::{Reach, Session};
+use super::reach::{Reach, Session, come_back};
 use super::topic::Up;
 use super::trusted::Trust;
 use crate::ctl::gateway::block_on;
 use crate::ctl::output::{Failure, note};
-use crate::runtime::backoff::full_jitter;
 use crate::runtime::clock::system_now;
-use crate::runtime::random;
 use crate::runtime::serve::Listener;
 use crate::runtime::shutdown;
 use crate::runtime::task;
@@ -40,8 +36,6 @@ Serves /metrics until it is stopped. Totals are of the whole fleet; series of si
 
 /// The type of the metrics' text.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -121,15 +115,7 @@ async fn follow(args: &ExporterArgs, shared: &Shared) -> Result<(), Failure> {
     let mut session = load(args).await?;
     loop {
         let fault = listen(session, shared).await;
-        let (mut text, lost) = (fault.message().to_owned(), Instant::now());
-        session = loop {
-            note(&format!("warning: {text}; trying again"));
-            tokio::time::sleep(full_jitter(lost.elapsed(), FIRST_WAIT, LONGEST_WAIT, random::bits())).await;
-            match load(args).await {
-                Ok(session) => break session,
-                Err(fault) => text = fault.message().to_owned(),
-            }
-        };
+        session = come_back(fault, async || load(args).await).await;
     }
 }
 

@@ -18,7 +18,6 @@ use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::rollout::OrderAction;
 use crate::domain::trust::envelope::{payload_type, sign};
-use crate::domain::trust::key::PrivateKey;
 use crate::domain::trust::order::{Order, SCHEMA, Targets};
 
 /// The help of promote.
@@ -103,8 +102,7 @@ pub fn run(args: &OrderArgs, action: OrderAction) -> Result<ExitCode, Failure> {
 }
 
 fn order(args: &OrderArgs, action: OrderAction, percent: Option<f64>) -> Result<ExitCode, Failure> {
-    let keys: Vec<PrivateKey> =
-        args.keys.iter().map(|path| files::private_key(path)).collect::<Result<_, _>>()?;
+    let keys = files::private_keys(&args.keys)?;
     block_on(async {
         let mut session = args.reach.open(None).await?;
         let (branch, digest) = subject(&mut session, args).await?;

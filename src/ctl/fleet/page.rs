@@ -113,18 +113,14 @@ fn totals(page: &mut Page, book: &Book) {
     let unverified = sensors().filter(|it| !it.verified).count();
     let help = "Sensors whose report is not signed with the enrolled key.";
     page.one("calibd_fleet_sensors_unverified", help, unverified);
-    let drift = [
-        ("ok", DriftState::Ok),
-        ("drifting", DriftState::Drifting),
-        ("out_of_tolerance", DriftState::OutOfTolerance),
-        ("unknown", DriftState::Unknown),
-    ];
-    let counted = drift.map(|(name, state)| {
-        (name, sensors().filter(|it| it.drift.as_ref().is_some_and(|it| it.state == state)).count())
+    let states = [DriftState::Ok, DriftState::Drifting, DriftState::OutOfTolerance, DriftState::Unknown];
+    let counted = states.map(|state| {
+        let here = sensors().filter(|it| it.drift.as_ref().is_some_and(|it| it.state == state));
+        (state.as_str(), here.count())
     });
     page.by("calibd_fleet_drift", "Sensors by how they stand to their references.", "state", counted);
-    let alerts = [("page", Severity::Page), ("ticket", Severity::Ticket)].map(|(name, of)| {
-        (name, gateways().flat_map(|it| it.standing()).filter(|it| it.severity == of).count())
+    let alerts = [Severity::Page, Severity::Ticket].map(|of| {
+        (of.as_str(), gateways().flat_map(|it| it.standing()).filter(|it| it.severity == of).count())
     });
     page.by("calibd_fleet_alerts", "Alerts that stand.", "severity", alerts);
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::time::Instant;
 
 use super::book::Book;
 use super::link::{Heard, Link};
@@ -16,12 +17,16 @@ use crate::ctl::output::{Failure, note};
 use crate::ctl::progress::Progress;
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
+use crate::runtime::backoff::full_jitter;
 use crate::runtime::clock::system_now;
 use crate::runtime::random;
 use crate::sync::connect::{Broker, TlsFiles};
 
 /// Gateways whose messages are asked for at a time: what waits for us at the broker stays far below its limits.
 const AT_A_TIME: usize = 200;
+/// Between two attempts to connect again, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Where the broker is, and whom to believe.
 #[derive(Args)]
@@ -112,6 +117,20 @@ impl Reach {
         }
         session.fetch(&["down/gw/+/enrolment"]).await?;
         Ok(session)
+    }
+}
+
+/// Connects anew, however long that takes, and says on stderr what is the matter. The waits are spread, for all that
+/// follow a fleet lose its broker at once.
+pub async fn come_back<T>(mut fault: Failure, connect: impl AsyncFn() -> Result<T, Failure>) -> T {
+    let lost = Instant::now();
+    loop {
+        note(&format!("warning: {}; trying again", fault.message()));
+        tokio::time::sleep(full_jitter(lost.elapsed(), FIRST_WAIT, LONGEST_WAIT, random::bits())).await;
+        match connect().await {
+            Ok(made) => return made,
+            Err(next) => fault = next,
+        }
     }
 }
 

@@ -107,9 +107,7 @@ pub fn open(bytes: &[u8], kind: &str, key: Option<&PublicKey>) -> Option<Opened>
     if type_name(&envelope.payload_type) != Some(kind) {
         return None;
     }
-    let message = envelope.pae();
-    let by = |key: &PublicKey| envelope.signatures.iter().any(|it| key.verifies(&message, &it.sig));
-    let (verified, digest) = (key.is_some_and(by), Digest::of(&[&message]));
+    let (verified, digest) = (key.is_some_and(|key| envelope.is_signed_by(key)), envelope.digest());
     Some(Opened { payload: envelope.payload, verified, digest })
 }
 

@@ -1,26 +1,21 @@
 //! `calibctl fleet watch`
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::book::Book;
 use super::link::Heard;
-use super::reach::{Reach, Session};
+use super::reach::{Reach, Session, come_back};
 use super::said::{Alert, Answer, Reply, Status, Text, read};
 use super::topic::About;
 use crate::ctl::gateway::block_on;
-use crate::ctl::output::{Failure, note, print, print_lines};
-use crate::domain::alert::Severity;
+use crate::ctl::output::{Failure, note, print_json, print_lines};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
-use crate::runtime::backoff::full_jitter;
 use crate::runtime::clock::system_now;
-use crate::runtime::random;
 use crate::wire::message::{Ack, Verdict};
 
 const EXAMPLES: &str = "examples:
@@ -30,9 +25,6 @@ const EXAMPLES: &str = "examples:
 
 Status, answers, events, alerts and replies, as they come; what was said before is not shown. Ends with Ctrl-C; when the
 connection is lost it is made again.";
-
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -66,15 +58,7 @@ pub fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
         loop {
             let lost = follow(&mut session, args.reach.json, &mut left).await;
             let Err(fault) = lost else { return Ok(ExitCode::SUCCESS) };
-            let lost = Instant::now();
-            session = loop {
-                let wait = full_jitter(lost.elapsed(), FIRST_WAIT, LONGEST_WAIT, random::bits());
-                note(&format!("warning: {}; trying again", fault.message()));
-                tokio::time::sleep(wait).await;
-                if let Ok(session) = listening(args).await {
-                    break session;
-                }
-            };
+            session = come_back(fault, async || listening(args).await).await;
         }
     })
 }
@@ -125,8 +109,7 @@ fn said(book: &Book, heard: &Heard<'_>, time: Timestamp) -> Option<Said> {
 
 fn show(said: &Said, json: bool) -> Result<(), Failure> {
     if json {
-        let text = serde_json::to_string(said).map_err(|fault| Failure::usage(format!("json: {fault}")))?;
-        return print(format!("{text}\n").as_bytes());
+        return print_json(said);
     }
     let time = said.time.to_string();
     let time = time.get(11..19).unwrap_or(&time);
@@ -172,12 +155,8 @@ fn answer(it: &Answer) -> String {
 }
 
 fn alert(it: &Alert) -> String {
-    let severity = match it.severity {
-        Severity::Page => "page",
-        Severity::Ticket => "ticket",
-    };
     let over = if it.cleared.is_some() { ", over" } else { "" };
-    format!("{severity}{over}: {}: {}", it.cause, it.message)
+    format!("{}{over}: {}: {}", it.severity.as_str(), it.cause, it.message)
 }
 
 #[cfg(test)]

@@ -79,8 +79,7 @@ pub struct InitArgs {
 }
 
 pub fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
-    let signers: Vec<PrivateKey> =
-        args.keys.iter().map(|path| files::private_key(path)).collect::<Result<_, _>>()?;
+    let signers = files::private_keys(&args.keys)?;
     let root = build(args, &signers)?;
     let payload = serde_json::to_vec_pretty(&root).map_err(|fault| Failure::usage(fault.to_string()))?;
     let envelope = sign(&payload_type("root"), &payload, &signers);

@@ -88,8 +88,7 @@ pub fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     let root = Root::parse(&envelope.payload).map_err(refused)?;
     let before = args.before.as_deref().map(files::root).transpose()?;
     check_line(&root, before.as_ref().map(|(root, _)| root))?;
-    let keys: Vec<PrivateKey> =
-        args.keys.iter().map(|path| files::private_key(path)).collect::<Result<_, _>>()?;
+    let keys = files::private_keys(&args.keys)?;
     for (path, key) in args.keys.iter().zip(&keys) {
         check_counts(key, &root, before.as_ref().map(|(root, _)| root))
             .map_err(|text| Failure::refused(format!("{}: {text}", path.display())))?;

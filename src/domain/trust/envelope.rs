@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
 use serde_json::{Map, Value, json};
 
-use super::key::{KeyId, PrivateKey};
+use super::key::{KeyId, PrivateKey, PublicKey};
 use super::reason::{Reason, Refusal};
 use crate::domain::digest::Digest;
 use crate::domain::strict_json;
@@ -81,6 +81,12 @@ impl Envelope {
     /// The bytes that the signatures are made over.
     pub fn pae(&self) -> Vec<u8> {
         pae(&self.payload_type, &self.payload)
+    }
+
+    /// Whether this key signed it, whatever else did.
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let message = self.pae();
+        self.signatures.iter().any(|signature| key.verifies(&message, &signature.sig))
     }
 
     /// The artifact's digest: SHA-256 of the signed bytes, the same whoever signed.

@@ -21,3 +21,5 @@ pub mod time;
 pub mod verify;
 
 mod content;
+#[cfg(test)]
+mod fixtures;

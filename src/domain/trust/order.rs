@@ -1,7 +1,5 @@
 //! Orders: what the fleet wants done with a transform that gateways hold already.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::key::KeyId;
@@ -17,27 +15,10 @@ use crate::domain::rollout::OrderAction;
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 
+pub use super::command::Targets;
+
 /// The only schema of orders there is yet.
 pub const SCHEMA: u64 = 1;
-
-/// For which of the sensors that hold the transform an order is: all fields must fit, each by one of its elements; an
-/// empty field fits anything.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Targets {
-    /// Gateways.
-    pub gateways: Vec<Id>,
-    /// Groups of gateways.
-    pub groups: Vec<Id>,
-    /// Sensors by identifier.
-    pub sensors: Vec<SensorId>,
-    /// Sensors by model.
-    pub models: Vec<String>,
-    /// Sensors by serial number.
-    pub serials: Vec<String>,
-    /// Sensors by tags, each of which must be equal.
-    pub tags: BTreeMap<String, String>,
-}
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

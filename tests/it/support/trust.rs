@@ -142,7 +142,6 @@ pub fn opened(message: &[u8], kind: &str, public: &Path) -> Value {
     let envelope = Envelope::parse(message).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!(type_name(&envelope.payload_type), Some(kind));
     let key = PublicKey::from_pem(&std::fs::read_to_string(public).unwrap()).unwrap();
-    let by_it = envelope.signatures.iter().any(|signature| key.verifies(&envelope.pae(), &signature.sig));
-    assert!(by_it, "not signed by {}", key.id());
+    assert!(envelope.is_signed_by(&key), "not signed by {}", key.id());
     serde_json::from_slice(&envelope.payload).unwrap()
 }

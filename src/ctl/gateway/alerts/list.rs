@@ -103,10 +103,7 @@ fn mark(alert: &Alert) -> (&'static str, &'static str) {
 
 /// Since when it stands, or when it stood.
 pub fn stood(alert: &Alert) -> String {
-    let kind = match alert.severity {
-        Severity::Page => "page",
-        Severity::Ticket => "ticket",
-    };
+    let kind = alert.severity.as_str();
     match alert.cleared {
         None => format!("{kind} since {}", time(alert.raised)),
         Some(cleared) => format!("{kind} from {} to {}", time(alert.raised), time(cleared)),

@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use self::symmetric::{Matrix, Triangle, added, identity, outer, product, scaled, times};
 use super::{Fit, FitError};
-use crate::domain::transform::artifact::Transform;
-use crate::domain::transform::stage::StageSpec;
 
 /// Iterations of the between-sensor covariance; near 0 they come closer by ever smaller steps.
 const ITERATIONS: usize = 1000;
@@ -41,18 +39,6 @@ impl Fitted {
             covariance: fit.covariance.clone()?,
             residual_std: fit.residual_std?,
             degrees_of_freedom: fit.degrees_of_freedom?,
-        })
-    }
-
-    /// What a transform says of the fit behind it; `None` where it is no single line with its covariance.
-    pub fn of_transform(transform: &Transform) -> Option<Fitted> {
-        let [StageSpec::Affine(line)] = transform.pipeline.as_slice() else { return None };
-        Some(Fitted {
-            parameter_names: super::linear::affine::names(),
-            parameters: vec![line.offset, line.gain],
-            covariance: line.covariance.clone()?,
-            residual_std: transform.uncertainty.residual_std?,
-            degrees_of_freedom: transform.uncertainty.degrees_of_freedom?,
         })
     }
 

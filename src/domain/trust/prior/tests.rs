@@ -2,31 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::trust::envelope::{payload_type, sign};
-use crate::domain::trust::key::PrivateKey;
-
-const ROOT: u8 = 1;
-const FLEET: u8 = 3;
-
-fn key(seed: u8) -> PrivateKey {
-    PrivateKey::from_seed(&[seed; 32]).unwrap()
-}
-
-fn root(scopes: Value) -> Root {
-    let keyid = |seed| key(seed).public().id().to_string();
-    let mut keys = json!({});
-    for seed in [ROOT, FLEET] {
-        keys[keyid(seed)] = json!({"public_key": key(seed).public().to_pem()});
-    }
-    let root = json!({
-        "schema": 1, "fleet": "plant-7", "version": 1, "epoch": 1,
-        "issued_at": "2026-01-01T00:00:00Z", "expires": "2027-01-01T00:00:00Z", "keys": keys,
-        "roles": {
-            "root": {"threshold": 1, "keyids": [keyid(ROOT)]},
-            "fleet": {"threshold": 1, "keyids": [keyid(FLEET)], "scopes": scopes},
-        },
-    });
-    Root::parse(root.to_string().as_bytes()).unwrap()
-}
+use crate::domain::trust::fixtures::{FLEET, ROOT, key, root};
 
 fn document() -> Value {
     json!({
