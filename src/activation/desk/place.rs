@@ -128,13 +128,13 @@ impl Desk {
         let state = machine.state();
         Ok(match state.stage(verified.digest) {
             Some(Stage::Candidate | Stage::Shadow) => true,
-            Some(Stage::RolledBack) => {
+            Some(Stage::RolledBack | Stage::Superseded) => {
                 let mut ended = state.ended().iter().rev();
                 ended
                     .find(|ended| ended.artifact.digest == verified.digest)
                     .is_some_and(|ended| !ended.how.may_return())
             }
-            Some(Stage::Canary | Stage::Active | Stage::Superseded) => false,
+            Some(Stage::Canary | Stage::Active) => false,
             // What was rolled back before there were rollouts.
             None => self.rolled_back.contains(sensor),
         })
@@ -177,7 +177,7 @@ impl Desk {
             return format!("accepted before: {}", self.where_it_stands(verified));
         }
         let sensors = gone.join(", ");
-        format!("accepted before, and rolled back here at {sensors}; only a new version takes its place")
+        format!("accepted before, and gave way or was rolled back here at {sensors}; only a new version takes its place")
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Action, Ending, Refused};
 use crate::domain::alert::Severity;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::target::LOCAL_PREFIX;
 
 impl Rollout {
     /// Takes a transform as the candidate, in the place of the one before. One that is here already changes nothing.
@@ -35,7 +36,10 @@ impl Rollout {
         }
         if let Some(before) = self.state.candidate.take() {
             let sentence = format!("{} is superseded: {artifact} has taken its place", before.artifact);
-            self.state.end(before.artifact.clone(), Ending::Superseded, now, &sentence);
+            // What a local one overlays may come again once that is gone.
+            let local = artifact.id.as_str().starts_with(LOCAL_PREFIX);
+            let how = if local { Ending::Superseded } else { Ending::Displaced };
+            self.state.end(before.artifact.clone(), how, now, &sentence);
             actions.push(Action::Audit { action: "rollout.superseded", artifact: before.artifact, sentence });
         }
         let sentence = accepted(&artifact, &plan);

@@ -99,7 +99,7 @@ impl State {
     /// The same within its bounds.
     pub(super) fn sound(mut self) -> State {
         keep_last(&mut self.steps, MOST_STEPS);
-        keep_last(&mut self.ended, MOST_ENDED);
+        self.forget_ended();
         self
     }
 
@@ -146,7 +146,7 @@ impl State {
         }
         let ended = self.ended.iter().rev().find(|ended| ended.artifact.digest == digest)?;
         Some(match ended.how {
-            Ending::Superseded => Stage::Superseded,
+            Ending::Superseded | Ending::Displaced => Stage::Superseded,
             _ => Stage::RolledBack,
         })
     }
@@ -161,7 +161,20 @@ impl State {
     pub(super) fn end(&mut self, artifact: Artifact, how: Ending, at: Timestamp, why: &str) {
         self.ended.retain(|ended| ended.artifact.digest != artifact.digest);
         self.ended.push(Ended { artifact, how, at, why: why.to_owned() });
-        keep_last(&mut self.ended, MOST_ENDED);
+        self.forget_ended();
+    }
+
+    /// Keeps so many of those that have ended: first those go of whose id a later one is kept, which the floor keeps
+    /// out. What is forgotten could be accepted again.
+    fn forget_ended(&mut self) {
+        while self.ended.len() > MOST_ENDED {
+            let mut places = 0..self.ended.len();
+            let behind = places.find(|at| {
+                let id = &self.ended[*at].artifact.id;
+                self.ended[at + 1..].iter().any(|later| later.artifact.id == *id)
+            });
+            self.ended.remove(behind.unwrap_or(0));
+        }
     }
 
     /// Remembers a transform that a rollback may lead to; the one that falls out of the memory is superseded.

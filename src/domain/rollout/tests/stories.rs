@@ -106,6 +106,34 @@ fn a_newer_version_takes_the_candidates_place() {
 }
 
 #[test]
+fn of_candidates_that_displace_each_other_the_last_one_stays() {
+    let mut bench = Bench::new();
+    let accepted = |id, version| Event::Accepted { artifact: artifact(id, version), plan: plan(EVERYWHERE) };
+    bench.accept(2, EVERYWHERE).tell(accepted("other", 3));
+    bench.run(5, Some([1.0, 1.0]));
+    // The broker says both again.
+    let again = bench.try_tell(accepted("t", 2));
+    assert!(matches!(again, Err(Refused::Ended(..))), "{again:?}");
+    bench.tell(accepted("other", 3));
+    let seen = bench.machine.standings(bench.now).candidate.unwrap();
+    assert_eq!((seen.artifact.version, seen.gate.unwrap().pairs), (3, 5));
+    // However many versions of the other come to nothing.
+    for version in 4..40 {
+        bench.tell(accepted("other", version));
+    }
+    let again = bench.try_tell(accepted("t", 2));
+    assert!(matches!(again, Err(Refused::Ended(..))), "{again:?}");
+    // A new version gets in, and so does what a local one was laid over.
+    bench.accept(40, EVERYWHERE).tell(Event::Accepted {
+        artifact: artifact("local-s", 41),
+        plan: plan(Mode::Immediate),
+    });
+    assert_eq!(bench.stage(40), Some(Stage::Superseded));
+    bench.accept(40, EVERYWHERE);
+    assert_eq!(bench.stage(40), Some(Stage::Shadow));
+}
+
+#[test]
 fn without_references_the_policy_decides() {
     for (without, readings, wanted) in [
         (WithoutReferences::Refuse, 200, Some(Stage::RolledBack)),
