@@ -251,13 +251,15 @@ impl Desk {
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                arrived = inbox.next() => {
+                mut arrived = inbox.next() => {
+                    let token = arrived.token.take();
                     if arrived.what == Artifact::Checkpoint {
                         self.remember(&arrived.payload).await;
                         continue;
                     }
                     // Its answer goes up; what could not be done is in the log, and is tried again.
                     let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
+                    token.into_iter().for_each(|token| self.reports.settled(token));
                 }
                 ask = asks.recv() => match ask {
                     Some(ask) => self.serve(ask, &pipeline).await,

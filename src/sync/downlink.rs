@@ -19,6 +19,10 @@ const MESSAGES: usize = 10_000;
 /// Bytes that may wait to be judged.
 const BYTES: usize = 8 * 1024 * 1024;
 
+/// A command is acknowledged only when it is written down, if no more messages than this wait before it: strangers'
+/// messages take their time, and the acknowledgements of readings come after it.
+const AHEAD: usize = 64;
+
 /// The longest correlation data that is echoed, in bytes.
 const CORRELATION: usize = 256;
 
@@ -33,6 +37,8 @@ pub struct Arrived {
     pub payload: Bytes,
     /// What the sender of a command or an order wants to have echoed.
     pub correlation: Option<Bytes>,
+    /// To be settled when it was judged: what is not retained does not come again.
+    pub token: Option<AckToken>,
 }
 
 /// The way from the link to the desk, bounded in messages and bytes.
@@ -207,8 +213,9 @@ impl Inbox {
         }
     }
 
-    /// It is settled at once, so that a flood of artifacts never holds up the acknowledgements of readings: a
-    /// retained artifact comes again with the next connection.
+    /// What is retained is settled at once, so that a flood of artifacts never holds up the acknowledgements of
+    /// readings: it comes again with the next connection. A command does not, so it is settled when it was judged,
+    /// unless many wait before it.
     fn put_artifact(
         &self,
         what: Artifact,
@@ -217,9 +224,14 @@ impl Inbox {
         token: Option<AckToken>,
         link: &Link,
     ) {
-        if let Some(token) = token {
-            link.settled(token);
-        }
+        let few = self.sender.max_capacity() - self.sender.capacity() < AHEAD;
+        let token = token.filter(|token| {
+            let waits = what == Artifact::Command && few;
+            if !waits {
+                link.settled(*token);
+            }
+            waits
+        });
         let id = std::str::from_utf8(last)
             .ok()
             .filter(|text| Id::new(text).is_ok())
@@ -239,7 +251,7 @@ impl Inbox {
             let echoed = correlation.filter(|data| asks && data.len() <= CORRELATION);
             let correlation = echoed.map(|data| Bytes::copy_from_slice(&data));
             let payload = Bytes::copy_from_slice(payload);
-            match self.sender.try_send(Arrived { what, id, payload, correlation }) {
+            match self.sender.try_send(Arrived { what, id, payload, correlation, token }) {
                 Ok(()) => {
                     self.held.fetch_add(size, Ordering::Relaxed);
                     return;
@@ -247,6 +259,7 @@ impl Inbox {
                 Err(_) => "busy",
             }
         };
+        token.into_iter().for_each(|token| link.settled(token));
         downlink_ignored(problem, &self.metrics);
     }
 }

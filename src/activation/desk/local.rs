@@ -69,7 +69,7 @@ impl Desk {
             Some("command") => Kind::Command,
             _ => Kind::Transform,
         };
-        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None };
+        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None, token: None };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 

@@ -61,7 +61,7 @@ impl Desk {
                 let id = transform.id.to_string();
                 let payload = verified.envelope.clone().into();
                 self.wait(Item {
-                    arrived: Arrived { what: Kind::Transform, id, payload, correlation: None },
+                    arrived: Arrived { what: Kind::Transform, id, payload, correlation: None, token: None },
                     way,
                 });
                 Err(error)
@@ -177,7 +177,9 @@ impl Desk {
             return format!("accepted before: {}", self.where_it_stands(verified));
         }
         let sensors = gone.join(", ");
-        format!("accepted before, and gave way or was rolled back here at {sensors}; only a new version takes its place")
+        format!(
+            "accepted before, and gave way or was rolled back here at {sensors}; only a new version takes its place"
+        )
     }
 }
 

@@ -124,10 +124,9 @@ fn of_candidates_that_displace_each_other_the_last_one_stays() {
     let again = bench.try_tell(accepted("t", 2));
     assert!(matches!(again, Err(Refused::Ended(..))), "{again:?}");
     // A new version gets in, and so does what a local one was laid over.
-    bench.accept(40, EVERYWHERE).tell(Event::Accepted {
-        artifact: artifact("local-s", 41),
-        plan: plan(Mode::Immediate),
-    });
+    bench
+        .accept(40, EVERYWHERE)
+        .tell(Event::Accepted { artifact: artifact("local-s", 41), plan: plan(Mode::Immediate) });
     assert_eq!(bench.stage(40), Some(Stage::Superseded));
     bench.accept(40, EVERYWHERE);
     assert_eq!(bench.stage(40), Some(Stage::Shadow));
