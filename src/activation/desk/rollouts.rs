@@ -198,8 +198,17 @@ impl Desk {
     pub(super) async fn resume_rollouts(&mut self) -> Result<(), StoreError> {
         self.rollouts.resume(self.store.rollouts().await?);
         let orders = self.store.orders().await?;
+        self.find_again().await;
         self.orders = orders.into_iter().map(|order| (order.id, (order.serial, order.digest))).collect();
         Ok(())
+    }
+
+    /// Says again what is the matter with which rollout: the alerts may have ended before they wrote it down.
+    async fn find_again(&self) {
+        for (sensor, held) in &self.rollouts.held {
+            let finding = held.machine.state().finding().map(Box::new);
+            self.found(sensor.clone(), finding).await;
+        }
     }
 
     /// The machine of a sensor; one that had transforms before there were rollouts goes on from those.

@@ -328,9 +328,7 @@ impl Desk {
             self.watch_at(sensor, &mut again, pipeline).await;
         }
         for (sensor, finding) in turn.alerts {
-            let kind = alert::Kind::Rollout;
-            let event = alert::Event::Judged { sensor, kind, source: None, cohort: None, finding };
-            self.alerting.tell(event).await;
+            self.found(sensor, finding).await;
         }
         for said in &turn.said {
             self.told(said, turn.at);
@@ -342,6 +340,13 @@ impl Desk {
         for sensor in &turn.publish {
             self.report(sensor);
         }
+    }
+
+    /// Tells the alerts what is the matter with the rollout at a sensor.
+    pub(super) async fn found(&self, sensor: SensorId, finding: Option<Box<Finding>>) {
+        let kind = alert::Kind::Rollout;
+        let event = alert::Event::Judged { sensor, kind, source: None, cohort: None, finding };
+        self.alerting.tell(event).await;
     }
 
     async fn put_in_effect(

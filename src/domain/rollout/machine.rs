@@ -5,7 +5,7 @@ use super::limits::Limits;
 use super::plan::{Artifact, Mode, Policy};
 use super::state::{Candidate, Running, State, Trial};
 use super::{Action, Ending, Event, Paired, Refused};
-use crate::domain::alert::{Finding, Severity};
+use crate::domain::alert::Severity;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 
@@ -214,16 +214,12 @@ impl Rollout {
     }
 
     pub(super) fn found(&mut self, severity: Severity, message: &str, actions: &mut Vec<Action>) {
-        let remedy = "look at the pairs with `calibctl drift`; if the transform is bad, sign a better version, and if the \
-                      reference is, mend that and push the transform anew under a higher version";
-        let (message, remedy) = (message.to_owned(), remedy.to_owned());
-        self.state.found = true;
-        let finding = Finding { severity, message, remedy, snapshot: None };
-        actions.push(Action::Alert(Some(Box::new(finding))));
+        self.state.finding = Some((severity, message.to_owned()));
+        actions.push(Action::Alert(self.state.finding().map(Box::new)));
     }
 
     pub(super) fn clear(&mut self, actions: &mut Vec<Action>) {
-        if std::mem::take(&mut self.state.found) {
+        if self.state.finding.take().is_some() {
             actions.push(Action::Alert(None));
         }
     }

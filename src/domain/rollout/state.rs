@@ -6,6 +6,7 @@ use super::evidence::Evidence;
 use super::limits::Limits;
 use super::plan::{Artifact, Plan};
 use super::{Ending, Stage};
+use crate::domain::alert::{Finding, Severity};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 
@@ -13,6 +14,10 @@ use crate::domain::time::Timestamp;
 pub const MOST_STEPS: usize = 4;
 /// So many transforms are remembered that have come to an end.
 pub const MOST_ENDED: usize = 8;
+
+/// What to do about what was found.
+const REMEDY: &str = "look at the pairs with `calibctl drift`; if the transform is bad, sign a better version, and if the \
+                      reference is, mend that and push the transform anew under a higher version";
 
 /// A transform in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,8 +89,8 @@ pub struct State {
     pub(super) trusted: bool,
     /// When something happened last.
     pub(super) last: Option<Timestamp>,
-    /// Whether a finding of a rollout stands.
-    pub(super) found: bool,
+    /// What was found last, as long as it stands: how urgent it is, and what it says.
+    pub(super) finding: Option<(Severity, String)>,
 }
 
 impl State {
@@ -126,6 +131,12 @@ impl State {
     /// Those that have come to an end, the last one last.
     pub fn ended(&self) -> &[Ended] {
         &self.ended
+    }
+
+    /// What is the matter with the rollout, for the alerts; `None`: nothing.
+    pub fn finding(&self) -> Option<Finding> {
+        let (severity, message) = self.finding.clone()?;
+        Some(Finding { severity, message, remedy: REMEDY.to_owned(), snapshot: None })
     }
 
     /// Whether the clock is trusted, as far as is known here.

@@ -1,0 +1,46 @@
+//! What comes again: alerts after a crash, and what the broker keeps with each connection.
+
+use serde_json::{Value, json};
+
+use super::{canary, version};
+use crate::mqtt_end_to_end::Street;
+use crate::support::gateway::{Gateway, UP};
+use crate::support::mqtt::Message;
+use crate::support::trust::opened;
+use crate::support::wait::until;
+
+fn reported(street: &Street, fits: impl Fn(&Value) -> bool) -> Value {
+    let key = street.gateway.store().join("gateway.pub.pem");
+    street.above.await_on(&format!("{UP}/reported/co-1"), |message| {
+        let reported = opened(&message.payload, "reported", &key);
+        fits(&reported).then_some(reported)
+    })
+}
+
+/// Waits for the answer to something, by its name and version, that says this.
+fn answer(street: &Street, id: &str, version: u64, verdict: &str) -> Value {
+    let key = street.gateway.store().join("gateway.pub.pem");
+    street.above.await_on(&format!("{UP}/ack"), |message| {
+        let ack = opened(&message.payload, "ack", &key);
+        (ack["id"] == id && ack["version"] == version && ack["verdict"] == verdict).then_some(ack)
+    })
+}
+
+#[test]
+fn the_alert_of_a_rollout_outlives_a_crash_right_after_it() {
+    let policy = "[rollout]\nwithout_references = \"refuse\"\n[alerts]\nraise_after = \"5s\"\n";
+    let gateway = Gateway::new().with(policy);
+    let mut street = Street::at(gateway, "");
+    let eight = street.authority.signed(&version(8, 0.0, canary("1s")));
+    street.push("co", &eight);
+    reported(&street, |it| it["verdicts"][0]["stage"] == "rolled_back");
+    street.daemon.process.kill();
+    street.daemon = street.gateway.start();
+    let found = |message: &Message| {
+        let alert =
+            (message.topic.contains("/alert/") && !message.payload.is_empty()).then(|| message.json())?;
+        (alert["cause"] == "rollout co-1").then_some(alert)
+    };
+    let alert = until("the alert", || street.above.all().iter().find_map(found));
+    assert!(alert["message"].as_str().unwrap().contains("is not shown to be good enough"), "{alert}");
+}
