@@ -14,6 +14,7 @@ use crate::domain::alert::{self, Finding};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::rollout::plan::{Artifact, Mode, Plan};
+use crate::domain::rollout::state::State;
 use crate::domain::rollout::{Action, Ending, Event, Refused, Rollout, Stage};
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
@@ -162,19 +163,32 @@ impl Desk {
             Some(machine) => machine,
             None => self.machine(sensor).await?,
         };
-        let trusted = self.time_view().trusted;
+        let before = self.come_to_know(sensor, machine.state());
         if matches!(event, Event::Pair(_)) {
             turn.paired.insert(sensor.clone());
         }
         let mut outcome = Ok(());
-        if machine.state().is_trusted() != trusted {
-            outcome = self.apply(turn, sensor, &mut machine, Event::Clock { trusted }).await?;
+        for event in before {
+            if outcome.is_ok() {
+                outcome = self.apply(turn, sensor, &mut machine, event).await?;
+            }
         }
         if outcome.is_ok() {
             outcome = self.apply(turn, sensor, &mut machine, event).await?;
         }
         turn.machines.insert(sensor.clone(), machine);
         Ok(outcome)
+    }
+
+    /// What a machine has to know before anything else.
+    fn come_to_know(&self, sensor: &SensorId, state: &State) -> Vec<Event> {
+        let trusted = self.time_view().trusted;
+        let clock = (state.is_trusted() != trusted).then_some(Event::Clock { trusted });
+        // A sensor that is not configured any more may be again.
+        let known = self.sensors.known_or_possible(sensor);
+        let another = known.filter(|sensor| sensor.serial.as_deref() != state.instrument());
+        let instrument = another.map(|sensor| Event::Instrument(sensor.serial.clone()));
+        clock.into_iter().chain(instrument).collect()
     }
 
     async fn apply(

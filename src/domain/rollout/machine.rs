@@ -53,6 +53,7 @@ impl Rollout {
             Event::Put { artifact } => self.put(artifact, now, &mut actions),
             Event::Policy(policy) => self.policy = policy,
             Event::Session { open } => self.state.session = open,
+            Event::Instrument(serial) => self.mounted(serial, now, &mut actions),
             Event::Clock { trusted } => self.state.trusted = trusted,
         }
         if !self.state.session {
@@ -200,11 +201,41 @@ impl Rollout {
     pub(super) fn forget(&mut self, which: &dyn Fn(&Artifact) -> bool, now: Timestamp) {
         let before = self.state.last_good().map(|good| good.digest);
         self.state.steps.retain(|step| !which(step));
-        let (policy, beside) = (self.policy.limits, self.state.last_good().map(|good| good.digest));
+        if before != self.state.last_good().map(|good| good.digest) {
+            self.try_anew(now);
+        }
+    }
+
+    /// What was seen of the one on trial does not count any more.
+    fn try_anew(&mut self, now: Timestamp) {
+        let (policy, beside) = (self.policy.limits, self.state.last_good().is_some());
         let trial = self.state.running.as_mut().and_then(|running| running.trial.as_mut());
-        if let Some(trial) = trial.filter(|_| before != beside) {
+        if let Some(trial) = trial {
             trial.since = now;
-            trial.evidence = Evidence::new(&trial.limits.stricter(policy), beside.is_some());
+            trial.evidence = Evidence::new(&trial.limits.stricter(policy), beside);
+        }
+    }
+
+    /// Another instrument is mounted: what was seen at the one before says nothing of it.
+    fn mounted(&mut self, serial: Option<String>, now: Timestamp, actions: &mut Vec<Action>) {
+        if std::mem::replace(&mut self.state.instrument, serial) == self.state.instrument {
+            return;
+        }
+        self.begin_again(now);
+        self.try_anew(now);
+        let State { running, candidate, instrument, .. } = &mut self.state;
+        let trial = running.as_mut().and_then(|running| Some((&running.artifact, running.trial.as_mut()?)));
+        let on_trial = trial.map(|(artifact, trial)| {
+            trial.watched = 0;
+            artifact
+        });
+        let in_shadow = candidate.as_ref().filter(|held| held.shadow.is_some()).map(|held| &held.artifact);
+        let named = instrument.as_ref().map_or_else(String::new, |serial| format!(" ({serial})"));
+        for artifact in in_shadow.into_iter().chain(on_trial) {
+            let sentence = format!("{artifact} is watched anew: another instrument{named} is mounted");
+            let artifact = artifact.clone();
+            actions.push(Action::Audit { action: "rollout.restarted", artifact, sentence });
+            actions.push(Action::Publish);
         }
     }
 

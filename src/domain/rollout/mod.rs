@@ -199,6 +199,8 @@ pub enum Event {
         /// Whether it is open.
         open: bool,
     },
+    /// An instrument with this serial number is mounted at the sensor.
+    Instrument(Option<String>),
     /// The clock has become trusted, or is not any more: then no bake goes on.
     Clock {
         /// Whether it is trusted.

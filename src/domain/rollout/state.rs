@@ -87,6 +87,8 @@ pub struct State {
     pub(super) ended: Vec<Ended>,
     pub(super) session: bool,
     pub(super) trusted: bool,
+    /// Serial number of the mounted instrument, as far as is known here.
+    pub(super) instrument: Option<String>,
     /// When something happened last.
     pub(super) last: Option<Timestamp>,
     /// What was found last, as long as it stands: how urgent it is, and what it says.
@@ -160,6 +162,11 @@ impl State {
             Ending::Superseded | Ending::Displaced => Stage::Superseded,
             _ => Stage::RolledBack,
         })
+    }
+
+    /// The serial number of the mounted instrument, as far as is known here.
+    pub fn instrument(&self) -> Option<&str> {
+        self.instrument.as_deref()
     }
 
     /// All that are held in some way.

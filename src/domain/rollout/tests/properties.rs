@@ -61,6 +61,7 @@ enum Step {
     Policy(Policy),
     Session(bool),
     Clock(bool),
+    Instrument(u8),
 }
 
 fn mode() -> impl Strategy<Value = Mode> {
@@ -121,6 +122,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => policy().prop_map(Step::Policy),
         1 => any::<bool>().prop_map(Step::Session),
         2 => proptest::bool::weighted(0.8).prop_map(Step::Clock),
+        1 => (0u8..3).prop_map(Step::Instrument),
     ]
 }
 
@@ -189,6 +191,7 @@ fn events(step: &Step, shell: &mut Shell, machine: &Rollout, now: &mut Timestamp
         }
         Step::Policy(policy) => vec![Event::Policy(*policy)],
         Step::Session(open) => vec![Event::Session { open: *open }],
+        Step::Instrument(number) => vec![Event::Instrument(Some(number.to_string()))],
         Step::Clock(trusted) => vec![Event::Clock { trusted: *trusted }],
     }
 }

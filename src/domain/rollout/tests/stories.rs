@@ -228,6 +228,34 @@ fn neither_a_jump_of_the_clock_nor_an_outage_passes_for_a_bake() {
 }
 
 #[test]
+fn another_instrument_is_watched_anew() {
+    let mut bench = Bench::new();
+    let serial = |serial: &str| Event::Instrument(Some(serial.to_owned()));
+    bench.tell(serial("17"));
+    bench.accept(2, EVERYWHERE).run(5, Some([1.0, 1.0]));
+    let seen = |bench: &Bench| {
+        let standings = bench.machine.standings(bench.now);
+        let one = standings.candidate.or(standings.active).unwrap();
+        (one.gate.unwrap().pairs, one.bake_until.unwrap().micros_since(bench.now) / HOUR)
+    };
+    bench.tell(serial("17"));
+    assert_eq!((bench.actions.len(), seen(&bench)), (0, (5, 19)));
+    bench.tell(serial("18"));
+    assert!(
+        bench.said().contains("t version 2 is watched anew: another instrument (18)"),
+        "{}",
+        bench.said()
+    );
+    assert_eq!(seen(&bench), (0, 24));
+    // In force on trial it is the same.
+    bench.order(OrderAction::Promote, 2, None).unwrap();
+    bench.run(5, Some([1.0, 1.0]));
+    assert_eq!(seen(&bench), (5, 19));
+    bench.tell(Event::Instrument(None));
+    assert_eq!((bench.stage(2), seen(&bench)), (Some(Stage::Canary), (0, 24)));
+}
+
+#[test]
 fn dates_are_kept() {
     let mut bench = Bench::new();
     let later = bench.now.saturating_add_micros(2 * HOUR);
