@@ -17,7 +17,7 @@ use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::envelope::Envelope;
-use crate::pipeline::beside::{Beside, Versus};
+use crate::pipeline::beside::Beside;
 use crate::store::{ActiveTransform, StoreError, StoredTransform};
 
 /// What came of pairs is written at most once in so long ...
@@ -31,8 +31,8 @@ const MOST_AGAIN: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Held {
     pub machine: Rollout,
-    /// What the pipeline computes: the transform in force, and what is compared.
-    pub watched: (Option<Digest>, Vec<Versus>),
+    /// What the pipeline was told of last: the transform in force, and what was to be compared with what.
+    pub watched: (Option<Digest>, Vec<(Digest, Option<Digest>)>),
 }
 
 /// The rollouts of all sensors that ever had a transform, as far as they are known by now.

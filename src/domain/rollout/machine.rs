@@ -63,6 +63,21 @@ impl Rollout {
         Ok(actions)
     }
 
+    /// Takes in which of the transforms that are watched are computed; says whether that is news. The time of the
+    /// others does not count.
+    pub fn computes(&mut self, is_computed: impl Fn(Digest) -> bool) -> bool {
+        let State { running, candidate, .. } = &mut self.state;
+        let trial = running.as_mut().and_then(|it| Some((it.artifact.digest, &mut it.trial.as_mut()?.idle)));
+        let shadow =
+            candidate.as_mut().and_then(|it| Some((it.artifact.digest, &mut it.shadow.as_mut()?.idle)));
+        let mut news = false;
+        for (digest, idle) in trial.into_iter().chain(shadow) {
+            let now = !is_computed(digest);
+            news |= std::mem::replace(idle, now) != now;
+        }
+        news
+    }
+
     /// Counts the time that has passed, as far as somebody watched and the clock is trusted.
     fn elapse(&mut self, now: Timestamp) {
         let last = self.state.last.replace(now);
@@ -71,12 +86,12 @@ impl Rollout {
             _ => 0,
         };
         if let Some(trial) = self.state.running.as_mut().and_then(|running| running.trial.as_mut()) {
-            trial.watched = trial.watched.saturating_add(gone);
+            trial.watched = trial.watched.saturating_add(if trial.idle { 0 } else { gone });
             // The clock was ahead: pairs from now on count.
             trial.since = trial.since.min(now);
         }
         if let Some(shadow) = self.state.candidate.as_mut().and_then(|held| held.shadow.as_mut()) {
-            shadow.baked = shadow.baked.saturating_add(gone);
+            shadow.baked = shadow.baked.saturating_add(if shadow.idle { 0 } else { gone });
             shadow.since = shadow.since.min(now);
         }
     }
@@ -140,6 +155,7 @@ impl Rollout {
             bake: plan.bake.unwrap_or(self.policy.bake),
             watched: 0,
             evidence: Evidence::new(&self.limits(plan.limits), !self.state.steps.is_empty()),
+            idle: false,
         });
         self.state.running = Some(Running { artifact: artifact.clone(), since: now, trial });
         let digest = artifact.digest;

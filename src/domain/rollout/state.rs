@@ -39,6 +39,9 @@ pub(super) struct Trial {
     pub bake: i64,
     pub watched: i64,
     pub evidence: Evidence,
+    /// It is not computed; found out anew after a restart.
+    #[serde(skip)]
+    pub idle: bool,
 }
 
 /// A transform that may come into force.
@@ -62,6 +65,9 @@ pub(super) struct Shadow {
     /// It was told that its bake is over and it cannot be decided yet.
     pub extended: bool,
     pub evidence: Evidence,
+    /// It is not computed; found out anew after a restart.
+    #[serde(skip)]
+    pub idle: bool,
 }
 
 /// A transform that is not in force and will not be.

@@ -256,6 +256,31 @@ fn another_instrument_is_watched_anew() {
 }
 
 #[test]
+fn the_time_of_what_is_not_computed_does_not_count() {
+    let mut bench = Bench::new();
+    bench.tell(Event::Policy(Policy { without_references: WithoutReferences::Refuse, ..Policy::default() }));
+    bench.accept(2, EVERYWHERE);
+    let standing = |bench: &Bench| {
+        let standings = bench.machine.standings(bench.now);
+        let one = standings.candidate.or(standings.active).unwrap();
+        (one.waits, one.bake_until.unwrap().micros_since(bench.now) / HOUR)
+    };
+    assert!(!bench.machine.computes(|_| true), "it is computed by then");
+    assert!(bench.machine.computes(|digest| digest != self::digest(2)));
+    assert_eq!(bench.run(100, None), 100);
+    assert_eq!((bench.stage(2), standing(&bench)), (Some(Stage::Shadow), (Some(Wait::Fit), 24)));
+    let explained = bench.machine.explained(bench.now).unwrap();
+    assert!(explained.contains("it waits for a sensor that it fits"), "{explained}");
+    assert!(bench.machine.computes(|_| true));
+    bench.run(5, None);
+    assert_eq!(standing(&bench), (None, 19));
+    bench.order(OrderAction::Promote, 2, None).unwrap();
+    assert!(bench.machine.computes(|_| false));
+    assert_eq!(bench.run(100, None), 100);
+    assert_eq!((bench.stage(2), standing(&bench)), (Some(Stage::Canary), (Some(Wait::Fit), 24)));
+}
+
+#[test]
 fn dates_are_kept() {
     let mut bench = Bench::new();
     let later = bench.now.saturating_add_micros(2 * HOUR);
