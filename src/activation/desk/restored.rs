@@ -60,6 +60,19 @@ impl Desk {
         changes
     }
 
+    /// The fleet's transform below one of maintenance that was gone back to: not what was in force until now.
+    pub(super) async fn was_below(&self, sensor: &SensorId) -> Option<Arc<Active>> {
+        let stored = match self.store.active().await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::warn!(%sensor, "what the fleet signed below its local transform is not known until the next start: {error}");
+                return None;
+            }
+        };
+        let entry = stored.into_iter().find(|entry| entry.sensor == *sensor)?;
+        self.below(&entry.baseline?, sensor)
+    }
+
     /// The fleet's transform below one of maintenance, if it may stand there.
     fn below(&self, envelope: &[u8], sensor: &SensorId) -> Option<Arc<Active>> {
         let Standing { verified, revoked } = self.standing_of(envelope).ok()?;

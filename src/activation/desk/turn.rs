@@ -395,8 +395,13 @@ impl Desk {
             };
             let ready = ready.entry(verified.digest).or_insert_with(made);
             ready.sensors.push(sensor.clone());
-            let below = self.installed.get(&sensor).and_then(Installed::baseline);
-            let below = below.filter(|_| verified.role == RoleName::Maintenance).cloned();
+            let below = match (verified.role, back) {
+                (RoleName::Maintenance, true) => self.was_below(&sensor).await,
+                (RoleName::Maintenance, false) => {
+                    self.installed.get(&sensor).and_then(Installed::baseline).cloned()
+                }
+                _ => None,
+            };
             let installed = Installed { active: ready.active.clone(), role: verified.role, below };
             self.installed.insert(sensor.clone(), installed);
             changes.push(Change { sensor, active: Some(ready.active.clone()) });

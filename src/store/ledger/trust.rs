@@ -51,13 +51,16 @@ impl Ledger {
         })
     }
 
-    /// The transforms in force.
+    /// The transforms in force. Below a local one is what the fleet had in force when that came first: what has taken its
+    /// place since was left when it was gone back to.
     pub fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
         let sql = "SELECT active.sensor, transforms.envelope, active.digest, active.since,
                           EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor),
                           CASE WHEN transforms.id GLOB 'local-*' THEN (
                               SELECT fleet.envelope FROM activations JOIN transforms AS fleet USING (digest)
                               WHERE activations.sensor = active.sensor AND fleet.id NOT GLOB 'local-*'
+                                AND number < (SELECT MIN(number) FROM activations AS own
+                                              WHERE own.sensor = active.sensor AND own.digest = active.digest)
                               ORDER BY number DESC LIMIT 1) END
                    FROM active JOIN transforms USING (digest) ORDER BY active.sensor";
         self.name(self.db.prepare(sql).and_then(|mut statement| {

@@ -62,6 +62,35 @@ fn below_a_local_transform_the_sensor_stays_the_fleets() {
     scene.runs(8, 1.5);
 }
 
+/// What was left for the local transform is not what lies below it.
+#[test]
+fn a_rollback_to_the_local_one_gives_the_sensor_back_to_whom_it_lies_over() {
+    let mut scene = Scene::new();
+    scene.puts(&transform(7));
+    let site = signed(&local("co-1", 1), &[MAINTENANCE]);
+    scene.accepts(&format!("{DOWN}/local-co-1"), &site);
+    let digest = scene.acks().pop().unwrap()["digest"].clone();
+    let mut other = named("co-other", 1, &["co"]);
+    other["supersedes"] = json!([digest]);
+    scene.accepts(&format!("{DOWN}/co-other"), &by_fleet(&other));
+    let admin = scene.gateway.path("run/admin.sock");
+    let back = crate::support::control::post(&admin, "/v1/sensors/co-1/rollback", b"").json();
+    assert_eq!((&back["verdict"], &back["id"]), (&json!("accepted"), &json!("local-co-1")), "{back}");
+    let mut sibling = named("co-other", 2, &[]);
+    sibling["supersedes"] = json!([digest]);
+    for version in [2, 3] {
+        sibling["version"] = json!(version);
+        let attack = Attack::known("left_and_still_the_owner", "conflict", by_fleet(&sibling));
+        scene.refuses(&attack.on("gw/gw-1/transform/co-other"));
+        // What lies below is the same after a restart.
+        scene.restart(|_| {});
+    }
+    let mut eight = transform(8);
+    eight["supersedes"] = json!([digest]);
+    scene.puts(&eight);
+    scene.runs(8, 1.5);
+}
+
 /// A gateway whose technicians may go half the permissible error, or 1 mg/m3 at the second sensor.
 fn watched() -> Scene {
     let mut root = root(1);
