@@ -35,6 +35,7 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod asking;
 mod checkpoint;
 mod commands;
 mod enrolled;
@@ -120,7 +121,7 @@ pub struct Desk {
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
-    ask_again: bool,
+    asking: asking::Asking,
     /// All sensors.
     pub sensors: Sensors,
     /// Whether the clock can be believed.
@@ -187,7 +188,7 @@ impl Desk {
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
             on_revoked: parts.on_revoked,
-            ask_again: false,
+            asking: asking::Asking::default(),
             sensors: parts.sensors,
             time: parts.time,
             clock: parts.clock,
@@ -276,10 +277,13 @@ impl Desk {
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }
+            if inbox.has_missed() {
+                self.asking.miss();
+            }
             // Once for all roots that have come together.
-            if self.ask_again && inbox.is_empty() {
-                self.ask_again = false;
-                self.reports.ask_again();
+            let due = inbox.is_empty() && self.asking.is_due(self.clock.monotonic());
+            if due && !self.reports.ask_again() {
+                self.asking.want();
             }
         }
     }

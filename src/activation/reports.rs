@@ -113,9 +113,9 @@ impl Reports {
         self.key.public().id()
     }
 
-    /// Has the broker send again what it retains for this gateway.
-    pub fn ask_again(&self) {
-        self.link.ask_again();
+    /// Has the broker send again what it retains for this gateway; answers whether that needs not be tried again.
+    pub fn ask_again(&self) -> bool {
+        self.link.ask_again()
     }
 
     /// Has the broker know that a message was dealt with.

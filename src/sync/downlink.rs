@@ -1,7 +1,7 @@
 //! Messages from above: artifacts on their way to the desk that judges them, references to whoever stores them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::v5::Publish;
@@ -46,6 +46,7 @@ pub struct Arrived {
 pub struct Inbox {
     sender: mpsc::Sender<Arrived>,
     held: Arc<AtomicUsize>,
+    missed: Arc<AtomicBool>,
     branches: Vec<(Artifact, String)>,
     /// The topic of this gateway's enrolment.
     enrolment: String,
@@ -90,12 +91,18 @@ pub enum Down {
 pub struct Outbound {
     receiver: mpsc::Receiver<Arrived>,
     held: Arc<AtomicUsize>,
+    missed: Arc<AtomicBool>,
 }
 
 impl Outbound {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.receiver.is_empty()
+    }
+
+    /// Whether something found no room since this was asked last.
+    pub fn has_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::Relaxed)
     }
 
     /// The next message; waits for ever once there is no link any more.
@@ -110,7 +117,7 @@ impl Outbound {
 /// for artifacts and for references.
 pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inbox, Outbound, Waiting) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
-    let held = Arc::new(AtomicUsize::new(0));
+    let (held, missed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let branches = branches(fleet, gateway, groups);
     let (references, waiting) = references::inbox(metrics);
     let enrolment = format!("calibd/1/{fleet}/down/gw/{gateway}/enrolment");
@@ -118,6 +125,7 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
     let inbox = Inbox {
         sender,
         held: held.clone(),
+        missed: missed.clone(),
         branches,
         enrolment,
         checkpoint: format!("calibd/1/{fleet}/up/{gateway}/checkpoint"),
@@ -126,7 +134,7 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
         references,
         metrics: metrics.clone(),
     };
-    (inbox, Outbound { receiver, held }, waiting)
+    (inbox, Outbound { receiver, held, missed }, waiting)
 }
 
 /// The parts of a fleet that this gateway is in.
@@ -214,7 +222,7 @@ impl Inbox {
     }
 
     /// What is retained is settled at once, so that a flood of artifacts never holds up the acknowledgements of
-    /// readings: it comes again with the next connection. A command does not, so it is settled when it was judged,
+    /// readings: it comes again with the next connection, and what has found no room when it is asked for. A command does not, so it is settled when it was judged,
     /// unless many wait before it.
     fn put_artifact(
         &self,
@@ -260,6 +268,8 @@ impl Inbox {
             }
         };
         token.into_iter().for_each(|token| link.settled(token));
+        // Commands are not retained: asked for again, they do not come.
+        self.missed.fetch_or(problem == "busy" && what != Artifact::Command, Ordering::Relaxed);
         downlink_ignored(problem, &self.metrics);
     }
 }

@@ -86,7 +86,7 @@ impl Desk {
         tracing::info!(version, digest = %found.digest, "enrolment {version} is accepted");
         self.enrolled = Enrolled { stored: Some(stored), counts: Some(found.enrolment) };
         // What was refused for want of a proof may pass now.
-        self.ask_again = true;
+        self.asking.want();
         let changes = self.restore_again().await;
         self.effect(changes, pipeline, Request::Activate).await;
         let text = format!("enrolment {version} counts");

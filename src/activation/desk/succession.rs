@@ -106,7 +106,7 @@ impl Desk {
         self.roots.tell();
         self.events.root_installed(version, &digest, fallen.len());
         // What was refused for its keys may pass now.
-        self.ask_again = true;
+        self.asking.want();
         self.take_effect(turn, true, pipeline).await;
         let changes = self.restore_again().await;
         self.effect(changes, pipeline, Request::Activate).await;

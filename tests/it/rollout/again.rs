@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::{canary, version};
 use crate::mqtt_end_to_end::Street;
-use crate::support::gateway::{Gateway, UP};
+use crate::support::gateway::{DOWN, Gateway, UP};
 use crate::support::mqtt::Message;
+use crate::support::process::metric;
 use crate::support::trust::opened;
-use crate::support::wait::until;
+use crate::support::wait::{until, until_true};
 
 fn reported(street: &Street, fits: impl Fn(&Value) -> bool) -> Value {
     let key = street.gateway.store().join("gateway.pub.pem");
@@ -43,4 +44,23 @@ fn the_alert_of_a_rollout_outlives_a_crash_right_after_it() {
     };
     let alert = until("the alert", || street.above.all().iter().find_map(found));
     assert!(alert["message"].as_str().unwrap().contains("is not shown to be good enough"), "{alert}");
+}
+
+#[test]
+fn what_found_no_room_is_asked_for_again_while_connected() {
+    let mut street = Street::at(Gateway::new(), "");
+    let seven = street.authority.signed(&version(7, 0.0, Value::Null));
+    // Each takes its time, as what strangers send does; together they are twice what may wait.
+    let noise = vec![b' '; 256 << 10];
+    let ignored = "calibd_downlink_ignored_total{reason=\"busy\"}";
+    let connected = street.daemon.metric("calibd_link_reconnects_total");
+    let mut noise = || (0..40).for_each(|_| street.publisher.publish(&format!("{DOWN}/noise"), &noise));
+    until_true("something to find no room", || {
+        noise();
+        metric(street.gateway.http, ignored) > 0
+    });
+    noise();
+    street.push("co", &seven);
+    answer(&street, "co", 7, "accepted");
+    assert_eq!(street.daemon.metric("calibd_link_reconnects_total"), connected);
 }
