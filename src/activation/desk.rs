@@ -332,7 +332,13 @@ impl Desk {
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
-            Err(refused) => Ok(self.turn_away(item, refused).await),
+            Err(refused) => match self.lies_below(&item, &refused).await? {
+                Some(verified) => {
+                    let sentence = "accepted before: a local transform lies over it".to_owned();
+                    Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
+                }
+                None => Ok(self.turn_away(item, refused).await),
+            },
             Ok(verified) if verified.already_applied && self.stands(&verified).await? => {
                 let sentence = self.standing(&verified);
                 Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))

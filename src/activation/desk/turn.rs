@@ -383,6 +383,12 @@ impl Desk {
             } else {
                 self.rolled_back.remove(&sensor);
             }
+            let before = self.installed.get(&sensor).map(|installed| installed.role);
+            let stays = verified.as_ref().is_some_and(|verified| verified.role == RoleName::Maintenance);
+            if before == Some(RoleName::Maintenance) && !stays {
+                // What was refused for the local one may pass now.
+                self.asking.want();
+            }
             let Some(verified) = verified else {
                 self.installed.remove(&sensor);
                 changes.push(Change { sensor, active: None });

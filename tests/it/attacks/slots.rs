@@ -44,6 +44,19 @@ fn below_a_local_transform_the_sensor_stays_the_fleets() {
     let site = signed(&local("co-1", 1), &[MAINTENANCE]);
     scene.accepts(&format!("{DOWN}/local-co-1"), &site);
     let digest = scene.acks().pop().unwrap()["digest"].clone();
+    // The broker says again what lies below: that is no refusal, and what is one is audited once.
+    let refusals =
+        |scene: &Scene| scene.audit().iter().filter(|row| row.action == "artifact.refused").count();
+    let seven = by_fleet(&transform(7));
+    for _ in 0..2 {
+        let again = scene.push(&format!("{DOWN}/co"), &seven);
+        assert_eq!(again["verdict"], "already_applied", "{again}");
+    }
+    assert_eq!(refusals(&scene), 0);
+    let eight = Attack::known("over_the_local_one", "local_in_force", by_fleet(&transform(8)));
+    scene.refuses(&eight);
+    scene.restart(|_| {});
+    assert_eq!(refusals(&scene), 1);
     let mut sibling = named("co-other", 1, &[]);
     sibling["supersedes"] = json!([digest]);
     for _ in 0..2 {
