@@ -47,6 +47,7 @@ mod restored;
 mod rollouts;
 mod succession;
 mod turn;
+mod waiting;
 mod watching;
 
 pub use ask::{Answered, Ask};
@@ -57,8 +58,6 @@ pub use local::{Declined, RollBack, back};
 const RETRY: Duration = Duration::from_secs(5);
 /// Between two looks at what has been seen of rollouts.
 const LOOK: Duration = Duration::from_secs(1);
-/// Artifacts that may wait for their time.
-const WAITING: usize = 64;
 /// Rest after an artifact that no known key signed.
 const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 
@@ -146,6 +145,8 @@ pub struct Desk {
     orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
     waiting: Vec<Item>,
+    /// What found no place among them.
+    left_out: waiting::LeftOut,
 }
 
 /// The parts of a desk that the daemon knows at the start.
@@ -200,6 +201,7 @@ impl Desk {
             floors: floors.into_iter().map(floor).collect(),
             rolled_back: HashSet::new(),
             waiting: Vec::new(),
+            left_out: waiting::LeftOut::default(),
         }
     }
 
@@ -284,39 +286,6 @@ impl Desk {
             let due = inbox.is_empty() && self.asking.is_due(self.clock.monotonic());
             if due && !self.reports.ask_again() {
                 self.asking.want();
-            }
-        }
-    }
-
-    /// Keeps an artifact to be judged again, if there is room; a later one of the same id takes its place.
-    fn wait(&mut self, item: Item) -> bool {
-        self.waiting.retain(|waiting| waiting.arrived.id != item.arrived.id);
-        let room = self.waiting.len() < WAITING;
-        if room {
-            self.waiting.push(item);
-        }
-        room
-    }
-
-    /// Judges again what had to wait, in the order of arrival.
-    async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
-        self.succeed_by_waiting(pipeline).await;
-        for item in std::mem::take(&mut self.waiting) {
-            if item.is_order() && !self.order_goes_on(&item.arrived.payload) {
-                self.waiting.push(item);
-                continue;
-            }
-            if item.is_order() {
-                // Its answer goes up; what could not be done is in the log, and is tried again.
-                drop(self.judge(item, pipeline).await);
-                continue;
-            }
-            let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
-            match outcome {
-                // It has been answered already, and nothing has changed.
-                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(item),
-                // Its answer goes up; what could not be done is in the log, and is tried again.
-                _ => drop(self.judge(item, pipeline).await),
             }
         }
     }

@@ -312,7 +312,8 @@ impl Desk {
         if let Some(verified) = &turn.accepted {
             let Transform { id, epoch, version, .. } = &verified.transform;
             let floor = Floor { epoch: *epoch, version: *version, digest: verified.digest };
-            self.floors.insert(id.clone(), floor);
+            let before = self.floors.insert(id.clone(), floor);
+            self.has_come(before != Some(floor));
         }
         self.take_effect(turn, written, pipeline).await;
         Ok(())

@@ -1,5 +1,6 @@
 //! What comes again: alerts after a crash, and what the broker keeps with each connection.
 
+use calibd::domain::trust::envelope::Envelope;
 use serde_json::{Value, json};
 
 use super::{canary, version};
@@ -63,4 +64,37 @@ fn what_found_no_room_is_asked_for_again_while_connected() {
     street.push("co", &seven);
     answer(&street, "co", 7, "accepted");
     assert_eq!(street.daemon.metric("calibd_link_reconnects_total"), connected);
+}
+
+#[test]
+fn orders_about_what_others_have_take_no_place_of_those_that_concern_the_gateway() {
+    let mut street = Street::at(Gateway::new(), "");
+    let seven = street.authority.signed(&version(7, 0.1, Value::Null));
+    street.push("co", &seven);
+    answer(&street, "co", 7, "accepted");
+    let eight = street.authority.signed(&version(8, 0.0, json!({"mode": "shadow", "bake": "1h"})));
+    let mut other = version(1, 0.0, json!({"mode": "shadow", "bake": "1h"}));
+    (other["id"], other["replaces"]) = (json!("other-70"), json!(["co"]));
+    let other = street.authority.signed(&other);
+    let digest = |envelope: &[u8]| json!(Envelope::parse(envelope).unwrap().digest());
+    let order = |id: &str, about: &Value| {
+        json!({
+            "schema": 1, "fleet": "plant-7", "id": id, "serial": 1, "action": "promote", "digest": about,
+            "targets": {"gateways": ["gw-1"], "sensors": ["co-1"]}, "issued_at": "2026-11-01T00:00:00Z",
+        })
+    };
+    for number in 0..=70 {
+        let id = format!("other-{number}");
+        let order = street.authority.signed_as("order", "fleet", &order(&id, &digest(&other)));
+        street.publisher.retain(&format!("calibd/1/plant-7/down/all/order/{id}"), &order);
+    }
+    let about_eight = street.authority.signed_as("order", "fleet", &order("co", &digest(&eight)));
+    street.publisher.retain("calibd/1/plant-7/down/all/order/co", &about_eight);
+    answer(&street, "co", 1, "refused");
+    assert!(street.daemon.metric("calibd_downlink_ignored_total{reason=\"no_place\"}") >= 55);
+    street.push("co", &eight);
+    reported(&street, |it| it["active"]["version"] == 8 && it["active"]["stage"] == "canary");
+    // The last of those that found no place comes again with its transform.
+    street.push("other-70", &other);
+    reported(&street, |it| it["active"]["id"] == "other-70" && it["active"]["stage"] == "canary");
 }
