@@ -113,7 +113,9 @@ impl Beside {
             true => drop(inner.shelves.remove(sensor)),
             false => {
                 let shelf = inner.shelves.entry(sensor.clone()).or_default();
-                *shelf = Shelf { watch, ..Shelf::default() };
+                let mut readings = std::mem::take(&mut shelf.readings);
+                readings.clear();
+                *shelf = Shelf { watch, readings, ..Shelf::default() };
             }
         }
         self.0.any.store(!inner.shelves.is_empty(), Ordering::Release);
@@ -327,8 +329,8 @@ mod tests {
             for ten in 0..360i64 {
                 let time = Timestamp::from_micros(hours * hour + ten * step).unwrap();
                 let mut readings = Vec::new();
-                for number in 0..1000 {
-                    first[number] = if ten == 0 { seq } else { first[number] };
+                for (number, first) in first.iter_mut().enumerate() {
+                    *first = if ten == 0 { seq } else { *first };
                     readings.push((name(number), Some(OF), Shelved { time, ..reading(seq, 1.0) }));
                     seq += 1;
                 }
@@ -336,8 +338,8 @@ mod tests {
             }
             let (begin, end) = (hours * hour, (hours + 1) * hour);
             let span = [begin, end].map(|at| Timestamp::from_micros(at).unwrap());
-            for number in 0..1000 {
-                let seqs = (first[number], first[number] + 359_000);
+            for (number, first) in first.iter().enumerate() {
+                let seqs = (*first, first + 359_000);
                 let interval = Interval { begin: span[0], end: span[1], seqs, readings: 360 };
                 let found = shelves.look(&name(number), |shelf| {
                     let found = shelf.readings().sum(seqs, 360).map(|sum| sum.is_exact);

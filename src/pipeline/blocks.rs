@@ -105,6 +105,11 @@ impl Blocks {
         self.blocks.push_back(Block::of(reading));
     }
 
+    /// Forgets all readings; how long intervals are is still known.
+    pub fn clear(&mut self) {
+        self.blocks.clear();
+    }
+
     /// Notes how a reference states its intervals: the next ones are taken to be as long, and to follow.
     pub fn learn(&mut self, interval: Interval) {
         let later = self.blocks.iter().rev().take_while(|block| block.first > interval.seqs.1);

@@ -3,8 +3,9 @@
 use calibd::domain::trust::envelope::Envelope;
 use serde_json::{Value, json};
 
-use super::{canary, version};
+use super::{audited, canary, version};
 use crate::mqtt_end_to_end::Street;
+use crate::support::control::post;
 use crate::support::gateway::{DOWN, Gateway, UP};
 use crate::support::mqtt::Message;
 use crate::support::process::metric;
@@ -97,4 +98,71 @@ fn orders_about_what_others_have_take_no_place_of_those_that_concern_the_gateway
     // The last of those that found no place comes again with its transform.
     street.push("other-70", &other);
     reported(&street, |it| it["active"]["id"] == "other-70" && it["active"]["stage"] == "canary");
+}
+
+/// Version 7 of `co` in force, and version 8 in shadow.
+fn in_shadow() -> Street {
+    let mut street = Street::at(Gateway::new(), "");
+    let seven = street.authority.signed(&version(7, 0.1, Value::Null));
+    street.push("co", &seven);
+    answer(&street, "co", 7, "accepted");
+    let eight = street.authority.signed(&version(8, 0.0, canary("1h")));
+    street.push("co", &eight);
+    answer(&street, "co", 8, "accepted");
+    street
+}
+
+#[test]
+fn of_two_candidates_that_the_broker_keeps_the_last_one_goes_on_after_each_connection() {
+    let mut street = in_shadow();
+    let mut other = version(1, 0.0, canary("1h"));
+    (other["id"], other["replaces"]) = (json!("other"), json!(["co"]));
+    let other = street.authority.signed(&other);
+    street.push("other", &other);
+    answer(&street, "other", 1, "accepted");
+    let before = reported(&street, |it| it["candidate"]["id"] == "other");
+    street.daemon.process.kill();
+    street.daemon = street.gateway.start();
+    answer(&street, "co", 8, "already_applied");
+    answer(&street, "other", 1, "already_applied");
+    let superseded = audited(&street.gateway).into_iter().filter(|it| it == "rollout.superseded").count();
+    assert_eq!(superseded, 1);
+    let last = street.retained(&format!("{UP}/reported/co-1"));
+    let last = opened(&last.payload, "reported", &street.gateway.store().join("gateway.pub.pem"));
+    assert_eq!(last["candidate"]["since"], before["candidate"]["since"], "its evidence goes on");
+}
+
+#[test]
+fn what_does_not_fit_its_sensor_any_more_waits_until_it_does() {
+    let mut street = in_shadow();
+    let text = street.gateway.text().to_owned();
+    street.daemon.process.kill();
+    street.gateway.rewrite(&text.replace("unit = \"nA\"", "unit = \"V\""));
+    street.daemon = street.gateway.start();
+    let waiting = reported(&street, |it| it["candidate"]["waits"] == "fit");
+    assert_eq!((&waiting["active"], &waiting["candidate"]["stage"]), (&Value::Null, &json!("shadow")));
+    street.daemon.process.kill();
+    street.gateway.rewrite(&text);
+    let seen = street.above.on(&format!("{UP}/reported/co-1")).len();
+    street.daemon = street.gateway.start();
+    let key = street.gateway.store().join("gateway.pub.pem");
+    until("it to be computed again", || {
+        let told = street.above.on(&format!("{UP}/reported/co-1")).split_off(seen);
+        let mut told = told.iter().map(|message| opened(&message.payload, "reported", &key));
+        told.find(|it| it["active"]["version"] == 7 && it["candidate"]["waits"].is_null())
+    });
+}
+
+#[test]
+fn another_instrument_begins_the_evidence_anew() {
+    let street = in_shadow();
+    let admin = street.gateway.path("run/admin.sock");
+    let mount = json!({"model": "m", "serial": "8"}).to_string();
+    assert_eq!(post(&admin, "/v1/sensors/co-1/instrument", mount.as_bytes()).status, 200);
+    let event = street.above.await_on(&format!("{UP}/event"), |message| {
+        let event = message.json();
+        (event["action"] == "rollout.restarted").then_some(event)
+    });
+    assert!(event["message"].as_str().unwrap().contains("another instrument (8) is mounted"), "{event}");
+    assert_eq!(event["stage"], "shadow");
 }
