@@ -327,8 +327,14 @@ impl Desk {
                 refused.refusal.message.push_str("; it waits here until then");
             }
         }
-        let ack = self.refuse(&topic_id, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
+        self.refuse_by(&topic_id, &way, refused).await
+    }
+
+    /// Audits, counts and answers what came that way.
+    async fn refuse_by(&mut self, topic_id: &str, way: &Way, refused: Refused) -> Ack {
+        let known = refused.by_known_key;
+        let ack = self.refuse(topic_id, way.actor(), refused).await;
+        self.rest_after(known, way).await;
         ack
     }
 

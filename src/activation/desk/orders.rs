@@ -152,9 +152,7 @@ impl Desk {
                 refused.refusal.message.push_str("; it waits here until then");
             }
         }
-        let ack = self.refuse(&topic_id, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
-        ack
+        self.refuse_by(&topic_id, &way, refused).await
     }
 
     fn answer_order(&mut self, ordered: &Ordered, verdict: Verdict, message: String) -> Ack {

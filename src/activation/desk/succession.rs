@@ -52,14 +52,11 @@ impl Desk {
     }
 
     async fn turn_root_away(&mut self, item: Item, mut refused: Refused) -> Ack {
-        let (way, known) = (item.way.clone(), refused.by_known_key);
         if let Some(version) = refused.version.filter(|_| refused.refusal.reason.waits()) {
             self.roots.wait(version, item.arrived.payload);
             refused.refusal.message.push_str("; it waits here until then");
         }
-        let ack = self.refuse(NAME, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
-        ack
+        self.refuse_by(NAME, &item.way, refused).await
     }
 
     /// Installs the roots that came before their predecessors did.
