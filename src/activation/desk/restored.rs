@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Desk, Installed, active};
-use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
+use crate::domain::rollout::plan::Fallback;
 use crate::domain::trust::verify::{Refused, Verified};
 use crate::pipeline::active::{Active, Change};
 use crate::store::ActiveTransform;

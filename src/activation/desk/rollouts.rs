@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Desk;
-use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::order;
-use crate::domain::rollout::plan::{Artifact, Policy, WhenInvalid};
+use crate::domain::rollout::plan::{Artifact, Fallback, Policy};
 use crate::domain::rollout::state::State;
 use crate::domain::rollout::{Event, Rollout};
 use crate::domain::strict_json;
@@ -55,7 +54,7 @@ impl Rollouts {
     /// Nothing is known yet.
     pub fn new(policy: Policy, on_revoked: Fallback, beside: Beside) -> Rollouts {
         Rollouts {
-            policy: Policy { when_invalid: when_invalid(on_revoked), ..policy },
+            policy: Policy { when_invalid: on_revoked, ..policy },
             beside,
             held: HashMap::new(),
             adopted: HashMap::new(),
@@ -175,14 +174,6 @@ impl Rollouts {
 pub(super) fn json(machine: &Rollout) -> String {
     // Texts and finite numbers always serialise.
     serde_json::to_string(machine.state()).unwrap_or_default()
-}
-
-pub(super) fn when_invalid(on_revoked: Fallback) -> WhenInvalid {
-    match on_revoked {
-        Fallback::Keep => WhenInvalid::Keep,
-        Fallback::Previous => WhenInvalid::Previous,
-        Fallback::Uncalibrated => WhenInvalid::Uncalibrated,
-    }
 }
 
 /// What a stored transform is called.

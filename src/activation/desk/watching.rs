@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::rollouts::when_invalid;
 use super::turn::{Again, ITSELF, Turn};
 use super::{Desk, active};
 use crate::domain::digest::Digest;
@@ -165,7 +164,7 @@ impl Desk {
 
     /// Goes over to another policy of the gateway.
     pub(super) async fn follow(&mut self, policy: Policy, pipeline: &mpsc::Sender<Request>) {
-        let policy = Policy { when_invalid: when_invalid(self.on_revoked), ..policy };
+        let policy = Policy { when_invalid: self.on_revoked, ..policy };
         if std::mem::replace(&mut self.rollouts.policy, policy) == policy {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::canary::POINTS;
 use super::machine::{Rollout, is_reached};
-use super::plan::{Artifact, Mode, Plan, WhenInvalid};
+use super::plan::{Artifact, Fallback, Mode, Plan};
 use super::state::{Candidate, Running};
 use super::{Action, Ending, Refused};
 use crate::domain::alert::Severity;
@@ -93,14 +93,14 @@ impl Rollout {
         };
         let sentence = format!("{active} is not valid any more: {why}");
         match self.policy.when_invalid {
-            WhenInvalid::Keep => {
+            Fallback::Keep => {
                 let sentence = format!("{sentence}; it stays in force, as `trust.on_revoked` says");
                 self.found(Severity::Ticket, &sentence, actions);
                 actions.push(Action::Audit { action: "rollout.kept", artifact: active, sentence });
                 actions.push(Action::Publish);
             }
-            WhenInvalid::Previous => self.roll_back(Ending::Invalid, sentence, now, actions),
-            WhenInvalid::Uncalibrated => self.deactivate(Ending::Invalid, sentence, now, actions),
+            Fallback::Previous => self.roll_back(Ending::Invalid, sentence, now, actions),
+            Fallback::Uncalibrated => self.deactivate(Ending::Invalid, sentence, now, actions),
         }
     }
 

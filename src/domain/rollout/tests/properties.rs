@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::rollout::plan::{WhenInvalid, WithoutReferences};
+use crate::domain::rollout::plan::{Fallback, WithoutReferences};
 use crate::domain::rollout::state::{MOST_ENDED, MOST_STEPS};
 use proptest::prelude::*;
 
@@ -83,8 +83,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(WithoutReferences::Refuse),
         Just(WithoutReferences::SanityOnly)
     ];
-    let when =
-        prop_oneof![Just(WhenInvalid::Keep), Just(WhenInvalid::Previous), Just(WhenInvalid::Uncalibrated)];
+    let when = prop_oneof![Just(Fallback::Keep), Just(Fallback::Previous), Just(Fallback::Uncalibrated)];
     (without, when).prop_map(|(without_references, when_invalid)| Policy {
         without_references,
         when_invalid,

@@ -1,7 +1,7 @@
 //! What becomes of candidates.
 
 use super::*;
-use crate::domain::rollout::plan::{WhenInvalid, WithoutReferences};
+use crate::domain::rollout::plan::{Fallback, WithoutReferences};
 
 #[test]
 fn a_good_candidate_is_promoted_watched_and_settled() {
@@ -298,9 +298,9 @@ fn dates_are_kept() {
 #[test]
 fn a_revoked_key_takes_candidates_and_steps_and_the_policy_decides_on_the_rest() {
     for (when, active, said) in [
-        (WhenInvalid::Keep, Some(3), "it stays in force"),
-        (WhenInvalid::Previous, Some(1), "t version 1 is in force again"),
-        (WhenInvalid::Uncalibrated, None, "values are raw"),
+        (Fallback::Keep, Some(3), "it stays in force"),
+        (Fallback::Previous, Some(1), "t version 1 is in force again"),
+        (Fallback::Uncalibrated, None, "values are raw"),
     ] {
         let mut bench = Bench::new();
         bench.tell(Event::Policy(Policy { when_invalid: when, ..Policy::default() }));
