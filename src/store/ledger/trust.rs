@@ -42,15 +42,6 @@ impl Ledger {
         })
     }
 
-    /// Accepts a transform, raises its floor and puts it in force at its sensors.
-    pub fn activate(&mut self, activation: &Activation) -> Result<(), StoreError> {
-        self.whole()?;
-        self.transact(|tx| {
-            accept(tx, activation)?;
-            activation.sensors.iter().try_for_each(|sensor| put_in_force(tx, activation, sensor))
-        })
-    }
-
     /// The transforms in force. Below a local one is what the fleet had in force when that came first: what has taken its
     /// place since was left when it was gone back to.
     pub fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
