@@ -47,15 +47,9 @@ pub struct Inbox {
     sender: mpsc::Sender<Arrived>,
     held: Arc<AtomicUsize>,
     missed: Arc<AtomicBool>,
-    branches: Vec<(Artifact, String)>,
-    /// The topic of this gateway's enrolment.
-    enrolment: String,
-    /// The topic of the gateway's own checkpoint.
-    checkpoint: String,
-    /// The topics of commands.
-    commands: Vec<String>,
-    /// The branch of references, which concern one gateway only.
-    measured: String,
+    /// What which topics are for, in the order of their subscriptions; a branch, below which there is one level, ends with
+    /// a slash.
+    routes: Vec<(Down, String)>,
     references: ReferenceInbox,
     metrics: Metrics,
 }
@@ -118,84 +112,59 @@ impl Outbound {
 pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inbox, Outbound, Waiting) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
     let (held, missed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let branches = branches(fleet, gateway, groups);
     let (references, waiting) = references::inbox(metrics);
-    let enrolment = format!("calibd/1/{fleet}/down/gw/{gateway}/enrolment");
-    let measured = format!("calibd/1/{fleet}/down/gw/{gateway}/reference/");
     let inbox = Inbox {
         sender,
         held: held.clone(),
         missed: missed.clone(),
-        branches,
-        enrolment,
-        checkpoint: format!("calibd/1/{fleet}/up/{gateway}/checkpoint"),
-        commands: commands(fleet, gateway, groups),
-        measured,
+        routes: routes(fleet, gateway, groups),
         references,
         metrics: metrics.clone(),
     };
     (inbox, Outbound { receiver, held, missed }, waiting)
 }
 
-/// The parts of a fleet that this gateway is in.
-fn parts(gateway: &Id, groups: &[Id]) -> Vec<String> {
-    let mut parts = vec!["all".to_owned(), format!("gw/{gateway}")];
-    parts.extend(groups.iter().map(|group| format!("group/{group}")));
-    parts
-}
-
-fn commands(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
-    parts(gateway, groups).iter().map(|part| format!("calibd/1/{fleet}/down/{part}/command")).collect()
-}
-
-/// Roots come first, so that a new key is known before what it signed.
-fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> {
-    let down = format!("calibd/1/{fleet}/down");
-    let mut branches = vec![(Artifact::Root, format!("{down}/root/"))];
-    let parts = parts(gateway, groups);
-    // Orders come last, so that there is what they are about.
-    for (what, name) in [(Artifact::Transform, "transform"), (Artifact::Order, "order")] {
-        branches.extend(parts.iter().map(|part| (what, format!("{down}/{part}/{name}/"))));
-    }
-    branches
+/// Roots come first, so that a new key is known before what it signed, then what proves this gateway's groups. Orders come
+/// after transforms, so that there is what they are about.
+fn routes(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Down, String)> {
+    let fleet = format!("calibd/1/{fleet}");
+    let (down, own) = (format!("{fleet}/down"), format!("{fleet}/down/gw/{gateway}"));
+    let mut parts = vec![format!("{down}/all"), own.clone()];
+    parts.extend(groups.iter().map(|group| format!("{down}/group/{group}")));
+    let mut routes = vec![
+        (Down::Artifact(Artifact::Root), format!("{down}/root/")),
+        (Down::Artifact(Artifact::Enrolment), format!("{own}/enrolment")),
+        (Down::Artifact(Artifact::Checkpoint), format!("{fleet}/up/{gateway}/checkpoint")),
+    ];
+    let mut of_each = |what, name: &str| {
+        routes.extend(parts.iter().map(|part| (Down::Artifact(what), format!("{part}/{name}"))));
+    };
+    of_each(Artifact::Transform, "transform/");
+    of_each(Artifact::Order, "order/");
+    of_each(Artifact::Command, "command");
+    routes.push((Down::References, format!("{own}/reference/")));
+    routes
 }
 
 impl Inbox {
     /// The same way for a gateway in other groups.
     pub fn regrouped(&self, fleet: &Id, gateway: &Id, groups: &[Id]) -> Inbox {
-        let commands = commands(fleet, gateway, groups);
-        Inbox { branches: branches(fleet, gateway, groups), commands, ..self.clone() }
+        Inbox { routes: routes(fleet, gateway, groups), ..self.clone() }
     }
 
     /// The filters to subscribe to.
     pub fn filters(&self) -> Vec<String> {
-        let branches = self.branches.iter().map(|(_, branch)| branch);
-        let below = branches.chain([&self.measured]).map(|branch| format!("{branch}+"));
-        let mut filters: Vec<String> = below.collect();
-        // After the roots, before what it has to prove.
-        filters.insert(1, self.enrolment.clone());
-        filters.insert(2, self.checkpoint.clone());
-        filters.extend(self.commands.iter().cloned());
-        filters
+        let filter = |topic: &String| format!("{topic}{}", if topic.ends_with('/') { "+" } else { "" });
+        self.routes.iter().map(|(_, topic)| filter(topic)).collect()
     }
 
-    /// What a topic is about, if it is below one of the branches.
+    /// What a topic is about, if it is one of those, or below a branch.
     pub fn about(&self, topic: &str) -> Option<Down> {
-        let below = |branch: &str| topic.strip_prefix(branch).is_some_and(|id| !id.contains('/'));
-        if topic == self.enrolment {
-            return Some(Down::Artifact(Artifact::Enrolment));
-        }
-        if topic == self.checkpoint {
-            return Some(Down::Artifact(Artifact::Checkpoint));
-        }
-        if self.commands.iter().any(|command| command == topic) {
-            return Some(Down::Artifact(Artifact::Command));
-        }
-        if below(&self.measured) {
-            return Some(Down::References);
-        }
-        let (what, _) = self.branches.iter().find(|(_, branch)| below(branch))?;
-        Some(Down::Artifact(*what))
+        let is_it = |route: &str| match topic.strip_prefix(route) {
+            Some(id) if route.ends_with('/') => !id.contains('/'),
+            rest => rest == Some(""),
+        };
+        self.routes.iter().find(|(_, route)| is_it(route)).map(|(about, _)| *about)
     }
 
     /// Passes a message on.
