@@ -40,14 +40,15 @@ fn sibling_id_downgrade() {
 #[test]
 fn below_a_local_transform_the_sensor_stays_the_fleets() {
     let mut scene = Scene::new();
-    scene.puts(&transform(7));
+    let seven = transform(7);
+    scene.puts(&seven);
     let site = signed(&local("co-1", 1), &[MAINTENANCE]);
     scene.accepts(&format!("{DOWN}/local-co-1"), &site);
     let digest = scene.acks().pop().unwrap()["digest"].clone();
     // The broker says again what lies below: that is no refusal, and what is one is audited once.
     let refusals =
         |scene: &Scene| scene.audit().iter().filter(|row| row.action == "artifact.refused").count();
-    let seven = by_fleet(&transform(7));
+    let seven = by_fleet(&seven);
     for _ in 0..2 {
         let again = scene.push(&format!("{DOWN}/co"), &seven);
         assert_eq!(again["verdict"], "already_applied", "{again}");

@@ -134,17 +134,15 @@ fn of_two_candidates_that_the_broker_keeps_the_last_one_goes_on_after_each_conne
 
 #[test]
 fn what_does_not_fit_its_sensor_any_more_waits_until_it_does() {
-    let mut street = in_shadow();
-    let text = street.gateway.text().to_owned();
-    street.daemon.process.kill();
+    let street = in_shadow();
+    let text = street.gateway.text();
     street.gateway.rewrite(&text.replace("unit = \"nA\"", "unit = \"V\""));
-    street.daemon = street.gateway.start();
+    street.daemon.process.signal("HUP");
     let waiting = reported(&street, |it| it["candidate"]["waits"] == "fit");
     assert_eq!((&waiting["active"], &waiting["candidate"]["stage"]), (&Value::Null, &json!("shadow")));
-    street.daemon.process.kill();
-    street.gateway.rewrite(&text);
     let seen = street.above.on(&format!("{UP}/reported/co-1")).len();
-    street.daemon = street.gateway.start();
+    street.gateway.rewrite(text);
+    street.daemon.process.signal("HUP");
     let key = street.gateway.store().join("gateway.pub.pem");
     until("it to be computed again", || {
         let told = street.above.on(&format!("{UP}/reported/co-1")).split_off(seen);
@@ -155,7 +153,9 @@ fn what_does_not_fit_its_sensor_any_more_waits_until_it_does() {
 
 #[test]
 fn another_instrument_begins_the_evidence_anew() {
-    let street = in_shadow();
+    let mut street = in_shadow();
+    street.measure(2.0);
+    street.reading(2.0);
     let admin = street.gateway.path("run/admin.sock");
     let mount = json!({"model": "m", "serial": "8"}).to_string();
     assert_eq!(post(&admin, "/v1/sensors/co-1/instrument", mount.as_bytes()).status, 200);
