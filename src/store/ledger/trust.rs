@@ -8,7 +8,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
-use crate::store::types::{Activation, ActiveTransform, Fallen, Fate, RootInstallation, StoredRoot};
+use crate::store::types::{Activation, ActiveTransform, RootInstallation, StoredRoot};
 
 impl Ledger {
     /// Installs a root, and has what it does not let stand give way in the same transaction; one of the same
@@ -37,7 +37,6 @@ impl Ledger {
             let detail = serde_json::json!({ "digest": root.digest }).to_string();
             let subject = root.version.to_string();
             audit::append(tx, now, &installation.actor, "root.installed", &subject, &detail)?;
-            installation.fallen.iter().try_for_each(|fallen| give_way(tx, now, &subject, fallen))?;
             rollouts::write(tx, now, &installation.rollouts)
         })
     }
@@ -122,21 +121,6 @@ fn signed_anew(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Resul
     }
     let detail = serde_json::json!({ "digest": digest, "keyids": keyids }).to_string();
     audit::append(tx, *at, &activation.actor, "transform.signed_anew", id.as_str(), &detail)
-}
-
-/// What becomes of a transform that a new root does not let stand.
-fn give_way(tx: &Transaction<'_>, now: Timestamp, root: &str, fallen: &Fallen) -> rusqlite::Result<()> {
-    let Fallen { sensor, digest, reason, fate } = fallen;
-    let action = match fate {
-        Fate::Replaced(earlier) => return put_in_force(tx, earlier, sensor),
-        Fate::Kept => "transform.kept",
-        Fate::Withdrawn => {
-            tx.execute("DELETE FROM active WHERE sensor = ?", [sensor.as_str()])?;
-            "transform.withdrawn"
-        }
-    };
-    let detail = serde_json::json!({ "digest": digest, "reason": reason, "root": root }).to_string();
-    audit::append(tx, now, "calibd", action, sensor.as_str(), &detail)
 }
 
 pub(super) fn put_in_force(

@@ -131,13 +131,8 @@ async fn the_newest_root_and_the_highest_time_come_back() {
     for version in [1, 2, 2] {
         let root = StoredRoot { version, envelope: vec![version as u8], digest: Digest([version as u8; 32]) };
         let time_floor = Some(noon());
-        let installation = RootInstallation {
-            root,
-            time_floor,
-            actor: "file".into(),
-            fallen: vec![],
-            rollouts: RolloutStep::default(),
-        };
+        let installation =
+            RootInstallation { root, time_floor, actor: "file".into(), rollouts: RolloutStep::default() };
         store.install_root(installation).await.unwrap();
     }
     store.raise_time_floor(Timestamp::EPOCH).await.unwrap();
