@@ -195,8 +195,8 @@ impl Shelf {
         &self.readings
     }
 
-    /// Notes how a reference that counts states its intervals.
-    pub fn learn(&mut self, interval: Interval) {
+    /// Notes how a reference that counts states its intervals; `None`: it has none.
+    pub fn learn(&mut self, interval: Option<Interval>) {
         self.readings.learn(interval);
     }
 
@@ -343,7 +343,7 @@ mod tests {
                 let interval = Interval { begin: span[0], end: span[1], seqs, readings: 360 };
                 let found = shelves.look(&name(number), |shelf| {
                     let found = shelf.readings().sum(seqs, 360).map(|sum| sum.is_exact);
-                    shelf.learn(interval);
+                    shelf.learn(Some(interval));
                     found
                 });
                 // The first one tells how long they are.

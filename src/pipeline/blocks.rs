@@ -110,11 +110,13 @@ impl Blocks {
         self.blocks.clear();
     }
 
-    /// Notes how a reference states its intervals: the next ones are taken to be as long, and to follow.
-    pub fn learn(&mut self, interval: Interval) {
-        let later = self.blocks.iter().rev().take_while(|block| block.first > interval.seqs.1);
-        let after = later.map(|block| u64::from(block.count)).sum();
-        self.interval = Some((interval, after));
+    /// Notes how a reference states its intervals: the next ones are taken to be as long, and to follow. `None`: it has
+    /// none, and each reading counts by itself.
+    pub fn learn(&mut self, interval: Option<Interval>) {
+        self.interval = interval.map(|interval| {
+            let later = self.blocks.iter().rev().take_while(|block| block.first > interval.seqs.1);
+            (interval, later.map(|block| u64::from(block.count)).sum())
+        });
     }
 
     /// Where blocks are cut, and how long they are in microseconds; `None`: there is room for each reading.
@@ -198,7 +200,7 @@ mod tests {
         let mut blocks = Blocks::default();
         for seq in 0..until {
             if seq > 360 && seq % 360 == 30 {
-                blocks.learn(hour(seq - 390));
+                blocks.learn(Some(hour(seq - 390)));
             }
             blocks.put(&reading(seq), most);
         }
@@ -225,6 +227,15 @@ mod tests {
             assert!(found.others[1][0].is_nan());
             assert!(blocks.single((1438, 1439)).is_none());
         }
+    }
+
+    #[test]
+    fn without_intervals_each_reading_counts_by_itself() {
+        let mut blocks = filled(32, 1480);
+        assert!(blocks.single((1478, 1479)).is_none());
+        blocks.learn(None);
+        (1480..1490).for_each(|seq| blocks.put(&reading(seq), 32));
+        assert_eq!(blocks.single((1488, 1489)).unwrap().count(), 2);
     }
 
     #[test]

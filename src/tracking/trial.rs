@@ -24,9 +24,10 @@ pub fn tell(beside: &Beside, sensor: &Sensor, how: &How, pair: &Pair) {
     let of_pair = |shelf: &mut Shelf| {
         let versus = shelf.watch().versus.iter();
         let found = versus.filter_map(|versus| paired(shelf, versus, sensor, how, pair)).collect::<Vec<_>>();
-        if counts(pair) && !pair.span.is_point() {
+        if pair.origin == Origin::Sensor {
             let (begin, end) = (pair.span.begin(), pair.span.end());
-            shelf.learn(Interval { begin, end, seqs: pair.seqs, readings: pair.readings });
+            let interval = Interval { begin, end, seqs: pair.seqs, readings: pair.readings };
+            shelf.learn((!pair.span.is_point()).then_some(interval));
         }
         found
     };
