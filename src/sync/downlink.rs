@@ -60,6 +60,8 @@ pub enum Artifact {
     Root,
     /// What the fleet says of this gateway.
     Enrolment,
+    /// What the fleet knows of a sensor model.
+    Prior,
     /// A transform.
     Transform,
     /// An order about a transform.
@@ -138,6 +140,8 @@ fn commands(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
 fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> {
     let down = format!("calibd/1/{fleet}/down");
     let mut branches = vec![(Artifact::Root, format!("{down}/root/"))];
+    // Whatever sensors it has now: one of another model may be mounted.
+    branches.push((Artifact::Prior, format!("{down}/all/prior/")));
     let parts = parts(gateway, groups);
     // Orders come last, so that there is what they are about.
     for (what, name) in [(Artifact::Transform, "transform"), (Artifact::Order, "order")] {

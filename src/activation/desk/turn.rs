@@ -378,7 +378,9 @@ impl Desk {
             ready.sensors.push(sensor.clone());
             let below = self.installed.get(&sensor).and_then(Installed::baseline);
             let below = below.filter(|_| verified.role == RoleName::Maintenance).cloned();
-            let installed = Installed { active: ready.active.clone(), role: verified.role, below };
+            let (active, role) = (ready.active.clone(), verified.role);
+            let local = (role == RoleName::Maintenance).then(|| verified.envelope.clone().into());
+            let installed = Installed { active, role, below, local };
             self.installed.insert(sensor.clone(), installed);
             changes.push(Change { sensor, active: Some(ready.active.clone()) });
         }
