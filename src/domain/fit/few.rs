@@ -16,6 +16,10 @@ pub const SENSORS: usize = 4;
 /// Pairs that are less probable than this by the prior are those of something else.
 pub const AT_ODDS: f64 = 0.001;
 
+/// How the method in a transform's provenance ends where the fit was made with a prior: such a fit says little that the
+/// prior did not say already.
+pub const MARK: &str = " with a prior";
+
 /// Whether a fit with the prior is the one to take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
