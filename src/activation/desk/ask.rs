@@ -5,9 +5,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
 use super::local::{Declined, RollBack};
-use crate::config::trust::Fallback;
 use crate::domain::id::SensorId;
-use crate::domain::rollout::plan::Policy;
+use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::pipeline::active::Change;
 use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;

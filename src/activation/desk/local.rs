@@ -70,7 +70,7 @@ impl Desk {
             Some("prior") => Kind::Prior,
             _ => Kind::Transform,
         };
-        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None };
+        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None, token: None };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 

@@ -1,5 +1,3 @@
-mod limits;
-
 use proptest::prelude::*;
 
 use super::*;
