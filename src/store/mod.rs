@@ -22,6 +22,7 @@ mod ledger;
 mod mailbox;
 mod owner;
 mod positions;
+mod priors;
 mod rollouts;
 
 use std::collections::HashMap;
@@ -46,6 +47,7 @@ use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::care::Care;
 use self::owner::{Owner, State};
+pub use self::priors::StoredPrior;
 pub use self::rollouts::{RolloutStep, StoredOrder};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
@@ -129,6 +131,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
+        priors: ledger.priors()?,
         commands: ledger.commands_past()?,
         recalibrations: ledger.recalibrations()?,
         time_floor: ledger.time_floor()?,
@@ -313,6 +316,11 @@ impl Store {
     /// Whether a transform was ever in force at a sensor.
     pub async fn was_in_force(&self, sensor: SensorId, digest: Digest) -> Result<bool, StoreError> {
         self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
+    }
+
+    /// The sensors at which a local transform has ever been in force.
+    pub async fn had_local(&self) -> Result<Vec<SensorId>, StoreError> {
+        self.with_ledger(|ledger, _| ledger.had_local()).await
     }
 
     /// Audits a refusal; says whether a row was written or one like it is there already.

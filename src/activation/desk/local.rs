@@ -67,6 +67,7 @@ impl Desk {
             Some("enrolment") => Kind::Enrolment,
             Some("order") => Kind::Order,
             Some("command") => Kind::Command,
+            Some("prior") => Kind::Prior,
             _ => Kind::Transform,
         };
         let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None, token: None };
