@@ -138,9 +138,12 @@ impl Desk {
     /// After the sensors or their instruments have changed: a prior that was refused before may be for one of them.
     pub(super) fn ask_for_priors(&mut self) {
         let elsewhere = std::mem::take(&mut self.priors.elsewhere);
-        let (here, elsewhere) = elsewhere.into_iter().partition(|model| self.has_model(model));
+        let before = elsewhere.len();
+        let elsewhere = elsewhere.into_iter().filter(|model| !self.has_model(model)).collect();
         self.priors.elsewhere = elsewhere;
-        self.ask_again |= !BTreeSet::is_empty(&here);
+        if self.priors.elsewhere.len() < before {
+            self.asking.want();
+        }
     }
 
     /// Whether a sensor here is of this model, or one that a template would make.
