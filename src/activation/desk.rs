@@ -27,7 +27,9 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor};
+use crate::store::{
+    Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredManifest,
+};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -39,16 +41,18 @@ mod checkpoint;
 mod commands;
 mod enrolled;
 mod local;
+mod manifests;
 mod orders;
 mod place;
 mod replaced;
 mod restored;
 mod rollouts;
+mod root_expiry;
 mod succession;
 mod turn;
 mod watching;
 
-pub use ask::{Answered, Ask};
+pub use ask::{Answered, Ask, TrustPolicy};
 use local::back_from;
 pub use local::{Declined, RollBack, back};
 
@@ -141,6 +145,10 @@ pub struct Desk {
     rolled_back: HashSet<SensorId>,
     /// How transforms come into force.
     rollouts: rollouts::Rollouts,
+    /// Whether the installed root was told to end soon; `None`: nothing was told yet.
+    root_ends: Option<bool>,
+    /// What of each branch is current.
+    manifests: manifests::Manifests,
     /// Serial and digest of the last order about a transform id that was followed.
     orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
@@ -154,11 +162,12 @@ pub struct Parts {
     pub gateway: Id,
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
+    pub manifests: Vec<StoredManifest>,
     pub commands: (Past, Vec<Recalibration>),
     pub incarnation: Arc<str>,
     /// Whether the ledger was restored from a backup at this start.
     pub restored: bool,
-    pub on_revoked: Fallback,
+    pub trust: TrustPolicy,
     pub sensors: Sensors,
     pub time: TimeCheck,
     pub clock: Clock,
@@ -175,6 +184,8 @@ impl Desk {
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
+        let manifests =
+            manifests::Manifests::new(parts.trust.require_manifest, parts.manifests, parts.roots.installed());
         let (past, asked) = parts.commands;
         let alarm = parts.metrics.alarms.part("audit");
         Desk {
@@ -182,11 +193,13 @@ impl Desk {
             gateway: parts.gateway,
             roots: parts.roots,
             enrolled,
-            rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
+            rollouts: rollouts::Rollouts::new(parts.rollout, parts.trust.on_revoked, parts.beside),
+            root_ends: None,
+            manifests,
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
-            on_revoked: parts.on_revoked,
+            on_revoked: parts.trust.on_revoked,
             ask_again: false,
             sensors: parts.sensors,
             time: parts.time,
@@ -270,6 +283,7 @@ impl Desk {
                 _ = retry.tick() => {
                     self.judge_waiting(&pipeline).await;
                     self.expire_commands().await;
+                    self.tell_root_expiry().await;
                     self.check_point(inbox.is_empty()).await;
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
@@ -296,17 +310,18 @@ impl Desk {
     async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
         self.succeed_by_waiting(pipeline).await;
         for item in std::mem::take(&mut self.waiting) {
-            if item.is_order() && !self.order_goes_on(&item.arrived.payload) {
+            let stays = item.is_order() && !self.order_goes_on(&item.arrived.payload)
+                || item.is_manifest() && !self.manifest_goes_on(&item);
+            if stays {
                 self.waiting.push(item);
                 continue;
             }
-            if item.is_order() {
+            if item.is_order() || item.is_manifest() {
                 // Its answer goes up; what could not be done is in the log, and is tried again.
                 drop(self.judge(item, pipeline).await);
                 continue;
             }
-            let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
-            match outcome {
+            match self.verify(&item) {
                 // It has been answered already, and nothing has changed.
                 Err(refused) if refused.refusal.reason.waits() => self.waiting.push(item),
                 // Its answer goes up; what could not be done is in the log, and is tried again.
@@ -322,10 +337,10 @@ impl Desk {
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
             Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Command => return self.judge_command(item).await,
+            Artifact::Manifest => return self.judge_manifest(item).await,
             Artifact::Transform | Artifact::Checkpoint => {}
         }
-        let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
-        match outcome {
+        match self.verify(&item) {
             Err(refused) => Ok(self.turn_away(item, refused).await),
             Ok(verified) if verified.already_applied && self.stands(&verified).await? => {
                 let sentence = self.standing(&verified);
@@ -335,11 +350,19 @@ impl Desk {
         }
     }
 
+    /// Checks a transform, as one that came the way that it did.
+    fn verify(&self, item: &Item) -> Result<Verified, Refused> {
+        let reach = Reach::of(self);
+        let context = Context { freshness: self.freshness(item), ..self.context(&reach) };
+        verify_transform(&item.arrived.payload, &context)
+    }
+
     /// Answers a refused artifact, and keeps it if its time is yet to come.
     async fn turn_away(&mut self, mut item: Item, mut refused: Refused) -> Ack {
         let way = item.way.clone();
         let topic_id = item.arrived.id.clone();
         let known = refused.by_known_key;
+        self.note_unlisted(&way, refused.refusal.reason);
         if let Some(id) = refused.id.as_ref().filter(|_| known && refused.refusal.reason.waits()) {
             item.arrived.id = id.to_string();
             if self.wait(item) {
@@ -383,6 +406,7 @@ impl Desk {
             slots: &reach.slots,
             floors: &reach.floors,
             accepted: &reach.accepted,
+            freshness: None,
         }
     }
 }

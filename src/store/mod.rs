@@ -20,6 +20,7 @@ mod file;
 mod history;
 mod ledger;
 mod mailbox;
+mod manifests;
 mod owner;
 mod positions;
 mod rollouts;
@@ -44,6 +45,7 @@ use self::history::{History, Limits, OpenedHistory};
 pub use self::ledger::examine::Examined;
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
+pub use self::manifests::StoredManifest;
 use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::rollouts::{RolloutStep, StoredOrder};
@@ -129,6 +131,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
+        manifests: ledger.manifests()?,
         commands: ledger.commands_past()?,
         recalibrations: ledger.recalibrations()?,
         time_floor: ledger.time_floor()?,

@@ -12,6 +12,7 @@ use super::alerts::RecoveredAlerts;
 use super::commands::Recalibration;
 use super::disk::Disk;
 use super::error::FailureKind;
+use super::manifests::StoredManifest;
 use super::rollouts::RolloutStep;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -78,6 +79,8 @@ pub struct Recovered {
     pub roots: Vec<StoredRoot>,
     /// The newest enrolment.
     pub enrolment: Option<StoredEnrolment>,
+    /// The newest manifest of each branch.
+    pub manifests: Vec<StoredManifest>,
     /// What of earlier commands counts.
     pub commands: Past,
     /// The recalibrations that the fleet asks for.

@@ -11,6 +11,7 @@ use super::link::Link;
 use super::references::{self, ReferenceInbox, Waiting};
 use crate::domain::id::Id;
 use crate::domain::sample::AckToken;
+use crate::domain::trust::branch::Branch;
 use crate::telemetry::link::downlink_ignored;
 use crate::telemetry::metrics::Metrics;
 
@@ -29,6 +30,8 @@ pub struct Arrived {
     pub what: Artifact,
     /// The transform id, or the version of a root, that the topic names.
     pub id: String,
+    /// The branch that its topic is in.
+    pub branch: Option<Branch>,
     /// What came.
     pub payload: Bytes,
     /// What the sender of a command or an order wants to have echoed.
@@ -47,6 +50,8 @@ pub struct Inbox {
     checkpoint: String,
     /// The topics of commands.
     commands: Vec<String>,
+    /// The topics of manifests.
+    manifests: Vec<String>,
     /// The branch of references, which concern one gateway only.
     measured: String,
     references: ReferenceInbox,
@@ -66,6 +71,8 @@ pub enum Artifact {
     Order,
     /// Something that is asked for once.
     Command,
+    /// What of a branch is current.
+    Manifest,
     /// The gateway's own last checkpoint, which the broker kept.
     Checkpoint,
 }
@@ -115,7 +122,8 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
         branches,
         enrolment,
         checkpoint: format!("calibd/1/{fleet}/up/{gateway}/checkpoint"),
-        commands: commands(fleet, gateway, groups),
+        commands: in_each(fleet, gateway, groups, "command"),
+        manifests: in_each(fleet, gateway, groups, "manifest"),
         measured,
         references,
         metrics: metrics.clone(),
@@ -124,14 +132,15 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
 }
 
 /// The parts of a fleet that this gateway is in.
-fn parts(gateway: &Id, groups: &[Id]) -> Vec<String> {
-    let mut parts = vec!["all".to_owned(), format!("gw/{gateway}")];
-    parts.extend(groups.iter().map(|group| format!("group/{group}")));
+fn parts(gateway: &Id, groups: &[Id]) -> Vec<Branch> {
+    let mut parts = vec![Branch::All, Branch::Gateway(gateway.clone())];
+    parts.extend(groups.iter().cloned().map(Branch::Group));
     parts
 }
 
-fn commands(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
-    parts(gateway, groups).iter().map(|part| format!("calibd/1/{fleet}/down/{part}/command")).collect()
+/// The topics of which there is one in each branch.
+fn in_each(fleet: &Id, gateway: &Id, groups: &[Id], name: &str) -> Vec<String> {
+    parts(gateway, groups).iter().map(|part| format!("calibd/1/{fleet}/down/{part}/{name}")).collect()
 }
 
 /// Roots come first, so that a new key is known before what it signed.
@@ -149,8 +158,8 @@ fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> 
 impl Inbox {
     /// The same way for a gateway in other groups.
     pub fn regrouped(&self, fleet: &Id, gateway: &Id, groups: &[Id]) -> Inbox {
-        let commands = commands(fleet, gateway, groups);
-        Inbox { branches: branches(fleet, gateway, groups), commands, ..self.clone() }
+        let [commands, manifests] = ["command", "manifest"].map(|name| in_each(fleet, gateway, groups, name));
+        Inbox { branches: branches(fleet, gateway, groups), commands, manifests, ..self.clone() }
     }
 
     /// The filters to subscribe to.
@@ -158,9 +167,9 @@ impl Inbox {
         let branches = self.branches.iter().map(|(_, branch)| branch);
         let below = branches.chain([&self.measured]).map(|branch| format!("{branch}+"));
         let mut filters: Vec<String> = below.collect();
-        // After the roots, before what it has to prove.
-        filters.insert(1, self.enrolment.clone());
-        filters.insert(2, self.checkpoint.clone());
+        // After the roots, before what they have to prove.
+        let before = [&self.enrolment, &self.checkpoint].into_iter().chain(&self.manifests).cloned();
+        filters.splice(1..1, before);
         filters.extend(self.commands.iter().cloned());
         filters
     }
@@ -177,6 +186,9 @@ impl Inbox {
         if self.commands.iter().any(|command| command == topic) {
             return Some(Down::Artifact(Artifact::Command));
         }
+        if self.manifests.iter().any(|manifest| manifest == topic) {
+            return Some(Down::Artifact(Artifact::Manifest));
+        }
         if below(&self.measured) {
             return Some(Down::References);
         }
@@ -186,6 +198,7 @@ impl Inbox {
 
     /// Passes a message on.
     pub fn put(&self, about: Down, publish: &Publish, token: Option<AckToken>, link: &Link) {
+        let topic = std::str::from_utf8(&publish.topic).unwrap_or_default();
         let last = publish.topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         match about {
             // Only what the broker kept is news; the rest is what this gateway has just said.
@@ -201,7 +214,7 @@ impl Inbox {
                 // A retained order comes again with each connection; nobody waits for a reply then.
                 let properties = publish.properties.as_ref().filter(|_| !publish.retain);
                 let correlation = properties.and_then(|it| it.correlation_data.clone());
-                self.put_artifact(what, last, (&publish.payload, correlation), token, link);
+                self.put_artifact(what, topic, (&publish.payload, correlation), token, link);
             }
             Down::References => self.references.put(last, &publish.payload, publish.retain, token, link),
         }
@@ -212,7 +225,7 @@ impl Inbox {
     fn put_artifact(
         &self,
         what: Artifact,
-        last: &[u8],
+        topic: &str,
         (payload, correlation): (&Bytes, Option<Bytes>),
         token: Option<AckToken>,
         link: &Link,
@@ -220,11 +233,8 @@ impl Inbox {
         if let Some(token) = token {
             link.settled(token);
         }
-        let id = std::str::from_utf8(last)
-            .ok()
-            .filter(|text| Id::new(text).is_ok())
-            .unwrap_or_default()
-            .to_owned();
+        let last = topic.rsplit('/').next().filter(|text| Id::new(text).is_ok());
+        let id = last.unwrap_or_default().to_owned();
         let problem = if id.is_empty() {
             "bad_topic"
         } else if payload.is_empty() {
@@ -239,7 +249,8 @@ impl Inbox {
             let echoed = correlation.filter(|data| asks && data.len() <= CORRELATION);
             let correlation = echoed.map(|data| Bytes::copy_from_slice(&data));
             let payload = Bytes::copy_from_slice(payload);
-            match self.sender.try_send(Arrived { what, id, payload, correlation }) {
+            let branch = Branch::of_topic(topic);
+            match self.sender.try_send(Arrived { what, id, branch, payload, correlation }) {
                 Ok(()) => {
                     self.held.fetch_add(size, Ordering::Relaxed);
                     return;

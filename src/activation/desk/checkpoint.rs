@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Desk, Floor};
 use crate::domain::id::Id;
-use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredOrder};
+use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredManifest, StoredOrder};
 use crate::telemetry::alarm::Alarm;
 use crate::wire::control::AuditHead;
 use crate::wire::message::{Checkpoint, CheckpointFloor, CheckpointSerial};
@@ -18,6 +18,8 @@ const QUIET: Duration = Duration::from_secs(86_400);
 /// The name of the serial of commands, and what stands before a transform's id in that of its orders.
 const COMMAND: &str = "command";
 const ORDER: &str = "order ";
+/// What stands before a branch in the name of the version of its manifest.
+const MANIFEST: &str = "manifest ";
 
 /// The last checkpoint.
 #[derive(Debug)]
@@ -120,12 +122,16 @@ impl Desk {
         let order = |StoredOrder { id, serial, digest }: StoredOrder| {
             (format!("{ORDER}{id}"), CheckpointSerial { serial, digest })
         };
+        let manifest = |StoredManifest { branch, version, digest, .. }: StoredManifest| {
+            (format!("{MANIFEST}{branch}"), CheckpointSerial { serial: version, digest })
+        };
         let command =
             facts.command.map(|(serial, digest)| (COMMAND.to_owned(), CheckpointSerial { serial, digest }));
         let (rows, head) = facts.head;
         let (mut floors, mut serials) = (BTreeMap::new(), BTreeMap::new());
         floors.extend(facts.floors.into_iter().map(floor));
         serials.extend(command.into_iter().chain(facts.orders.into_iter().map(order)));
+        serials.extend(facts.manifests.into_iter().map(manifest));
         Checkpoint {
             schema: 1,
             fleet: self.fleet.clone(),
@@ -168,6 +174,7 @@ impl Desk {
         for StoredOrder { id, serial, digest } in facts.orders {
             self.orders.insert(id, (serial, digest));
         }
+        self.manifests.catch_up(facts.manifests);
     }
 }
 
@@ -182,11 +189,16 @@ fn facts(checkpoint: Checkpoint) -> LedgerFacts {
         let id = Id::new(name.strip_prefix(ORDER)?).ok()?;
         Some(StoredOrder { id, serial: it.serial, digest: it.digest })
     };
+    let manifest = |(name, it): (&String, &CheckpointSerial)| {
+        let branch = name.strip_prefix(MANIFEST)?.parse().ok()?;
+        Some(StoredManifest { branch, version: it.serial, digest: it.digest, envelope: None })
+    };
     LedgerFacts {
         head: (rows, head),
         floors: checkpoint.floors.into_iter().map(floor).collect(),
         command: checkpoint.serials.get(COMMAND).map(|it| (it.serial, it.digest)),
         orders: checkpoint.serials.iter().filter_map(order).collect(),
+        manifests: checkpoint.serials.iter().filter_map(manifest).collect(),
         time_floor: checkpoint.time_floor,
     }
 }

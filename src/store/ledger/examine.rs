@@ -10,8 +10,10 @@ use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
+use crate::domain::trust::manifest::verify_kept as verify_kept_manifest;
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
+use crate::store::manifests::StoredManifest;
 
 /// Steps between two reports of the progress.
 const STEP: u64 = 64;
@@ -61,7 +63,8 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let total = count("roots")? + count("enrolments")? + count("transforms")? + count("audit")?;
+    let tables = ["roots", "enrolments", "manifests", "transforms", "audit"];
+    let total = tables.into_iter().map(count).sum::<rusqlite::Result<u64>>()?;
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -72,6 +75,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     pages(&tx)?;
     let roots = roots(&tx, &mut step)?;
     enrolments(&tx, &roots, &mut step)?;
+    manifests(&tx, &roots, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
     if let Some((digest, _)) = audited.iter().find(|(_, audited)| !**audited) {
@@ -119,6 +123,29 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
         if !good {
             let text =
                 format!("enrolment {version} ({stored}): is not what one of the trust roots lets stand");
+            return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
+/// Every manifest was good under one of the roots.
+fn manifests(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
+    for manifest in super::manifests::all(db)? {
+        let StoredManifest { branch, version, digest: stored, envelope } = manifest;
+        let good = envelope.is_none_or(|envelope| {
+            roots.iter().any(|root| {
+                let kept = verify_kept_manifest(&envelope, root);
+                kept.is_ok_and(|(digest, kept)| {
+                    digest == stored && kept.version == version && kept.branch == branch
+                })
+            })
+        });
+        if !good {
+            let text = format!(
+                "manifest {version} of {branch} ({stored}): is not what one of the trust roots lets stand"
+            );
             return Err(Fault::Found(text));
         }
         step();

@@ -9,7 +9,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3, V4, V5],
+    migrations: &[V1, V2, V3, V4, V5, V6],
 };
 
 const V1: &str = "
@@ -100,5 +100,14 @@ CREATE TABLE orders(id TEXT PRIMARY KEY, serial INTEGER NOT NULL, digest BLOB NO
 CREATE TABLE recalibrations(
     sensor TEXT PRIMARY KEY, serial INTEGER NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL,
     reason TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Manifests.
+const V6: &str = "
+-- the newest manifest of each branch; envelope: null where only its version is known any more
+CREATE TABLE manifests(
+    branch TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, envelope BLOB,
+    accepted INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";

@@ -3,10 +3,11 @@
 
 mod burst;
 mod clocks;
-mod fleet;
+pub mod fleet;
 mod listed;
+mod manifests;
 mod roots;
-mod scene;
+pub mod scene;
 mod slots;
 mod stores;
 mod transforms;

@@ -37,6 +37,24 @@ fn sibling_id_downgrade() {
     assert_eq!(scene.measures("co-1", 4.5)["transform"]["id"], "co-other");
 }
 
+/// What was refused leaves nothing behind, so that it neither keeps out what is right nor gets in later by itself.
+#[test]
+fn refused_then_retry() {
+    let mut scene = Scene::new();
+    scene.puts(&transform(7));
+    let refused = by_fleet(&with(9, "/input_unit", json!("V")));
+    scene.refuses(&Attack::known("refused_then_retry", "unit_mismatch", refused.clone()));
+    // Its version is not used up, and those below it are not too old.
+    scene.puts(&transform(8));
+    scene.runs(8, 1.5);
+    scene.restart(|_| {});
+    scene.refuses(&Attack::known("after_a_restart", "unit_mismatch", refused.clone()));
+    scene.puts(&transform(9));
+    scene.runs(9, 2.5);
+    scene.refuses(&Attack::known("retried_too_late", "conflicting_version", refused));
+    scene.runs(9, 3.5);
+}
+
 #[test]
 fn below_a_local_transform_the_sensor_stays_the_fleets() {
     let mut scene = Scene::new();
