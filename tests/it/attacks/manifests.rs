@@ -92,7 +92,8 @@ fn stale_manifest() {
     scene.publisher.retain(HERE, by_snapshot(&second));
     scene.accepts("calibd/1/plant-7/down/root/2", &rooted(2));
     scene.refuses(&Attack::known("stale_manifest", "stale_manifest", eight.clone()));
-    scene.refuses(&bad("manifest_of_an_older_root", "stale_manifest", by_snapshot(&third)));
+    let fourth = by_snapshot(&listing(4, &[&nine]));
+    scene.refuses(&bad("manifest_of_an_older_root", "stale_manifest", fourth));
     scene.runs(7, 2.5);
     scene.restart(|_| {});
     scene.refuses(&Attack::known("stale_after_a_restart", "stale_manifest", nine));

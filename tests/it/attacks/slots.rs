@@ -48,10 +48,12 @@ fn refused_then_retry() {
     scene.puts(&transform(8));
     scene.runs(8, 1.5);
     scene.restart(|_| {});
-    scene.refuses(&Attack::known("after_a_restart", "unit_mismatch", refused.clone()));
+    let again = scene.push(&format!("{DOWN}/co"), &refused);
+    assert_eq!(again["reason"], "unit_mismatch", "{again}");
     scene.puts(&transform(9));
     scene.runs(9, 2.5);
-    scene.refuses(&Attack::known("retried_too_late", "conflicting_version", refused));
+    let late = scene.push(&format!("{DOWN}/co"), &refused);
+    assert_eq!(late["reason"], "conflicting_version", "{late}");
     scene.runs(9, 3.5);
 }
 
