@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::fleet::*;
 use super::scene::{Attack, Scene};
+use crate::reload::taken_over;
 use crate::support::gateway::DOWN;
 use crate::support::trust::hours_from_now;
 use crate::support::wait::until_true;
@@ -53,8 +54,8 @@ fn bad(name: &'static str, reason: &'static str, payload: Vec<u8>) -> Attack {
     Attack::known(name, reason, payload).on("gw/gw-1/manifest")
 }
 
-/// Waits until a transform that lies with the broker was judged again, and is in force.
-fn comes_into_force(scene: &Scene, envelope: &[u8]) {
+/// Waits until something that was refused before is accepted without another push.
+fn is_accepted(scene: &Scene, envelope: &[u8]) {
     let digest = json!(Envelope::parse(envelope).unwrap().digest());
     until_true("it to be judged again", || {
         scene.acks().iter().any(|ack| ack["digest"] == digest && ack["verdict"] == "accepted")
@@ -68,7 +69,7 @@ fn stale_manifest() {
     scene.refuses(&Attack::known("no_manifest", "stale_manifest", seven.clone()));
     let first = by_snapshot(&listing(1, &[&seven]));
     scene.accepts(HERE, &first);
-    comes_into_force(&scene, &seven);
+    is_accepted(&scene, &seven);
     scene.runs(7, 1.5);
 
     // What lists less is older, and what is old says nothing.
@@ -100,7 +101,7 @@ fn stale_manifest() {
     scene.runs(7, 3.5);
     scene.publisher.retain(&format!("{DOWN}/co"), &eight);
     scene.accepts(HERE, &changed(listing(3, &[&eight]), "/root_version", json!(2)));
-    comes_into_force(&scene, &eight);
+    is_accepted(&scene, &eight);
     scene.runs(8, 4.5);
 }
 
@@ -115,7 +116,7 @@ fn manifest_mix() {
     let same_version = with(8, "/pipeline/0/offset", json!(0.6));
     let same_version = by_fleet(&same_version);
     scene.accepts(HERE, &by_snapshot(&listing(2, &[&eight])));
-    comes_into_force(&scene, &eight);
+    is_accepted(&scene, &eight);
     scene.runs(8, 2.5);
     scene.refuses(&Attack::known("listed_otherwise", "conflicting_version", same_version));
 
@@ -150,4 +151,24 @@ fn manifest_mix() {
     let mut site = local("co-2", 1);
     site["pipeline"][0]["offset"] = json!(0.5);
     scene.accepts(&format!("{DOWN}/local-co-2"), &signed(&site, &[MAINTENANCE]));
+
+    // What waited for its root counts once that is there.
+    scene.accepts("calibd/1/plant-7/down/root/2", &rooted(2));
+    is_accepted(&scene, &by_snapshot(&later));
+}
+
+#[test]
+fn whether_manifests_are_required_changes_while_it_runs() {
+    let mut scene = scene();
+    let seven = by_fleet(&transform(7));
+    scene.refuses(&Attack::known("nothing_listed", "stale_manifest", seven.clone()));
+    let required = scene.gateway.text().to_owned();
+    let free = required.replace("require_manifest = true", "require_manifest = false");
+    assert_eq!(taken_over(&scene.gateway, &free), ["trust.require_manifest: true -> false"]);
+    is_accepted(&scene, &seven);
+    scene.runs(7, 1.5);
+    taken_over(&scene.gateway, &required);
+    let eight = by_fleet(&transform(8));
+    scene.refuses(&Attack::known("nothing_listed_again", "stale_manifest", eight));
+    scene.runs(7, 2.5);
 }
