@@ -312,3 +312,43 @@ fn a_root_that_ends_is_told_of_until_its_successor_is_there() {
     assert!(!get(&socket, "/v1/status").text().contains("the trust root 1 expires at"));
     assert_eq!(scene.daemon.metric("calibd_root_expires_timestamp_seconds"), seconds(&second["expires"]));
 }
+
+/// So many that all processors verify them.
+#[test]
+fn of_many_transforms_those_of_a_revoked_key_fall_and_stay_down_over_a_restart() {
+    const MANY: usize = 96;
+    let mut street = street("on_revoked = \"uncalibrated\"");
+    let two = street.authority.next_root(2, &[SECOND]);
+    publish(&mut street, 2, &two);
+    answer(&street, "root", 2, "accepted");
+    for number in 0..MANY {
+        let (id, sensor) = (format!("t-{number}"), format!("s-{number}"));
+        let mut one = transform(1);
+        one["id"] = json!(id);
+        one["target"]["sensors"] = json!([sensor]);
+        let key = if number % 2 == 0 { "fleet" } else { "second" };
+        let envelope = street.authority.signed_by(key, &one);
+        street.push(&id, envelope);
+    }
+    let in_force = |street: &Street| -> Vec<Value> {
+        let listed = get(&street.gateway.path("run/control.sock"), "/v1/transforms").json();
+        let all = listed["transforms"].as_array().unwrap();
+        all.iter().map(|one| one["id"].clone()).collect()
+    };
+    until_true("all to be in force", || in_force(&street).len() == MANY);
+
+    let three = street.authority.next_root(3, &[REVOKE_FIRST]);
+    publish(&mut street, 3, &three);
+    answer(&street, "root", 3, "accepted");
+    let all_of_the_second = |street: &Street| {
+        let names = in_force(street);
+        let odd = |number: &usize| number % 2 == 1;
+        names.len() == MANY / 2
+            && (0..MANY).filter(odd).all(|number| names.contains(&json!(format!("t-{number}"))))
+    };
+    until_true("those of the revoked key to fall", || all_of_the_second(&street));
+    street.daemon.process.kill();
+    street.daemon = street.gateway.start();
+    street.daemon.linked();
+    assert!(all_of_the_second(&street), "{:?}", in_force(&street));
+}
