@@ -9,10 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::reports::Reports;
 use super::roots::Roots;
 use crate::alerting::Alerting;
-use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
-use crate::domain::rollout::plan::Policy;
+use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::command::Past;
@@ -37,6 +36,7 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod asking;
 mod checkpoint;
 mod commands;
 mod enrolled;
@@ -50,6 +50,7 @@ mod rollouts;
 mod root_expiry;
 mod succession;
 mod turn;
+mod waiting;
 mod watching;
 
 pub use ask::{Answered, Ask, TrustPolicy};
@@ -60,8 +61,6 @@ pub use local::{Declined, RollBack, back};
 const RETRY: Duration = Duration::from_secs(5);
 /// Between two looks at what has been seen of rollouts.
 const LOOK: Duration = Duration::from_secs(1);
-/// Artifacts that may wait for their time.
-const WAITING: usize = 64;
 /// Rest after an artifact that no known key signed.
 const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 
@@ -124,7 +123,7 @@ pub struct Desk {
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
-    ask_again: bool,
+    asking: asking::Asking,
     /// All sensors.
     pub sensors: Sensors,
     /// Whether the clock can be believed.
@@ -153,6 +152,8 @@ pub struct Desk {
     orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
     waiting: Vec<Item>,
+    /// What found no place among them.
+    left_out: waiting::LeftOut,
 }
 
 /// The parts of a desk that the daemon knows at the start.
@@ -200,7 +201,7 @@ impl Desk {
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
             on_revoked: parts.trust.on_revoked,
-            ask_again: false,
+            asking: asking::Asking::default(),
             sensors: parts.sensors,
             time: parts.time,
             clock: parts.clock,
@@ -212,6 +213,7 @@ impl Desk {
             floors: floors.into_iter().map(floor).collect(),
             rolled_back: HashSet::new(),
             waiting: Vec::new(),
+            left_out: waiting::LeftOut::default(),
         }
     }
 
@@ -264,13 +266,15 @@ impl Desk {
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                arrived = inbox.next() => {
+                mut arrived = inbox.next() => {
+                    let token = arrived.token.take();
                     if arrived.what == Artifact::Checkpoint {
                         self.remember(&arrived.payload).await;
                         continue;
                     }
                     // Its answer goes up; what could not be done is in the log, and is tried again.
                     let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
+                    token.into_iter().for_each(|token| self.reports.settled(token));
                 }
                 ask = asks.recv() => match ask {
                     Some(ask) => self.serve(ask, &pipeline).await,
@@ -288,44 +292,13 @@ impl Desk {
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }
+            if inbox.has_missed() {
+                self.asking.miss();
+            }
             // Once for all roots that have come together.
-            if self.ask_again && inbox.is_empty() {
-                self.ask_again = false;
-                self.reports.ask_again();
-            }
-        }
-    }
-
-    /// Keeps an artifact to be judged again, if there is room; a later one of the same id takes its place.
-    fn wait(&mut self, item: Item) -> bool {
-        self.waiting.retain(|waiting| waiting.arrived.id != item.arrived.id);
-        let room = self.waiting.len() < WAITING;
-        if room {
-            self.waiting.push(item);
-        }
-        room
-    }
-
-    /// Judges again what had to wait, in the order of arrival.
-    async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
-        self.succeed_by_waiting(pipeline).await;
-        for item in std::mem::take(&mut self.waiting) {
-            let stays = item.is_order() && !self.order_goes_on(&item.arrived.payload)
-                || item.is_manifest() && !self.manifest_goes_on(&item);
-            if stays {
-                self.waiting.push(item);
-                continue;
-            }
-            if item.is_order() || item.is_manifest() {
-                // Its answer goes up; what could not be done is in the log, and is tried again.
-                drop(self.judge(item, pipeline).await);
-                continue;
-            }
-            match self.verify(&item) {
-                // It has been answered already, and nothing has changed.
-                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(item),
-                // Its answer goes up; what could not be done is in the log, and is tried again.
-                _ => drop(self.judge(item, pipeline).await),
+            let due = inbox.is_empty() && self.asking.is_due(self.clock.monotonic());
+            if due && !self.reports.ask_again() {
+                self.asking.want();
             }
         }
     }
@@ -341,7 +314,13 @@ impl Desk {
             Artifact::Transform | Artifact::Checkpoint => {}
         }
         match self.verify(&item) {
-            Err(refused) => Ok(self.turn_away(item, refused).await),
+            Err(refused) => match self.lies_below(&item, &refused).await? {
+                Some(verified) => {
+                    let sentence = "accepted before: a local transform lies over it".to_owned();
+                    Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
+                }
+                None => Ok(self.turn_away(item, refused).await),
+            },
             Ok(verified) if verified.already_applied && self.stands(&verified).await? => {
                 let sentence = self.standing(&verified);
                 Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
@@ -369,8 +348,14 @@ impl Desk {
                 refused.refusal.message.push_str("; it waits here until then");
             }
         }
-        let ack = self.refuse(&topic_id, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
+        self.refuse_by(&topic_id, &way, refused).await
+    }
+
+    /// Audits, counts and answers what came that way.
+    async fn refuse_by(&mut self, topic_id: &str, way: &Way, refused: Refused) -> Ack {
+        let known = refused.by_known_key;
+        let ack = self.refuse(topic_id, way.actor(), refused).await;
+        self.rest_after(known, way).await;
         ack
     }
 

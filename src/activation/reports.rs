@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::Artifact;
 use crate::domain::rollout::{Stage, Standings};
+use crate::domain::sample::AckToken;
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::envelope::{self, Envelope};
@@ -112,9 +113,14 @@ impl Reports {
         self.key.public().id()
     }
 
-    /// Has the broker send again what it retains for this gateway.
-    pub fn ask_again(&self) {
-        self.link.ask_again();
+    /// Has the broker send again what it retains for this gateway; answers whether that needs not be tried again.
+    pub fn ask_again(&self) -> bool {
+        self.link.ask_again()
+    }
+
+    /// Has the broker know that a message was dealt with.
+    pub fn settled(&self, token: AckToken) {
+        self.link.settled(token);
     }
 
     /// Answers a command, with the correlation data that came with it.

@@ -318,12 +318,6 @@ impl Store {
         self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
     }
 
-    /// Puts a verified transform in force: accepted, floor, active per sensor and audit rows in one
-    /// durable transaction. It is in effect for readings only after this returned `Ok`.
-    pub async fn activate(&self, activation: Activation) -> Result<(), StoreError> {
-        self.ask(|reply| Request::Activate { activation, reply }).await
-    }
-
     /// Audits a refusal; says whether a row was written or one like it is there already.
     pub async fn record_refusal(&self, refusal: RefusalRecord) -> Result<bool, StoreError> {
         self.ask(|reply| Request::Refusal { refusal, reply }).await

@@ -389,34 +389,8 @@ pub struct RootInstallation {
     pub time_floor: Option<Timestamp>,
     /// Where it came from, for the audit chain.
     pub actor: String,
-    /// What becomes of transforms in force that it does not let stand.
-    pub fallen: Vec<Fallen>,
-    /// What that means for rollouts.
+    /// What becomes of what it does not let stand.
     pub rollouts: RolloutStep,
-}
-
-/// A transform in force that a new root does not let stand.
-#[derive(Debug, Clone)]
-pub struct Fallen {
-    /// Where.
-    pub sensor: SensorId,
-    /// The transform.
-    pub digest: Digest,
-    /// Why, as a reason code.
-    pub reason: String,
-    /// What becomes of it.
-    pub fate: Fate,
-}
-
-/// What becomes of a transform that a new root does not let stand.
-#[derive(Debug, Clone)]
-pub enum Fate {
-    /// It stays in force, flagged.
-    Kept,
-    /// Readings go out raw.
-    Withdrawn,
-    /// An earlier one takes its place.
-    Replaced(Box<Activation>),
 }
 
 /// A refused artifact.

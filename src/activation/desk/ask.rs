@@ -5,9 +5,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
 use super::local::{Declined, RollBack};
-use crate::config::trust::Fallback;
 use crate::domain::id::SensorId;
-use crate::domain::rollout::plan::Policy;
+use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::pipeline::active::Change;
 use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
@@ -51,7 +50,9 @@ impl Desk {
             Ask::Reconfigured(on_expired, trust, policy, done) => {
                 self.on_revoked = trust.on_revoked;
                 // What was refused because no manifest listed it may pass now.
-                self.ask_again |= self.manifests.require(trust.require_manifest);
+                if self.manifests.require(trust.require_manifest) {
+                    self.asking.want();
+                }
                 self.follow(policy, pipeline).await;
                 self.reconfigured(on_expired, pipeline).await;
                 let _ = done.send(());

@@ -70,7 +70,8 @@ impl Desk {
             Some("manifest") => Kind::Manifest,
             _ => Kind::Transform,
         };
-        let arrived = Arrived { what, id: String::new(), payload: envelope, branch: None, correlation: None };
+        let (id, branch, token) = (String::new(), None, None);
+        let arrived = Arrived { what, id, branch, payload: envelope, correlation: None, token };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 

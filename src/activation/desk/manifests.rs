@@ -10,7 +10,6 @@ use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::Refused;
 use crate::store::{StoreError, StoredManifest};
-use crate::sync::downlink::Artifact as Kind;
 use crate::wire::message::{Ack, Verdict};
 
 /// What manifests are called in answers.
@@ -115,7 +114,9 @@ impl Desk {
         self.waiting.retain(|waiting| waiting.arrived.id != waiting_as(&branch));
         self.manifests.newest.insert(branch, Newest { version, digest, manifest: Some(manifest) });
         // What was refused because no manifest listed it may pass now.
-        self.ask_again |= std::mem::take(&mut self.manifests.turned_away);
+        if std::mem::take(&mut self.manifests.turned_away) {
+            self.asking.want();
+        }
         Ok(self.of_document(NAME, version, digest, Verdict::Accepted, text))
     }
 
@@ -145,16 +146,7 @@ impl Desk {
                 refused.refusal.message.push_str("; it waits here until then");
             }
         }
-        let ack = self.refuse(NAME, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
-        ack
-    }
-}
-
-impl Item {
-    /// Whether it is a manifest that waits for its root or its time.
-    pub(super) fn is_manifest(&self) -> bool {
-        self.arrived.what == Kind::Manifest
+        self.refuse_by(NAME, &way, refused).await
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread::{self, available_parallelism};
 
 use super::{Desk, Installed, active};
-use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
+use crate::domain::rollout::plan::Fallback;
 use crate::domain::trust::verify::{Refused, Verified};
 use crate::pipeline::active::{Active, Change};
 use crate::store::ActiveTransform;
@@ -63,6 +63,19 @@ impl Desk {
         }
         self.events.restored(bare, kept);
         changes
+    }
+
+    /// The fleet's transform below one of maintenance that was gone back to: not what was in force until now.
+    pub(super) async fn was_below(&self, sensor: &SensorId) -> Option<Arc<Active>> {
+        let stored = match self.store.active().await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::warn!(%sensor, "what the fleet signed below its local transform is not known until the next start: {error}");
+                return None;
+            }
+        };
+        let entry = stored.into_iter().find(|entry| entry.sensor == *sensor)?;
+        self.below(&entry.baseline?, sensor)
     }
 
     /// Each of the transforms, judged once, by all processors: most of a start is spent here.
