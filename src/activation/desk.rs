@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::reports::Reports;
@@ -27,7 +28,7 @@ use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
 use crate::store::{
-    Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredManifest,
+    Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredManifest, StoredPrior,
 };
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
@@ -44,6 +45,7 @@ mod local;
 mod manifests;
 mod orders;
 mod place;
+mod priors;
 mod replaced;
 mod restored;
 mod rollouts;
@@ -71,6 +73,8 @@ struct Installed {
     role: RoleName,
     /// The fleet's transform below one of maintenance.
     below: Option<Arc<Active>>,
+    /// The envelope of one of maintenance, which is proposed to the fleet.
+    local: Option<Bytes>,
 }
 
 impl Installed {
@@ -116,6 +120,8 @@ pub struct Desk {
     roots: Roots,
     /// What the fleet says of this gateway.
     enrolled: enrolled::Enrolled,
+    /// What it knows of sensor models.
+    priors: priors::Priors,
     /// What commands have left behind.
     commands: commands::Commands,
     /// The last checkpoint.
@@ -164,6 +170,7 @@ pub struct Parts {
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
     pub manifests: Vec<StoredManifest>,
+    pub priors: Vec<StoredPrior>,
     pub commands: (Past, Vec<Recalibration>),
     pub incarnation: Arc<str>,
     /// Whether the ledger was restored from a backup at this start.
@@ -187,6 +194,7 @@ impl Desk {
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
         let manifests =
             manifests::Manifests::new(parts.trust.require_manifest, parts.manifests, parts.roots.installed());
+        let priors = priors::Priors::new(parts.priors, parts.roots.installed());
         let (past, asked) = parts.commands;
         let alarm = parts.metrics.alarms.part("audit");
         Desk {
@@ -197,6 +205,7 @@ impl Desk {
             rollouts: rollouts::Rollouts::new(parts.rollout, parts.trust.on_revoked, parts.beside),
             root_ends: None,
             manifests,
+            priors,
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
@@ -224,6 +233,7 @@ impl Desk {
         }
         self.watch_all(pipeline).await;
         self.report_all().await;
+        self.withdraw_proposals().await;
     }
 
     /// Publishes the state of every sensor that has a transform, or had one. Readings need not wait for all the signatures.
@@ -246,6 +256,23 @@ impl Desk {
         floors.extend(stored.map(|(id, f)| (id, (f.epoch, f.version))));
         let standings = machine.map(|machine| machine.standings(self.clock.now()));
         self.reports.reported(sensor, installed, standings.as_ref(), floors);
+        self.reports.proposed(sensor, self.proposal(sensor));
+    }
+
+    /// The local transform at a sensor that the fleet may adopt: one that stays in force though its key was revoked is none.
+    fn proposal(&self, sensor: &SensorId) -> Option<&Bytes> {
+        self.installed.get(sensor).filter(|installed| !installed.active.revoked)?.local.as_ref()
+    }
+
+    /// At the start: the broker may still hold what was proposed before, at sensors where that has ended meanwhile.
+    async fn withdraw_proposals(&self) {
+        match self.store.had_local().await {
+            Ok(sensors) => {
+                let over = sensors.iter().filter(|sensor| self.proposal(sensor).is_none());
+                over.for_each(|sensor| self.reports.withdraw_proposal(sensor));
+            }
+            Err(error) => tracing::warn!("what was proposed to the fleet before may still be: {error}"),
+        }
     }
 
     /// Judges what arrives from above, and again what had to wait for its time, and does what is asked
@@ -308,6 +335,7 @@ impl Desk {
         match item.arrived.what {
             Artifact::Root => return self.judge_root(item, pipeline).await,
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Prior => return self.judge_prior(item).await,
             Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Command => return self.judge_command(item).await,
             Artifact::Manifest => return self.judge_manifest(item).await,

@@ -195,6 +195,21 @@ impl Reports {
         self.link.retain(format!("{}/reported/{sensor}", self.branch), self.signed("reported", &reported));
     }
 
+    /// Proposes the local transform in force at a sensor to the fleet, retained: the envelope as it was accepted. `None`:
+    /// there is none, or no more.
+    pub fn proposed(&self, sensor: &SensorId, envelope: Option<&Bytes>) {
+        self.link.keep(self.proposal(sensor), envelope.cloned().unwrap_or_default());
+    }
+
+    /// Has the broker forget what may have been proposed before this start.
+    pub fn withdraw_proposal(&self, sensor: &SensorId) {
+        self.link.retain(self.proposal(sensor), Bytes::new());
+    }
+
+    fn proposal(&self, sensor: &SensorId) -> String {
+        format!("{}/proposal/{sensor}", self.branch)
+    }
+
     fn signed<T: Serialize>(&self, name: &str, message: &T) -> Vec<u8> {
         // Flat structs of texts and numbers always serialise.
         let payload = serde_json::to_vec(message).unwrap_or_default();

@@ -167,6 +167,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             roots,
             enrolment: recovered.enrolment,
             manifests: recovered.manifests,
+            priors: recovered.priors,
             commands: (recovered.commands, recovered.recalibrations),
             incarnation: presence.incarnation.clone(),
             restored: recovered.restored.is_some_and(|at| at >= started),

@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use super::manifests::StoredManifest;
+use super::priors::StoredPrior;
 use super::rollouts::StoredOrder;
 use super::types::StoredFloor;
 use super::{History, Ledger, Store};
@@ -27,6 +28,8 @@ pub struct LedgerFacts {
     pub orders: Vec<StoredOrder>,
     /// The newest manifests, without their envelopes.
     pub manifests: Vec<StoredManifest>,
+    /// The newest prior of each sensor model.
+    pub priors: Vec<StoredPrior>,
     /// The newest time ever proven.
     pub time_floor: Option<Timestamp>,
 }
@@ -67,6 +70,7 @@ impl Store {
             ledger.catch_up_commands(now, said.command, SOURCE)?;
             ledger.catch_up_orders(now, &said.orders, SOURCE)?;
             ledger.catch_up_manifests(now, &said.manifests, SOURCE)?;
+            ledger.catch_up_priors(now, &said.priors, SOURCE)?;
             ledger.facts()
         })
         .await

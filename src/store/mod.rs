@@ -23,6 +23,7 @@ mod mailbox;
 mod manifests;
 mod owner;
 mod positions;
+mod priors;
 mod rollouts;
 
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ use self::mailbox::{Mailbox, Reply, Request};
 pub use self::manifests::StoredManifest;
 use self::owner::care::Care;
 use self::owner::{Owner, State};
+pub use self::priors::StoredPrior;
 pub use self::rollouts::{RolloutStep, StoredOrder};
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
@@ -132,6 +134,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
         manifests: ledger.manifests()?,
+        priors: ledger.priors()?,
         commands: ledger.commands_past()?,
         recalibrations: ledger.recalibrations()?,
         time_floor: ledger.time_floor()?,
@@ -316,6 +319,11 @@ impl Store {
     /// Whether a transform was ever in force at a sensor.
     pub async fn was_in_force(&self, sensor: SensorId, digest: Digest) -> Result<bool, StoreError> {
         self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
+    }
+
+    /// The sensors at which a local transform has ever been in force.
+    pub async fn had_local(&self) -> Result<Vec<SensorId>, StoreError> {
+        self.with_ledger(|ledger, _| ledger.had_local()).await
     }
 
     /// Audits a refusal; says whether a row was written or one like it is there already.

@@ -13,6 +13,7 @@ use super::commands::Recalibration;
 use super::disk::Disk;
 use super::error::FailureKind;
 use super::manifests::StoredManifest;
+use super::priors::StoredPrior;
 use super::rollouts::RolloutStep;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -81,6 +82,8 @@ pub struct Recovered {
     pub enrolment: Option<StoredEnrolment>,
     /// The newest manifest of each branch.
     pub manifests: Vec<StoredManifest>,
+    /// The newest prior of each sensor model.
+    pub priors: Vec<StoredPrior>,
     /// What of earlier commands counts.
     pub commands: Past,
     /// The recalibrations that the fleet asks for.

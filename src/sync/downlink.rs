@@ -64,6 +64,8 @@ pub enum Artifact {
     Root,
     /// What the fleet says of this gateway.
     Enrolment,
+    /// What the fleet knows of a sensor model.
+    Prior,
     /// A transform.
     Transform,
     /// An order about a transform.
@@ -140,6 +142,8 @@ fn routes(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Down, String)> {
         (Down::Artifact(Artifact::Root), format!("{down}/root/")),
         (Down::Artifact(Artifact::Enrolment), format!("{own}/enrolment")),
         (Down::Artifact(Artifact::Checkpoint), format!("{fleet}/up/{gateway}/checkpoint")),
+        // Whatever sensors it has now: one of another model may be mounted.
+        (Down::Artifact(Artifact::Prior), format!("{down}/all/prior/")),
     ];
     let mut of_each = |what, name: &str| {
         routes.extend(parts.iter().map(|part| (Down::Artifact(what), format!("{down}/{part}/{name}"))));

@@ -188,6 +188,13 @@ impl Link {
         }
     }
 
+    /// Sets a retained message unless it is retained already; an empty one only where there is something.
+    pub fn keep(&self, topic: String, payload: Bytes) {
+        if !self.lock().control.keeps(&topic, &payload) {
+            self.retain(topic, payload);
+        }
+    }
+
     /// Whether the broker keeps something under a topic, or has not said yet that it does not.
     pub fn holds(&self, topic: &str) -> bool {
         self.lock().control.holds(topic)

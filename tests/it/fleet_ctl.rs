@@ -1,8 +1,10 @@
 //! `calibctl fleet` against mosquitto and running gateways.
 
 mod hostile;
+mod local;
 mod manifests;
 mod orders;
+mod prior;
 mod road;
 
 use std::process::{Command, Stdio};

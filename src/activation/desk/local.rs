@@ -68,6 +68,7 @@ impl Desk {
             Some("order") => Kind::Order,
             Some("command") => Kind::Command,
             Some("manifest") => Kind::Manifest,
+            Some("prior") => Kind::Prior,
             _ => Kind::Transform,
         };
         let (id, branch, token) = (String::new(), None, None);

@@ -9,6 +9,7 @@ use super::{Desk, Installed, active};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::rollout::plan::Fallback;
+use crate::domain::trust::root::RoleName;
 use crate::domain::trust::verify::{Refused, Verified};
 use crate::pipeline::active::{Active, Change};
 use crate::store::ActiveTransform;
@@ -57,7 +58,9 @@ impl Desk {
             }
             let active = Arc::new(active(&verified, entry.since, revoked));
             let below = entry.baseline.as_deref().and_then(|envelope| self.below(envelope, &entry.sensor));
-            let installed = Installed { active: active.clone(), role: verified.role, below };
+            let role = verified.role;
+            let local = (role == RoleName::Maintenance).then(|| entry.envelope.into());
+            let installed = Installed { active: active.clone(), role, below, local };
             self.installed.insert(entry.sensor.clone(), installed);
             changes.push(Change { sensor: entry.sensor, active: Some(active) });
         }

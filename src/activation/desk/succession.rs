@@ -111,6 +111,7 @@ impl Desk {
                 return Err(error);
             }
         };
+        self.priors.judge_again(self.roots.installed());
         self.time.prove(issued_at);
         self.roots.tell();
         self.events.root_installed(version, &digest, fallen.len());

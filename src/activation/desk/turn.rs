@@ -409,7 +409,9 @@ impl Desk {
                 }
                 _ => None,
             };
-            let installed = Installed { active: ready.active.clone(), role: verified.role, below };
+            let (active, role) = (ready.active.clone(), verified.role);
+            let local = (role == RoleName::Maintenance).then(|| verified.envelope.clone().into());
+            let installed = Installed { active, role, below, local };
             self.installed.insert(sensor.clone(), installed);
             changes.push(Change { sensor, active: Some(ready.active.clone()) });
         }

@@ -12,6 +12,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, type_name};
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{kept, verify_kept, verify_typed};
@@ -147,8 +148,13 @@ impl Book {
 
     /// The key that a gateway is enrolled with by a root that is trusted.
     pub fn key(&self, gateway: &Id) -> Option<&crate::domain::trust::key::PublicKey> {
+        self.enrolment(gateway).map(|enrolment| &enrolment.public_key)
+    }
+
+    /// What the fleet says of a gateway.
+    pub fn enrolment(&self, gateway: &Id) -> Option<&Enrolment> {
         let enrolled = self.gateways.get(gateway)?.enrolled.as_ref()?;
-        enrolled.verified.then_some(&enrolled.enrolment.public_key)
+        enrolled.verified.then_some(&enrolled.enrolment)
     }
 
     /// Takes a message. `now` judges the keys of orders.

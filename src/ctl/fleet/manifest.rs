@@ -178,7 +178,14 @@ mod tests {
     }
 
     fn held(number: u64, verified: bool) -> Kept {
-        Kept { digest: Digest::of(&[b"x"]), number, action: None, on: None, verified }
+        Kept {
+            digest: Digest::of(&[b"x"]),
+            number,
+            action: None,
+            on: None,
+            names: Default::default(),
+            verified,
+        }
     }
 
     #[test]

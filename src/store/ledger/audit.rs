@@ -123,6 +123,7 @@ impl Ledger {
             command: self.commands_past()?.newest,
             orders: self.orders()?,
             manifests: self.manifests()?.into_iter().map(bare).collect(),
+            priors: self.priors()?,
             time_floor: self.time_floor()?,
         })
     }

@@ -10,7 +10,8 @@ use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
-use crate::domain::trust::manifest::verify_kept as verify_kept_manifest;
+use crate::domain::trust::manifest::{Manifest, verify_kept as verify_kept_manifest};
+use crate::domain::trust::prior::{ModelPrior, verify_kept as verify_kept_prior};
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
 use crate::store::manifests::StoredManifest;
@@ -63,7 +64,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let tables = ["roots", "enrolments", "manifests", "transforms", "audit"];
+    let tables = ["roots", "enrolments", "manifests", "priors", "transforms", "audit"];
     let total = tables.into_iter().map(count).sum::<rusqlite::Result<u64>>()?;
     let mut done = 0;
     let mut step = || {
@@ -76,6 +77,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let roots = roots(&tx, &mut step)?;
     enrolments(&tx, &roots, &mut step)?;
     manifests(&tx, &roots, &mut step)?;
+    priors(&tx, &roots, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
     if let Some((digest, _)) = audited.iter().find(|(_, audited)| !**audited) {
@@ -130,21 +132,45 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
     Ok(())
 }
 
-/// Every manifest was good under one of the roots.
+/// Every manifest of which there is more than the version was good under one of the roots.
 fn manifests(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
     for manifest in super::manifests::all(db)? {
         let StoredManifest { branch, version, digest: stored, envelope } = manifest;
         let good = envelope.is_none_or(|envelope| {
             roots.iter().any(|root| {
                 let kept = verify_kept_manifest(&envelope, root);
-                kept.is_ok_and(|(digest, kept)| {
-                    digest == stored && kept.version == version && kept.branch == branch
-                })
+                let same = |manifest: &Manifest| manifest.branch == branch && manifest.version == version;
+                kept.is_ok_and(|(digest, manifest)| digest == stored && same(&manifest))
             })
         });
         if !good {
             let text = format!(
                 "manifest {version} of {branch} ({stored}): is not what one of the trust roots lets stand"
+            );
+            return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
+/// Every prior of which there is more than the version was good under one of the roots.
+fn priors(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT model, version, digest, envelope FROM priors")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (model, version, stored): (String, u64, Digest) = (row.get(0)?, row.get(1)?, digest(row, 2)?);
+        let envelope: Option<Vec<u8>> = row.get(3)?;
+        let good = envelope.is_none_or(|envelope| {
+            roots.iter().any(|root| {
+                let kept = verify_kept_prior(&envelope, root);
+                let same = |prior: &ModelPrior| prior.model == model && prior.version == version;
+                kept.is_ok_and(|(digest, prior)| digest == stored && same(&prior))
+            })
+        });
+        if !good {
+            let text = format!(
+                "prior {version} of {model} ({stored}): is not what one of the trust roots lets stand"
             );
             return Err(Fault::Found(text));
         }

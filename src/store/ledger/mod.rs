@@ -10,6 +10,7 @@ pub mod examine;
 pub mod floors;
 mod manifests;
 mod positions;
+mod priors;
 mod references;
 pub mod restore;
 mod rollouts;

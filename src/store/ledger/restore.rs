@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
 use super::{
-    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, manifests, raise_floor,
+    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, manifests, priors, raise_floor,
     rollouts, set_meta,
 };
 use crate::domain::digest::Digest;
@@ -21,6 +21,7 @@ use crate::store::file::{self, OpenError};
 use crate::store::history::{add_gap, gap_of};
 use crate::store::ledger::schema::LEDGER;
 use crate::store::manifests::StoredManifest;
+use crate::store::priors::StoredPrior;
 use crate::store::rollouts::StoredOrder;
 use crate::store::types::{StoredEnrolment, StoredFloor, StoredRoot};
 
@@ -187,6 +188,7 @@ struct Present {
     command: Option<(u64, Digest)>,
     orders: Vec<StoredOrder>,
     manifests: Vec<StoredManifest>,
+    priors: Vec<StoredPrior>,
     installed: Vec<StoredRoot>,
     enrolment: Option<StoredEnrolment>,
     roots: Roots,
@@ -216,6 +218,7 @@ impl Present {
             command: ledger.name(commands::newest(&ledger.db))?,
             orders: ledger.orders()?,
             manifests: ledger.manifests()?,
+            priors: ledger.priors()?,
             installed: ledger.roots()?,
             enrolment: ledger.enrolment()?,
             roots: ledger.name(roots(&ledger.db))?,
@@ -273,7 +276,7 @@ impl Ledger {
         let foreign = present.as_ref().is_some_and(|present| !is_of_one_line(&present.roots, &own_roots));
         let newest = own_roots.last().map_or(0, |(version, _)| *version);
         let version = if foreign { 0 } else { newest };
-        let (own_orders, own_manifests) = (self.orders()?, self.manifests()?);
+        let (own_orders, own_manifests, own_priors) = (self.orders()?, self.manifests()?, self.priors()?);
         let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
         self.transact(|tx| {
             let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
@@ -287,6 +290,8 @@ impl Ledger {
                 orders.iter().try_for_each(|order| rollouts::put(tx, order))?;
                 let newer = manifests::newer(&present.manifests, &own_manifests);
                 newer.iter().try_for_each(|manifest| manifests::put(tx, now, manifest))?;
+                let newer = priors::newer(&present.priors, &own_priors);
+                newer.iter().try_for_each(|prior| priors::put(tx, prior))?;
                 present.rolled_back.iter().try_for_each(|(key, value)| set_meta(tx, key, value))?;
                 alerts::may_be_retained(tx, &present.retained)?;
             }

@@ -68,6 +68,17 @@ impl Ledger {
         }))
     }
 
+    /// The sensors at which a local transform has ever been in force.
+    pub fn had_local(&self) -> Result<Vec<SensorId>, StoreError> {
+        let sql = "SELECT DISTINCT sensor FROM activations JOIN transforms USING (digest)
+                   WHERE transforms.id GLOB 'local-*' ORDER BY sensor";
+        self.name(
+            self.db
+                .prepare(sql)
+                .and_then(|mut statement| statement.query_map([], |row| id(row, 0))?.collect()),
+        )
+    }
+
     /// The installed roots, the newest last.
     pub fn roots(&self) -> Result<Vec<StoredRoot>, StoreError> {
         let sql = "SELECT version, envelope, digest FROM roots ORDER BY version";

@@ -6,6 +6,7 @@ mod clocks;
 pub mod fleet;
 mod listed;
 mod manifests;
+mod priors;
 mod roots;
 pub mod scene;
 mod slots;
