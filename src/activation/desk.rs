@@ -27,7 +27,9 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredPrior};
+use crate::store::{
+    Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredManifest, StoredPrior,
+};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -40,18 +42,20 @@ mod checkpoint;
 mod commands;
 mod enrolled;
 mod local;
+mod manifests;
 mod orders;
 mod place;
 mod priors;
 mod replaced;
 mod restored;
 mod rollouts;
+mod root_expiry;
 mod succession;
 mod turn;
 mod waiting;
 mod watching;
 
-pub use ask::{Answered, Ask};
+pub use ask::{Answered, Ask, TrustPolicy};
 use local::back_from;
 pub use local::{Declined, RollBack, back};
 
@@ -146,6 +150,10 @@ pub struct Desk {
     rolled_back: HashSet<SensorId>,
     /// How transforms come into force.
     rollouts: rollouts::Rollouts,
+    /// Whether the installed root was told to end soon; `None`: nothing was told yet.
+    root_ends: Option<bool>,
+    /// What of each branch is current.
+    manifests: manifests::Manifests,
     /// Serial and digest of the last order about a transform id that was followed.
     orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
@@ -161,12 +169,13 @@ pub struct Parts {
     pub gateway: Id,
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
+    pub manifests: Vec<StoredManifest>,
     pub priors: Vec<StoredPrior>,
     pub commands: (Past, Vec<Recalibration>),
     pub incarnation: Arc<str>,
     /// Whether the ledger was restored from a backup at this start.
     pub restored: bool,
-    pub on_revoked: Fallback,
+    pub trust: TrustPolicy,
     pub sensors: Sensors,
     pub time: TimeCheck,
     pub clock: Clock,
@@ -183,6 +192,8 @@ impl Desk {
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
+        let manifests =
+            manifests::Manifests::new(parts.trust.require_manifest, parts.manifests, parts.roots.installed());
         let priors = priors::Priors::new(parts.priors, parts.roots.installed());
         let (past, asked) = parts.commands;
         let alarm = parts.metrics.alarms.part("audit");
@@ -191,12 +202,14 @@ impl Desk {
             gateway: parts.gateway,
             roots: parts.roots,
             enrolled,
+            rollouts: rollouts::Rollouts::new(parts.rollout, parts.trust.on_revoked, parts.beside),
+            root_ends: None,
+            manifests,
             priors,
-            rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
-            on_revoked: parts.on_revoked,
+            on_revoked: parts.trust.on_revoked,
             asking: asking::Asking::default(),
             sensors: parts.sensors,
             time: parts.time,
@@ -301,6 +314,7 @@ impl Desk {
                 _ = retry.tick() => {
                     self.judge_waiting(&pipeline).await;
                     self.expire_commands().await;
+                    self.tell_root_expiry().await;
                     self.check_point(inbox.is_empty()).await;
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
@@ -324,10 +338,10 @@ impl Desk {
             Artifact::Prior => return self.judge_prior(item).await,
             Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Command => return self.judge_command(item).await,
+            Artifact::Manifest => return self.judge_manifest(item).await,
             Artifact::Transform | Artifact::Checkpoint => {}
         }
-        let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
-        match outcome {
+        match self.verify(&item) {
             Err(refused) => match self.lies_below(&item, &refused).await? {
                 Some(verified) => {
                     let sentence = "accepted before: a local transform lies over it".to_owned();
@@ -343,11 +357,19 @@ impl Desk {
         }
     }
 
+    /// Checks a transform, as one that came the way that it did.
+    fn verify(&self, item: &Item) -> Result<Verified, Refused> {
+        let reach = Reach::of(self);
+        let context = Context { freshness: self.freshness(item), ..self.context(&reach) };
+        verify_transform(&item.arrived.payload, &context)
+    }
+
     /// Answers a refused artifact, and keeps it if its time is yet to come.
     async fn turn_away(&mut self, mut item: Item, mut refused: Refused) -> Ack {
         let way = item.way.clone();
         let topic_id = item.arrived.id.clone();
         let known = refused.by_known_key;
+        self.note_unlisted(&way, refused.refusal.reason);
         if let Some(id) = refused.id.as_ref().filter(|_| known && refused.refusal.reason.waits()) {
             item.arrived.id = id.to_string();
             if self.wait(item) {
@@ -397,6 +419,7 @@ impl Desk {
             slots: &reach.slots,
             floors: &reach.floors,
             accepted: &reach.accepted,
+            freshness: None,
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::domain::trust::verify::{
 use crate::runtime::clock::system_now;
 
 mod command;
+mod manifest;
 mod order;
 mod prior;
 
@@ -40,8 +41,7 @@ const EXAMPLES: &str = "examples:
   calibctl verify north-2.dsse.json --root root.json --enrolment gw-0042.enrolment.json
   calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
 
-Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
-Of manifests only the envelope and its signers are checked.";
+Only the gateway knows its sensors and what it accepted before; what was not checked is listed.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -116,6 +116,7 @@ pub fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, no
         Some("transform") => transform(bytes, root, whose, time),
         Some("root") => successor(bytes, given),
         Some("command") => command::judge(bytes, root, whose, time),
+        Some("manifest") => manifest::judge(bytes, root, whose.gateway, time),
         Some("prior") => prior::judge(bytes, root, time),
         Some("enrolment") => judge_enrolment(bytes, root, whose.gateway, time),
         Some("order") => order::judge(bytes, root, time),
@@ -246,6 +247,7 @@ fn away(
         slots: &|_| unknown.clone(),
         floors: &|_| None,
         accepted: &|_| false,
+        freshness: None,
     };
     judge(bytes, &context)
 }

@@ -20,6 +20,7 @@ mod file;
 mod history;
 mod ledger;
 mod mailbox;
+mod manifests;
 mod owner;
 mod positions;
 mod priors;
@@ -45,6 +46,7 @@ use self::history::{History, Limits, OpenedHistory};
 pub use self::ledger::examine::Examined;
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
+pub use self::manifests::StoredManifest;
 use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::priors::StoredPrior;
@@ -131,6 +133,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
+        manifests: ledger.manifests()?,
         priors: ledger.priors()?,
         commands: ledger.commands_past()?,
         recalibrations: ledger.recalibrations()?,

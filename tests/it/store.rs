@@ -8,6 +8,7 @@ mod files;
 mod full;
 mod ledger;
 mod limits;
+mod manifests;
 
 use std::path::Path;
 use std::sync::Arc;

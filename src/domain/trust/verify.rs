@@ -4,6 +4,7 @@ use super::content;
 use super::enrolment::Enrolment;
 use super::envelope::{Envelope, payload_type, type_name};
 use super::key::KeyId;
+use super::manifest::Freshness;
 use super::reason::{Reason, Refusal};
 use super::root::{KeyState, RoleName, Root, printable};
 use super::scope::Place;
@@ -42,6 +43,8 @@ pub struct Context<'a> {
     pub floors: &'a dyn Fn(&Id) -> Option<Floor>,
     /// Whether the ledger has accepted the artifact with this digest before.
     pub accepted: &'a dyn Fn(&Digest) -> bool,
+    /// What it has to be listed in; `None`: nothing, or it did not come through a branch.
+    pub freshness: Option<Freshness<'a>>,
 }
 
 /// A transform that passed every check, ready to be audited and put into force.
@@ -270,6 +273,10 @@ fn judge(bytes: &[u8], ctx: &Context, purpose: Purpose, seen: &mut Seen) -> Resu
         already_applied = slot::check_floor(&transform, signed.digest, (ctx.floors)(&transform.id))?;
         let pairs = slots.iter().map(|(selected, slot)| (&selected.sensor, slot));
         changes = slot::check_slots(&transform, role, pairs)?;
+    }
+    // "manifest where required": what was accepted before is nothing that anybody could have held back.
+    if let Some(freshness) = ctx.freshness.filter(|_| !already_applied && role == RoleName::Fleet) {
+        freshness.check(&transform.id, transform.version, signed.digest, root, &ctx.time)?;
     }
     // "content"
     let compiled = content::check(&transform, role, &slots)?;

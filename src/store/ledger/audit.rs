@@ -9,6 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::store::checkpoints::{Head, LedgerFacts};
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
+use crate::store::manifests::StoredManifest;
 use crate::store::types::RefusalRecord;
 
 /// Refusals without a known key are forgotten after this many microseconds, so that the table
@@ -115,11 +116,13 @@ impl Ledger {
 
     /// What a checkpoint says of this ledger.
     pub fn facts(&self) -> Result<LedgerFacts, StoreError> {
+        let bare = |manifest| StoredManifest { envelope: None, ..manifest };
         Ok(LedgerFacts {
             head: self.audit_head()?,
             floors: self.floors()?,
             command: self.commands_past()?.newest,
             orders: self.orders()?,
+            manifests: self.manifests()?.into_iter().map(bare).collect(),
             priors: self.priors()?,
             time_floor: self.time_floor()?,
         })

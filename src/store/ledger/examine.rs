@@ -10,9 +10,11 @@ use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
+use crate::domain::trust::manifest::{Manifest, verify_kept as verify_kept_manifest};
 use crate::domain::trust::prior::{ModelPrior, verify_kept as verify_kept_prior};
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
+use crate::store::manifests::StoredManifest;
 
 /// Steps between two reports of the progress.
 const STEP: u64 = 64;
@@ -62,8 +64,8 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let artifacts = count("roots")? + count("enrolments")? + count("priors")? + count("transforms")?;
-    let total = artifacts + count("audit")?;
+    let tables = ["roots", "enrolments", "manifests", "priors", "transforms", "audit"];
+    let total = tables.into_iter().map(count).sum::<rusqlite::Result<u64>>()?;
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -74,6 +76,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     pages(&tx)?;
     let roots = roots(&tx, &mut step)?;
     enrolments(&tx, &roots, &mut step)?;
+    manifests(&tx, &roots, &mut step)?;
     priors(&tx, &roots, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
@@ -122,6 +125,28 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
         if !good {
             let text =
                 format!("enrolment {version} ({stored}): is not what one of the trust roots lets stand");
+            return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
+/// Every manifest of which there is more than the version was good under one of the roots.
+fn manifests(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
+    for manifest in super::manifests::all(db)? {
+        let StoredManifest { branch, version, digest: stored, envelope } = manifest;
+        let good = envelope.is_none_or(|envelope| {
+            roots.iter().any(|root| {
+                let kept = verify_kept_manifest(&envelope, root);
+                let same = |manifest: &Manifest| manifest.branch == branch && manifest.version == version;
+                kept.is_ok_and(|(digest, manifest)| digest == stored && same(&manifest))
+            })
+        });
+        if !good {
+            let text = format!(
+                "manifest {version} of {branch} ({stored}): is not what one of the trust roots lets stand"
+            );
             return Err(Fault::Found(text));
         }
         step();

@@ -8,6 +8,7 @@ pub mod copy;
 mod enrolments;
 pub mod examine;
 pub mod floors;
+mod manifests;
 mod positions;
 mod priors;
 mod references;

@@ -103,8 +103,13 @@ CREATE TABLE recalibrations(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Priors of sensor models.
+/// Manifests, and priors of sensor models.
 const V6: &str = "
+-- the newest manifest of each branch; envelope: null where only its version is known any more
+CREATE TABLE manifests(
+    branch TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, envelope BLOB,
+    accepted INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 -- the newest prior of each sensor model; envelope: null where only the version is known, from before the ledger was lost
 CREATE TABLE priors(
     model TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, envelope BLOB, accepted INTEGER NOT NULL

@@ -37,6 +37,26 @@ fn sibling_id_downgrade() {
     assert_eq!(scene.measures("co-1", 4.5)["transform"]["id"], "co-other");
 }
 
+/// What was refused leaves nothing behind, so that it neither keeps out what is right nor gets in later by itself.
+#[test]
+fn refused_then_retry() {
+    let mut scene = Scene::new();
+    scene.puts(&transform(7));
+    let refused = by_fleet(&with(9, "/input_unit", json!("V")));
+    scene.refuses(&Attack::known("refused_then_retry", "unit_mismatch", refused.clone()));
+    // Its version is not used up, and those below it are not too old.
+    scene.puts(&transform(8));
+    scene.runs(8, 1.5);
+    scene.restart(|_| {});
+    let again = scene.push(&format!("{DOWN}/co"), &refused);
+    assert_eq!(again["reason"], "unit_mismatch", "{again}");
+    scene.puts(&transform(9));
+    scene.runs(9, 2.5);
+    let late = scene.push(&format!("{DOWN}/co"), &refused);
+    assert_eq!(late["reason"], "conflicting_version", "{late}");
+    scene.runs(9, 3.5);
+}
+
 #[test]
 fn below_a_local_transform_the_sensor_stays_the_fleets() {
     let mut scene = Scene::new();
