@@ -23,6 +23,7 @@ mod mailbox;
 mod owner;
 mod positions;
 mod rollouts;
+mod sessions;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -47,6 +48,7 @@ use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::rollouts::{RolloutStep, StoredOrder};
+pub use self::sessions::SessionStep;
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::digest::Digest;
@@ -134,6 +136,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,
+        sessions: ledger.open_sessions()?,
         alerts: ledger.recovered_alerts()?,
         restored: ledger.restored()?,
         history_quarantined: quarantined.map(|(moved, _)| moved),

@@ -13,6 +13,7 @@ mod references;
 pub mod restore;
 mod rollouts;
 mod schema;
+mod sessions;
 mod transforms;
 mod trust;
 

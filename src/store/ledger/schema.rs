@@ -9,7 +9,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3, V4, V5],
+    migrations: &[V1, V2, V3, V4, V5, V6],
 };
 
 const V1: &str = "
@@ -101,4 +101,14 @@ CREATE TABLE recalibrations(
     sensor TEXT PRIMARY KEY, serial INTEGER NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL,
     reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Recalibration sessions.
+const V6: &str = "
+-- sessions of recalibration, as of the last step of each; content: JSON
+CREATE TABLE sessions(
+    id TEXT PRIMARY KEY, sensor TEXT NOT NULL, opened INTEGER NOT NULL, ended INTEGER, content TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX sessions_open ON sessions(sensor) WHERE ended IS NULL;
+CREATE INDEX sessions_opened ON sessions(opened);
 ";
