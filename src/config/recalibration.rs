@@ -11,7 +11,7 @@ const RESPONSES: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration
 const LIMITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
 const VALIDITIES: RangeInclusive<Duration> =
     Duration::from_secs(86_400)..=Duration::from_secs(10 * 366 * 86_400);
-const POSITIVE: RangeInclusive<f64> = f64::MIN_POSITIVE..=f64::MAX;
+const POSITIVE: RangeInclusive<f64> = 1e-9..=1e12;
 
 /// Reads the table `recalibration` of a sensor.
 pub fn read_recalibration(sensor: &mut Section<'_>) -> Settings {

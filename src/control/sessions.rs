@@ -17,7 +17,7 @@ use super::pieces::event;
 use super::readings::{checked_limit, known_if};
 use super::stream::{self, Shown};
 use crate::domain::id::Id;
-use crate::domain::session::{Fault, Session};
+use crate::domain::session::Session;
 use crate::recalibration::{self, Ask, Desire, Refused};
 use crate::runtime::clients::Seat;
 use crate::wire::control::{OpenSession, SessionCommand, SessionState, Sessions, WholeSession};
@@ -106,26 +106,13 @@ async fn asked(gateway: Gateway, ask: impl FnOnce(recalibration::Answer) -> Ask 
     .await
 }
 
-/// What makes no sense as it was sent is the client's to correct; what is not possible now conflicts.
+/// What is not there is said so; anything else that a session does not take conflicts with what it is.
 fn problem(refused: Refused) -> Problem {
     let text = refused.to_string();
     match refused {
-        Refused::Bad(_) => Problem::bad(text),
         Refused::Unknown(_) => Problem::unknown(text),
         Refused::Store(_) | Refused::Unavailable(_) => Problem::unavailable(text),
-        Refused::Fault(
-            Fault::NotANumber(_)
-            | Fault::Comma(_)
-            | Fault::Reference { .. }
-            | Fault::NoReferenceUncertainty { .. }
-            | Fault::OutsideRange { .. }
-            | Fault::NoEnvelope(_)
-            | Fault::NoResponseTime(_)
-            | Fault::NoUnit(_)
-            | Fault::Setting { .. }
-            | Fault::Text { .. },
-        ) => Problem::bad(text),
-        Refused::Fault(_) => Problem::with(StatusCode::CONFLICT, text),
+        Refused::Bad(_) | Refused::Fault(_) => Problem::with(StatusCode::CONFLICT, text),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::activation::desk;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::quality::State;
 use crate::domain::sample::Reading;
-use crate::domain::session::{self, At, Effect, Event, Session};
+use crate::domain::session::{self, At, Beside, Effect, Event, Session};
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
@@ -54,7 +54,7 @@ struct Held {
     session: Session,
     reading: Option<SessionReading>,
     /// The last value of each covariate, by its role.
-    covariates: BTreeMap<String, f64>,
+    covariates: BTreeMap<String, Beside>,
 }
 
 /// The sessions that are not over.
@@ -266,7 +266,9 @@ impl Task {
         let Some(held) = self.open.get_mut(sensor) else { return };
         let value = reading.value.or(reading.raw.filter(|_| reading.transform.is_none()));
         for (role, _) in roles.iter().filter(|(_, other)| **other == reading.sensor) {
-            held.covariates.extend(value.map(|value| (role.clone(), value)));
+            let Some(value) = value else { continue };
+            let (sensor, unit) = (reading.sensor.clone(), reading.unit.to_string());
+            held.covariates.insert(role.clone(), Beside { role: role.clone(), sensor, unit, value });
         }
         let source = held.session.measuring.as_ref().and_then(|it| it.offered.source.clone());
         if source.as_ref() == Some(&reading.sensor)
@@ -277,7 +279,7 @@ impl Task {
             return;
         }
         if reading.sensor == *sensor {
-            let covariates = held.covariates.iter().map(|(role, value)| (role.clone(), *value)).collect();
+            let covariates = held.covariates.values().cloned().collect();
             let reference = held.session.measuring.as_ref().map(|it| it.offered.value);
             let (time, raw, value) = (reading.time, reading.raw, reading.value);
             held.reading = Some(SessionReading { time, raw, value, reference });

@@ -34,8 +34,21 @@ pub struct Reading {
     pub transform: Option<Digest>,
     /// Why it is of no use, if so: `missing`, `out_of_domain`.
     pub unusable: Option<String>,
-    /// Covariates by role, in their own units.
-    pub covariates: Vec<(String, f64)>,
+    /// Covariates at the time.
+    pub covariates: Vec<Beside>,
+}
+
+/// A covariate beside a reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// Its role, like `temperature`.
+    pub role: String,
+    /// The sensor that plays it.
+    pub sensor: SensorId,
+    /// UCUM code.
+    pub unit: String,
+    /// Its value.
+    pub value: f64,
 }
 
 /// What a point is measured against.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{At, Reading};
+use super::event::{At, Beside, Reading};
 use super::fault::Fault;
 use super::plan::{DRIFT_SHARE, LEAST_READINGS, Plan, SCATTER_SHARE};
 use super::point::{Condition, Offered, Point, Role, budget, state};
@@ -188,27 +188,25 @@ impl Measuring {
     }
 
     /// Lets a reading count, if the dwell is over and its reference is there.
-    fn count(
-        &mut self,
-        plan: &Plan,
-        at: &At<'_>,
-        raw: f64,
-        value: Option<f64>,
-        covariates: &[(String, f64)],
-    ) {
+    fn count(&mut self, plan: &Plan, at: &At<'_>, raw: f64, value: Option<f64>, covariates: &[Beside]) {
         let seconds = since(at, self.dwell) - plan.dwell_seconds();
         let Some(reference) = self.reference_now(plan, at).filter(|_| seconds >= 0.0) else { return };
         let signal = value.map_or(raw, |value| value - reference);
         self.window.push(&Sight { seconds, signal, raw, reference });
-        for (role, value) in covariates.iter().filter(|(_, value)| value.is_finite()) {
-            let known = self.conditions.iter().position(|condition| condition.role == *role);
-            if known.is_none() && self.conditions.len() < MOST_CONDITIONS {
-                self.conditions.push(Condition { role: role.clone(), values: Stats::default() });
-            }
-            let place = known.unwrap_or(self.conditions.len().saturating_sub(1));
-            if let Some(condition) = self.conditions.get_mut(place).filter(|it| it.role == *role) {
-                condition.values.push(*value);
-            }
+        for beside in covariates.iter().filter(|beside| beside.value.is_finite()) {
+            self.condition(beside);
+        }
+    }
+
+    fn condition(&mut self, beside: &Beside) {
+        let Beside { role, sensor, unit, value } = beside;
+        let known = |it: &Condition| it.role == *role && it.sensor == *sensor && it.unit == *unit;
+        if !self.conditions.iter().any(known) && self.conditions.len() < MOST_CONDITIONS {
+            let (role, sensor, unit) = (role.clone(), sensor.clone(), unit.clone());
+            self.conditions.push(Condition { role, sensor, unit, values: Stats::default() });
+        }
+        if let Some(condition) = self.conditions.iter_mut().find(|it| known(it)) {
+            condition.values.push(*value);
         }
     }
 

@@ -22,7 +22,7 @@ mod tests;
 mod typed;
 
 pub use candidate::{Candidate, Row};
-pub use event::{Against, At, Effect, Ending, Event, FitOrder, PointOrder, Reading};
+pub use event::{Against, At, Beside, Effect, Ending, Event, FitOrder, PointOrder, Reading};
 pub use fault::Fault;
 pub use fitting::Basis;
 pub use measuring::{Measuring, Progress};

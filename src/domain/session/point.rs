@@ -110,6 +110,10 @@ pub struct Stated {
 pub struct Condition {
     /// The covariate's role, like `temperature`.
     pub role: String,
+    /// The sensor that plays it.
+    pub sensor: SensorId,
+    /// UCUM code of its values.
+    pub unit: String,
     /// Its values while the readings that count came, in its own unit.
     pub values: Stats,
 }

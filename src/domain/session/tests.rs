@@ -147,7 +147,12 @@ impl Bench {
             value,
             transform: self.runs.as_ref().map(|(digest, _)| *digest),
             unusable: None,
-            covariates: vec![("temperature".to_owned(), 21.0)],
+            covariates: vec![Beside {
+                role: "temperature".to_owned(),
+                sensor: id("temp-1"),
+                unit: "Cel".to_owned(),
+                value: 21.0,
+            }],
         };
         self.tell(Event::Reading(reading)).unwrap();
     }

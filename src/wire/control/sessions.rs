@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::positions::whole;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::session::{Ending, Mode, Progress, Role, Session, Stage, Words};
@@ -42,7 +43,7 @@ pub struct OpenSession {
 #[serde(deny_unknown_fields, default)]
 pub struct SessionCommand {
     /// The revision that was looked at: another one is refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
     pub revision: Option<u64>,
     /// `point`: what it is for.
     #[serde(skip_serializing_if = "Option::is_none")]

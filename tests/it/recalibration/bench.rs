@@ -46,7 +46,7 @@ impl Bench {
         let tty = Tty::new();
         let gateway = Gateway::new().trusting(&authority).with(&format!(
             "[source.line]\nkind = \"serial\"\nport = \"{}\"\nbaud = 9600\nformat = {{ kind = \"csv\", separator = \";\" }}\n\
-             fields = {{ co = {{ column = 1 }} }}\n\
+             fields = {{ co = {{ column = 0 }} }}\n\
              [sensor.co-1]\nsource = \"line\"\nfield = \"co\"\nquantity = \"carbon monoxide mass concentration\"\n\
              unit = \"nA\"\nmodel = \"b4\"\nserial = \"162741\"\nperiod = \"20ms\"\nmpe = {{ absolute = 0.5, relative = 0.1 }}\n\
              [sensor.co-1.recalibration]\nt90 = \"200ms\"\nresolution = 0.01\nrange = [0, 30]\n",
@@ -108,7 +108,8 @@ impl Bench {
         self.authority.path(format!("{name}.key.pem")).to_str().unwrap().to_owned()
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    /// calibctl at admin.sock.
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_calibctl"));
         command.args(words).arg("--socket").arg(self.socket("admin"));
         command
@@ -175,7 +176,7 @@ impl Drop for Bench {
     }
 }
 
-/// Speaks for the sensor: it shows 1.08 x + 0.4 of what the session of the moment asks for, by its transform.
+/// Speaks for the sensor: it shows 1.2 x + 0.8 of what the session of the moment asks for, by its transform.
 fn spoken(mut tty: Tty, socket: PathBuf, stop: Arc<AtomicBool>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let (mut offered, mut turn) = (0.0, 0u32);
@@ -186,7 +187,7 @@ fn spoken(mut tty: Tty, socket: PathBuf, stop: Arc<AtomicBool>) -> JoinHandle<()
             turn += 1;
             // A noise that is no noise, so that the tests always see the same.
             let noise = 0.02 * f64::from(turn * 7 % 11) / 11.0 - 0.01;
-            let raw = (1.08 * offered + 0.4 + noise + 0.5) / 0.02;
+            let raw = (1.2 * offered + 0.8 + noise + 0.5) / 0.02;
             tty.write(format!("{raw:.4}\n"));
             rest(EVERY);
         }

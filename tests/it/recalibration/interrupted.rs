@@ -68,7 +68,7 @@ fn the_power_may_be_cut_at_every_step() {
     visit.point("20 mg/m3", "co-20");
     visit.does("finish", json!({}));
     visit.does("end", json!({}));
-    assert_eq!(visit.steps, 22);
+    assert_eq!(visit.steps, 21);
     let whole = visit.now();
     assert_eq!(
         (&whole["state"]["stage"], &whole["state"]["left"]),

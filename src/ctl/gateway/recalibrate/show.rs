@@ -2,7 +2,7 @@
 
 use crate::ctl::gateway::show::{clean, measured};
 use crate::ctl::output::{Failure, aligned, print_lines, significant, wrapped};
-use crate::domain::session::{Candidate, Ending, Point, Progress, Session};
+use crate::domain::session::{Candidate, Ending, Point, Progress, Row, Session};
 use crate::domain::uncertainty::decision::Outcome;
 use crate::wire::control::SessionState;
 
@@ -70,8 +70,10 @@ pub fn progress(state: &SessionState, unit: &str, width: usize) -> String {
 pub fn preview(candidate: &Candidate, unit: &str) -> Result<(), Failure> {
     let cell = |value: Option<f64>| value.map_or("-".to_owned(), |value| significant(value, 4));
     let head = ["REFERENCE", "BEFORE", "AFTER", "MPE"].map(str::to_owned).to_vec();
-    let row = |row: &crate::domain::session::Row| {
-        let after = row.after.map_or("-".to_owned(), |after| measured(after, row.u_after));
+    let row = |row: &Row| {
+        // What is 0 to all its digits has no sign.
+        let shown = |after| measured(after, row.u_after).replacen("-0.00 ", "0.00 ", 1);
+        let after = row.after.map_or("-".to_owned(), shown);
         vec![significant(row.reference, 6), cell(row.before), after, significant(row.mpe, 4)]
     };
     let rows: Vec<Vec<String>> = [head].into_iter().chain(candidate.rows.iter().map(row)).collect();
@@ -80,7 +82,7 @@ pub fn preview(candidate: &Candidate, unit: &str) -> Result<(), Failure> {
         format!("{name} = {}", measured(*value, *error))
     });
     let mut text = format!(
-        "{} version {}: {} of {} by {}\n",
+        "{} version {}: {} from {} points by {}\n",
         candidate.id,
         candidate.version,
         parameters.collect::<Vec<_>>().join(", "),
