@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::reports::Reports;
 use super::roots::Roots;
 use crate::alerting::Alerting;
-use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
-use crate::domain::rollout::plan::Policy;
+use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::command::Past;
@@ -28,7 +28,7 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor};
+use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredPrior};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -36,18 +36,21 @@ use crate::wire::message::{Ack, ClockState, ReportedDrift, Verdict};
 
 mod answers;
 mod ask;
+mod asking;
 mod checkpoint;
 mod commands;
 mod enrolled;
 mod local;
 mod orders;
 mod place;
+mod priors;
 mod replaced;
 mod restored;
 mod rollouts;
 mod sessions;
 mod succession;
 mod turn;
+mod waiting;
 mod watching;
 
 pub use ask::{Answered, Ask};
@@ -59,8 +62,6 @@ pub use sessions::{Site, Waits};
 const RETRY: Duration = Duration::from_secs(5);
 /// Between two looks at what has been seen of rollouts.
 const LOOK: Duration = Duration::from_secs(1);
-/// Artifacts that may wait for their time.
-const WAITING: usize = 64;
 /// Rest after an artifact that no known key signed.
 const STRANGERS_PAUSE: Duration = Duration::from_millis(50);
 
@@ -71,6 +72,8 @@ struct Installed {
     role: RoleName,
     /// The fleet's transform below one of maintenance.
     below: Option<Arc<Active>>,
+    /// The envelope of one of maintenance, which is proposed to the fleet.
+    local: Option<Bytes>,
 }
 
 impl Installed {
@@ -116,6 +119,8 @@ pub struct Desk {
     roots: Roots,
     /// What the fleet says of this gateway.
     enrolled: enrolled::Enrolled,
+    /// What it knows of sensor models.
+    priors: priors::Priors,
     /// What commands have left behind.
     commands: commands::Commands,
     /// The last checkpoint.
@@ -123,7 +128,7 @@ pub struct Desk {
     /// What becomes of a transform in force that a new root does not let stand.
     on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
-    ask_again: bool,
+    asking: asking::Asking,
     /// All sensors.
     pub sensors: Sensors,
     /// Whether the clock can be believed.
@@ -152,6 +157,8 @@ pub struct Desk {
     sessions: HashMap<SensorId, Id>,
     /// Where sessions are told of what waits for their end.
     waits: mpsc::Sender<Waits>,
+    /// What found no place among them.
+    left_out: waiting::LeftOut,
 }
 
 /// The parts of a desk that the daemon knows at the start.
@@ -161,6 +168,7 @@ pub struct Parts {
     pub gateway: Id,
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
+    pub priors: Vec<StoredPrior>,
     pub commands: (Past, Vec<Recalibration>),
     pub incarnation: Arc<str>,
     /// Whether the ledger was restored from a backup at this start.
@@ -185,6 +193,7 @@ impl Desk {
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
+        let priors = priors::Priors::new(parts.priors, parts.roots.installed());
         let (past, asked) = parts.commands;
         let alarm = parts.metrics.alarms.part("audit");
         Desk {
@@ -192,12 +201,13 @@ impl Desk {
             gateway: parts.gateway,
             roots: parts.roots,
             enrolled,
+            priors,
             rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
             on_revoked: parts.on_revoked,
-            ask_again: false,
+            asking: asking::Asking::default(),
             sensors: parts.sensors,
             time: parts.time,
             clock: parts.clock,
@@ -211,6 +221,7 @@ impl Desk {
             waiting: Vec::new(),
             sessions: parts.sessions,
             waits: parts.waits,
+            left_out: waiting::LeftOut::default(),
         }
     }
 
@@ -221,6 +232,7 @@ impl Desk {
         }
         self.watch_all(pipeline).await;
         self.report_all().await;
+        self.withdraw_proposals().await;
     }
 
     /// Publishes the state of every sensor that has a transform, or had one. Readings need not wait for all the signatures.
@@ -243,6 +255,23 @@ impl Desk {
         floors.extend(stored.map(|(id, f)| (id, (f.epoch, f.version))));
         let standings = machine.map(|machine| machine.standings(self.clock.now()));
         self.reports.reported(sensor, installed, standings.as_ref(), floors);
+        self.reports.proposed(sensor, self.proposal(sensor));
+    }
+
+    /// The local transform at a sensor that the fleet may adopt: one that stays in force though its key was revoked is none.
+    fn proposal(&self, sensor: &SensorId) -> Option<&Bytes> {
+        self.installed.get(sensor).filter(|installed| !installed.active.revoked)?.local.as_ref()
+    }
+
+    /// At the start: the broker may still hold what was proposed before, at sensors where that has ended meanwhile.
+    async fn withdraw_proposals(&self) {
+        match self.store.had_local().await {
+            Ok(sensors) => {
+                let over = sensors.iter().filter(|sensor| self.proposal(sensor).is_none());
+                over.for_each(|sensor| self.reports.withdraw_proposal(sensor));
+            }
+            Err(error) => tracing::warn!("what was proposed to the fleet before may still be: {error}"),
+        }
     }
 
     /// Judges what arrives from above, and again what had to wait for its time, and does what is asked
@@ -263,13 +292,15 @@ impl Desk {
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                arrived = inbox.next() => {
+                mut arrived = inbox.next() => {
+                    let token = arrived.token.take();
                     if arrived.what == Artifact::Checkpoint {
                         self.remember(&arrived.payload).await;
                         continue;
                     }
                     // Its answer goes up; what could not be done is in the log, and is tried again.
                     let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
+                    token.into_iter().for_each(|token| self.reports.settled(token));
                 }
                 ask = asks.recv() => match ask {
                     Some(ask) => self.serve(ask, &pipeline).await,
@@ -286,43 +317,13 @@ impl Desk {
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
             }
+            if inbox.has_missed() {
+                self.asking.miss();
+            }
             // Once for all roots that have come together.
-            if self.ask_again && inbox.is_empty() {
-                self.ask_again = false;
-                self.reports.ask_again();
-            }
-        }
-    }
-
-    /// Keeps an artifact to be judged again, if there is room; a later one of the same id takes its place.
-    fn wait(&mut self, item: Item) -> bool {
-        self.waiting.retain(|waiting| waiting.arrived.id != item.arrived.id);
-        let room = self.waiting.len() < WAITING;
-        if room {
-            self.waiting.push(item);
-        }
-        room
-    }
-
-    /// Judges again what had to wait, in the order of arrival.
-    async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
-        self.succeed_by_waiting(pipeline).await;
-        for item in std::mem::take(&mut self.waiting) {
-            if item.is_order() && !self.order_goes_on(&item.arrived.payload) {
-                self.waiting.push(item);
-                continue;
-            }
-            if item.is_order() {
-                // Its answer goes up; what could not be done is in the log, and is tried again.
-                drop(self.judge(item, pipeline).await);
-                continue;
-            }
-            let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
-            match outcome {
-                // It has been answered already, and nothing has changed.
-                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(item),
-                // Its answer goes up; what could not be done is in the log, and is tried again.
-                _ => drop(self.judge(item, pipeline).await),
+            let due = inbox.is_empty() && self.asking.is_due(self.clock.monotonic());
+            if due && !self.reports.ask_again() {
+                self.asking.want();
             }
         }
     }
@@ -332,13 +333,20 @@ impl Desk {
         match item.arrived.what {
             Artifact::Root => return self.judge_root(item, pipeline).await,
             Artifact::Enrolment => return self.judge_enrolment(item, pipeline).await,
+            Artifact::Prior => return self.judge_prior(item).await,
             Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Command => return self.judge_command(item).await,
             Artifact::Transform | Artifact::Checkpoint => {}
         }
         let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
         match outcome {
-            Err(refused) => Ok(self.turn_away(item, refused).await),
+            Err(refused) => match self.lies_below(&item, &refused).await? {
+                Some(verified) => {
+                    let sentence = "accepted before: a local transform lies over it".to_owned();
+                    Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
+                }
+                None => Ok(self.turn_away(item, refused).await),
+            },
             Ok(verified) if verified.already_applied && self.stands(&verified).await? => {
                 let sentence = self.standing(&verified);
                 Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
@@ -361,8 +369,14 @@ impl Desk {
                 refused.refusal.message.push_str("; it waits here until then");
             }
         }
-        let ack = self.refuse(&topic_id, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
+        self.refuse_by(&topic_id, &way, refused).await
+    }
+
+    /// Audits, counts and answers what came that way.
+    async fn refuse_by(&mut self, topic_id: &str, way: &Way, refused: Refused) -> Ack {
+        let known = refused.by_known_key;
+        let ack = self.refuse(topic_id, way.actor(), refused).await;
+        self.rest_after(known, way).await;
         ack
     }
 

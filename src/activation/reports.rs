@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::Artifact;
 use crate::domain::rollout::{Stage, Standings};
+use crate::domain::sample::AckToken;
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::envelope::{self, Envelope};
@@ -112,9 +113,14 @@ impl Reports {
         self.key.public().id()
     }
 
-    /// Has the broker send again what it retains for this gateway.
-    pub fn ask_again(&self) {
-        self.link.ask_again();
+    /// Has the broker send again what it retains for this gateway; answers whether that needs not be tried again.
+    pub fn ask_again(&self) -> bool {
+        self.link.ask_again()
+    }
+
+    /// Has the broker know that a message was dealt with.
+    pub fn settled(&self, token: AckToken) {
+        self.link.settled(token);
     }
 
     /// Answers a command, with the correlation data that came with it.
@@ -187,6 +193,21 @@ impl Reports {
             calibration_due: drift.and_then(|drift| drift.calibration_due),
         };
         self.link.retain(format!("{}/reported/{sensor}", self.branch), self.signed("reported", &reported));
+    }
+
+    /// Proposes the local transform in force at a sensor to the fleet, retained: the envelope as it was accepted. `None`:
+    /// there is none, or no more.
+    pub fn proposed(&self, sensor: &SensorId, envelope: Option<&Bytes>) {
+        self.link.keep(self.proposal(sensor), envelope.cloned().unwrap_or_default());
+    }
+
+    /// Has the broker forget what may have been proposed before this start.
+    pub fn withdraw_proposal(&self, sensor: &SensorId) {
+        self.link.retain(self.proposal(sensor), Bytes::new());
+    }
+
+    fn proposal(&self, sensor: &SensorId) -> String {
+        format!("{}/proposal/{sensor}", self.branch)
     }
 
     fn signed<T: Serialize>(&self, name: &str, message: &T) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! `[sensor.<id>]` and `[sensors."<pattern>"]`: measuring positions and what is known of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub fn read_sensors(root: &mut Section<'_>, sources: &Sources) -> (Vec<SensorCon
 /// What a sensor may refer to.
 struct Known<'a> {
     sources: &'a Sources,
-    sensors: Vec<String>,
+    sensors: BTreeSet<String>,
     /// Whether other sensors may appear later, made from templates.
     templated: bool,
 }
@@ -204,8 +204,8 @@ fn bind(
         return None;
     }
     let field = field?;
-    if let Some(fields) = sources.fields(&source)
-        && !fields.clone().any(|known| known == field)
+    if !sources.may_have(&source, &field)
+        && let Some(fields) = sources.fields(&source)
     {
         let remedy = match nearest(&field, fields.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -309,7 +309,7 @@ fn check_other(table: &Section<'_>, key: &str, sensor: &Id, own: Option<&Id>, kn
         table.fault(key, "names the sensor itself", "name another sensor");
         return;
     }
-    if known.sensors.iter().any(|name| name == sensor.as_str()) {
+    if known.sensors.contains(sensor.as_str()) {
         return;
     }
     let remedy = match nearest(sensor.as_str(), known.sensors.iter().map(String::as_str)) {

@@ -1,5 +1,6 @@
 //! `[source.<name>]`: where readings come from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::broker::BrokerConfig;
@@ -118,6 +119,8 @@ const MOST: usize = 16_384;
 /// All sources, those with faults by name only, so that what refers to them is judged fairly.
 pub struct Sources {
     entries: Vec<(String, Option<SourceConfig>)>,
+    /// The fields of those without faults, by the source's name: each of a thousand sensors asks for one.
+    fields: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Reads every `[source.<name>]`. `has_mqtt` says whether there is a `[mqtt]` connection.
@@ -139,7 +142,10 @@ pub fn read_sources(root: &mut Section<'_>, has_mqtt: bool) -> Sources {
         }
         entries.push((name, source));
     }
-    Sources { entries }
+    let sound = entries.iter().filter_map(|(name, source)| Some((name, source.as_ref()?)));
+    let named = |source: &SourceConfig| source.fields().map(str::to_owned).collect();
+    let fields = sound.map(|(name, source)| (name.clone(), named(source))).collect();
+    Sources { entries, fields }
 }
 
 fn read_source(name: &str, index: usize, section: &mut Section<'_>, has_mqtt: bool) -> Option<SourceConfig> {
@@ -190,6 +196,11 @@ impl Sources {
     /// The fields of a source without faults.
     pub fn fields(&self, name: &Id) -> Option<impl Iterator<Item = &str> + Clone> {
         self.get(name).map(SourceConfig::fields)
+    }
+
+    /// Whether a source has this field; one with faults may have any.
+    pub fn may_have(&self, name: &Id, field: &str) -> bool {
+        self.fields.get(name.as_str()).is_none_or(|fields| fields.contains(field))
     }
 
     /// The captures of a source without faults.

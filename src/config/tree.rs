@@ -13,6 +13,8 @@ use crate::domain::order;
 pub struct Table {
     pub(super) place: Place,
     pub(super) entries: Vec<(String, Node)>,
+    /// Where they are, in the order of their keys: a table may have a thousand, each of which is asked for.
+    by_key: Vec<usize>,
 }
 
 /// A value and the place of its key (of itself, in an array).
@@ -61,7 +63,18 @@ impl Kind {
 impl Table {
     /// A table without entries, standing for the whole of `file`.
     pub fn empty(file: &str) -> Table {
-        Table { place: Place { file: file.into(), line: 0 }, entries: Vec::new() }
+        Table::new(Place { file: file.into(), line: 0 }, Vec::new())
+    }
+
+    fn new(place: Place, entries: Vec<(String, Node)>) -> Table {
+        let mut by_key: Vec<usize> = (0..entries.len()).collect();
+        order::sort_by(&mut by_key, |one, other| entries[*one].0.cmp(&entries[*other].0));
+        Table { place, entries, by_key }
+    }
+
+    /// Where in `by_key` an entry is, or would have to be.
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        self.by_key.binary_search_by(|at| self.entries[*at].0.as_str().cmp(key))
     }
 
     /// Reads TOML. What is wrong goes to `faults`, all of it; the rest is read as well as possible.
@@ -77,22 +90,25 @@ impl Table {
     /// Lays `over` on this table, leaf by leaf: tables are joined, anything else is replaced.
     pub fn merge(&mut self, over: Table) {
         for (key, node) in over.entries {
-            match (self.get_mut(&key), node) {
-                (Some(Node { kind: Kind::Table(below), .. }), Node { kind: Kind::Table(above), .. }) => {
+            let at = match self.find(&key) {
+                Ok(at) => self.by_key[at],
+                Err(at) => {
+                    self.by_key.insert(at, self.entries.len());
+                    self.entries.push((key, node));
+                    continue;
+                }
+            };
+            match (&mut self.entries[at].1, node) {
+                (Node { kind: Kind::Table(below), .. }, Node { kind: Kind::Table(above), .. }) => {
                     below.merge(above);
                 }
-                (Some(slot), node) => *slot = node,
-                (None, node) => self.entries.push((key, node)),
+                (slot, node) => *slot = node,
             }
         }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
-        self.entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
-    }
-
-    fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.iter_mut().find(|(name, _)| name == key).map(|(_, node)| node)
+        self.find(key).ok().map(|at| &self.entries[self.by_key[at]].1)
     }
 }
 
@@ -186,7 +202,7 @@ impl Source<'_> {
                 (name, node)
             })
             .collect();
-        Table { place: self.place(line), entries }
+        Table::new(self.place(line), entries)
     }
 
     fn node(&self, value: &Spanned<DeValue<'_>>, path: &str, line: usize) -> Node {

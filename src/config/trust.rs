@@ -4,17 +4,7 @@ use std::path::PathBuf;
 
 use super::reader::Section;
 use crate::domain::digest::Digest;
-
-/// What becomes of an active transform that expires or whose key is revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    /// It stays active; its readings are flagged.
-    Keep,
-    /// The transform before it takes its place.
-    Previous,
-    /// Readings go out raw.
-    Uncalibrated,
-}
+use crate::domain::rollout::plan::Fallback;
 
 /// Whose transforms are believed, and what happens when that ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,7 @@ mod maintenance;
 mod metrics;
 mod peer;
 mod pieces;
+mod priors;
 mod readings;
 mod references;
 mod reload;

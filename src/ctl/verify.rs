@@ -24,7 +24,7 @@ use crate::domain::trust::slot::{Before, Slot};
 use crate::domain::trust::target::SensorFacts;
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{
-    Context, Refused, Signed, verify_envelope, verify_transform, verify_typed,
+    Context, Refused, Signed, Verified, verify_envelope, verify_stored, verify_transform, verify_typed,
 };
 use crate::runtime::clock::system_now;
 
@@ -211,7 +211,21 @@ fn successor(bytes: &[u8], given: Option<(&Root, Digest)>) -> Result<Report, Ref
     })
 }
 
-fn transform(bytes: &[u8], root: Option<&Root>, whose: Place<'_>, time: TimeView) -> Result<Report, Refused> {
+/// Judges a transform that a gateway has accepted, by the root of now and by what is enrolled.
+pub fn accepted_at(bytes: &[u8], root: &Root, whose: Place<'_>) -> Result<Verified, Refused> {
+    let time = TimeView { now: root.issued_at, trusted: false, floor: root.issued_at };
+    away(bytes, Some(root), &root.fleet, whose, time, verify_stored)
+}
+
+/// Judges a transform where each sensor is taken to be there.
+fn away(
+    bytes: &[u8],
+    root: Option<&Root>,
+    fleet: &Id,
+    whose: Place<'_>,
+    time: TimeView,
+    judge: fn(&[u8], &Context<'_>) -> Result<Verified, Refused>,
+) -> Result<Verified, Refused> {
     // Away from the gateway each sensor is taken to be there, with the unit and serial that are asked for or enrolled.
     let claimed = Envelope::parse(bytes).ok().and_then(|e| Transform::parse(&e.payload).ok());
     let facts = |sensor: &Id| {
@@ -221,13 +235,7 @@ fn transform(bytes: &[u8], root: Option<&Root>, whose: Place<'_>, time: TimeView
         let (unit, serial) = (transform.input_unit.clone(), serial.cloned());
         Some(SensorFacts { unit, model: None, serial })
     };
-    // Likewise the fleet is the root's; the artifact still has to name the same.
-    let fleet = root.map(|root| &root.fleet).or_else(|| claimed.as_ref().map(|t| &t.target.fleet));
     let unknown = Slot { before: Before::Unknown, ..Slot::default() };
-    let Some(fleet) = fleet else {
-        // Neither a root nor a readable artifact: the checks end before the fleet.
-        return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"]));
-    };
     let context = Context {
         root,
         fleet,
@@ -239,7 +247,18 @@ fn transform(bytes: &[u8], root: Option<&Root>, whose: Place<'_>, time: TimeView
         floors: &|_| None,
         accepted: &|_| false,
     };
-    let verified = verify_transform(bytes, &context)?;
+    judge(bytes, &context)
+}
+
+fn transform(bytes: &[u8], root: Option<&Root>, whose: Place<'_>, time: TimeView) -> Result<Report, Refused> {
+    let claimed = Envelope::parse(bytes).ok().and_then(|e| Transform::parse(&e.payload).ok());
+    // The fleet is the root's; the artifact still has to name the same.
+    let fleet = root.map(|root| &root.fleet).or_else(|| claimed.as_ref().map(|t| &t.target.fleet));
+    let Some(fleet) = fleet else {
+        // Neither a root nor a readable artifact: the checks end before the fleet.
+        return verify_envelope(bytes, root, &time).map(|signed| accepted(signed, vec!["content"]));
+    };
+    let verified = away(bytes, root, fleet, whose, time, verify_transform)?;
     let mut not_checked = vec![
         "unknown_sensor",
         "rolled_back_version",

@@ -108,13 +108,8 @@ pub async fn trust_root(
             let stored = StoredRoot { version: root.version, envelope: bytes, digest };
             let actor = format!("file:{}", path.display());
             let time_floor = Some(root.issued_at);
-            let installation = RootInstallation {
-                root: stored,
-                time_floor,
-                actor,
-                fallen: Vec::new(),
-                rollouts: RolloutStep::default(),
-            };
+            let installation =
+                RootInstallation { root: stored, time_floor, actor, rollouts: RolloutStep::default() };
             store.install_root(installation).await?;
             tracing::info!("installed trust root version {} of fleet {}", root.version, root.fleet);
             Ok(Roots::new(vec![(root, digest)]))

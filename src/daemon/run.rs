@@ -169,6 +169,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             gateway: config.gateway.id.clone(),
             roots,
             enrolment: recovered.enrolment,
+            priors: recovered.priors,
             commands: (recovered.commands, recovered.recalibrations),
             incarnation: presence.incarnation.clone(),
             restored: recovered.restored.is_some_and(|at| at >= started),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -48,8 +48,10 @@ impl Running {
         }
         // What was judged last is in; what is published of it goes out with the rest.
         let _ = tokio::time::timeout_at(by, self.alerting.finish()).await;
-        self.finish_tracking(by).await;
-        self.finish_desk(by).await;
+        // What was made of pairs: else the next start takes them in again.
+        finish(&self.tracking, tracking::Ask::Finish, by).await;
+        // What rollouts have seen.
+        finish(&self.desk, Ask::Finish, by).await;
         let published = self.drain_link(by).await;
         self.drives.stop().await;
         for (sink, seq) in self.uplink.cursors() {
@@ -84,28 +86,6 @@ impl Running {
         }
     }
 
-    /// Has it stored what was made of pairs: else the next start takes them in again.
-    async fn finish_tracking(&self, by: Instant) {
-        let (done, finished) = oneshot::channel();
-        let finish = async {
-            // Without the task there is nothing to wait for.
-            let _ = self.tracking.send(tracking::Ask::Finish(done)).await;
-            let _ = finished.await;
-        };
-        let _ = tokio::time::timeout_at(by, finish).await;
-    }
-
-    /// Has it stored what rollouts have seen.
-    async fn finish_desk(&self, by: Instant) {
-        let (done, finished) = oneshot::channel();
-        let finish = async {
-            // Without the task there is nothing to wait for.
-            let _ = self.desk.send(Ask::Finish(done)).await;
-            let _ = finished.await;
-        };
-        let _ = tokio::time::timeout_at(by, finish).await;
-    }
-
     async fn drain_link(&self, by: Instant) -> bool {
         if !self.uplink.is_configured() {
             return true;
@@ -121,4 +101,15 @@ impl Running {
         self.presence.tell(&self.uplink, false);
         tokio::time::timeout(FAREWELL, self.uplink.drained()).await.is_ok()
     }
+}
+
+/// Has a task store what it has seen.
+async fn finish<T>(task: &mpsc::Sender<T>, ask: fn(oneshot::Sender<()>) -> T, by: Instant) {
+    let (done, finished) = oneshot::channel();
+    let finish = async {
+        // Without the task there is nothing to wait for.
+        let _ = task.send(ask(done)).await;
+        let _ = finished.await;
+    };
+    let _ = tokio::time::timeout_at(by, finish).await;
 }

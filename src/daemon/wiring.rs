@@ -6,7 +6,7 @@ use crate::config::broker::BrokerConfig;
 use crate::config::sensor::{SensorConfig, SensorTemplate};
 use crate::config::sink::{Delivery as ConfigDelivery, SinkConfig, Start};
 use crate::config::source::{SourceConfig, SourceKind};
-use crate::config::trust::Fallback;
+use crate::domain::rollout::plan::Fallback;
 use crate::domain::sensor::Sensor;
 use crate::pipeline::calibrate::OnExpired;
 use crate::runtime::clock::Clock;

@@ -3,12 +3,17 @@
 //! The pipeline fills a [`Shelf`] for each sensor with a rollout; whoever makes pairs looks their readings up there;
 //! whoever decides takes what was seen. All of it is bounded, and gone with the process: a pair whose readings are not on
 //! the shelf any more says nothing of a transform that was not in force.
+//!
+//! However many sensors there are, and however many readings in the interval of a reference, the interval fits: where its
+//! readings are more than the share of the sensor they are summed up in blocks, cut where intervals begin and end, by
+//! the pair before.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::active::Active;
+use super::blocks::{Blocks, Interval};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::pairing::Observed;
@@ -20,7 +25,7 @@ use crate::domain::time::Timestamp;
 
 /// Transforms that are computed beside the one in force: a candidate, and the last good one.
 pub const MOST_BESIDE: usize = 2;
-/// Readings on the shelf of one sensor ...
+/// Blocks of readings on the shelf of one sensor ...
 const MOST_OF_ONE: usize = 8192;
 /// ... and of all together: 64 bytes each.
 const MOST: usize = 32_768;
@@ -70,7 +75,7 @@ pub struct Shelf {
     watch: Watch,
     /// What was in force in the readings on the shelf.
     active: Option<Digest>,
-    readings: VecDeque<Shelved>,
+    readings: Blocks,
     seen: Vec<(Digest, Readings)>,
 }
 
@@ -108,7 +113,9 @@ impl Beside {
             true => drop(inner.shelves.remove(sensor)),
             false => {
                 let shelf = inner.shelves.entry(sensor.clone()).or_default();
-                *shelf = Shelf { watch, ..Shelf::default() };
+                let mut readings = std::mem::take(&mut shelf.readings);
+                readings.clear();
+                *shelf = Shelf { watch, readings, ..Shelf::default() };
             }
         }
         self.0.any.store(!inner.shelves.is_empty(), Ordering::Release);
@@ -126,6 +133,8 @@ impl Beside {
         }
         let mut inner = self.inner();
         let most = (MOST / inner.shelves.len().max(1)).clamp(1, MOST_OF_ONE);
+        // Powers of two, as the queue grows: nothing is left over.
+        let most = 1 << most.ilog2();
         for (sensor, active, reading) in readings.drain(..) {
             if let Some(shelf) = inner.shelves.get_mut(&sensor) {
                 shelf.put(active, reading, most);
@@ -134,11 +143,11 @@ impl Beside {
     }
 
     /// Looks something up on the shelf of a sensor with a rollout.
-    pub fn look<T>(&self, sensor: &SensorId, look: impl FnOnce(&Shelf) -> T) -> Option<T> {
+    pub fn look<T>(&self, sensor: &SensorId, look: impl FnOnce(&mut Shelf) -> T) -> Option<T> {
         if !self.is_needed() {
             return None;
         }
-        self.inner().shelves.get(sensor).map(look)
+        self.inner().shelves.get_mut(sensor).map(look)
     }
 
     /// Adds a pair of a transform that is watched; of too many the first goes.
@@ -181,10 +190,14 @@ impl Shelf {
         self.active
     }
 
-    /// The readings with numbers from the first to the last, if none of them is missing that was there.
-    pub fn between(&self, first: u64, last: u64) -> impl Iterator<Item = &Shelved> {
-        let start = self.readings.partition_point(|reading| reading.seq < first);
-        self.readings.range(start..).take_while(move |reading| reading.seq <= last)
+    /// The readings that can be compared.
+    pub fn readings(&self) -> &Blocks {
+        &self.readings
+    }
+
+    /// Notes how a reference that counts states its intervals; `None`: it has none.
+    pub fn learn(&mut self, interval: Option<Interval>) {
+        self.readings.learn(interval);
     }
 
     fn put(&mut self, active: Option<Digest>, reading: Shelved, most: usize) {
@@ -195,10 +208,9 @@ impl Shelf {
         if reading.measured {
             self.note(&reading);
         }
-        while self.readings.len() >= most {
-            self.readings.pop_front();
+        if reading.usable {
+            self.readings.put(&reading, most);
         }
-        self.readings.push_back(reading);
     }
 
     /// Counts a reading for all that is compared.
@@ -294,15 +306,52 @@ mod tests {
     }
 
     #[test]
-    fn the_last_readings_of_one_transform_are_on_the_shelf() {
+    fn what_another_transform_made_is_compared_with_nothing() {
         let shelves = Beside::default();
         shelves.watch(&sensor(), alone());
-        let most = MOST_OF_ONE as u64;
-        put(&shelves, OF, 0..most + 10);
-        let count = |first, last| shelves.look(&sensor(), |shelf| shelf.between(first, last).count());
-        assert_eq!((count(0, 9), count(0, 10), count(20, 29)), (Some(0), Some(1), Some(10)));
-        put(&shelves, Digest([2; 32]), most + 10..most + 12);
-        assert_eq!(count(0, u64::MAX), Some(2), "what another one made is compared with nothing");
+        put(&shelves, OF, 0..10);
+        let last = |seqs, count| shelves.look(&sensor(), |shelf| shelf.readings().sum(seqs, count).is_some());
+        assert_eq!((last((5, 9), 5), last((5, 9), 6)), (Some(true), Some(false)));
+        put(&shelves, Digest([2; 32]), 10..12);
+        assert_eq!((last((9, 11), 3), last((10, 11), 2)), (Some(false), Some(true)));
+    }
+
+    #[test]
+    fn an_hour_of_each_of_a_thousand_sensors_fits() {
+        let shelves = Beside::default();
+        let name = |number: usize| SensorId::new(&format!("s-{number}")).unwrap();
+        (0..1000).for_each(|number| shelves.watch(&name(number), alone()));
+        let (hour, step) = (3_600_000_000, 10_000_000);
+        // Each sensor has a reading each ten seconds; the reference speaks five minutes after the hour.
+        let mut seq = 0;
+        let mut first = [0; 1000];
+        for hours in 0..4 {
+            for ten in 0..360i64 {
+                let time = Timestamp::from_micros(hours * hour + ten * step).unwrap();
+                let mut readings = Vec::new();
+                for (number, first) in first.iter_mut().enumerate() {
+                    *first = if ten == 0 { seq } else { *first };
+                    readings.push((name(number), Some(OF), Shelved { time, ..reading(seq, 1.0) }));
+                    seq += 1;
+                }
+                shelves.put(&mut readings);
+            }
+            let (begin, end) = (hours * hour, (hours + 1) * hour);
+            let span = [begin, end].map(|at| Timestamp::from_micros(at).unwrap());
+            for (number, first) in first.iter().enumerate() {
+                let seqs = (*first, first + 359_000);
+                let interval = Interval { begin: span[0], end: span[1], seqs, readings: 360 };
+                let found = shelves.look(&name(number), |shelf| {
+                    let found = shelf.readings().sum(seqs, 360).map(|sum| sum.is_exact);
+                    shelf.learn(Some(interval));
+                    found
+                });
+                // The first one tells how long they are.
+                assert_eq!(found, Some((hours > 0).then_some(true)), "sensor {number}, hour {hours}");
+            }
+        }
+        let held: usize = shelves.inner().shelves.values().map(|shelf| shelf.readings.bytes()).sum();
+        assert!(held <= MOST * 64, "{held} bytes");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod active;
 pub mod beside;
+pub mod blocks;
 pub mod calibrate;
 pub mod keep;
 pub mod live;

@@ -2,10 +2,12 @@
 
 use super::run::Parts;
 use super::{Desire, Refused};
+use crate::domain::fit::population::Fitted;
 use crate::domain::id::Id;
 use crate::domain::reference::{Given, Standard};
 use crate::domain::session::{Against, Event, FitOrder, PointOrder, Role, Session, number_and_unit};
 use crate::domain::time::micros;
+use crate::domain::trust::prior::ModelPrior;
 use crate::pipeline::run::in_force;
 use crate::wire::control::SessionCommand;
 
@@ -13,6 +15,12 @@ use crate::wire::control::SessionCommand;
 const VALIDITY: i64 = 365 * 86_400_000_000;
 /// How long the pipeline may take to say what is in force.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The prior of a line between the very units of the session.
+fn prior_for(session: &Session, prior: ModelPrior) -> Option<Fitted> {
+    let units = prior.input_unit == session.plan.input_unit && prior.output_unit == session.plan.unit;
+    (units && prior.fit.parameter_names == ["a", "b"]).then_some(prior.fit)
+}
 
 impl Parts {
     /// The event that a command is.
@@ -106,7 +114,7 @@ impl Parts {
         let validity = settings.and_then(|settings| settings.validity).map_or(VALIDITY, micros);
         Ok(FitOrder {
             method: method.unwrap_or_else(|| "auto".to_owned()),
-            prior: None,
+            prior: site.prior.and_then(|prior| prior_for(session, prior)),
             in_force: site.in_force.map(|(_, payload)| payload),
             epoch: site.epoch,
             version: site.version,

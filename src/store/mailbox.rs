@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::history::History;
 use super::ledger::Ledger;
 use super::types::{
-    Activation, ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
+    ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
     RootInstallation, StoredEnrolment, StoredTransform,
 };
 use crate::domain::audit::{AuditRow, Chain, ChainError};
@@ -90,10 +90,6 @@ pub enum Request {
     Activations {
         sensor: SensorId,
         reply: Reply<Vec<PastActivation>>,
-    },
-    Activate {
-        activation: Activation,
-        reply: Reply<()>,
     },
     Refusal {
         refusal: RefusalRecord,

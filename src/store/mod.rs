@@ -22,6 +22,7 @@ mod ledger;
 mod mailbox;
 mod owner;
 mod positions;
+mod priors;
 mod rollouts;
 mod sessions;
 
@@ -47,6 +48,7 @@ use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
 use self::owner::care::Care;
 use self::owner::{Owner, State};
+pub use self::priors::StoredPrior;
 pub use self::rollouts::{RolloutStep, StoredOrder};
 pub use self::sessions::SessionStep;
 pub use self::types::*;
@@ -131,6 +133,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
+        priors: ledger.priors()?,
         commands: ledger.commands_past()?,
         recalibrations: ledger.recalibrations()?,
         time_floor: ledger.time_floor()?,
@@ -318,10 +321,9 @@ impl Store {
         self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
     }
 
-    /// Puts a verified transform in force: accepted, floor, active per sensor and audit rows in one
-    /// durable transaction. It is in effect for readings only after this returned `Ok`.
-    pub async fn activate(&self, activation: Activation) -> Result<(), StoreError> {
-        self.ask(|reply| Request::Activate { activation, reply }).await
+    /// The sensors at which a local transform has ever been in force.
+    pub async fn had_local(&self) -> Result<Vec<SensorId>, StoreError> {
+        self.with_ledger(|ledger, _| ledger.had_local()).await
     }
 
     /// Audits a refusal; says whether a row was written or one like it is there already.

@@ -17,7 +17,7 @@ use super::file;
 use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
 use super::mailbox::{HistoryWork, Mailbox, Pending, Reply, Request};
-use super::types::{Activation, Commit, Failure, Health};
+use super::types::{Commit, Failure, Health};
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
 
@@ -137,7 +137,6 @@ impl Owner {
                 drop(reply.send(self.ledger.transforms_named(&name)));
             }
             Request::Activations { sensor, reply } => drop(reply.send(self.ledger.activations(&sensor))),
-            Request::Activate { activation, reply } => drop(reply.send(self.activate(&activation))),
             Request::Refusal { refusal, reply } => {
                 drop(reply.send(self.ledger.record_refusal(now, &refusal)));
             }
@@ -148,15 +147,6 @@ impl Owner {
             Request::TimeFloor { time, reply } => drop(reply.send(self.ledger.raise_time_floor(time))),
         }
         None
-    }
-
-    fn activate(&mut self, activation: &Activation) -> Result<(), StoreError> {
-        self.ledger.activate(activation)?;
-        if let Err(error) = self.history.mirror(&[activation.floor()], None) {
-            // The next start mirrors it.
-            tracing::warn!(%error, "the floor is in the ledger, but not mirrored in the history");
-        }
-        Ok(())
     }
 
     fn reserve(&mut self) -> Result<Block, StoreError> {

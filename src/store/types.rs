@@ -12,6 +12,7 @@ use super::alerts::RecoveredAlerts;
 use super::commands::Recalibration;
 use super::disk::Disk;
 use super::error::FailureKind;
+use super::priors::StoredPrior;
 use super::rollouts::RolloutStep;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -78,6 +79,8 @@ pub struct Recovered {
     pub roots: Vec<StoredRoot>,
     /// The newest enrolment.
     pub enrolment: Option<StoredEnrolment>,
+    /// The newest prior of each sensor model.
+    pub priors: Vec<StoredPrior>,
     /// What of earlier commands counts.
     pub commands: Past,
     /// The recalibrations that the fleet asks for.
@@ -388,34 +391,8 @@ pub struct RootInstallation {
     pub time_floor: Option<Timestamp>,
     /// Where it came from, for the audit chain.
     pub actor: String,
-    /// What becomes of transforms in force that it does not let stand.
-    pub fallen: Vec<Fallen>,
-    /// What that means for rollouts.
+    /// What becomes of what it does not let stand.
     pub rollouts: RolloutStep,
-}
-
-/// A transform in force that a new root does not let stand.
-#[derive(Debug, Clone)]
-pub struct Fallen {
-    /// Where.
-    pub sensor: SensorId,
-    /// The transform.
-    pub digest: Digest,
-    /// Why, as a reason code.
-    pub reason: String,
-    /// What becomes of it.
-    pub fate: Fate,
-}
-
-/// What becomes of a transform that a new root does not let stand.
-#[derive(Debug, Clone)]
-pub enum Fate {
-    /// It stays in force, flagged.
-    Kept,
-    /// Readings go out raw.
-    Withdrawn,
-    /// An earlier one takes its place.
-    Replaced(Box<Activation>),
 }
 
 /// A refused artifact.

@@ -125,6 +125,11 @@ impl ControlOutbox {
         self.retained.contains_key(topic)
     }
 
+    /// Whether this is retained under a topic already; nothing is where it was never set.
+    pub fn keeps(&self, topic: &str, payload: &Bytes) -> bool {
+        self.retained.get(topic).map_or(payload.is_empty(), |kept| kept.payload == *payload)
+    }
+
     /// Gives up a topic; what the broker keeps there stays.
     pub fn forget(&mut self, topic: &str) {
         if let Some(kept) = self.retained.remove(topic)
@@ -210,6 +215,15 @@ mod tests {
         outbox.retain("alert".into(), bytes(""));
         outbox.forget("alert");
         assert!(!outbox.holds("alert") && outbox.is_empty());
+    }
+
+    #[test]
+    fn what_is_retained_already_need_not_be_set_again() {
+        let mut outbox = ControlOutbox::default();
+        assert!(outbox.keeps("proposal", &bytes("")) && !outbox.keeps("proposal", &bytes("a")));
+        outbox.retain("proposal".into(), bytes("a"));
+        assert!(outbox.keeps("proposal", &bytes("a")));
+        assert!(!outbox.keeps("proposal", &bytes("b")) && !outbox.keeps("proposal", &bytes("")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Messages from above: artifacts on their way to the desk that judges them, references to whoever stores them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::v5::Publish;
@@ -19,6 +19,10 @@ const MESSAGES: usize = 10_000;
 /// Bytes that may wait to be judged.
 const BYTES: usize = 8 * 1024 * 1024;
 
+/// A command is acknowledged only when it is written down, if no more messages than this wait before it: strangers'
+/// messages take their time, and the acknowledgements of readings come after it.
+const AHEAD: usize = 64;
+
 /// The longest correlation data that is echoed, in bytes.
 const CORRELATION: usize = 256;
 
@@ -33,6 +37,8 @@ pub struct Arrived {
     pub payload: Bytes,
     /// What the sender of a command or an order wants to have echoed.
     pub correlation: Option<Bytes>,
+    /// To be settled when it was judged: what is not retained does not come again.
+    pub token: Option<AckToken>,
 }
 
 /// The way from the link to the desk, bounded in messages and bytes.
@@ -40,15 +46,10 @@ pub struct Arrived {
 pub struct Inbox {
     sender: mpsc::Sender<Arrived>,
     held: Arc<AtomicUsize>,
-    branches: Vec<(Artifact, String)>,
-    /// The topic of this gateway's enrolment.
-    enrolment: String,
-    /// The topic of the gateway's own checkpoint.
-    checkpoint: String,
-    /// The topics of commands.
-    commands: Vec<String>,
-    /// The branch of references, which concern one gateway only.
-    measured: String,
+    missed: Arc<AtomicBool>,
+    /// What which topics are for, in the order of their subscriptions; a branch, below which there is one level, ends with
+    /// a slash.
+    routes: Vec<(Down, String)>,
     references: ReferenceInbox,
     metrics: Metrics,
 }
@@ -60,6 +61,8 @@ pub enum Artifact {
     Root,
     /// What the fleet says of this gateway.
     Enrolment,
+    /// What the fleet knows of a sensor model.
+    Prior,
     /// A transform.
     Transform,
     /// An order about a transform.
@@ -84,12 +87,18 @@ pub enum Down {
 pub struct Outbound {
     receiver: mpsc::Receiver<Arrived>,
     held: Arc<AtomicUsize>,
+    missed: Arc<AtomicBool>,
 }
 
 impl Outbound {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.receiver.is_empty()
+    }
+
+    /// Whether something found no room since this was asked last.
+    pub fn has_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::Relaxed)
     }
 
     /// The next message; waits for ever once there is no link any more.
@@ -104,84 +113,62 @@ impl Outbound {
 /// for artifacts and for references.
 pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inbox, Outbound, Waiting) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
-    let held = Arc::new(AtomicUsize::new(0));
-    let branches = branches(fleet, gateway, groups);
+    let (held, missed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let (references, waiting) = references::inbox(metrics);
-    let enrolment = format!("calibd/1/{fleet}/down/gw/{gateway}/enrolment");
-    let measured = format!("calibd/1/{fleet}/down/gw/{gateway}/reference/");
     let inbox = Inbox {
         sender,
         held: held.clone(),
-        branches,
-        enrolment,
-        checkpoint: format!("calibd/1/{fleet}/up/{gateway}/checkpoint"),
-        commands: commands(fleet, gateway, groups),
-        measured,
+        missed: missed.clone(),
+        routes: routes(fleet, gateway, groups),
         references,
         metrics: metrics.clone(),
     };
-    (inbox, Outbound { receiver, held }, waiting)
+    (inbox, Outbound { receiver, held, missed }, waiting)
 }
 
-/// The parts of a fleet that this gateway is in.
-fn parts(gateway: &Id, groups: &[Id]) -> Vec<String> {
-    let mut parts = vec!["all".to_owned(), format!("gw/{gateway}")];
-    parts.extend(groups.iter().map(|group| format!("group/{group}")));
-    parts
-}
-
-fn commands(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<String> {
-    parts(gateway, groups).iter().map(|part| format!("calibd/1/{fleet}/down/{part}/command")).collect()
-}
-
-/// Roots come first, so that a new key is known before what it signed.
-fn branches(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Artifact, String)> {
-    let down = format!("calibd/1/{fleet}/down");
-    let mut branches = vec![(Artifact::Root, format!("{down}/root/"))];
-    let parts = parts(gateway, groups);
-    // Orders come last, so that there is what they are about.
-    for (what, name) in [(Artifact::Transform, "transform"), (Artifact::Order, "order")] {
-        branches.extend(parts.iter().map(|part| (what, format!("{down}/{part}/{name}/"))));
-    }
-    branches
+/// Roots come first, so that a new key is known before what it signed, then what proves this gateway's groups. Orders come
+/// after transforms, so that there is what they are about.
+fn routes(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Down, String)> {
+    let fleet = format!("calibd/1/{fleet}");
+    let (down, own) = (format!("{fleet}/down"), format!("{fleet}/down/gw/{gateway}"));
+    let mut parts = vec![format!("{down}/all"), own.clone()];
+    parts.extend(groups.iter().map(|group| format!("{down}/group/{group}")));
+    let mut routes = vec![
+        (Down::Artifact(Artifact::Root), format!("{down}/root/")),
+        (Down::Artifact(Artifact::Enrolment), format!("{own}/enrolment")),
+        (Down::Artifact(Artifact::Checkpoint), format!("{fleet}/up/{gateway}/checkpoint")),
+        // Whatever sensors it has now: one of another model may be mounted.
+        (Down::Artifact(Artifact::Prior), format!("{down}/all/prior/")),
+    ];
+    let mut of_each = |what, name: &str| {
+        routes.extend(parts.iter().map(|part| (Down::Artifact(what), format!("{part}/{name}"))));
+    };
+    of_each(Artifact::Transform, "transform/");
+    of_each(Artifact::Order, "order/");
+    of_each(Artifact::Command, "command");
+    routes.push((Down::References, format!("{own}/reference/")));
+    routes
 }
 
 impl Inbox {
     /// The same way for a gateway in other groups.
     pub fn regrouped(&self, fleet: &Id, gateway: &Id, groups: &[Id]) -> Inbox {
-        let commands = commands(fleet, gateway, groups);
-        Inbox { branches: branches(fleet, gateway, groups), commands, ..self.clone() }
+        Inbox { routes: routes(fleet, gateway, groups), ..self.clone() }
     }
 
     /// The filters to subscribe to.
     pub fn filters(&self) -> Vec<String> {
-        let branches = self.branches.iter().map(|(_, branch)| branch);
-        let below = branches.chain([&self.measured]).map(|branch| format!("{branch}+"));
-        let mut filters: Vec<String> = below.collect();
-        // After the roots, before what it has to prove.
-        filters.insert(1, self.enrolment.clone());
-        filters.insert(2, self.checkpoint.clone());
-        filters.extend(self.commands.iter().cloned());
-        filters
+        let filter = |topic: &String| format!("{topic}{}", if topic.ends_with('/') { "+" } else { "" });
+        self.routes.iter().map(|(_, topic)| filter(topic)).collect()
     }
 
-    /// What a topic is about, if it is below one of the branches.
+    /// What a topic is about, if it is one of those, or below a branch.
     pub fn about(&self, topic: &str) -> Option<Down> {
-        let below = |branch: &str| topic.strip_prefix(branch).is_some_and(|id| !id.contains('/'));
-        if topic == self.enrolment {
-            return Some(Down::Artifact(Artifact::Enrolment));
-        }
-        if topic == self.checkpoint {
-            return Some(Down::Artifact(Artifact::Checkpoint));
-        }
-        if self.commands.iter().any(|command| command == topic) {
-            return Some(Down::Artifact(Artifact::Command));
-        }
-        if below(&self.measured) {
-            return Some(Down::References);
-        }
-        let (what, _) = self.branches.iter().find(|(_, branch)| below(branch))?;
-        Some(Down::Artifact(*what))
+        let is_it = |route: &str| match topic.strip_prefix(route) {
+            Some(id) if route.ends_with('/') => !id.contains('/'),
+            rest => rest == Some(""),
+        };
+        self.routes.iter().find(|(_, route)| is_it(route)).map(|(about, _)| *about)
     }
 
     /// Passes a message on.
@@ -207,8 +194,9 @@ impl Inbox {
         }
     }
 
-    /// It is settled at once, so that a flood of artifacts never holds up the acknowledgements of readings: a
-    /// retained artifact comes again with the next connection.
+    /// What is retained is settled at once, so that a flood of artifacts never holds up the acknowledgements of
+    /// readings: it comes again with the next connection, and what has found no room when it is asked for. A command does not, so it is settled when it was judged,
+    /// unless many wait before it.
     fn put_artifact(
         &self,
         what: Artifact,
@@ -217,9 +205,14 @@ impl Inbox {
         token: Option<AckToken>,
         link: &Link,
     ) {
-        if let Some(token) = token {
-            link.settled(token);
-        }
+        let few = self.sender.max_capacity() - self.sender.capacity() < AHEAD;
+        let token = token.filter(|token| {
+            let waits = what == Artifact::Command && few;
+            if !waits {
+                link.settled(*token);
+            }
+            waits
+        });
         let id = std::str::from_utf8(last)
             .ok()
             .filter(|text| Id::new(text).is_ok())
@@ -239,7 +232,7 @@ impl Inbox {
             let echoed = correlation.filter(|data| asks && data.len() <= CORRELATION);
             let correlation = echoed.map(|data| Bytes::copy_from_slice(&data));
             let payload = Bytes::copy_from_slice(payload);
-            match self.sender.try_send(Arrived { what, id, payload, correlation }) {
+            match self.sender.try_send(Arrived { what, id, payload, correlation, token }) {
                 Ok(()) => {
                     self.held.fetch_add(size, Ordering::Relaxed);
                     return;
@@ -247,6 +240,9 @@ impl Inbox {
                 Err(_) => "busy",
             }
         };
+        token.into_iter().for_each(|token| link.settled(token));
+        // Commands are not retained: asked for again, they do not come.
+        self.missed.fetch_or(problem == "busy" && what != Artifact::Command, Ordering::Relaxed);
         downlink_ignored(problem, &self.metrics);
     }
 }

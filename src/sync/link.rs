@@ -188,6 +188,13 @@ impl Link {
         }
     }
 
+    /// Sets a retained message unless it is retained already; an empty one only where there is something.
+    pub fn keep(&self, topic: String, payload: Bytes) {
+        if !self.lock().control.keeps(&topic, &payload) {
+            self.retain(topic, payload);
+        }
+    }
+
     /// Whether the broker keeps something under a topic, or has not said yet that it does not.
     pub fn holds(&self, topic: &str) -> bool {
         self.lock().control.holds(topic)
@@ -285,14 +292,12 @@ impl Link {
         taken
     }
 
-    /// Has the broker send again what it retains of what comes from above.
-    pub fn ask_again(&self) {
+    /// Has the broker send again what it retains of what comes from above; answers whether there is nothing more to
+    /// do for it: the next connection brings everything, too, but a client without room has to be asked again.
+    pub fn ask_again(&self) -> bool {
         let inner = self.lock();
-        let Some(client) = inner.client.as_ref().filter(|_| inner.ready && !inner.down.is_empty()) else {
-            return;
-        };
-        // A client without room leaves it: the next connection brings everything again.
-        let _ = client.try_subscribe_many(inner.down.iter().cloned());
+        let client = inner.client.as_ref().filter(|_| inner.ready && !inner.down.is_empty());
+        client.is_none_or(|client| client.try_subscribe_many(inner.down.iter().cloned()).is_ok())
     }
 
     /// The broker has accepted the connection and the subscriptions.

@@ -88,7 +88,8 @@ pub fn downlink_ignored(reason: &str, metrics: &Metrics) {
     metrics.downlink_ignored.get_or_create(&vec![("reason", reason.to_owned())]).inc();
     if reason == "busy" {
         tracing::warn!(
-            "too many artifacts at once: one was left for the next connection; send fewer at a time"
+            "too many artifacts at once: one found no room; what the broker retains is asked for again, a command has to be \
+             issued anew"
         );
     }
 }

@@ -40,6 +40,11 @@ impl TransformEvents {
         self.metrics.refusals.get_or_create(&vec![("reason", reason.to_owned())]).inc();
     }
 
+    /// An artifact that would wait here found no place.
+    pub fn found_no_place(&self) {
+        self.metrics.downlink_ignored.get_or_create(&vec![("reason", "no_place".to_owned())]).inc();
+    }
+
     /// A transform that was in force is not accepted any more.
     pub fn not_restored(&self, sensor: &SensorId, digest: &Digest, refusal: &Refusal) {
         let reason = refusal.reason.as_str();

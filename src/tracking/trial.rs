@@ -9,7 +9,8 @@ use crate::domain::rollout::Paired;
 use crate::domain::sensor::Sensor;
 use crate::domain::time::Timestamp;
 use crate::domain::units::Unit;
-use crate::pipeline::beside::{Beside, Shelf, Shelved, Versus};
+use crate::pipeline::beside::{Beside, Shelf, Versus};
+use crate::pipeline::blocks::{Block, Interval, Sum};
 
 /// A value and its standard uncertainty, in a unit.
 struct Value<'a> {
@@ -20,9 +21,15 @@ struct Value<'a> {
 
 /// Passes on what a new pair says of the transforms that are watched at its sensor.
 pub fn tell(beside: &Beside, sensor: &Sensor, how: &How, pair: &Pair) {
-    let of_pair = |shelf: &Shelf| {
+    let of_pair = |shelf: &mut Shelf| {
         let versus = shelf.watch().versus.iter();
-        versus.filter_map(|versus| paired(shelf, versus, sensor, how, pair)).collect::<Vec<_>>()
+        let found = versus.filter_map(|versus| paired(shelf, versus, sensor, how, pair)).collect::<Vec<_>>();
+        if pair.origin == Origin::Sensor {
+            let (begin, end) = (pair.span.begin(), pair.span.end());
+            let interval = Interval { begin, end, seqs: pair.seqs, readings: pair.readings };
+            shelf.learn((!pair.span.is_point()).then_some(interval));
+        }
+        found
     };
     for paired in beside.look(&sensor.id, of_pair).unwrap_or_default() {
         beside.pair(sensor.id.clone(), paired);
@@ -61,31 +68,37 @@ fn value_of<'a>(shelf: &'a Shelf, digest: Digest, how: &How, pair: &'a Pair) -> 
         return None;
     }
     let place = shelf.place(digest)?;
-    let readings = || shelf.between(pair.seqs.0, pair.seqs.1).filter(|reading| reading.usable);
-    // Exactly those that are in the pair.
-    if readings().count() as u64 != pair.readings {
-        return None;
-    }
-    let at = pair.span.middle();
+    let unit = &shelf.watch().others[place].unit;
     let [value, u] = match how.method {
         Method::Interpolate if pair.span.is_point() && pair.readings == 2 => {
-            let (first, second) = (readings().next()?, readings().last()?);
-            let weight = weight(first, second, at)?;
-            [0, 1].map(|part| {
-                let (a, b) = (first.others[place][part], second.others[place][part]);
-                a + weight * (b - a)
-            })
+            let (first, second) = both(shelf.readings().single(pair.seqs)?)?;
+            let weight = weight(first, second, pair.span.middle())?;
+            let [one, other] = [first, second].map(|block| block.other(place));
+            [0, 1].map(|part| one[part] + weight * (other[part] - one[part]))
         }
-        _ => [0, 1].map(|part| {
-            let sum: f64 = readings().map(|reading| reading.others[place][part]).sum();
-            sum / pair.readings as f64
-        }),
+        _ => mean(&shelf.readings().sum(pair.seqs, pair.readings)?, place, pair, **unit == *pair.unit)?,
     };
-    let unit = &shelf.watch().others[place].unit;
     value.is_finite().then_some(Value { value, u: Some(u).filter(|u| u.is_finite()), unit })
 }
 
-fn weight(first: &Shelved, second: &Shelved, at: Timestamp) -> Option<f64> {
+/// The mean of another transform, and its standard uncertainty. Where it is not over exactly the readings of the pair, what
+/// counts is by how much it differs from that of the transform in force, which is known for exactly those.
+fn mean(sum: &Sum, place: usize, pair: &Pair, alike: bool) -> Option<[f64; 2]> {
+    let [value, u] = sum.others[place];
+    match (sum.is_exact, pair.value) {
+        (true, _) => Some([value, u]),
+        (false, Some(in_force)) if alike => Some([in_force + (value - sum.value), u]),
+        (false, _) => None,
+    }
+}
+
+/// Two blocks, if there are no more.
+fn both<'a>(mut blocks: impl Iterator<Item = &'a Block>) -> Option<(&'a Block, &'a Block)> {
+    let both = (blocks.next()?, blocks.next()?);
+    blocks.next().is_none().then_some(both)
+}
+
+fn weight(first: &Block, second: &Block, at: Timestamp) -> Option<f64> {
     let apart = second.time.micros_since(first.time);
     (apart != 0).then(|| at.micros_since(first.time) as f64 / apart as f64)
 }

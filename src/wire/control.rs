@@ -6,6 +6,7 @@ mod alerts;
 mod drift;
 mod ledger;
 mod positions;
+mod priors;
 mod references;
 mod rollout;
 mod sessions;
@@ -20,6 +21,7 @@ pub use self::drift::{Drift, SensorDrift};
 pub use self::ledger::backup;
 pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};
 pub use self::positions::{Instruments, Maintain, Maintained, Mount, Mounted, Upkeep};
+pub use self::priors::{Prior, Priors};
 pub use self::references::{
     AddReferences, AddedReference, AddedReferences, AddedStandard, KeptStandard, Reference, References,
     Standards, Withdraw, Withdrawal, Withdrawn,

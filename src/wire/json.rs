@@ -11,6 +11,7 @@ use super::format::{Layout, Locator, SpecError, Target, wrong_locator};
 /// A step of the pointers, with all pointers that lead through it.
 #[derive(Debug, Default)]
 struct Node {
+    /// In the order of their keys: a message may have a thousand, and is looked through for each of its own.
     children: Vec<Child>,
     /// What is wanted here; empty if the pointers lead on.
     targets: Vec<Target>,
@@ -76,14 +77,19 @@ impl Node {
         if !self.targets.is_empty() {
             return None;
         }
-        let at = self.children.iter().position(|child| child.key == *step).unwrap_or_else(|| {
+        let at = find(&self.children, step).unwrap_or_else(|at| {
             let plain = step == "0" || !step.starts_with('0');
             let index = step.parse().ok().filter(|_| plain && !step.starts_with('+'));
-            self.children.push(Child { key: step.clone(), index, node: Node::default() });
-            self.children.len() - 1
+            self.children.insert(at, Child { key: step.clone(), index, node: Node::default() });
+            at
         });
         self.children[at].node.insert(rest, target)
     }
+}
+
+/// Where the child of this key is, or where it would have to be.
+fn find(children: &[Child], key: &str) -> Result<usize, usize> {
+    children.binary_search_by(|child| child.key.as_str().cmp(key))
 }
 
 /// Reads one value at a node of the pointers.
@@ -208,7 +214,7 @@ impl<'a> Visitor<'_> for Key<'a> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().find(|child| child.key == key))
+        Ok(find(self.0, key).ok().map(|at| &self.0[at]))
     }
 }
 

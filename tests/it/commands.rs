@@ -62,6 +62,32 @@ fn alert(street: &Street, over: bool) -> Value {
     crate::support::wait::until("the alert", || street.above.all().iter().rev().find_map(found))
 }
 
+#[test]
+fn a_command_is_acknowledged_to_the_broker_only_when_it_is_in_the_ledger() {
+    let mut street = Street::new();
+    // From its first answer on it is known since when commands are followed.
+    let first =
+        command(&street.authority, &log_level(1, "info", system_now().saturating_add_micros(60_000_000)));
+    assert_eq!(asked(&mut street, 1, &first)["verdict"], "accepted");
+    let second = command(&street.authority, &recalibrate(2));
+    let mut ledger = rusqlite::Connection::open(street.gateway.store().join("ledger.db")).unwrap();
+    let held = ledger.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    street.publisher.ask(COMMAND, &second, REPLY, b"second");
+    // What was sent after it is there: so is it, and what would have acknowledged it.
+    street.measure(4.0);
+    street.reading(4.0);
+    street.daemon.process.kill();
+    held.rollback().unwrap();
+    drop(ledger);
+    street.daemon = street.gateway.start();
+    let key = street.gateway.store().join("gateway.pub.pem");
+    let reply = street.above.await_on(REPLY, |message| {
+        let ours = message.correlation.as_deref() == Some(b"second".as_slice());
+        ours.then(|| opened(&message.payload, "reply", &key))
+    });
+    assert_eq!((&reply["verdict"], &reply["serial"]), (&json!("accepted"), &json!(2)), "{reply}");
+}
+
 fn attention(street: &Street) -> String {
     get(&street.gateway.path("run/control.sock"), "/v1/status").json()["attention"].to_string()
 }

@@ -3,7 +3,7 @@
 mod alerts;
 mod bundle;
 pub mod ctl;
-mod described;
+pub mod described;
 mod fuzzed;
 mod ledger;
 mod limits;

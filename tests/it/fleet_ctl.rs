@@ -1,7 +1,9 @@
 //! `calibctl fleet` against mosquitto and running gateways.
 
 mod hostile;
+mod local;
 mod orders;
+mod prior;
 mod road;
 
 use std::process::{Command, Stdio};

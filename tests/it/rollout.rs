@@ -1,5 +1,6 @@
 //! How transforms come into force, through the daemon and a broker: in shadow, on trial, for good, or back.
 
+mod again;
 mod canary;
 mod keys;
 mod orders;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::mqtt_end_to_end::Street;
 use crate::support::broker::Broker;
+use crate::support::control::get;
 use crate::support::gateway::{Gateway, UP, UPLINK};
 use crate::support::mqtt::{Publisher, Subscriber};
 use crate::support::trust::{Authority, calibrated, opened, transform};
@@ -274,4 +275,44 @@ fn a_group_is_what_the_fleet_says_and_not_what_the_gateway_claims() {
     let back = street.authority.signed_as("enrolment", "office", &enrolment(2, "north", &public));
     street.publisher.retain(topic, back);
     refuses(&street, "enrolment", "rolled_back_version");
+}
+
+/// So many that all processors verify them.
+#[test]
+fn of_many_transforms_those_of_a_revoked_key_fall_and_stay_down_over_a_restart() {
+    const MANY: usize = 96;
+    let mut street = street("on_revoked = \"uncalibrated\"");
+    let two = street.authority.next_root(2, &[SECOND]);
+    publish(&mut street, 2, &two);
+    answer(&street, "root", 2, "accepted");
+    for number in 0..MANY {
+        let (id, sensor) = (format!("t-{number}"), format!("s-{number}"));
+        let mut one = transform(1);
+        one["id"] = json!(id);
+        one["target"]["sensors"] = json!([sensor]);
+        let key = if number % 2 == 0 { "fleet" } else { "second" };
+        let envelope = street.authority.signed_by(key, &one);
+        street.push(&id, envelope);
+    }
+    let in_force = |street: &Street| -> Vec<Value> {
+        let listed = get(&street.gateway.path("run/control.sock"), "/v1/transforms").json();
+        let all = listed["transforms"].as_array().unwrap();
+        all.iter().map(|one| one["id"].clone()).collect()
+    };
+    until_true("all to be in force", || in_force(&street).len() == MANY);
+
+    let three = street.authority.next_root(3, &[REVOKE_FIRST]);
+    publish(&mut street, 3, &three);
+    answer(&street, "root", 3, "accepted");
+    let all_of_the_second = |street: &Street| {
+        let names = in_force(street);
+        let odd = |number: &usize| number % 2 == 1;
+        names.len() == MANY / 2
+            && (0..MANY).filter(odd).all(|number| names.contains(&json!(format!("t-{number}"))))
+    };
+    until_true("those of the revoked key to fall", || all_of_the_second(&street));
+    street.daemon.process.kill();
+    street.daemon = street.gateway.start();
+    street.daemon.linked();
+    assert!(all_of_the_second(&street), "{:?}", in_force(&street));
 }

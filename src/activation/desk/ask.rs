@@ -6,14 +6,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::Desk;
 use super::local::{Declined, RollBack};
 use super::sessions::Site;
-use crate::config::trust::Fallback;
 use crate::domain::id::{Id, SensorId};
-use crate::domain::rollout::plan::Policy;
+use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::pipeline::active::Change;
 use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
 use crate::store::StoreError;
-use crate::wire::control::SensorRollout;
+use crate::wire::control::{Prior, SensorRollout};
 use crate::wire::message::Ack;
 
 /// Where the answer goes.
@@ -39,6 +38,8 @@ pub enum Ask {
     Withdraw(SensorId, String, oneshot::Sender<Result<(), StoreError>>),
     /// Say how transforms come into force, at one sensor or at all.
     Rollouts(Option<SensorId>, oneshot::Sender<Vec<SensorRollout>>),
+    /// Say which priors of sensor models there are.
+    Priors(oneshot::Sender<Vec<Prior>>),
     /// Write down what rollouts have seen: the end is near.
     Finish(oneshot::Sender<()>),
 }
@@ -56,6 +57,7 @@ impl Desk {
             Ask::Mounted(done) => {
                 let changes = self.restore_again().await;
                 self.effect(changes, pipeline, Request::Mounted).await;
+                self.ask_for_priors();
                 let _ = done.send(());
             }
             Ask::Install(envelope, user, answer) => {
@@ -72,6 +74,7 @@ impl Desk {
                 let _ = answer.send(self.withdraw(&sensor, actor, pipeline).await);
             }
             Ask::Rollouts(sensor, answer) => drop(answer.send(self.rollouts_of(sensor.as_ref()))),
+            Ask::Priors(answer) => drop(answer.send(self.priors_held())),
             Ask::Finish(done) => {
                 self.save_rollouts(true).await;
                 let _ = done.send(());
@@ -83,6 +86,7 @@ impl Desk {
         let changes = self.restore_again().await;
         let request = |changes, done| Request::Reconfigure(changes, on_expired, done);
         self.effect(changes, pipeline, request).await;
+        self.ask_for_priors();
     }
 
     /// Has the pipeline take over changes, and reports them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Desk, Floor};
 use crate::domain::id::Id;
-use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredOrder};
+use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredOrder, StoredPrior};
 use crate::telemetry::alarm::Alarm;
 use crate::wire::control::AuditHead;
 use crate::wire::message::{Checkpoint, CheckpointFloor, CheckpointSerial};
@@ -15,9 +15,11 @@ use crate::wire::message::{Checkpoint, CheckpointFloor, CheckpointSerial};
 const CHANGES: Duration = Duration::from_secs(30);
 /// Between two checkpoints without a change.
 const QUIET: Duration = Duration::from_secs(86_400);
-/// The name of the serial of commands, and what stands before a transform's id in that of its orders.
+/// The name of the serial of commands, and what stands before a transform's id in that of its orders, and before a
+/// sensor model in the version of its prior.
 const COMMAND: &str = "command";
 const ORDER: &str = "order ";
+const PRIOR: &str = "prior ";
 
 /// The last checkpoint.
 #[derive(Debug)]
@@ -120,12 +122,16 @@ impl Desk {
         let order = |StoredOrder { id, serial, digest }: StoredOrder| {
             (format!("{ORDER}{id}"), CheckpointSerial { serial, digest })
         };
+        let prior = |StoredPrior { model, version, digest, .. }: StoredPrior| {
+            (format!("{PRIOR}{model}"), CheckpointSerial { serial: version, digest })
+        };
         let command =
             facts.command.map(|(serial, digest)| (COMMAND.to_owned(), CheckpointSerial { serial, digest }));
         let (rows, head) = facts.head;
         let (mut floors, mut serials) = (BTreeMap::new(), BTreeMap::new());
         floors.extend(facts.floors.into_iter().map(floor));
         serials.extend(command.into_iter().chain(facts.orders.into_iter().map(order)));
+        serials.extend(facts.priors.into_iter().map(prior));
         Checkpoint {
             schema: 1,
             fleet: self.fleet.clone(),
@@ -168,6 +174,7 @@ impl Desk {
         for StoredOrder { id, serial, digest } in facts.orders {
             self.orders.insert(id, (serial, digest));
         }
+        self.priors.raise(facts.priors, self.roots.installed());
     }
 }
 
@@ -182,7 +189,13 @@ fn facts(checkpoint: Checkpoint) -> LedgerFacts {
         let id = Id::new(name.strip_prefix(ORDER)?).ok()?;
         Some(StoredOrder { id, serial: it.serial, digest: it.digest })
     };
+    let prior = |(name, it): (&String, &CheckpointSerial)| {
+        let model = name.strip_prefix(PRIOR)?.to_owned();
+        let (version, digest, accepted) = (it.serial, it.digest, checkpoint.time);
+        Some(StoredPrior { model, version, digest, envelope: None, accepted })
+    };
     LedgerFacts {
+        priors: checkpoint.serials.iter().filter_map(prior).collect(),
         head: (rows, head),
         floors: checkpoint.floors.into_iter().map(floor).collect(),
         command: checkpoint.serials.get(COMMAND).map(|it| (it.serial, it.digest)),

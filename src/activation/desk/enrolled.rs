@@ -5,7 +5,6 @@ use tokio::sync::mpsc;
 use super::{Desk, Item};
 use crate::domain::trust::enrolment::{self, Enrolment, Standpoint, verify_enrolment};
 use crate::domain::trust::root::Root;
-use crate::domain::trust::verify::Refused;
 use crate::pipeline::run::Request;
 use crate::store::{StoreError, StoredEnrolment};
 use crate::wire::message::{Ack, Verdict};
@@ -69,7 +68,7 @@ impl Desk {
         };
         let found = match verify_enrolment(&item.arrived.payload, &standpoint) {
             Ok(found) => found,
-            Err(refused) => return Ok(self.turn_enrolment_away(item, refused).await),
+            Err(refused) => return Ok(self.refuse_by(NAME, &item.way, refused).await),
         };
         let version = found.enrolment.version;
         if found.already_applied && self.enrolled.counts.is_some() {
@@ -86,17 +85,10 @@ impl Desk {
         tracing::info!(version, digest = %found.digest, "enrolment {version} is accepted");
         self.enrolled = Enrolled { stored: Some(stored), counts: Some(found.enrolment) };
         // What was refused for want of a proof may pass now.
-        self.ask_again = true;
+        self.asking.want();
         let changes = self.restore_again().await;
         self.effect(changes, pipeline, Request::Activate).await;
         let text = format!("enrolment {version} counts");
         Ok(self.of_document(NAME, version, found.digest, Verdict::Accepted, text))
-    }
-
-    async fn turn_enrolment_away(&mut self, item: Item, refused: Refused) -> Ack {
-        let (way, known) = (item.way, refused.by_known_key);
-        let ack = self.refuse(NAME, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
-        ack
     }
 }

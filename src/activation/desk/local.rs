@@ -67,9 +67,10 @@ impl Desk {
             Some("enrolment") => Kind::Enrolment,
             Some("order") => Kind::Order,
             Some("command") => Kind::Command,
+            Some("prior") => Kind::Prior,
             _ => Kind::Transform,
         };
-        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None };
+        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None, token: None };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::turn::Turn;
+use super::waiting::order_about;
 use super::{Desk, Item, Reach};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -57,7 +58,7 @@ impl Desk {
             Ok(ordered) => ordered,
             Err(refused) => return Ok(self.turn_order_away(item, refused).await),
         };
-        self.waiting.retain(|waiting| waiting.arrived.id != waiting_as(&ordered));
+        self.waiting.retain(|waiting| waiting.arrived.id != order_about(&ordered.order.id));
         let outcome = self.follow_order(&ordered, item.way.actor(), pipeline).await;
         match outcome {
             Ok(Ok(sentence)) => Ok(self.answer_order(&ordered, Verdict::Accepted, sentence)),
@@ -68,7 +69,7 @@ impl Desk {
             Err(error) => {
                 self.events.not_activated(ordered.order.id.as_str(), &error.to_string());
                 let mut item = item;
-                item.arrived.id = waiting_as(&ordered);
+                item.arrived.id = order_about(&ordered.order.id);
                 self.wait(item);
                 Err(error)
             }
@@ -146,14 +147,12 @@ impl Desk {
         // Its transform may be on its way.
         let waits = refused.refusal.reason == Reason::UnknownSensor;
         if let Some(id) = refused.id.as_ref().filter(|_| known && waits) {
-            item.arrived.id = format!("order/{id}");
+            item.arrived.id = order_about(id);
             if self.wait(item) {
                 refused.refusal.message.push_str("; it waits here until then");
             }
         }
-        let ack = self.refuse(&topic_id, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
-        ack
+        self.refuse_by(&topic_id, &way, refused).await
     }
 
     fn answer_order(&mut self, ordered: &Ordered, verdict: Verdict, message: String) -> Ack {
@@ -179,11 +178,6 @@ impl Item {
     pub(super) fn is_order(&self) -> bool {
         self.arrived.what == Kind::Order
     }
-}
-
-/// What an order is called among those that wait: not as its transform, which may wait, too.
-fn waiting_as(ordered: &Ordered) -> String {
-    format!("order/{}", ordered.order.id)
 }
 
 fn refusal(ordered: &Ordered, why: &NoEffect) -> Refused {

@@ -61,7 +61,7 @@ impl Desk {
                 let id = transform.id.to_string();
                 let payload = verified.envelope.clone().into();
                 self.wait(Item {
-                    arrived: Arrived { what: Kind::Transform, id, payload, correlation: None },
+                    arrived: Arrived { what: Kind::Transform, id, payload, correlation: None, token: None },
                     way,
                 });
                 Err(error)
@@ -127,6 +127,29 @@ impl Desk {
         Ok(true)
     }
 
+    /// What is refused for a local transform, though it has its place below that: the broker says it again with each
+    /// connection.
+    pub(super) async fn lies_below(
+        &self,
+        item: &Item,
+        refused: &Refused,
+    ) -> Result<Option<Verified>, StoreError> {
+        let floor = refused.id.as_ref().and_then(|id| self.floors.get(id));
+        let known = floor.is_some_and(|floor| Some(floor.digest) == refused.digest);
+        if refused.refusal.reason != Reason::LocalInForce || !known {
+            return Ok(None);
+        }
+        let Ok(verified) = self.verify_again(&item.arrived.payload) else { return Ok(None) };
+        for sensor in &verified.sensors {
+            let below = self.installed.get(sensor).and_then(|installed| installed.below.as_ref());
+            let is_below = below.is_some_and(|below| below.reference.digest == verified.digest);
+            if !is_below && !self.is_settled(&verified, sensor).await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(verified))
+    }
+
     /// Whether a transform that was accepted before has its place at a sensor, or has come to its end there.
     async fn is_settled(&self, verified: &Verified, sensor: &SensorId) -> Result<bool, StoreError> {
         // By far the most of what the broker sends again.
@@ -137,13 +160,13 @@ impl Desk {
         let state = machine.state();
         Ok(match state.stage(verified.digest) {
             Some(Stage::Candidate | Stage::Shadow) => true,
-            Some(Stage::RolledBack) => {
+            Some(Stage::RolledBack | Stage::Superseded) => {
                 let mut ended = state.ended().iter().rev();
                 ended
                     .find(|ended| ended.artifact.digest == verified.digest)
                     .is_some_and(|ended| !ended.how.may_return())
             }
-            Some(Stage::Canary | Stage::Active | Stage::Superseded) => false,
+            Some(Stage::Canary | Stage::Active) => false,
             // What was rolled back before there were rollouts.
             None => self.rolled_back.contains(sensor),
         })
@@ -186,7 +209,9 @@ impl Desk {
             return format!("accepted before: {}", self.where_it_stands(verified));
         }
         let sensors = gone.join(", ");
-        format!("accepted before, and rolled back here at {sensors}; only a new version takes its place")
+        format!(
+            "accepted before, and gave way or was rolled back here at {sensors}; only a new version takes its place"
+        )
     }
 }
 

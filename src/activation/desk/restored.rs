@@ -1,15 +1,21 @@
 //! What the ledger says is in force, verified again: at the start, and whenever what it depends on changes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::{self, available_parallelism};
 
 use super::{Desk, Installed, active};
-use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
+use crate::domain::rollout::plan::Fallback;
+use crate::domain::trust::root::RoleName;
 use crate::domain::trust::verify::{Refused, Verified};
 use crate::pipeline::active::{Active, Change};
 use crate::store::ActiveTransform;
+
+/// So many transforms are worth the start of another thread: together they take some 2 ms.
+const WORTH_A_THREAD: usize = 32;
 
 /// A stored transform that may stand.
 #[derive(Clone)]
@@ -25,15 +31,15 @@ impl Desk {
         self.rollouts.adopt(&stored);
         let mut changes = Vec::new();
         let (mut bare, mut kept) = (BTreeSet::new(), BTreeSet::new());
-        let mut by_digest: HashMap<Digest, Result<Standing, Refused>> = HashMap::new();
+        let judged = self.judge_all(&stored);
+        for refused in judged.values().filter_map(|standing| standing.as_ref().err()) {
+            self.events.refused(refused.refusal.reason.as_str());
+        }
         for entry in stored {
             if entry.rolled_back {
                 self.rolled_back.insert(entry.sensor.clone());
             }
-            let standing = by_digest.entry(entry.digest).or_insert_with(|| {
-                self.standing_of(&entry.envelope)
-                    .inspect_err(|refused| self.events.refused(refused.refusal.reason.as_str()))
-            });
+            let Some(standing) = judged.get(&entry.digest) else { continue };
             let Standing { verified, revoked } = match standing {
                 Ok(standing) => standing.clone(),
                 Err(refused) => {
@@ -52,12 +58,52 @@ impl Desk {
             }
             let active = Arc::new(active(&verified, entry.since, revoked));
             let below = entry.baseline.as_deref().and_then(|envelope| self.below(envelope, &entry.sensor));
-            let installed = Installed { active: active.clone(), role: verified.role, below };
+            let role = verified.role;
+            let local = (role == RoleName::Maintenance).then(|| entry.envelope.into());
+            let installed = Installed { active: active.clone(), role, below, local };
             self.installed.insert(entry.sensor.clone(), installed);
             changes.push(Change { sensor: entry.sensor, active: Some(active) });
         }
         self.events.restored(bare, kept);
         changes
+    }
+
+    /// The fleet's transform below one of maintenance that was gone back to: not what was in force until now.
+    pub(super) async fn was_below(&self, sensor: &SensorId) -> Option<Arc<Active>> {
+        let stored = match self.store.active().await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::warn!(%sensor, "what the fleet signed below its local transform is not known until the next start: {error}");
+                return None;
+            }
+        };
+        let entry = stored.into_iter().find(|entry| entry.sensor == *sensor)?;
+        self.below(&entry.baseline?, sensor)
+    }
+
+    /// Each of the transforms, judged once, by all processors: most of a start is spent here.
+    fn judge_all(&self, stored: &[ActiveTransform]) -> HashMap<Digest, Result<Standing, Refused>> {
+        let mut envelopes: HashMap<Digest, &[u8]> = HashMap::new();
+        envelopes.extend(stored.iter().map(|entry| (entry.digest, &*entry.envelope)));
+        let envelopes: Vec<_> = envelopes.into_iter().collect();
+        let judge = |part: &[(Digest, &[u8])]| -> Vec<_> {
+            part.iter().map(|(digest, envelope)| (*digest, self.standing_of(envelope))).collect()
+        };
+        let hands = available_parallelism().map_or(1, NonZero::get);
+        let share = envelopes.len().div_ceil(hands).max(WORTH_A_THREAD);
+        let Some((own, others)) = envelopes.split_at_checked(share) else {
+            return judge(&envelopes).into_iter().collect();
+        };
+        thread::scope(|scope| {
+            let started: Vec<_> =
+                others.chunks(share).map(|part| (part, scope.spawn(move || judge(part)))).collect();
+            let mut judged: HashMap<_, _> = judge(own).into_iter().collect();
+            for (part, thread) in started {
+                // A fault of the program that ended a thread is met again here, where it is told.
+                judged.extend(thread.join().unwrap_or_else(|_| judge(part)));
+            }
+            judged
+        })
     }
 
     /// The fleet's transform below one of maintenance, if it may stand there.

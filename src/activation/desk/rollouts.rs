@@ -6,18 +6,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Desk;
-use crate::config::trust::Fallback;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::order;
-use crate::domain::rollout::plan::{Artifact, Policy, WhenInvalid};
+use crate::domain::rollout::plan::{Artifact, Fallback, Policy};
 use crate::domain::rollout::state::State;
 use crate::domain::rollout::{Event, Rollout};
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::envelope::Envelope;
-use crate::pipeline::beside::{Beside, Versus};
+use crate::pipeline::beside::Beside;
 use crate::store::{ActiveTransform, StoreError, StoredTransform};
 
 /// What came of pairs is written at most once in so long ...
@@ -31,8 +30,8 @@ const MOST_AGAIN: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Held {
     pub machine: Rollout,
-    /// What the pipeline computes: the transform in force, and what is compared.
-    pub watched: (Option<Digest>, Vec<Versus>),
+    /// What the pipeline was told of last: the transform in force, and what was to be compared with what.
+    pub watched: (Option<Digest>, Vec<(Digest, Option<Digest>)>),
 }
 
 /// The rollouts of all sensors that ever had a transform, as far as they are known by now.
@@ -55,7 +54,7 @@ impl Rollouts {
     /// Nothing is known yet.
     pub fn new(policy: Policy, on_revoked: Fallback, beside: Beside) -> Rollouts {
         Rollouts {
-            policy: Policy { when_invalid: when_invalid(on_revoked), ..policy },
+            policy: Policy { when_invalid: on_revoked, ..policy },
             beside,
             held: HashMap::new(),
             adopted: HashMap::new(),
@@ -177,14 +176,6 @@ pub(super) fn json(machine: &Rollout) -> String {
     serde_json::to_string(machine.state()).unwrap_or_default()
 }
 
-pub(super) fn when_invalid(on_revoked: Fallback) -> WhenInvalid {
-    match on_revoked {
-        Fallback::Keep => WhenInvalid::Keep,
-        Fallback::Previous => WhenInvalid::Previous,
-        Fallback::Uncalibrated => WhenInvalid::Uncalibrated,
-    }
-}
-
 /// What a stored transform is called.
 fn artifact(stored: &StoredTransform) -> Option<Artifact> {
     // It was read when it was accepted.
@@ -198,8 +189,17 @@ impl Desk {
     pub(super) async fn resume_rollouts(&mut self) -> Result<(), StoreError> {
         self.rollouts.resume(self.store.rollouts().await?);
         let orders = self.store.orders().await?;
+        self.find_again().await;
         self.orders = orders.into_iter().map(|order| (order.id, (order.serial, order.digest))).collect();
         Ok(())
+    }
+
+    /// Says again what is the matter with which rollout: the alerts may have ended before they wrote it down.
+    async fn find_again(&self) {
+        for (sensor, held) in &self.rollouts.held {
+            let finding = held.machine.state().finding().map(Box::new);
+            self.found(sensor.clone(), finding).await;
+        }
     }
 
     /// The machine of a sensor; one that had transforms before there were rollouts goes on from those.

@@ -9,6 +9,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::Event;
 use crate::domain::sample::TransformRef;
 use crate::domain::trust::envelope::Envelope;
+use crate::domain::trust::prior::ModelPrior;
 use crate::domain::trust::slot::Slot;
 use crate::domain::trust::target::{LOCAL_PREFIX, SensorFacts};
 use crate::domain::trust::verify::verify_transform;
@@ -30,6 +31,8 @@ pub struct Site {
     pub version: u64,
     /// What is in force, with its payload.
     pub in_force: Option<(TransformRef, String)>,
+    /// What the fleet knows of the sensor's model.
+    pub prior: Option<ModelPrior>,
 }
 
 impl Desk {
@@ -48,6 +51,11 @@ impl Desk {
             epoch: self.roots.installed().map_or(1, |root| root.epoch),
             version: floor.map_or(1, |floor| floor.version + 1),
             in_force: None,
+            prior: self
+                .priors_held()
+                .into_iter()
+                .find(|it| it.usable && it.sensors.contains(sensor))
+                .and_then(|it| it.prior),
         };
         if let Some(installed) = self.installed.get(sensor) {
             let reference = (*installed.active.reference).clone();

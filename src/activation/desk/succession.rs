@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::turn::Turn;
@@ -16,11 +17,22 @@ use crate::domain::trust::root::Root;
 use crate::domain::trust::rotation::{Succession, Successor};
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_stored};
 use crate::pipeline::run::Request;
-use crate::store::{Fallen, Fate, RootInstallation, StoreError, StoredRoot};
+use crate::store::{RootInstallation, StoreError, StoredRoot};
 use crate::wire::message::{Ack, Verdict};
 
 /// What roots are called in answers and in the audit.
 const NAME: &str = "root";
+/// What becomes of a transform in force that a new root does not let stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It stays in force, flagged.
+    Kept,
+    /// An earlier one takes its place.
+    Replaced,
+    /// Readings go out raw.
+    Withdrawn,
+}
+
 /// Who has transforms give way where a root does, in the audit.
 const ROOT: &str = "calibd:root";
 
@@ -52,14 +64,11 @@ impl Desk {
     }
 
     async fn turn_root_away(&mut self, item: Item, mut refused: Refused) -> Ack {
-        let (way, known) = (item.way.clone(), refused.by_known_key);
         if let Some(version) = refused.version.filter(|_| refused.refusal.reason.waits()) {
             self.roots.wait(version, item.arrived.payload);
             refused.refusal.message.push_str("; it waits here until then");
         }
-        let ack = self.refuse(NAME, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
-        ack
+        self.refuse_by(NAME, &item.way, refused).await
     }
 
     /// Installs the roots that came before their predecessors did.
@@ -102,11 +111,12 @@ impl Desk {
                 return Err(error);
             }
         };
+        self.priors.judge_again(self.roots.installed());
         self.time.prove(issued_at);
         self.roots.tell();
         self.events.root_installed(version, &digest, fallen.len());
         // What was refused for its keys may pass now.
-        self.ask_again = true;
+        self.asking.want();
         self.take_effect(turn, true, pipeline).await;
         let changes = self.restore_again().await;
         self.effect(changes, pipeline, Request::Activate).await;
@@ -120,26 +130,21 @@ impl Desk {
         digest: Digest,
         payload: &Bytes,
         actor: &str,
-    ) -> Result<(Vec<Fallen>, Turn), StoreError> {
-        let (fallen, mut turn) = self.fallen().await?;
+    ) -> Result<(Vec<Fate>, Turn), StoreError> {
+        let (fallen, mut turn) = self.fallen(version).await?;
         let root = StoredRoot { version, envelope: payload.to_vec(), digest };
         let time_floor = self.roots.installed().map(|root| root.issued_at);
-        let installation = RootInstallation {
-            root,
-            time_floor,
-            actor: actor.to_owned(),
-            fallen: fallen.clone(),
-            rollouts: turn.step(),
-        };
+        let installation =
+            RootInstallation { root, time_floor, actor: actor.to_owned(), rollouts: turn.step() };
         self.store.install_root(installation).await?;
         Ok((fallen, turn))
     }
 
     /// What the installed root does not let stand, though one before it did: what becomes of the transforms in force,
     /// and what that means for rollouts.
-    async fn fallen(&self) -> Result<(Vec<Fallen>, Turn), StoreError> {
+    async fn fallen(&self, root: u64) -> Result<(Vec<Fate>, Turn), StoreError> {
         let mut turn = Turn::new(self.clock.now(), ROOT);
-        let (mut fallen, mut refusals) = (Vec::new(), HashMap::new());
+        let (mut fallen, mut rows, mut refusals) = (Vec::new(), Vec::new(), HashMap::new());
         let active: BTreeMap<SensorId, Digest> =
             self.store.active().await?.into_iter().map(|entry| (entry.sensor, entry.digest)).collect();
         let sensors: BTreeSet<&SensorId> = active.keys().chain(self.rollouts.busy()).collect();
@@ -156,19 +161,22 @@ impl Desk {
                 // It has no effect where it is not.
                 let _ = self.tell(&mut turn, sensor, event).await?;
                 if active.get(sensor) == Some(&digest) {
-                    let fate = match turn.put_at(sensor) {
-                        None => Fate::Kept,
-                        Some(None) => Fate::Withdrawn,
-                        Some(Some(earlier)) => {
-                            let earlier = super::activation(earlier, self.clock.now(), ROOT.to_owned(), true);
-                            Fate::Replaced(Box::new(earlier))
-                        }
+                    let (fate, action) = match turn.put_at(sensor) {
+                        None => (Fate::Kept, Some("transform.kept")),
+                        Some(None) => (Fate::Withdrawn, Some("transform.withdrawn")),
+                        // What takes its place has a row of its own.
+                        Some(Some(_)) => (Fate::Replaced, None),
                     };
-                    let (sensor, reason) = (sensor.clone(), reason.to_string());
-                    fallen.push(Fallen { sensor, digest, reason, fate });
+                    fallen.push(fate);
+                    let reason = reason.to_string();
+                    let detail = json!({ "digest": digest, "reason": reason, "root": root.to_string() });
+                    let row =
+                        |action| ["calibd", action, sensor.as_str(), &detail.to_string()].map(str::to_owned);
+                    rows.extend(action.map(row));
                 }
             }
         }
+        turn.step.audits.splice(0..0, rows);
         Ok((fallen, turn))
     }
 
@@ -199,12 +207,12 @@ impl Desk {
 }
 
 /// What came of a new root.
-fn sentence(version: u64, fallen: &[Fallen]) -> String {
-    let count = |fate: fn(&Fate) -> bool| fallen.iter().filter(|fallen| fate(&fallen.fate)).count();
+fn sentence(version: u64, fallen: &[Fate]) -> String {
+    let count = |fate| fallen.iter().filter(|fallen| **fallen == fate).count();
     let fates = [
-        (count(|fate| matches!(fate, Fate::Kept)), "stays in force, flagged"),
-        (count(|fate| matches!(fate, Fate::Replaced(_))), "gave way to the one before it"),
-        (count(|fate| matches!(fate, Fate::Withdrawn)), "was withdrawn"),
+        (count(Fate::Kept), "stays in force, flagged"),
+        (count(Fate::Replaced), "gave way to the one before it"),
+        (count(Fate::Withdrawn), "was withdrawn"),
     ];
     let told = fates.iter().filter(|(count, _)| *count > 0);
     let told: Vec<String> =

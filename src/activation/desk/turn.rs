@@ -14,6 +14,7 @@ use crate::domain::alert::{self, Finding};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::rollout::plan::{Artifact, Mode, Plan};
+use crate::domain::rollout::state::State;
 use crate::domain::rollout::{Action, Ending, Event, Refused, Rollout, Stage};
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
@@ -168,19 +169,32 @@ impl Desk {
             Some(machine) => machine,
             None => self.machine(sensor).await?,
         };
-        let trusted = self.time_view().trusted;
+        let before = self.come_to_know(sensor, machine.state());
         if matches!(event, Event::Pair(_)) {
             turn.paired.insert(sensor.clone());
         }
         let mut outcome = Ok(());
-        if machine.state().is_trusted() != trusted {
-            outcome = self.apply(turn, sensor, &mut machine, Event::Clock { trusted }).await?;
+        for event in before {
+            if outcome.is_ok() {
+                outcome = self.apply(turn, sensor, &mut machine, event).await?;
+            }
         }
         if outcome.is_ok() {
             outcome = self.apply(turn, sensor, &mut machine, event).await?;
         }
         turn.machines.insert(sensor.clone(), machine);
         Ok(outcome)
+    }
+
+    /// What a machine has to know before anything else.
+    fn come_to_know(&self, sensor: &SensorId, state: &State) -> Vec<Event> {
+        let trusted = self.time_view().trusted;
+        let clock = (state.is_trusted() != trusted).then_some(Event::Clock { trusted });
+        // A sensor that is not configured any more may be again.
+        let known = self.sensors.known_or_possible(sensor);
+        let another = known.filter(|sensor| sensor.serial.as_deref() != state.instrument());
+        let instrument = another.map(|sensor| Event::Instrument(sensor.serial.clone()));
+        clock.into_iter().chain(instrument).collect()
     }
 
     async fn apply(
@@ -304,7 +318,8 @@ impl Desk {
         if let Some(verified) = &turn.accepted {
             let Transform { id, epoch, version, .. } = &verified.transform;
             let floor = Floor { epoch: *epoch, version: *version, digest: verified.digest };
-            self.floors.insert(id.clone(), floor);
+            let before = self.floors.insert(id.clone(), floor);
+            self.has_come(before != Some(floor));
         }
         self.take_effect(turn, written, pipeline).await;
         Ok(())
@@ -334,9 +349,7 @@ impl Desk {
             self.watch_at(sensor, &mut again, pipeline).await;
         }
         for (sensor, finding) in turn.alerts {
-            let kind = alert::Kind::Rollout;
-            let event = alert::Event::Judged { sensor, kind, source: None, cohort: None, finding };
-            self.alerting.tell(event).await;
+            self.found(sensor, finding).await;
         }
         for said in &turn.said {
             self.told(said, turn.at);
@@ -348,6 +361,13 @@ impl Desk {
         for sensor in &turn.publish {
             self.report(sensor);
         }
+    }
+
+    /// Tells the alerts what is the matter with the rollout at a sensor.
+    pub(super) async fn found(&self, sensor: SensorId, finding: Option<Box<Finding>>) {
+        let kind = alert::Kind::Rollout;
+        let event = alert::Event::Judged { sensor, kind, source: None, cohort: None, finding };
+        self.alerting.tell(event).await;
     }
 
     async fn put_in_effect(
@@ -370,6 +390,12 @@ impl Desk {
             } else {
                 self.rolled_back.remove(&sensor);
             }
+            let before = self.installed.get(&sensor).map(|installed| installed.role);
+            let stays = verified.as_ref().is_some_and(|verified| verified.role == RoleName::Maintenance);
+            if before == Some(RoleName::Maintenance) && !stays {
+                // What was refused for the local one may pass now.
+                self.asking.want();
+            }
             let Some(verified) = verified else {
                 self.installed.remove(&sensor);
                 changes.push(Change { sensor, active: None });
@@ -382,9 +408,16 @@ impl Desk {
             };
             let ready = ready.entry(verified.digest).or_insert_with(made);
             ready.sensors.push(sensor.clone());
-            let below = self.installed.get(&sensor).and_then(Installed::baseline);
-            let below = below.filter(|_| verified.role == RoleName::Maintenance).cloned();
-            let installed = Installed { active: ready.active.clone(), role: verified.role, below };
+            let below = match (verified.role, back) {
+                (RoleName::Maintenance, true) => self.was_below(&sensor).await,
+                (RoleName::Maintenance, false) => {
+                    self.installed.get(&sensor).and_then(Installed::baseline).cloned()
+                }
+                _ => None,
+            };
+            let (active, role) = (ready.active.clone(), verified.role);
+            let local = (role == RoleName::Maintenance).then(|| verified.envelope.clone().into());
+            let installed = Installed { active, role, below, local };
             self.installed.insert(sensor.clone(), installed);
             changes.push(Change { sensor, active: Some(ready.active.clone()) });
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::rollouts::when_invalid;
 use super::turn::{Again, ITSELF, Turn};
 use super::{Desk, active};
 use crate::domain::digest::Digest;
@@ -31,27 +30,38 @@ impl Desk {
         let ours = in_force.as_ref().map(|active| active.reference.digest);
         let wanted: Vec<(Digest, Option<Digest>)> =
             held.machine.watched().map(|watched| (watched.of, watched.beside)).collect();
-        let known = held.watched.1.iter().map(|versus| (versus.of, versus.beside));
         let nothing = wanted.is_empty() && held.watched.1.is_empty();
-        if nothing || held.watched.0 == ours && known.eq(wanted.iter().copied()) {
+        if nothing || held.watched.0 == ours && held.watched.1 == wanted {
             return;
         }
-        let watch = self.watch_of(sensor, in_force, &wanted, again).await;
+        let watch = match self.watch_of(sensor, in_force, &wanted, again).await {
+            Ok(watch) => watch,
+            Err(error) => {
+                tracing::debug!(%sensor, "what is computed beside is not known yet: {error}");
+                return;
+            }
+        };
+        let mut news = false;
         if let Some(held) = self.rollouts.held.get_mut(sensor) {
-            held.watched = (ours, watch.versus.clone());
+            // What is not computed is not looked at again before something changes.
+            held.watched = (ours, wanted);
+            news = held.machine.computes(|digest| watch.versus.iter().any(|versus| versus.of == digest));
+        }
+        if news {
+            self.report(sensor);
         }
         // An error means that the pipeline is ending.
         let _ = pipeline.send(Request::Watch(sensor.clone(), watch)).await;
     }
 
-    /// What is computed at a sensor. What does not verify there is not.
+    /// What is computed at a sensor. What does not verify there is not; an error says that it could not be found out.
     async fn watch_of(
         &self,
         sensor: &SensorId,
         in_force: Option<Arc<Active>>,
         wanted: &[(Digest, Option<Digest>)],
         again: &mut Again,
-    ) -> Watch {
+    ) -> Result<Watch, StoreError> {
         let mut watch = Watch::default();
         for (of, beside) in wanted {
             let mut units = Vec::new();
@@ -61,7 +71,8 @@ impl Desk {
                 let one = match known {
                     Some(known) => Some(known),
                     None => {
-                        self.other(sensor, digest, again).await.inspect(|one| watch.others.push(one.clone()))
+                        let other = self.other(sensor, digest, again).await?;
+                        other.inspect(|one| watch.others.push(one.clone()))
                     }
                 };
                 units.push(one.map(|one| one.unit.clone()));
@@ -71,17 +82,22 @@ impl Desk {
                 watch.versus.push(Versus { of: *of, beside: *beside, alike });
             }
         }
-        watch
+        Ok(watch)
     }
 
-    async fn other(&self, sensor: &SensorId, digest: Digest, again: &mut Again) -> Option<Arc<Active>> {
-        match self.again(again, sensor, digest).await.ok()? {
+    async fn other(
+        &self,
+        sensor: &SensorId,
+        digest: Digest,
+        again: &mut Again,
+    ) -> Result<Option<Arc<Active>>, StoreError> {
+        Ok(match self.again(again, sensor, digest).await? {
             Ok(verified) => Some(Arc::new(active(&verified, self.clock.now(), false))),
             Err(why) => {
                 tracing::warn!(%sensor, %digest, "it is not computed beside: {why}");
                 None
             }
-        }
+        })
     }
 
     /// The same at all sensors, after what is in force there was judged again.
@@ -148,7 +164,7 @@ impl Desk {
 
     /// Goes over to another policy of the gateway.
     pub(super) async fn follow(&mut self, policy: Policy, pipeline: &mpsc::Sender<Request>) {
-        let policy = Policy { when_invalid: when_invalid(self.on_revoked), ..policy };
+        let policy = Policy { when_invalid: self.on_revoked, ..policy };
         if std::mem::replace(&mut self.rollouts.policy, policy) == policy {
             return;
         }

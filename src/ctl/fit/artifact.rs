@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Read;
+use super::prior::Known;
 use crate::ctl::expiry::expiry;
 use crate::ctl::files;
 use crate::ctl::output::Failure;
+use crate::domain::fit::few::MARK;
 use crate::domain::fit::{Column, Fit};
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
@@ -57,9 +59,38 @@ pub struct ArtifactArgs {
     expires: Option<String>,
 }
 
+impl ArtifactArgs {
+    /// With the units of the prior where none are said.
+    fn in_units_of(&self, known: Option<&Known>) -> Result<ArtifactArgs, Failure> {
+        let mut args = self.clone();
+        let Some([input, output]) = known.and_then(|known| known.units.as_ref()) else { return Ok(args) };
+        let options =
+            [("--input-unit", &mut args.input_unit, input), ("--output-unit", &mut args.output_unit, output)];
+        for (name, given, unit) in options {
+            match given {
+                Some(given) if given != unit => {
+                    return Err(Failure::usage(format!("{name} says {given}, and the prior is for {unit}")));
+                }
+                given => *given = Some(unit.clone()),
+            }
+        }
+        Ok(args)
+    }
+}
+
 /// Writes the transform of a fit. Gives what the user should know.
-pub fn write(path: &Path, args: &ArtifactArgs, fit: &Fit, data: &Read) -> Result<Vec<String>, Failure> {
+pub fn write(
+    path: &Path,
+    args: &ArtifactArgs,
+    fit: &Fit,
+    data: &Read,
+    known: Option<&Known>,
+) -> Result<Vec<String>, Failure> {
+    let args = &args.in_units_of(known)?;
     let mut transform = transform(args, fit, data, system_now())?;
+    if known.is_some() {
+        transform.provenance.method = Some(format!("{}{MARK}", fit.method));
+    }
     let refused = |fault: String| Failure::refused(format!("the fit makes no transform: {fault}"));
     let compiled = compile(&transform).map_err(|fault| refused(fault.to_string()))?;
     transform.limits.monotone = limits::is_monotone(&compiled);

@@ -45,10 +45,14 @@ pub struct HowArgs {
     /// Histogram: bins with fewer pairs are merged with their neighbours.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fit")]
     min_count: usize,
-    /// Affine and multilinear: an earlier fit of the same formula, as `fit --json` printed it, which the
-    /// pairs correct; three of them already help.
-    #[arg(long, value_name = "FIT.json", help_heading = "Fit")]
-    prior: Option<PathBuf>,
+    /// Affine and multilinear: what is known before, which the pairs correct; three of them already help. An
+    /// earlier fit of the same formula, as `fit --json` printed it; what `fleet prior` wrote; or gateway:MODEL, what the
+    /// fleet has said of a sensor model to the gateway here.
+    #[arg(long, value_name = "FILE|gateway:MODEL", value_parser = prior::Source::read, help_heading = "Fit")]
+    prior: Option<prior::Source>,
+    /// Another socket of the daemon than the usual one in /run/calibd, for --prior gateway:MODEL.
+    #[arg(long, value_name = "PATH", requires = "prior", help_heading = "Fit")]
+    socket: Option<PathBuf>,
     /// How unseen pairs are set apart: later ones, or each one in turn (for the points of one session).
     /// Absent: each in turn where x is sorted, there are at most 500 pairs and no --time; else later ones.
     #[arg(long, value_enum, help_heading = "Fit")]
@@ -130,19 +134,18 @@ impl HowArgs {
         })
     }
 
-    /// Adds what hangs on the pairs: the prior, and how to validate if that was not said, in which
-    /// case it gives a note.
-    pub fn complete(
-        &self,
-        options: &mut Options,
-        method: Option<Method>,
-        pairs: &Pairs,
-    ) -> Result<Option<&'static str>, Failure> {
-        options.prior = self.prior.as_deref().map(|path| prior::read(path, method, pairs)).transpose()?;
+    /// What is known before the pairs.
+    pub fn known(&self, method: Option<Method>, pairs: &Pairs) -> Result<Option<prior::Known>, Failure> {
+        let read = |source| prior::read(source, self.socket.as_deref(), method, pairs);
+        self.prior.as_ref().map(read).transpose()
+    }
+
+    /// Adds how to validate, which hangs on the pairs if that was not said; then it gives a note.
+    pub fn complete(&self, options: &mut Options, pairs: &Pairs) -> Option<&'static str> {
         if self.validation.is_some() || self.folds.is_some() {
-            return Ok(None);
+            return None;
         }
         options.validation = Validation::suited(pairs);
-        Ok((options.validation == Validation::LeaveOneOut).then_some(SESSION))
+        (options.validation == Validation::LeaveOneOut).then_some(SESSION)
     }
 }

@@ -32,6 +32,7 @@ const EXAMPLES: &str = "examples:
   calibctl fit pairs.csv --method multilinear --x no2_mv --x temperature --y reference --out no2.json
   calibctl fit air.csv --method affine --x 'PT08.S1(CO)' --y 'CO(GT)' --missing -200 --skip-missing
   calibctl fit three.csv --method affine --prior last.json
+  calibctl fit three.csv --method affine --prior gateway:alphasense-co-b4
   calibctl fit scores.csv --method platt --x score --label truth
 
 methods: offset, affine, polynomial:N, piecewise:N, pchip, isotonic, multilinear, deming, york, theil-sen,
@@ -81,7 +82,9 @@ pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
     let fault = |fault: FitError| Failure::refused(format!("{name}: {fault}"));
     let held_out = args.holdout.as_ref().map(|it| it.take(args, &mut data)).transpose()?;
     let labelled = args.columns.label.is_some();
-    let how_judged = args.how.complete(&mut options, method, &data.pairs)?;
+    let known = args.how.known(method, &data.pairs)?;
+    options.prior = known.as_ref().map(|known| known.prior.clone());
+    let how_judged = args.how.complete(&mut options, &data.pairs);
     if method.is_none() && labelled {
         data.notes.extend(outside(&data.pairs));
     }
@@ -89,12 +92,13 @@ pub fn run(args: &FitArgs) -> Result<ExitCode, Failure> {
     fitted.fit.notes.splice(0..0, data.notes.drain(..));
     let judged = fitted.cross_validation_rmse.is_some();
     fitted.fit.notes.extend(how_judged.filter(|_| judged).map(str::to_owned));
+    fitted.fit.notes.extend(known.as_ref().and_then(|known| known.remark(&fitted.fit, data.pairs.len())));
     let score = |(pairs, name): (Pairs, String)| {
         Holdout::score(&fitted.fit, &pairs).map_err(|fault| Failure::refused(format!("{name}: {fault}")))
     };
     let holdout = held_out.map(score).transpose()?;
     if let Some(path) = &args.artifact.out {
-        let notes = artifact::write(path, &args.artifact, &fitted.fit, &data)?;
+        let notes = artifact::write(path, &args.artifact, &fitted.fit, &data, known.as_ref())?;
         fitted.fit.notes.extend(notes);
     }
     for text in &mut fitted.fit.notes {

@@ -25,7 +25,7 @@ const EXAMPLES: &str = "examples:
   calibctl fleet archive /srv/fleet/plant-7 --root root-1.json --broker mqtts://broker.example:8884 --fleet plant-7 \\
       --ca gateways-ca.pem --cert reader.pem --key reader.key
 
-Roots, enrolments, transforms, orders, manifests, priors and checkpoints are named by their digests too, so that earlier ones stay; of
+Roots, enrolments, transforms, proposals, orders, manifests, priors and checkpoints are named by their digests too, so that earlier ones stay; of
 states, metrics and alerts the last one is kept. What is there already is not written again, and nothing is ever deleted. With --root, which is best
 the fleet's first one, signatures are verified: exit code 1 if one is not good.";
 
@@ -75,7 +75,7 @@ pub fn run(args: &ArchiveArgs) -> Result<ExitCode, Failure> {
             archive.take(&args.dir, book, heard, now);
         };
         session.fetch_by(&["down/#"], &mut read).await?;
-        let about = [Up::Status, Up::Reported, Up::Metrics, Up::Alert, Up::Checkpoint];
+        let about = [Up::Status, Up::Reported, Up::Metrics, Up::Alert, Up::Checkpoint, Up::Proposal];
         session.gateways_by(&about, &mut read).await?;
         if let Some(fault) = archive.fault.take() {
             return Err(fault);
@@ -146,6 +146,7 @@ fn signed(about: &About) -> Option<&'static str> {
         About::Manifest(_) => Some("manifest"),
         About::Command(_) => Some("command"),
         About::Prior(_) => Some("prior"),
+        About::Up(_, Up::Proposal, _) => Some("transform"),
         About::Up(_, up, _) => up.is_signed().then(|| up.name()),
     }
 }
@@ -161,6 +162,7 @@ fn is_good(
     match about {
         About::Root(_) => digest.is_some_and(|digest| book.trust.is_known(digest)),
         About::Enrolment(gateway) => book.trust.enrolment(gateway, payload).is_some_and(|it| it.verified),
+        About::Up(_, Up::Proposal, _) => book.is_by_the_fleet(kind, payload, now),
         About::Up(gateway, up, _) => book.open(gateway, *up, payload).is_some_and(|opened| opened.verified),
         _ => book.is_by_the_fleet(kind, payload, now),
     }

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::said::{Alert, Answer, Drift, Held, Metrics, Reply, Reported, Scores, Status, Text, read};
 use super::topic::{About, Branch, Up};
 use super::trusted::{Enrolled, Opened, Trust, open};
 use crate::domain::alert::MOST_SENSORS;
 use crate::domain::digest::Digest;
-use crate::domain::id::Id;
+use crate::domain::id::{Id, SensorId};
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, type_name};
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{kept, verify_kept, verify_typed};
@@ -86,6 +87,18 @@ pub struct Kept {
     pub on: Option<Digest>,
     /// Whether the root's keys signed it.
     pub verified: bool,
+    /// The gateways and sensors that a transform names.
+    pub names: Names,
+}
+
+/// Gateways and sensors by name.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Names {
+    /// Gateways.
+    pub gateways: Vec<Id>,
+    /// Sensors.
+    pub sensors: Vec<SensorId>,
 }
 
 /// Messages that were not understood.
@@ -135,8 +148,13 @@ impl Book {
 
     /// The key that a gateway is enrolled with by a root that is trusted.
     pub fn key(&self, gateway: &Id) -> Option<&crate::domain::trust::key::PublicKey> {
+        self.enrolment(gateway).map(|enrolment| &enrolment.public_key)
+    }
+
+    /// What the fleet says of a gateway.
+    pub fn enrolment(&self, gateway: &Id) -> Option<&Enrolment> {
         let enrolled = self.gateways.get(gateway)?.enrolled.as_ref()?;
-        enrolled.verified.then_some(&enrolled.enrolment.public_key)
+        enrolled.verified.then_some(&enrolled.enrolment)
     }
 
     /// Takes a message. `now` judges the keys of orders.
@@ -326,7 +344,8 @@ impl Book {
         let on = text("digest").and_then(|it| Digest::parse(it).ok());
         let action = text("action").map(Text::new);
         let verified = self.is_by_the_fleet(kind, payload, now);
-        Some(Kept { digest, number, action, on, verified })
+        let names = value.get("target").and_then(|target| strict_json::from_value(target).ok());
+        Some(Kept { digest, number, action, on, verified, names: names.unwrap_or_default() })
     }
 
     /// Whether the root's keys signed an artifact of this short type name. One by a key that is retired by now counts:

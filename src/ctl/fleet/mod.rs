@@ -1,5 +1,6 @@
 //! `calibctl fleet`: all gateways of a fleet, through its broker. Nothing is kept here: what there is to know is retained there.
 
+mod adopt;
 mod archive;
 mod artifact;
 mod book;
@@ -9,6 +10,8 @@ mod link;
 mod list;
 mod order;
 mod page;
+mod prior;
+mod proposal;
 mod publish;
 mod push;
 mod reach;
@@ -66,6 +69,14 @@ pub enum FleetCommand {
     Enrol(push::EnrolArgs),
     /// Shows how far the sensors of the fleet are from their references.
     Drift(drift::DriftArgs),
+    /// Lists the local transforms that gateways propose to the fleet.
+    Proposals(proposal::ProposalsArgs),
+    /// Makes a transform of the fleet from one that a gateway proposes, to be signed.
+    #[command(disable_version_flag = true)]
+    Adopt(adopt::AdoptArgs),
+    /// Makes the prior of a sensor model from the fits in force, to be signed.
+    #[command(disable_version_flag = true)]
+    Prior(prior::PriorArgs),
     /// Shows what gateways say as they say it.
     Watch(watch::WatchArgs),
     /// Copies what the broker keeps to files.
@@ -134,6 +145,9 @@ pub fn run(command: FleetCommand) -> Result<ExitCode, Failure> {
         FleetCommand::Root(RootCommand::Push(args)) => push::root(&args),
         FleetCommand::Enrol(args) => push::enrol(&args),
         FleetCommand::Drift(args) => drift::run(&args),
+        FleetCommand::Proposals(args) => proposal::run(&args),
+        FleetCommand::Adopt(args) => adopt::run(&args),
+        FleetCommand::Prior(args) => prior::run(&args),
         FleetCommand::Watch(args) => watch::run(&args),
         FleetCommand::Archive(args) => archive::run(&args),
         FleetCommand::Exporter(args) => exporter::run(&args),

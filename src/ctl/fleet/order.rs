@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::artifact::Artifact;
-use super::book::{Book, Kept};
+use super::book::{Book, Kept, Names};
 use super::publish::{Patience, publish};
 use super::reach::{Reach, Session};
 use super::topic::{About, Branch, Up};
@@ -106,6 +106,8 @@ fn order(args: &OrderArgs, action: OrderAction, percent: Option<f64>) -> Result<
     block_on(async {
         let mut session = args.reach.open(None).await?;
         let (branch, digest) = subject(&mut session, args).await?;
+        let kept = transforms(&session.book, &args.id).into_iter().find(|(_, kept)| kept.digest == digest);
+        let names = kept.map(|(_, kept)| kept.names).unwrap_or_default();
         let serial = next_serial(&session.book, &args.id);
         let order = Order {
             schema: SCHEMA,
@@ -115,7 +117,7 @@ fn order(args: &OrderArgs, action: OrderAction, percent: Option<f64>) -> Result<
             action,
             digest,
             percent,
-            targets: targets(&branch),
+            targets: targets(&branch, names),
             issued_at: session.now,
         };
         let payload =
@@ -136,14 +138,16 @@ fn order(args: &OrderArgs, action: OrderAction, percent: Option<f64>) -> Result<
     })
 }
 
-/// The same as the branch says.
-fn targets(branch: &Branch) -> Targets {
+/// The same as the branch says, and whom the transform names: a gateway that is not enrolled takes only orders that name
+/// it and its sensors.
+fn targets(branch: &Branch, names: Names) -> Targets {
+    let Names { gateways, sensors } = names;
     let (gateways, groups) = match branch {
-        Branch::All => (Vec::new(), Vec::new()),
-        Branch::Group(group) => (Vec::new(), vec![group.clone()]),
+        Branch::All => (gateways, Vec::new()),
+        Branch::Group(group) => (gateways, vec![group.clone()]),
         Branch::Gateway(gateway) => (vec![gateway.clone()], Vec::new()),
     };
-    Targets { gateways, groups, ..Targets::default() }
+    Targets { gateways, groups, sensors, ..Targets::default() }
 }
 
 /// For whom the order is, and which transform it is about.
@@ -247,7 +251,14 @@ mod tests {
     }
 
     fn kept(number: u64, verified: bool) -> Kept {
-        Kept { digest: Digest::of(&[b"x"]), number, action: None, on: None, verified }
+        Kept {
+            digest: Digest::of(&[b"x"]),
+            number,
+            action: None,
+            on: None,
+            verified,
+            names: Names::default(),
+        }
     }
 
     #[test]
@@ -260,6 +271,17 @@ mod tests {
         book.desired.insert(About::Order(Branch::All, id("other")), kept(70, false));
         book.desired.insert(About::Transform(group, id("co")), kept(700, false));
         assert_eq!(next_serial(&book, &id("co")), 8);
+    }
+
+    #[test]
+    fn an_order_names_whom_its_transform_names() {
+        let names = Names { gateways: vec![id("gw-1"), id("gw-2")], sensors: vec![id("co-1")] };
+        let all = targets(&Branch::All, names.clone());
+        assert_eq!((all.gateways, all.sensors), (names.gateways.clone(), names.sensors.clone()));
+        let one = targets(&Branch::Gateway(id("gw-2")), names.clone());
+        assert_eq!((one.gateways, one.sensors), (vec![id("gw-2")], names.sensors.clone()));
+        let group = targets(&Branch::Group(id("north")), Names::default());
+        assert_eq!((group.gateways, group.groups, group.sensors), (vec![], vec![id("north")], vec![]));
     }
 
     #[test]

@@ -56,8 +56,20 @@ pub fn expected(session: &Session, artifact: &Artifact, branch: &Branch) -> Resu
     if let Some(reason) = any.reason {
         note(&format!("note: gateways will wait with it: {reason}: {}", any.message));
     }
+    if artifact.kind == "prior" {
+        ids.retain(|id| may_have(session, id, artifact.about_id().as_ref()));
+        return Ok(ids);
+    }
     // Of other artifacts, none is judged by who the gateway is.
     if artifact.kind == "transform" { at_each(session, artifact, branch, ids) } else { Ok(ids) }
+}
+
+/// Whether a gateway may have a sensor of a model: one that is enrolled with none answers that it has none, if it knows
+/// priors at all.
+fn may_have(session: &Session, gateway: &Id, model: Option<&Id>) -> bool {
+    let Some(enrolment) = session.book.enrolment(gateway) else { return true };
+    let model = model.map(Id::as_str);
+    enrolment.sensors.values().any(|sensor| sensor.model.is_none() || sensor.model.as_deref() == model)
 }
 
 /// The same at each gateway whose enrolment is verified; the others may be concerned.
@@ -86,8 +98,7 @@ fn at_each(
 }
 
 fn judged(session: &Session, artifact: &Artifact, gateway: Option<&Id>) -> Report {
-    let enrolled = gateway.and_then(|id| session.book.gateways.get(id)?.enrolled.as_ref());
-    let enrolment = enrolled.filter(|enrolled| enrolled.verified).map(|enrolled| &enrolled.enrolment);
+    let enrolment = gateway.and_then(|id| session.book.enrolment(id));
     let whose = Place { gateway, enrolment };
     verify::report(&artifact.bytes, session.book.trust.given(), whose, session.now)
 }

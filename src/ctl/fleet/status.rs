@@ -131,7 +131,7 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
 }
 
 fn desired<'a>((about, kept): (&About, &'a Kept)) -> Desired<'a> {
-    let Kept { digest, number, action, on, verified } = kept;
+    let Kept { digest, number, action, on, verified, .. } = kept;
     let (digest, number, verified) = (*digest, *number, *verified);
     let on = on.filter(|_| matches!(about, About::Order(..)));
     Desired { topic: about.path(), number, action: action.as_ref(), digest, on, verified }

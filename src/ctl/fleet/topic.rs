@@ -49,6 +49,8 @@ pub enum Up {
     Alert,
     /// The head of its audit.
     Checkpoint,
+    /// The local transform in force at a sensor, for the fleet to adopt.
+    Proposal,
     /// What became of an artifact.
     Ack,
     /// What has happened.
@@ -58,12 +60,13 @@ pub enum Up {
 }
 
 impl Up {
-    const ALL: [(Up, &'static str); 8] = [
+    const ALL: [(Up, &'static str); 9] = [
         (Up::Status, "status"),
         (Up::Reported, "reported"),
         (Up::Metrics, "metrics"),
         (Up::Alert, "alert"),
         (Up::Checkpoint, "checkpoint"),
+        (Up::Proposal, "proposal"),
         (Up::Ack, "ack"),
         (Up::Event, "event"),
         (Up::Reply, "reply"),
@@ -76,7 +79,7 @@ impl Up {
 
     /// Whether one more level names what it is about.
     pub fn is_about_one(self) -> bool {
-        matches!(self, Up::Reported | Up::Metrics | Up::Alert)
+        matches!(self, Up::Reported | Up::Metrics | Up::Alert | Up::Proposal)
     }
 
     /// Whether the gateway signs it.
@@ -200,6 +203,7 @@ mod tests {
             ("down/all/prior/co-b4", About::Prior(id("co-b4"))),
             ("up/g/status", About::Up(id("g"), Up::Status, None)),
             ("up/g/reported/co-1", About::Up(id("g"), Up::Reported, Some(id("co-1")))),
+            ("up/g/proposal/co-1", About::Up(id("g"), Up::Proposal, Some(id("co-1")))),
             ("up/g/ack", About::Up(id("g"), Up::Ack, None)),
         ] {
             assert_eq!(parse(path), Some(about), "{path}");
@@ -227,6 +231,7 @@ mod tests {
             "up/g",
             "up/g/status/x",
             "up/g/reported",
+            "up/g/proposal",
             "up/g/reported/..",
             "up//status",
             "up/g/reading/co-1",

@@ -50,6 +50,11 @@ pub fn names(method: Method, columns: usize) -> Result<Vec<String>, FitError> {
     }
 }
 
+/// The names of the parameters of a line (one column) or a plane (more of them), as fits with a prior have them.
+pub fn parameter_names(columns: usize) -> Vec<String> {
+    if columns == 1 { affine::names() } else { multilinear::names(columns, true) }
+}
+
 /// The posterior line y = a + b x, as an ordinary fit: the posterior mean, its covariance, and the
 /// degrees of freedom 2 a_n of its t distribution.
 pub fn affine(pairs: &Pairs, prior: &Prior) -> Result<Fit, FitError> {

@@ -8,6 +8,7 @@ pub mod bayes;
 pub mod deming;
 mod distinct;
 mod error;
+pub mod few;
 mod fitted;
 pub mod guards;
 pub mod huber;

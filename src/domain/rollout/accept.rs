@@ -2,12 +2,13 @@
 
 use super::canary::POINTS;
 use super::machine::{Rollout, is_reached};
-use super::plan::{Artifact, Mode, Plan, WhenInvalid};
+use super::plan::{Artifact, Fallback, Mode, Plan};
 use super::state::{Candidate, Running};
 use super::{Action, Ending, Refused};
 use crate::domain::alert::Severity;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::target::LOCAL_PREFIX;
 
 impl Rollout {
     /// Takes a transform as the candidate, in the place of the one before. One that is here already changes nothing.
@@ -35,7 +36,10 @@ impl Rollout {
         }
         if let Some(before) = self.state.candidate.take() {
             let sentence = format!("{} is superseded: {artifact} has taken its place", before.artifact);
-            self.state.end(before.artifact.clone(), Ending::Superseded, now, &sentence);
+            // What a local one overlays may come again once that is gone.
+            let local = artifact.id.as_str().starts_with(LOCAL_PREFIX);
+            let how = if local { Ending::Superseded } else { Ending::Displaced };
+            self.state.end(before.artifact.clone(), how, now, &sentence);
             actions.push(Action::Audit { action: "rollout.superseded", artifact: before.artifact, sentence });
         }
         let sentence = accepted(&artifact, &plan);
@@ -89,14 +93,14 @@ impl Rollout {
         };
         let sentence = format!("{active} is not valid any more: {why}");
         match self.policy.when_invalid {
-            WhenInvalid::Keep => {
+            Fallback::Keep => {
                 let sentence = format!("{sentence}; it stays in force, as `trust.on_revoked` says");
                 self.found(Severity::Ticket, &sentence, actions);
                 actions.push(Action::Audit { action: "rollout.kept", artifact: active, sentence });
                 actions.push(Action::Publish);
             }
-            WhenInvalid::Previous => self.roll_back(Ending::Invalid, sentence, now, actions),
-            WhenInvalid::Uncalibrated => self.deactivate(Ending::Invalid, sentence, now, actions),
+            Fallback::Previous => self.roll_back(Ending::Invalid, sentence, now, actions),
+            Fallback::Uncalibrated => self.deactivate(Ending::Invalid, sentence, now, actions),
         }
     }
 

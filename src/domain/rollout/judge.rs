@@ -61,7 +61,10 @@ impl Rollout {
         if !is_reached(candidate.plan.mode) {
             return Some(Wait::Share);
         }
-        (!self.state.trusted && candidate.shadow.is_none()).then_some(Wait::Clock)
+        match &candidate.shadow {
+            None => (!self.state.trusted).then_some(Wait::Clock),
+            Some(shadow) => shadow.idle.then_some(Wait::Fit),
+        }
     }
 
     /// Takes the candidate as far as it gets.
@@ -112,7 +115,7 @@ impl Rollout {
             None => format!("{artifact} is computed, with nothing in force beside it, for at least {bake}"),
         };
         let evidence = Evidence::new(&limits, beside.is_some());
-        candidate.shadow = Some(Shadow { since: now, baked: 0, extended: false, evidence });
+        candidate.shadow = Some(Shadow { since: now, baked: 0, extended: false, evidence, idle: false });
         actions.push(Action::Audit { action: "rollout.shadow", artifact, sentence });
         actions.push(Action::Publish);
     }

@@ -5,7 +5,7 @@ use super::limits::Limits;
 use super::plan::{Artifact, Mode, Policy};
 use super::state::{Candidate, Running, State, Trial};
 use super::{Action, Ending, Event, Paired, Refused};
-use crate::domain::alert::{Finding, Severity};
+use crate::domain::alert::Severity;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 
@@ -53,6 +53,7 @@ impl Rollout {
             Event::Put { artifact } => self.put(artifact, now, &mut actions),
             Event::Policy(policy) => self.policy = policy,
             Event::Session { open } => self.state.session = open,
+            Event::Instrument(serial) => self.mounted(serial, now, &mut actions),
             Event::Clock { trusted } => self.state.trusted = trusted,
         }
         if !self.state.session {
@@ -60,6 +61,21 @@ impl Rollout {
             self.advance(now, &mut actions);
         }
         Ok(actions)
+    }
+
+    /// Takes in which of the transforms that are watched are computed; says whether that is news. The time of the
+    /// others does not count.
+    pub fn computes(&mut self, is_computed: impl Fn(Digest) -> bool) -> bool {
+        let State { running, candidate, .. } = &mut self.state;
+        let trial = running.as_mut().and_then(|it| Some((it.artifact.digest, &mut it.trial.as_mut()?.idle)));
+        let shadow =
+            candidate.as_mut().and_then(|it| Some((it.artifact.digest, &mut it.shadow.as_mut()?.idle)));
+        let mut news = false;
+        for (digest, idle) in trial.into_iter().chain(shadow) {
+            let now = !is_computed(digest);
+            news |= std::mem::replace(idle, now) != now;
+        }
+        news
     }
 
     /// Counts the time that has passed, as far as somebody watched and the clock is trusted.
@@ -70,12 +86,12 @@ impl Rollout {
             _ => 0,
         };
         if let Some(trial) = self.state.running.as_mut().and_then(|running| running.trial.as_mut()) {
-            trial.watched = trial.watched.saturating_add(gone);
+            trial.watched = trial.watched.saturating_add(if trial.idle { 0 } else { gone });
             // The clock was ahead: pairs from now on count.
             trial.since = trial.since.min(now);
         }
         if let Some(shadow) = self.state.candidate.as_mut().and_then(|held| held.shadow.as_mut()) {
-            shadow.baked = shadow.baked.saturating_add(gone);
+            shadow.baked = shadow.baked.saturating_add(if shadow.idle { 0 } else { gone });
             shadow.since = shadow.since.min(now);
         }
     }
@@ -139,6 +155,7 @@ impl Rollout {
             bake: plan.bake.unwrap_or(self.policy.bake),
             watched: 0,
             evidence: Evidence::new(&self.limits(plan.limits), !self.state.steps.is_empty()),
+            idle: false,
         });
         self.state.running = Some(Running { artifact: artifact.clone(), since: now, trial });
         let digest = artifact.digest;
@@ -200,11 +217,41 @@ impl Rollout {
     pub(super) fn forget(&mut self, which: &dyn Fn(&Artifact) -> bool, now: Timestamp) {
         let before = self.state.last_good().map(|good| good.digest);
         self.state.steps.retain(|step| !which(step));
-        let (policy, beside) = (self.policy.limits, self.state.last_good().map(|good| good.digest));
+        if before != self.state.last_good().map(|good| good.digest) {
+            self.try_anew(now);
+        }
+    }
+
+    /// What was seen of the one on trial does not count any more.
+    fn try_anew(&mut self, now: Timestamp) {
+        let (policy, beside) = (self.policy.limits, self.state.last_good().is_some());
         let trial = self.state.running.as_mut().and_then(|running| running.trial.as_mut());
-        if let Some(trial) = trial.filter(|_| before != beside) {
+        if let Some(trial) = trial {
             trial.since = now;
-            trial.evidence = Evidence::new(&trial.limits.stricter(policy), beside.is_some());
+            trial.evidence = Evidence::new(&trial.limits.stricter(policy), beside);
+        }
+    }
+
+    /// Another instrument is mounted: what was seen at the one before says nothing of it.
+    fn mounted(&mut self, serial: Option<String>, now: Timestamp, actions: &mut Vec<Action>) {
+        if std::mem::replace(&mut self.state.instrument, serial) == self.state.instrument {
+            return;
+        }
+        self.begin_again(now);
+        self.try_anew(now);
+        let State { running, candidate, instrument, .. } = &mut self.state;
+        let trial = running.as_mut().and_then(|running| Some((&running.artifact, running.trial.as_mut()?)));
+        let on_trial = trial.map(|(artifact, trial)| {
+            trial.watched = 0;
+            artifact
+        });
+        let in_shadow = candidate.as_ref().filter(|held| held.shadow.is_some()).map(|held| &held.artifact);
+        let named = instrument.as_ref().map_or_else(String::new, |serial| format!(" ({serial})"));
+        for artifact in in_shadow.into_iter().chain(on_trial) {
+            let sentence = format!("{artifact} is watched anew: another instrument{named} is mounted");
+            let artifact = artifact.clone();
+            actions.push(Action::Audit { action: "rollout.restarted", artifact, sentence });
+            actions.push(Action::Publish);
         }
     }
 
@@ -214,16 +261,12 @@ impl Rollout {
     }
 
     pub(super) fn found(&mut self, severity: Severity, message: &str, actions: &mut Vec<Action>) {
-        let remedy = "look at the pairs with `calibctl drift`; if the transform is bad, sign a better version, and if the \
-                      reference is, mend that and push the transform anew under a higher version";
-        let (message, remedy) = (message.to_owned(), remedy.to_owned());
-        self.state.found = true;
-        let finding = Finding { severity, message, remedy, snapshot: None };
-        actions.push(Action::Alert(Some(Box::new(finding))));
+        self.state.finding = Some((severity, message.to_owned()));
+        actions.push(Action::Alert(self.state.finding().map(Box::new)));
     }
 
     pub(super) fn clear(&mut self, actions: &mut Vec<Action>) {
-        if std::mem::take(&mut self.state.found) {
+        if self.state.finding.take().is_some() {
             actions.push(Action::Alert(None));
         }
     }

@@ -69,8 +69,10 @@ impl Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// Another one took its place.
+    /// Another one took its place: it was on trial, or a local one overlays it.
     Superseded,
+    /// Another candidate took its place before it was in force.
+    Displaced,
     /// A gate spoke against it.
     Failed,
     /// Its bake ended without enough to judge it by.
@@ -84,8 +86,9 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Whether the same transform may be accepted once more: another one took its place, or its signature was not
-    /// believed for a time.
+    /// Whether the same transform may be accepted once more: another one took its place in force, or its signature was
+    /// not believed for a time. Of candidates that displace each other the last one stays: the broker says all of them
+    /// again with each connection.
     pub fn may_return(self) -> bool {
         matches!(self, Ending::Superseded | Ending::Invalid)
     }
@@ -196,6 +199,8 @@ pub enum Event {
         /// Whether it is open.
         open: bool,
     },
+    /// An instrument with this serial number is mounted at the sensor.
+    Instrument(Option<String>),
     /// The clock has become trusted, or is not any more: then no bake goes on.
     Clock {
         /// Whether it is trusted.

@@ -121,10 +121,10 @@ pub enum WithoutReferences {
     SanityOnly,
 }
 
-/// What happens when the transform in force turns out not to be valid any more, as `trust.on_revoked` says.
+/// What becomes of a transform in force that is not valid any more, as `trust.on_revoked` says, or expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WhenInvalid {
+pub enum Fallback {
     /// It stays.
     #[default]
     Keep,
@@ -146,7 +146,7 @@ pub struct Policy {
     /// What to do without references.
     pub without_references: WithoutReferences,
     /// What to do with what is not valid any more.
-    pub when_invalid: WhenInvalid,
+    pub when_invalid: Fallback,
 }
 
 const DAY: i64 = 86_400_000_000;
@@ -166,7 +166,7 @@ impl Default for Policy {
             bake: DAY,
             longest: 30 * DAY,
             without_references: WithoutReferences::default(),
-            when_invalid: WhenInvalid::default(),
+            when_invalid: Fallback::default(),
         }
     }
 }

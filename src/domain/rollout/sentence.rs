@@ -98,7 +98,10 @@ impl Rollout {
             let (watched, bake) = (lasting(trial.watched), lasting(trial.bake));
             let numbers = numbers(&trial.evidence.findings(), &self.limits(trial.limits));
             let artifact = &running.artifact;
-            return Some(format!("{artifact} is in force on trial, for {watched} of {bake}: {numbers}"));
+            let fits = if trial.idle { "; it is not computed, for it does not fit the sensor" } else { "" };
+            return Some(format!(
+                "{artifact} is in force on trial, for {watched} of {bake}: {numbers}{fits}"
+            ));
         }
         self.state.ended().last().map(|ended| ended.why.clone())
     }
@@ -112,6 +115,7 @@ impl Rollout {
                 artifact.not_before.map_or_else(|| "its time".to_owned(), |start| start.to_string())
             }
             Wait::Clock => "a clock that is trusted".to_owned(),
+            Wait::Fit => "a sensor that it fits".to_owned(),
             Wait::Session => "the end of the session at the sensor".to_owned(),
         });
         let waits = awaited.map_or_else(String::new, |awaited| format!(" waits for {awaited}"));

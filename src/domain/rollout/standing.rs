@@ -22,6 +22,8 @@ pub enum Wait {
     Clock,
     /// The end of the session at the sensor.
     Session,
+    /// A sensor that it fits again: unit, covariates, or keys are not those that it needs.
+    Fit,
 }
 
 /// A transform at a sensor.
@@ -117,7 +119,7 @@ fn active(running: &Running, now: Timestamp) -> Standing {
         artifact: running.artifact.clone(),
         stage: if trial.is_some() { Stage::Canary } else { Stage::Active },
         since: running.since,
-        waits: None,
+        waits: trial.is_some_and(|trial| trial.idle).then_some(Wait::Fit),
         bake_until: trial.map(|trial| until(trial.bake, trial.watched, now)),
         gate: trial.map(|trial| trial.evidence.findings()),
         next_look: None,

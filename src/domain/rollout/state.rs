@@ -6,6 +6,7 @@ use super::evidence::Evidence;
 use super::limits::Limits;
 use super::plan::{Artifact, Plan};
 use super::{Ending, Stage};
+use crate::domain::alert::{Finding, Severity};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 
@@ -13,6 +14,10 @@ use crate::domain::time::Timestamp;
 pub const MOST_STEPS: usize = 4;
 /// So many transforms are remembered that have come to an end.
 pub const MOST_ENDED: usize = 8;
+
+/// What to do about what was found.
+const REMEDY: &str = "look at the pairs with `calibctl drift`; if the transform is bad, sign a better version, and if the \
+                      reference is, mend that and push the transform anew under a higher version";
 
 /// A transform in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +39,9 @@ pub(super) struct Trial {
     pub bake: i64,
     pub watched: i64,
     pub evidence: Evidence,
+    /// It is not computed; found out anew after a restart.
+    #[serde(skip)]
+    pub idle: bool,
 }
 
 /// A transform that may come into force.
@@ -57,6 +65,9 @@ pub(super) struct Shadow {
     /// It was told that its bake is over and it cannot be decided yet.
     pub extended: bool,
     pub evidence: Evidence,
+    /// It is not computed; found out anew after a restart.
+    #[serde(skip)]
+    pub idle: bool,
 }
 
 /// A transform that is not in force and will not be.
@@ -82,10 +93,12 @@ pub struct State {
     pub(super) ended: Vec<Ended>,
     pub(super) session: bool,
     pub(super) trusted: bool,
+    /// Serial number of the mounted instrument, as far as is known here.
+    pub(super) instrument: Option<String>,
     /// When something happened last.
     pub(super) last: Option<Timestamp>,
-    /// Whether a finding of a rollout stands.
-    pub(super) found: bool,
+    /// What was found last, as long as it stands: how urgent it is, and what it says.
+    pub(super) finding: Option<(Severity, String)>,
 }
 
 impl State {
@@ -99,7 +112,7 @@ impl State {
     /// The same within its bounds.
     pub(super) fn sound(mut self) -> State {
         keep_last(&mut self.steps, MOST_STEPS);
-        keep_last(&mut self.ended, MOST_ENDED);
+        self.forget_ended();
         self
     }
 
@@ -128,6 +141,12 @@ impl State {
         &self.ended
     }
 
+    /// What is the matter with the rollout, for the alerts; `None`: nothing.
+    pub fn finding(&self) -> Option<Finding> {
+        let (severity, message) = self.finding.clone()?;
+        Some(Finding { severity, message, remedy: REMEDY.to_owned(), snapshot: None })
+    }
+
     /// Whether the clock is trusted, as far as is known here.
     pub fn is_trusted(&self) -> bool {
         self.trusted
@@ -146,9 +165,14 @@ impl State {
         }
         let ended = self.ended.iter().rev().find(|ended| ended.artifact.digest == digest)?;
         Some(match ended.how {
-            Ending::Superseded => Stage::Superseded,
+            Ending::Superseded | Ending::Displaced => Stage::Superseded,
             _ => Stage::RolledBack,
         })
+    }
+
+    /// The serial number of the mounted instrument, as far as is known here.
+    pub fn instrument(&self) -> Option<&str> {
+        self.instrument.as_deref()
     }
 
     /// All that are held in some way.
@@ -161,7 +185,20 @@ impl State {
     pub(super) fn end(&mut self, artifact: Artifact, how: Ending, at: Timestamp, why: &str) {
         self.ended.retain(|ended| ended.artifact.digest != artifact.digest);
         self.ended.push(Ended { artifact, how, at, why: why.to_owned() });
-        keep_last(&mut self.ended, MOST_ENDED);
+        self.forget_ended();
+    }
+
+    /// Keeps so many of those that have ended: first those go of whose id a later one is kept, which the floor keeps
+    /// out. What is forgotten could be accepted again.
+    fn forget_ended(&mut self) {
+        while self.ended.len() > MOST_ENDED {
+            let mut places = 0..self.ended.len();
+            let behind = places.find(|at| {
+                let id = &self.ended[*at].artifact.id;
+                self.ended[at + 1..].iter().any(|later| later.artifact.id == *id)
+            });
+            self.ended.remove(behind.unwrap_or(0));
+        }
     }
 
     /// Remembers a transform that a rollback may lead to; the one that falls out of the memory is superseded.

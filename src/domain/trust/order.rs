@@ -6,7 +6,7 @@ use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{RoleName, Root};
 use super::scope::Place;
-use super::target::SensorFacts;
+use super::target::{SensorFacts, check_gateway};
 use super::time::TimeView;
 use super::verify::{Refused, Signed, verify_typed};
 use crate::domain::digest::Digest;
@@ -164,15 +164,8 @@ fn selected(order: &Order, standpoint: &Standpoint<'_>) -> Result<Vec<SensorId>,
             return Err(Refusal::new(Reason::OutOfScope, text));
         }
     }
-    let Targets { gateways, groups, .. } = &order.targets;
-    let elsewhere = |text: String| Err(Refusal::new(Reason::NotForThisGateway, text));
-    if !gateways.is_empty() && !gateways.contains(gateway) {
-        return elsewhere(format!("the order names other gateways, this is {gateway}"));
-    }
-    let ours = place.enrolment.is_some_and(|enrolment| enrolment.groups.iter().any(|it| groups.contains(it)));
-    if !groups.is_empty() && !ours {
-        return elsewhere(format!("{gateway} is enrolled in none of the groups that the order names"));
-    }
+    // "Without an enrolment only explicit `gateways` + `sensors` targets match."
+    check_gateway(&order.targets.of(order.fleet.clone()), gateway, place.enrolment)?;
     Ok(here.into_iter().map(|(sensor, _)| sensor).collect())
 }
 

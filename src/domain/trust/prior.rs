@@ -3,16 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::enrolment::check_version;
+use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{RoleName, Root};
 use super::target::check_fleet;
 use super::time::TimeView;
-use super::verify::{Refused, Signed, verify_typed};
+use super::verify::{Refused, Signed, kept, verify_typed};
 use crate::domain::digest::Digest;
+use crate::domain::fit::bayes;
 use crate::domain::fit::population::Fitted;
 use crate::domain::id::Id;
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
+use crate::domain::units::Unit;
 
 /// The only schema of priors there is yet.
 pub const SCHEMA: u64 = 1;
@@ -33,6 +36,9 @@ pub struct ModelPrior {
     pub input_unit: String,
     /// UCUM code of the calibrated value.
     pub output_unit: String,
+    /// The roles of the covariates, in the order of b2, b3, ...; none for a line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covariates: Vec<String>,
     /// The mean of the parameters, their covariance, and the scatter about the fits.
     pub fit: Fitted,
     /// How many sensors it was made of.
@@ -50,6 +56,8 @@ pub struct Standpoint<'a> {
     pub root: Option<&'a Root>,
     /// The fleet.
     pub fleet: &'a Id,
+    /// Whether the gateway has a sensor of a model; `None` away from any gateway.
+    pub models: Option<&'a dyn Fn(&str) -> bool>,
     /// What is known about the time.
     pub time: TimeView,
     /// Version and digest of the newest prior of a model that was accepted.
@@ -63,6 +71,8 @@ pub struct Accepted {
     pub prior: ModelPrior,
     /// Its digest.
     pub digest: Digest,
+    /// The keys that signed it.
+    pub keyids: Vec<KeyId>,
     /// Whether these very bytes were accepted before.
     pub already_applied: bool,
 }
@@ -99,10 +109,20 @@ impl ModelPrior {
         if self.expires <= self.issued_at {
             return invalid("expires: lies before issued_at".to_owned());
         }
-        match self.fit.fault() {
-            Some((field, problem)) => invalid(format!("fit.{field}: {problem}")),
-            None => Ok(()),
+        for (field, unit) in [("input_unit", &self.input_unit), ("output_unit", &self.output_unit)] {
+            if let Err(fault) = Unit::parse(unit) {
+                return invalid(format!("{field}: {fault}"));
+            }
         }
+        if let Some((field, problem)) = self.fit.fault() {
+            return invalid(format!("fit.{field}: {problem}"));
+        }
+        let wanted = bayes::parameter_names(self.covariates.len() + 1);
+        if self.fit.parameter_names != wanted {
+            let (wanted, count) = (wanted.join(", "), self.covariates.len());
+            return invalid(format!("fit.parameter_names: expected {wanted} with {count} covariates"));
+        }
+        Ok(())
     }
 }
 
@@ -120,15 +140,37 @@ pub fn verify_prior(bytes: &[u8], place: &Standpoint<'_>) -> Result<Accepted, Re
     judge(prior, &signed, place).map_err(|refusal| Refused { version, ..refused(refusal) })
 }
 
+/// Checks again a prior that a ledger holds as accepted: its bytes, that no key of its signers is revoked, and that a
+/// scope still covers its model.
+///
+/// # Errors
+/// The first check that failed.
+pub fn verify_kept(bytes: &[u8], root: &Root) -> Result<(Digest, ModelPrior), Refusal> {
+    let signed = kept(bytes, "prior", root)?;
+    let prior = ModelPrior::parse(&signed.envelope.payload)?;
+    check_scope(&prior, root, &root.fleet)?;
+    Ok((signed.digest, prior))
+}
+
+/// "fleet, scope"
+fn check_scope(prior: &ModelPrior, root: &Root, fleet: &Id) -> Result<(), Refusal> {
+    check_fleet("prior", &prior.fleet, root, fleet)?;
+    if !root.role(RoleName::Fleet).is_some_and(|role| role.covers_model(&prior.model)) {
+        let text = format!("no scope of the signing role covers all sensors of the model {}", prior.model);
+        return Err(Refusal::new(Reason::OutOfScope, text));
+    }
+    Ok(())
+}
+
 fn judge(prior: ModelPrior, signed: &Signed, place: &Standpoint<'_>) -> Result<Accepted, Refusal> {
     let Some(root) = place.root else {
         return Err(Refusal::new(Reason::NoRoot, "no trust root is installed"));
     };
-    // "fleet, scope"
-    check_fleet("prior", &prior.fleet, root, place.fleet)?;
-    if !root.role(RoleName::Fleet).is_some_and(|role| role.covers_model(&prior.model)) {
-        let text = format!("no scope of the signing role covers all sensors of the model {}", prior.model);
-        return Err(Refusal::new(Reason::OutOfScope, text));
+    check_scope(&prior, root, place.fleet)?;
+    // "target"
+    if place.models.is_some_and(|here| !here(&prior.model)) {
+        let text = format!("no sensor of this gateway is of the model {}", prior.model);
+        return Err(Refusal::new(Reason::NotForThisGateway, text));
     }
     // "root and time"
     for (end, reason, what) in
@@ -143,7 +185,8 @@ fn judge(prior: ModelPrior, signed: &Signed, place: &Standpoint<'_>) -> Result<A
     let already_applied = check_version("prior", prior.version, signed.digest, floor)?;
     // "content"
     prior.check()?;
-    Ok(Accepted { prior, digest: signed.digest, already_applied })
+    let keyids = signed.candidates.iter().find_map(|role| role.outcome.clone().ok()).unwrap_or_default();
+    Ok(Accepted { prior, digest: signed.digest, keyids, already_applied })
 }
 
 #[cfg(test)]

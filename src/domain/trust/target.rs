@@ -239,7 +239,11 @@ fn in_scope(
 }
 
 /// "Without an enrolment only explicit `gateways` + `sensors` targets match."
-fn check_gateway(target: &Target, gateway: &Id, enrolment: Option<&Enrolment>) -> Result<(), Refusal> {
+pub(super) fn check_gateway(
+    target: &Target,
+    gateway: &Id,
+    enrolment: Option<&Enrolment>,
+) -> Result<(), Refusal> {
     check_named(target, gateway, enrolment)?;
     if enrolment.is_none() { check_explicit(target, gateway) } else { Ok(()) }
 }

@@ -90,7 +90,7 @@ pub fn judges(db: &Connection) -> rusqlite::Result<Judges> {
 pub fn written_after(db: &Connection, number: u64, limit: usize) -> rusqlite::Result<Vec<(u64, Pair)>> {
     let sql = concat!(columns!(), " WHERE number > ? ORDER BY number LIMIT ?");
     let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![number, limit], |row| Ok((row.get(0)?, stored(row)?)))?;
+    let rows = statement.query_map(params![number, limit], |row| Ok((row.get(0)?, stored(row, None)?)))?;
     rows.collect()
 }
 

@@ -102,7 +102,9 @@ pub fn paired(db: &Connection, references: &[Reference]) -> rusqlite::Result<Vec
     let mut of = db.prepare_cached(concat!(columns!(), " WHERE sensor = ? AND reference = ?"))?;
     let mut all = Vec::with_capacity(references.len());
     for reference in references {
-        let found = of.query_row([reference.sensor.as_str(), reference.id.as_str()], stored).optional()?;
+        let found = of
+            .query_row([reference.sensor.as_str(), reference.id.as_str()], |row| stored(row, None))
+            .optional()?;
         all.push(match found {
             None => Paired::No,
             Some(pair) if pair.is_of(reference) => Paired::Yes,
@@ -202,7 +204,7 @@ pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPag
     let mut page = PairPage::default();
     let mut last = None;
     while let Some(row) = rows.next()? {
-        let pair = stored(row)?;
+        let pair = stored(row, page.pairs.last())?;
         last = Some((pair.span.end(), row.get(0)?));
         page.pairs.push(pair);
     }
@@ -210,38 +212,48 @@ pub fn pair_page(db: &Connection, range: &PairRange) -> rusqlite::Result<PairPag
     Ok(page)
 }
 
-/// The pair of a row.
-pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Pair> {
+/// The pair of a row; what it has in common with the one before, it shares. The pairs of a sensor mostly differ in numbers
+/// alone, and a start reads all of a thousand sensors.
+pub(super) fn stored(row: &Row<'_>, before: Option<&Pair>) -> rusqlite::Result<Pair> {
     let flags: u32 = row.get(18)?;
     let state = |number| State::from_u8(number).ok_or_else(corrupt);
-    let transform = match optional_id(row, 11)? {
-        Some(id) => Some(Arc::new(TransformRef { id, version: row.get(12)?, digest: Digest(row.get(13)?) })),
-        None => None,
-    };
-    let covariates: Option<String> = row.get(25)?;
-    let covariates = covariates.map(|text| serde_json::from_str(&text).map_err(|_| corrupt())).transpose()?;
+    let covariates: Option<&str> = row.get_ref(25)?.as_str_or_null()?;
+    let covariates = covariates.map(|text| serde_json::from_str(text).map_err(|_| corrupt())).transpose()?;
+    let unit = row.get_ref(10)?.as_str()?;
     Ok(Pair {
-        sensor: id(row, 1)?,
-        reference: id(row, 2)?,
+        sensor: id(row, 1, before.map(|before| &before.sensor))?,
+        reference: id(row, 2, None)?,
         span: span(row, 3)?,
         value: row.get(5)?,
         u: row.get(6)?,
         raw: row.get(7)?,
         reference_value: row.get(8)?,
         reference_u: row.get(9)?,
-        unit: row.get::<_, String>(10)?.into(),
-        transform,
+        unit: before
+            .map(|before| &before.unit)
+            .filter(|before| ***before == *unit)
+            .map_or_else(|| unit.into(), Arc::clone),
+        transform: transform(row, before.and_then(|before| before.transform.as_ref()))?,
         readings: row.get(14)?,
         completeness: row.get(15)?,
         seqs: (row.get(16)?, row.get(17)?),
         state: state((flags & 3) as u8)?,
         reasons: Reasons::from_bits(flags >> 2),
         flag: state(row.get(19)?)?,
-        standard: optional_id(row, 20)?,
+        standard: optional_id(row, 20, before.and_then(|before| before.standard.as_ref()))?,
         overdue: row.get(21)?,
         origin: Origin::from_u8(row.get(22)?).ok_or_else(corrupt)?,
         lag: row.get(23)?,
         latency: row.get(24)?,
         covariates: covariates.unwrap_or_else(BTreeMap::new),
     })
+}
+
+fn transform(
+    row: &Row<'_>,
+    before: Option<&Arc<TransformRef>>,
+) -> rusqlite::Result<Option<Arc<TransformRef>>> {
+    let Some(id) = optional_id(row, 11, before.map(|before| &before.id))? else { return Ok(None) };
+    let transform = TransformRef { id, version: row.get(12)?, digest: Digest(row.get(13)?) };
+    Ok(Some(before.filter(|before| ***before == transform).map_or_else(|| Arc::new(transform), Arc::clone)))
 }

@@ -259,19 +259,19 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredReference> {
         _ => None,
     };
     let reference = Reference {
-        sensor: id(row, 1)?,
-        id: id(row, 2)?,
+        sensor: id(row, 1, None)?,
+        id: id(row, 2, None)?,
         span: span(row, 4)?,
         value: row.get(6)?,
         u: row.get(7)?,
         unit: row.get::<_, String>(8)?.into(),
         given: Option::zip(row.get(9)?, row.get::<_, Option<String>>(10)?)
             .map(|(value, unit)| (value, unit.into())),
-        standard: optional_id(row, 11)?,
+        standard: optional_id(row, 11, None)?,
         due: optional_time(row, 12)?,
         flag: State::from_u8(row.get(13)?).ok_or_else(corrupt)?,
         origin: Origin::from_u8(row.get(14)?).ok_or_else(corrupt)?,
-        source: optional_id(row, 15)?,
+        source: optional_id(row, 15, None)?,
         event: row.get::<_, Option<String>>(16)?.map(Into::into),
         received: Timestamp::from_micros(row.get(17)?).ok_or_else(corrupt)?,
     };
@@ -286,14 +286,16 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredReference> {
     })
 }
 
-/// An identifier in a column.
-pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<Id> {
-    Id::new(&row.get::<_, String>(column)?).map_err(|_| corrupt())
+/// An identifier in a column; the one of the row before, if it is the same.
+pub(super) fn id(row: &Row<'_>, column: usize, before: Option<&Id>) -> rusqlite::Result<Id> {
+    optional_id(row, column, before)?.ok_or_else(corrupt)
 }
 
-/// An identifier that a column may have.
-pub(super) fn optional_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Id>> {
-    row.get::<_, Option<String>>(column)?.map(|text| Id::new(&text).map_err(|_| corrupt())).transpose()
+/// An identifier that a column may have; the one of the row before, if it is the same.
+pub(super) fn optional_id(row: &Row<'_>, column: usize, before: Option<&Id>) -> rusqlite::Result<Option<Id>> {
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
+    let same = before.filter(|before| before.as_str() == text).cloned();
+    same.map_or_else(|| Id::new(text).map_err(|_| corrupt()), Ok).map(Some)
 }
 
 /// The interval in two columns.

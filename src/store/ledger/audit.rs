@@ -120,6 +120,7 @@ impl Ledger {
             floors: self.floors()?,
             command: self.commands_past()?.newest,
             orders: self.orders()?,
+            priors: self.priors()?,
             time_floor: self.time_floor()?,
         })
     }

@@ -10,6 +10,7 @@ use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
+use crate::domain::trust::prior::{ModelPrior, verify_kept as verify_kept_prior};
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
 
@@ -61,7 +62,8 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let total = count("roots")? + count("enrolments")? + count("transforms")? + count("audit")?;
+    let artifacts = count("roots")? + count("enrolments")? + count("priors")? + count("transforms")?;
+    let total = artifacts + count("audit")?;
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -72,6 +74,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     pages(&tx)?;
     let roots = roots(&tx, &mut step)?;
     enrolments(&tx, &roots, &mut step)?;
+    priors(&tx, &roots, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
     if let Some((digest, _)) = audited.iter().find(|(_, audited)| !**audited) {
@@ -119,6 +122,31 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
         if !good {
             let text =
                 format!("enrolment {version} ({stored}): is not what one of the trust roots lets stand");
+            return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
+/// Every prior of which there is more than the version was good under one of the roots.
+fn priors(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT model, version, digest, envelope FROM priors")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (model, version, stored): (String, u64, Digest) = (row.get(0)?, row.get(1)?, digest(row, 2)?);
+        let envelope: Option<Vec<u8>> = row.get(3)?;
+        let good = envelope.is_none_or(|envelope| {
+            roots.iter().any(|root| {
+                let kept = verify_kept_prior(&envelope, root);
+                let same = |prior: &ModelPrior| prior.model == model && prior.version == version;
+                kept.is_ok_and(|(digest, prior)| digest == stored && same(&prior))
+            })
+        });
+        if !good {
+            let text = format!(
+                "prior {version} of {model} ({stored}): is not what one of the trust roots lets stand"
+            );
             return Err(Fault::Found(text));
         }
         step();

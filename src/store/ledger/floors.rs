@@ -1,5 +1,7 @@
 //! Floors: the newest version of each transform id that was ever accepted. They never fall.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, params};
 
 use super::trust::id;
@@ -32,10 +34,8 @@ pub fn raise(db: &Connection, floor: &StoredFloor) -> rusqlite::Result<()> {
 /// Those that are above what is known.
 pub fn above(floors: &[StoredFloor], known: &[StoredFloor]) -> Vec<StoredFloor> {
     let height = |floor: &StoredFloor| (floor.epoch, floor.version);
-    let news = |floor: &&StoredFloor| {
-        let known = known.iter().find(|known| known.id == floor.id);
-        known.is_none_or(|known| height(floor) > height(known))
-    };
+    let known: HashMap<_, _> = known.iter().map(|known| (&known.id, height(known))).collect();
+    let news = |floor: &&StoredFloor| known.get(&floor.id).is_none_or(|known| height(floor) > *known);
     floors.iter().filter(news).cloned().collect()
 }
 

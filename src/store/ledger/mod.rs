@@ -9,6 +9,7 @@ mod enrolments;
 pub mod examine;
 pub mod floors;
 mod positions;
+mod priors;
 mod references;
 pub mod restore;
 mod rollouts;

@@ -1,5 +1,7 @@
 //! Rollouts: all that belongs to a step of them, in one transaction.
 
+use std::collections::HashMap;
+
 use rusqlite::{Transaction, params};
 
 use super::trust::{accept, id, put_in_force};
@@ -39,10 +41,8 @@ pub(super) fn put(tx: &Transaction<'_>, order: &StoredOrder) -> rusqlite::Result
 
 /// Those with higher serials than what is known.
 pub(super) fn newer(orders: &[StoredOrder], known: &[StoredOrder]) -> Vec<StoredOrder> {
-    let news = |order: &&StoredOrder| {
-        let known = known.iter().find(|known| known.id == order.id);
-        known.is_none_or(|known| order.serial > known.serial)
-    };
+    let known: HashMap<_, _> = known.iter().map(|order| (&order.id, order.serial)).collect();
+    let news = |order: &&StoredOrder| known.get(&order.id).is_none_or(|serial| order.serial > *serial);
     orders.iter().filter(news).cloned().collect()
 }
 

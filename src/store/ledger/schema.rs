@@ -103,8 +103,12 @@ CREATE TABLE recalibrations(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Recalibration sessions.
+/// Priors of sensor models, and recalibration sessions.
 const V6: &str = "
+-- the newest prior of each sensor model; envelope: null where only the version is known, from before the ledger was lost
+CREATE TABLE priors(
+    model TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, envelope BLOB, accepted INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 -- sessions of recalibration, as of the last step of each; content: JSON
 CREATE TABLE sessions(
     id TEXT PRIMARY KEY, sensor TEXT NOT NULL, opened INTEGER NOT NULL, ended INTEGER, content TEXT NOT NULL

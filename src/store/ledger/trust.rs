@@ -8,7 +8,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
-use crate::store::types::{Activation, ActiveTransform, Fallen, Fate, RootInstallation, StoredRoot};
+use crate::store::types::{Activation, ActiveTransform, RootInstallation, StoredRoot};
 
 impl Ledger {
     /// Installs a root, and has what it does not let stand give way in the same transaction; one of the same
@@ -37,27 +37,20 @@ impl Ledger {
             let detail = serde_json::json!({ "digest": root.digest }).to_string();
             let subject = root.version.to_string();
             audit::append(tx, now, &installation.actor, "root.installed", &subject, &detail)?;
-            installation.fallen.iter().try_for_each(|fallen| give_way(tx, now, &subject, fallen))?;
             rollouts::write(tx, now, &installation.rollouts)
         })
     }
 
-    /// Accepts a transform, raises its floor and puts it in force at its sensors.
-    pub fn activate(&mut self, activation: &Activation) -> Result<(), StoreError> {
-        self.whole()?;
-        self.transact(|tx| {
-            accept(tx, activation)?;
-            activation.sensors.iter().try_for_each(|sensor| put_in_force(tx, activation, sensor))
-        })
-    }
-
-    /// The transforms in force.
+    /// The transforms in force. Below a local one is what the fleet had in force when that came first: what has taken its
+    /// place since was left when it was gone back to.
     pub fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
         let sql = "SELECT active.sensor, transforms.envelope, active.digest, active.since,
                           EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor),
                           CASE WHEN transforms.id GLOB 'local-*' THEN (
                               SELECT fleet.envelope FROM activations JOIN transforms AS fleet USING (digest)
                               WHERE activations.sensor = active.sensor AND fleet.id NOT GLOB 'local-*'
+                                AND number < (SELECT MIN(number) FROM activations AS own
+                                              WHERE own.sensor = active.sensor AND own.digest = active.digest)
                               ORDER BY number DESC LIMIT 1) END
                    FROM active JOIN transforms USING (digest) ORDER BY active.sensor";
         self.name(self.db.prepare(sql).and_then(|mut statement| {
@@ -73,6 +66,17 @@ impl Ledger {
             })?;
             rows.collect()
         }))
+    }
+
+    /// The sensors at which a local transform has ever been in force.
+    pub fn had_local(&self) -> Result<Vec<SensorId>, StoreError> {
+        let sql = "SELECT DISTINCT sensor FROM activations JOIN transforms USING (digest)
+                   WHERE transforms.id GLOB 'local-*' ORDER BY sensor";
+        self.name(
+            self.db
+                .prepare(sql)
+                .and_then(|mut statement| statement.query_map([], |row| id(row, 0))?.collect()),
+        )
     }
 
     /// The installed roots, the newest last.
@@ -128,21 +132,6 @@ fn signed_anew(tx: &Transaction<'_>, activation: &Activation) -> rusqlite::Resul
     }
     let detail = serde_json::json!({ "digest": digest, "keyids": keyids }).to_string();
     audit::append(tx, *at, &activation.actor, "transform.signed_anew", id.as_str(), &detail)
-}
-
-/// What becomes of a transform that a new root does not let stand.
-fn give_way(tx: &Transaction<'_>, now: Timestamp, root: &str, fallen: &Fallen) -> rusqlite::Result<()> {
-    let Fallen { sensor, digest, reason, fate } = fallen;
-    let action = match fate {
-        Fate::Replaced(earlier) => return put_in_force(tx, earlier, sensor),
-        Fate::Kept => "transform.kept",
-        Fate::Withdrawn => {
-            tx.execute("DELETE FROM active WHERE sensor = ?", [sensor.as_str()])?;
-            "transform.withdrawn"
-        }
-    };
-    let detail = serde_json::json!({ "digest": digest, "reason": reason, "root": root }).to_string();
-    audit::append(tx, now, "calibd", action, sensor.as_str(), &detail)
 }
 
 pub(super) fn put_in_force(

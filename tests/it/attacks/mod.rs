@@ -5,6 +5,7 @@ mod burst;
 mod clocks;
 mod fleet;
 mod listed;
+mod priors;
 mod roots;
 mod scene;
 mod slots;

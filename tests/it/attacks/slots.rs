@@ -40,10 +40,24 @@ fn sibling_id_downgrade() {
 #[test]
 fn below_a_local_transform_the_sensor_stays_the_fleets() {
     let mut scene = Scene::new();
-    scene.puts(&transform(7));
+    let seven = transform(7);
+    scene.puts(&seven);
     let site = signed(&local("co-1", 1), &[MAINTENANCE]);
     scene.accepts(&format!("{DOWN}/local-co-1"), &site);
     let digest = scene.acks().pop().unwrap()["digest"].clone();
+    // The broker says again what lies below: that is no refusal, and what is one is audited once.
+    let refusals =
+        |scene: &Scene| scene.audit().iter().filter(|row| row.action == "artifact.refused").count();
+    let seven = by_fleet(&seven);
+    for _ in 0..2 {
+        let again = scene.push(&format!("{DOWN}/co"), &seven);
+        assert_eq!(again["verdict"], "already_applied", "{again}");
+    }
+    assert_eq!(refusals(&scene), 0);
+    let eight = Attack::known("over_the_local_one", "local_in_force", by_fleet(&transform(8)));
+    scene.refuses(&eight);
+    scene.restart(|_| {});
+    assert_eq!(refusals(&scene), 1);
     let mut sibling = named("co-other", 1, &[]);
     sibling["supersedes"] = json!([digest]);
     for _ in 0..2 {
@@ -59,6 +73,35 @@ fn below_a_local_transform_the_sensor_stays_the_fleets() {
         topic: format!("{DOWN}/local-co-1"),
         ..Attack::known("local_comes_back", "rolled_back_version", site)
     });
+    scene.runs(8, 1.5);
+}
+
+/// What was left for the local transform is not what lies below it.
+#[test]
+fn a_rollback_to_the_local_one_gives_the_sensor_back_to_whom_it_lies_over() {
+    let mut scene = Scene::new();
+    scene.puts(&transform(7));
+    let site = signed(&local("co-1", 1), &[MAINTENANCE]);
+    scene.accepts(&format!("{DOWN}/local-co-1"), &site);
+    let digest = scene.acks().pop().unwrap()["digest"].clone();
+    let mut other = named("co-other", 1, &["co"]);
+    other["supersedes"] = json!([digest]);
+    scene.accepts(&format!("{DOWN}/co-other"), &by_fleet(&other));
+    let admin = scene.gateway.path("run/admin.sock");
+    let back = crate::support::control::post(&admin, "/v1/sensors/co-1/rollback", b"").json();
+    assert_eq!((&back["verdict"], &back["id"]), (&json!("accepted"), &json!("local-co-1")), "{back}");
+    let mut sibling = named("co-other", 2, &[]);
+    sibling["supersedes"] = json!([digest]);
+    for version in [2, 3] {
+        sibling["version"] = json!(version);
+        let attack = Attack::known("left_and_still_the_owner", "conflict", by_fleet(&sibling));
+        scene.refuses(&attack.on("gw/gw-1/transform/co-other"));
+        // What lies below is the same after a restart.
+        scene.restart(|_| {});
+    }
+    let mut eight = transform(8);
+    eight["supersedes"] = json!([digest]);
+    scene.puts(&eight);
     scene.runs(8, 1.5);
 }
 

@@ -123,6 +123,7 @@ fn every_answer_is_as_described() {
         ("/v1/references", "/v1/references?limit=0"),
         ("/v1/references", "/v1/references?sensor=nobody"),
         ("/v1/standards", "/v1/standards"),
+        ("/v1/priors", "/v1/priors"),
         ("/v1/transforms", "/v1/transforms"),
         ("/v1/audit", "/v1/audit?limit=2"),
         ("/v1/audit", "/v1/audit?limit=none"),

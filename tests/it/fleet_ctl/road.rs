@@ -75,6 +75,11 @@ impl Road {
         (id.to_owned(), public)
     }
 
+    /// The control socket of the gateway that was started as this one, from 0.
+    pub fn socket(&self, at: usize) -> PathBuf {
+        self.gateways.borrow()[at].path("run/control.sock")
+    }
+
     /// A file in the folder of the keys.
     pub fn path(&self, name: &str) -> PathBuf {
         self.authority.root().parent().unwrap().join(name)

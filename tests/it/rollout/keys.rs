@@ -89,7 +89,7 @@ fn what_a_rollback_would_lead_to_is_gone_with_its_key() {
     let digest = reported(&street, |it| it["active"]["version"] == 8)["active"]["digest"].clone();
     let order = json!({
         "schema": 1, "fleet": "plant-7", "id": "co", "serial": 1, "action": "rollback", "digest": digest,
-        "percent": null, "targets": {"gateways": ["gw-1"]}, "issued_at": "2026-11-01T00:00:00Z",
+        "percent": null, "targets": {"gateways": ["gw-1"], "sensors": ["co-1"]}, "issued_at": "2026-11-01T00:00:00Z",
     });
     let envelope = street.authority.signed_as("order", "second", &order);
     street.publisher.retain("calibd/1/plant-7/down/gw/gw-1/order/co", envelope);

@@ -24,7 +24,7 @@ fn street(rollout: Value) -> (Street, Value, Value) {
 fn order(serial: u64, action: &str, digest: &Value, percent: Value) -> Value {
     json!({
         "schema": 1, "fleet": "plant-7", "id": "co", "serial": serial, "action": action, "digest": digest,
-        "percent": percent, "targets": {}, "issued_at": "2026-11-01T00:00:00Z",
+        "percent": percent, "targets": {"gateways": ["gw-1"], "sensors": ["co-1"]}, "issued_at": "2026-11-01T00:00:00Z",
     })
 }
 

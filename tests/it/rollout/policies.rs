@@ -70,7 +70,7 @@ fn without_references_readings_alone_decide() {
 fn a_power_cut_in_the_bake_does_not_begin_it_anew() {
     let gateway = Gateway::new().with("[rollout]\nwithout_references = \"sanity_only\"\n");
     let mut street = Street::at(gateway, "");
-    let eight = street.authority.signed(&version(8, 0.0, canary("5s")));
+    let eight = street.authority.signed(&version(8, 0.0, canary("10s")));
     street.push("co", &eight);
     street.ack(1);
     street.daemon.process.kill();

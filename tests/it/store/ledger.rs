@@ -22,6 +22,13 @@ fn activation(version: u64, sensors: &[&str]) -> Activation {
     }
 }
 
+/// Accepts it, and puts it in force.
+async fn activate(store: &Store, activation: Activation) -> Result<(), StoreError> {
+    let step =
+        RolloutStep { accepted: Some(activation.clone()), put: vec![activation], ..RolloutStep::default() };
+    store.advance(step).await
+}
+
 fn refusal(known: bool, reason: &str, digest: u8) -> RefusalRecord {
     RefusalRecord {
         digest: Some(Digest([digest; 32])),
@@ -43,11 +50,11 @@ fn audit_rows(dir: &Path) -> Vec<(String, String)> {
 async fn an_activation_survives_a_crash_whole() {
     let dir = tempfile::tempdir().unwrap();
     let Opened { store, .. } = open(dir.path());
-    store.activate(activation(7, &["co-1", "co-2"])).await.unwrap();
-    store.activate(activation(8, &["co-2"])).await.unwrap();
+    activate(&store, activation(7, &["co-1", "co-2"])).await.unwrap();
+    activate(&store, activation(8, &["co-2"])).await.unwrap();
     // Something older again, as a rollback does it: the floor stays.
-    store.activate(activation(7, &["co-2"])).await.unwrap();
-    store.activate(activation(7, &["co-2"])).await.unwrap();
+    activate(&store, activation(7, &["co-2"])).await.unwrap();
+    activate(&store, activation(7, &["co-2"])).await.unwrap();
     let dir = crash(dir.path());
     let recovered = open(dir.path()).recovered;
     let active: Vec<_> =
@@ -78,9 +85,9 @@ async fn a_rollback_is_told_from_a_new_version_until_there_is_one() {
     for (version, rolled_back) in [(7, false), (8, false), (7, true)] {
         let activation = activation(version, &["co-1"]);
         let actor = format!("actor {version} {rolled_back}");
-        store.activate(Activation { rolled_back, actor, ..activation }).await.unwrap();
+        activate(&store, Activation { rolled_back, actor, ..activation }).await.unwrap();
     }
-    store.activate(activation(8, &["co-2"])).await.unwrap();
+    activate(&store, activation(8, &["co-2"])).await.unwrap();
     let past = store.activations(sensor()).await.unwrap();
     let told: Vec<_> = past.iter().map(|put| (put.version, put.actor.as_deref(), put.rolled_back)).collect();
     // All at one time, as a clock that stands makes them: the newest actor of a digest is told.
@@ -92,7 +99,7 @@ async fn a_rollback_is_told_from_a_new_version_until_there_is_one() {
     let marked =
         |active: &[ActiveTransform]| active.iter().map(|active| active.rolled_back).collect::<Vec<_>>();
     assert_eq!((marked(&recovered.active), recovered.floors[0].version), (vec![true, false], 8));
-    store.activate(activation(9, &["co-1"])).await.unwrap();
+    activate(&store, activation(9, &["co-1"])).await.unwrap();
     assert_eq!(marked(&store.active().await.unwrap()), [false, false]);
 }
 
@@ -101,7 +108,7 @@ async fn transforms_are_found_by_digest_by_its_beginning_and_by_id() {
     let dir = tempfile::tempdir().unwrap();
     let Opened { store, .. } = open(dir.path());
     for version in [7, 8] {
-        store.activate(activation(version, &["co-1"])).await.unwrap();
+        activate(&store, activation(version, &["co-1"])).await.unwrap();
     }
     let digest = activation(7, &[]).digest.to_string();
     for (name, version) in
@@ -124,13 +131,8 @@ async fn the_newest_root_and_the_highest_time_come_back() {
     for version in [1, 2, 2] {
         let root = StoredRoot { version, envelope: vec![version as u8], digest: Digest([version as u8; 32]) };
         let time_floor = Some(noon());
-        let installation = RootInstallation {
-            root,
-            time_floor,
-            actor: "file".into(),
-            fallen: vec![],
-            rollouts: RolloutStep::default(),
-        };
+        let installation =
+            RootInstallation { root, time_floor, actor: "file".into(), rollouts: RolloutStep::default() };
         store.install_root(installation).await.unwrap();
     }
     store.raise_time_floor(Timestamp::EPOCH).await.unwrap();

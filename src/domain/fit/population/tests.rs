@@ -197,15 +197,20 @@ fn saved(count: usize) -> (f64, f64, f64) {
     (rmse(alone), rmse(with), rmse(unseen))
 }
 
+/// Where the tables stand.
+fn documented() -> &'static str {
+    include_str!("../../../../docs/reference/methods.md")
+}
+
 #[test]
 fn with_few_pairs_the_others_help() {
     let rows = [3, 5, 10, 30].map(|count| (count, saved(count)));
-    for (count, (alone, with, unseen)) in rows {
-        println!(
-            "| {count} | {alone:.2} | {with:.2} | {:.0} % | (mean line alone {unseen:.2})",
-            100.0 * (1.0 - with / alone)
-        );
+    for (count, (alone, with, _)) in rows {
+        let row = format!("| {count} | {alone:.2} | {with:.2} | {:.0} % |", 100.0 * (1.0 - with / alone));
+        assert!(documented().contains(&row), "docs/reference/methods.md lacks {row}");
     }
+    let mean = format!("off by {:.1}.", rows[0].1.2);
+    assert!(documented().contains(&mean), "docs/reference/methods.md lacks {mean}");
     let share = rows.map(|(_, (alone, with, _))| with / alone);
     assert!(share[0] < 0.5 && share[1] < 0.85 && share[2] < 0.95 && share[3] < 1.0, "{share:?}");
     assert!(share.is_sorted(), "the fewer the pairs, the more they help: {share:?}");

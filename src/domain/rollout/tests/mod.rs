@@ -9,7 +9,7 @@ use super::evidence::Readings;
 use super::limits::Limits;
 use super::plan::{Artifact, Mode, Plan, Policy};
 use super::state::State;
-use super::{Action, Event, Order, OrderAction, Paired, Refused, Rollout, Stage};
+use super::{Action, Event, Order, OrderAction, Paired, Refused, Rollout, Stage, Wait};
 use crate::domain::digest::Digest;
 use crate::domain::drift::pair::{Facts, Pair};
 use crate::domain::id::Id;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::rollout::plan::{WhenInvalid, WithoutReferences};
+use crate::domain::rollout::plan::{Fallback, WithoutReferences};
 use crate::domain::rollout::state::{MOST_ENDED, MOST_STEPS};
 use proptest::prelude::*;
 
@@ -61,6 +61,7 @@ enum Step {
     Policy(Policy),
     Session(bool),
     Clock(bool),
+    Instrument(u8),
 }
 
 fn mode() -> impl Strategy<Value = Mode> {
@@ -82,8 +83,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(WithoutReferences::Refuse),
         Just(WithoutReferences::SanityOnly)
     ];
-    let when =
-        prop_oneof![Just(WhenInvalid::Keep), Just(WhenInvalid::Previous), Just(WhenInvalid::Uncalibrated)];
+    let when = prop_oneof![Just(Fallback::Keep), Just(Fallback::Previous), Just(Fallback::Uncalibrated)];
     (without, when).prop_map(|(without_references, when_invalid)| Policy {
         without_references,
         when_invalid,
@@ -121,6 +121,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => policy().prop_map(Step::Policy),
         1 => any::<bool>().prop_map(Step::Session),
         2 => proptest::bool::weighted(0.8).prop_map(Step::Clock),
+        1 => (0u8..3).prop_map(Step::Instrument),
     ]
 }
 
@@ -189,6 +190,7 @@ fn events(step: &Step, shell: &mut Shell, machine: &Rollout, now: &mut Timestamp
         }
         Step::Policy(policy) => vec![Event::Policy(*policy)],
         Step::Session(open) => vec![Event::Session { open: *open }],
+        Step::Instrument(number) => vec![Event::Instrument(Some(number.to_string()))],
         Step::Clock(trusted) => vec![Event::Clock { trusted: *trusted }],
     }
 }

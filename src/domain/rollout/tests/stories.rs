@@ -1,7 +1,7 @@
 //! What becomes of candidates.
 
 use super::*;
-use crate::domain::rollout::plan::{WhenInvalid, WithoutReferences};
+use crate::domain::rollout::plan::{Fallback, WithoutReferences};
 
 #[test]
 fn a_good_candidate_is_promoted_watched_and_settled() {
@@ -106,6 +106,33 @@ fn a_newer_version_takes_the_candidates_place() {
 }
 
 #[test]
+fn of_candidates_that_displace_each_other_the_last_one_stays() {
+    let mut bench = Bench::new();
+    let accepted = |id, version| Event::Accepted { artifact: artifact(id, version), plan: plan(EVERYWHERE) };
+    bench.accept(2, EVERYWHERE).tell(accepted("other", 3));
+    bench.run(5, Some([1.0, 1.0]));
+    // The broker says both again.
+    let again = bench.try_tell(accepted("t", 2));
+    assert!(matches!(again, Err(Refused::Ended(..))), "{again:?}");
+    bench.tell(accepted("other", 3));
+    let seen = bench.machine.standings(bench.now).candidate.unwrap();
+    assert_eq!((seen.artifact.version, seen.gate.unwrap().pairs), (3, 5));
+    // However many versions of the other come to nothing.
+    for version in 4..40 {
+        bench.tell(accepted("other", version));
+    }
+    let again = bench.try_tell(accepted("t", 2));
+    assert!(matches!(again, Err(Refused::Ended(..))), "{again:?}");
+    // A new version gets in, and so does what a local one was laid over.
+    bench
+        .accept(40, EVERYWHERE)
+        .tell(Event::Accepted { artifact: artifact("local-s", 41), plan: plan(Mode::Immediate) });
+    assert_eq!(bench.stage(40), Some(Stage::Superseded));
+    bench.accept(40, EVERYWHERE);
+    assert_eq!(bench.stage(40), Some(Stage::Shadow));
+}
+
+#[test]
 fn without_references_the_policy_decides() {
     for (without, readings, wanted) in [
         (WithoutReferences::Refuse, 200, Some(Stage::RolledBack)),
@@ -201,6 +228,59 @@ fn neither_a_jump_of_the_clock_nor_an_outage_passes_for_a_bake() {
 }
 
 #[test]
+fn another_instrument_is_watched_anew() {
+    let mut bench = Bench::new();
+    let serial = |serial: &str| Event::Instrument(Some(serial.to_owned()));
+    bench.tell(serial("17"));
+    bench.accept(2, EVERYWHERE).run(5, Some([1.0, 1.0]));
+    let seen = |bench: &Bench| {
+        let standings = bench.machine.standings(bench.now);
+        let one = standings.candidate.or(standings.active).unwrap();
+        (one.gate.unwrap().pairs, one.bake_until.unwrap().micros_since(bench.now) / HOUR)
+    };
+    bench.tell(serial("17"));
+    assert_eq!((bench.actions.len(), seen(&bench)), (0, (5, 19)));
+    bench.tell(serial("18"));
+    assert!(
+        bench.said().contains("t version 2 is watched anew: another instrument (18)"),
+        "{}",
+        bench.said()
+    );
+    assert_eq!(seen(&bench), (0, 24));
+    // In force on trial it is the same.
+    bench.order(OrderAction::Promote, 2, None).unwrap();
+    bench.run(5, Some([1.0, 1.0]));
+    assert_eq!(seen(&bench), (5, 19));
+    bench.tell(Event::Instrument(None));
+    assert_eq!((bench.stage(2), seen(&bench)), (Some(Stage::Canary), (0, 24)));
+}
+
+#[test]
+fn the_time_of_what_is_not_computed_does_not_count() {
+    let mut bench = Bench::new();
+    bench.tell(Event::Policy(Policy { without_references: WithoutReferences::Refuse, ..Policy::default() }));
+    bench.accept(2, EVERYWHERE);
+    let standing = |bench: &Bench| {
+        let standings = bench.machine.standings(bench.now);
+        let one = standings.candidate.or(standings.active).unwrap();
+        (one.waits, one.bake_until.unwrap().micros_since(bench.now) / HOUR)
+    };
+    assert!(!bench.machine.computes(|_| true), "it is computed by then");
+    assert!(bench.machine.computes(|digest| digest != self::digest(2)));
+    assert_eq!(bench.run(100, None), 100);
+    assert_eq!((bench.stage(2), standing(&bench)), (Some(Stage::Shadow), (Some(Wait::Fit), 24)));
+    let explained = bench.machine.explained(bench.now).unwrap();
+    assert!(explained.contains("it waits for a sensor that it fits"), "{explained}");
+    assert!(bench.machine.computes(|_| true));
+    bench.run(5, None);
+    assert_eq!(standing(&bench), (None, 19));
+    bench.order(OrderAction::Promote, 2, None).unwrap();
+    assert!(bench.machine.computes(|_| false));
+    assert_eq!(bench.run(100, None), 100);
+    assert_eq!((bench.stage(2), standing(&bench)), (Some(Stage::Canary), (Some(Wait::Fit), 24)));
+}
+
+#[test]
 fn dates_are_kept() {
     let mut bench = Bench::new();
     let later = bench.now.saturating_add_micros(2 * HOUR);
@@ -218,9 +298,9 @@ fn dates_are_kept() {
 #[test]
 fn a_revoked_key_takes_candidates_and_steps_and_the_policy_decides_on_the_rest() {
     for (when, active, said) in [
-        (WhenInvalid::Keep, Some(3), "it stays in force"),
-        (WhenInvalid::Previous, Some(1), "t version 1 is in force again"),
-        (WhenInvalid::Uncalibrated, None, "values are raw"),
+        (Fallback::Keep, Some(3), "it stays in force"),
+        (Fallback::Previous, Some(1), "t version 1 is in force again"),
+        (Fallback::Uncalibrated, None, "values are raw"),
     ] {
         let mut bench = Bench::new();
         bench.tell(Event::Policy(Policy { when_invalid: when, ..Policy::default() }));

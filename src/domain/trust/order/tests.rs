@@ -7,7 +7,7 @@ use crate::domain::trust::fixtures::{FLEET, id, key, root};
 fn order() -> Value {
     json!({
         "schema": 1, "fleet": "plant-7", "id": "co", "serial": 4, "action": "promote", "digest": Digest([8; 32]),
-        "percent": 10, "targets": {}, "issued_at": "2026-02-01T00:00:00Z",
+        "percent": 10, "targets": {"gateways": ["gw-1"], "sensors": ["co-1", "co-2"]}, "issued_at": "2026-02-01T00:00:00Z",
     })
 }
 
@@ -59,12 +59,12 @@ fn reason(order: &Value) -> Reason {
 fn an_order_is_for_the_sensors_that_hold_its_transform_and_that_it_names() {
     assert_eq!(sensors(&order()), ["co-1", "co-2"]);
     assert_eq!(sensors(&with("targets", json!({"gateways": ["gw-1"], "sensors": ["co-2"]}))), ["co-2"]);
-    assert_eq!(sensors(&with("targets", json!({"serials": ["17"]}))), ["co-1"]);
+    let with_serial = json!({"gateways": ["gw-1"], "sensors": ["co-1", "co-2"], "serials": ["17"]});
+    assert_eq!(sensors(&with("targets", with_serial)), ["co-1"]);
     for (targets, wanted) in [
         (json!({"gateways": ["gw-2"]}), Reason::NotForThisGateway),
         (json!({"groups": ["north"]}), Reason::NotForThisGateway),
-        (json!({"sensors": ["co-3"]}), Reason::UnknownSensor),
-        (json!({"models": ["b4"]}), Reason::UnknownSensor),
+        (json!({"gateways": ["gw-1"], "sensors": ["co-3"]}), Reason::UnknownSensor),
         (json!({"fleet": "plant-7"}), Reason::Malformed),
     ] {
         assert_eq!(reason(&with("targets", targets.clone())), wanted, "{targets}");
@@ -75,6 +75,20 @@ fn an_order_is_for_the_sensors_that_hold_its_transform_and_that_it_names() {
         Reason::UnknownSensor,
         "serials count by the transform's own id"
     );
+}
+
+#[test]
+fn a_gateway_that_is_not_enrolled_takes_only_orders_that_name_it_and_its_sensors() {
+    for targets in [
+        json!({}),
+        json!({"gateways": ["gw-1"]}),
+        json!({"sensors": ["co-1"]}),
+        json!({"models": ["b4"]}),
+        json!({"gateways": ["gw-1"], "sensors": ["co-1"], "groups": ["north"]}),
+        json!({"gateways": ["gw-1"], "sensors": ["co-1"], "models": ["b4"]}),
+    ] {
+        assert_eq!(reason(&with("targets", targets.clone())), Reason::NotForThisGateway, "{targets}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::trust::envelope::{payload_type, sign};
 use crate::domain::trust::fixtures::{FLEET, ROOT, key, root};
+use crate::domain::trust::root::KeyState;
 
 fn document() -> Value {
     json!({
@@ -32,7 +33,8 @@ fn judged(
     let now = Timestamp::parse("2026-06-01T00:00:00Z").unwrap();
     let time = TimeView { now, trusted: true, floor: now };
     let floors = |model: &str| floor.filter(|_| model == "b4");
-    let place = Standpoint { root: Some(&root), fleet: &fleet, time, floors: &floors };
+    let models = |model: &str| model != "c1";
+    let place = Standpoint { root: Some(&root), fleet: &fleet, models: Some(&models), time, floors: &floors };
     verify_prior(&bytes, &place).map_err(|refused| refused.refusal.reason)
 }
 
@@ -47,6 +49,38 @@ fn a_prior_of_the_fleet_is_accepted_within_the_scope_of_its_model() {
         assert_eq!(judged(&document(), FLEET, scopes, None), Err(Reason::OutOfScope));
     }
     assert_eq!(judged(&document(), ROOT, json!([]), None), Err(Reason::RoleNotAllowed));
+    assert_eq!(judged(&with("/model", json!("c1")), FLEET, json!([]), None), Err(Reason::NotForThisGateway));
+    let elsewhere = judged(&with("/model", json!("c1")), FLEET, json!([{"models": ["b4"]}]), None);
+    assert_eq!(elsewhere, Err(Reason::OutOfScope), "who may not say it is told so first");
+}
+
+#[test]
+fn what_was_accepted_stays_until_its_key_is_revoked_or_its_scope_is_gone() {
+    let bytes = sign(&payload_type("prior"), document().to_string().as_bytes(), &[key(FLEET)]);
+    let mut old = root(json!([]));
+    assert_eq!(verify_kept(&bytes, &old).unwrap().1.version, 3);
+    let elsewhere = root(json!([{"models": ["b5"]}]));
+    assert_eq!(verify_kept(&bytes, &elsewhere).unwrap_err().reason, Reason::OutOfScope);
+    old.keys.get_mut(&key(FLEET).public().id()).unwrap().state = KeyState::Retired;
+    assert!(verify_kept(&bytes, &old).is_ok());
+    old.keys.get_mut(&key(FLEET).public().id()).unwrap().state = KeyState::Revoked;
+    assert_eq!(verify_kept(&bytes, &old).unwrap_err().reason, Reason::KeyRevoked);
+    let other = sign(&payload_type("order"), document().to_string().as_bytes(), &[key(FLEET)]);
+    assert_eq!(verify_kept(&other, &old).unwrap_err().reason, Reason::WrongType);
+}
+
+#[test]
+fn the_covariates_of_a_plane_are_named() {
+    let plane = |covariates: &[&str]| {
+        let mut plane = document();
+        plane["covariates"] = json!(covariates);
+        plane["fit"]["parameter_names"] = json!(["a", "b1", "b2"]);
+        plane["fit"]["parameters"] = json!([0.5, 2.0, 0.1]);
+        plane["fit"]["covariance"] = json!([[0.01, 0.0, 0.0], [0.0, 0.0001, 0.0], [0.0, 0.0, 0.01]]);
+        plane
+    };
+    assert!(judged(&plane(&["temperature"]), FLEET, json!([]), None).is_ok());
+    assert_eq!(judged(&plane(&[]), FLEET, json!([]), None), Err(Reason::InvalidContent));
 }
 
 #[test]
@@ -72,6 +106,8 @@ fn what_makes_no_sense_is_refused() {
         (with("/fit/residual_std", json!(0.0)), Reason::InvalidContent),
         (with("/fit/covariance", json!([[1.0, 2.0], [2.0, 1.0]])), Reason::InvalidContent),
         (with("/fit/parameter_names", json!(["a"])), Reason::InvalidContent),
+        (with("/fit/parameter_names", json!(["a", "c"])), Reason::InvalidContent),
+        (with("/output_unit", json!("furlong")), Reason::InvalidContent),
     ] {
         assert_eq!(judged(&document, FLEET, json!([]), None), Err(reason), "{document}");
     }

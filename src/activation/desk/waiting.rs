@@ -1,0 +1,101 @@
+//! Artifacts that wait: for their time, for the root before them, for the transform that they are about.
+
+use tokio::sync::mpsc;
+
+use super::{Desk, Item, Reach};
+use crate::domain::id::Id;
+use crate::domain::trust::verify::verify_transform;
+use crate::pipeline::run::Request;
+
+/// Artifacts that may wait for their time ...
+const MOST: usize = 64;
+/// ... and of these so many orders about transforms that this gateway has never had.
+const MOST_STRANGE: usize = 16;
+/// What an order is called among those that wait begins with this, for its transform may wait, too.
+const ORDER: &str = "order/";
+
+/// What found no place.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct LeftOut {
+    /// Something that concerns this gateway: it is asked for again when a place is free.
+    ours: bool,
+    /// An order about a transform that was never here: it is asked for again when a new one comes.
+    strange: bool,
+}
+
+impl Desk {
+    /// Keeps an artifact to be judged again, if there is room; a later one of the same id takes its place.
+    ///
+    /// What concerns this gateway comes first: a fleet may retain any number of orders about transforms of others.
+    pub(super) fn wait(&mut self, item: Item) -> bool {
+        self.waiting.retain(|waiting| waiting.arrived.id != item.arrived.id);
+        let strange = self.is_strange(&item);
+        let places: Vec<usize> =
+            (0..self.waiting.len()).filter(|at| self.is_strange(&self.waiting[*at])).collect();
+        let full = self.waiting.len() >= MOST;
+        match places.first() {
+            Some(place) if full && !strange => {
+                self.waiting.remove(*place);
+                self.leave_out(true);
+            }
+            _ if full || strange && places.len() >= MOST_STRANGE => {
+                self.leave_out(strange);
+                return false;
+            }
+            _ => {}
+        }
+        self.waiting.push(item);
+        true
+    }
+
+    fn leave_out(&mut self, strange: bool) {
+        self.events.found_no_place();
+        if strange { self.left_out.strange = true } else { self.left_out.ours = true }
+    }
+
+    /// Whether it is an order about a transform of which nothing was ever accepted here, nor waits.
+    fn is_strange(&self, item: &Item) -> bool {
+        let Some(name) = item.arrived.id.strip_prefix(ORDER).filter(|_| item.is_order()) else {
+            return false;
+        };
+        let known = Id::new(name).is_ok_and(|id| self.floors.contains_key(&id));
+        !known && self.waiting.iter().all(|waiting| waiting.arrived.id != name)
+    }
+
+    /// A transform was accepted; `new`: not the one that was the newest of its id. Orders about it may have been left out.
+    pub(super) fn has_come(&mut self, new: bool) {
+        if new && std::mem::take(&mut self.left_out.strange) {
+            self.asking.want();
+        }
+    }
+
+    /// Judges again what had to wait, in the order of arrival.
+    pub(super) async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
+        self.succeed_by_waiting(pipeline).await;
+        for item in std::mem::take(&mut self.waiting) {
+            if item.is_order() {
+                match self.order_goes_on(&item.arrived.payload) {
+                    false => self.waiting.push(item),
+                    // Its answer goes up; what could not be done is in the log, and is tried again.
+                    true => drop(self.judge(item, pipeline).await),
+                }
+                continue;
+            }
+            let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
+            match outcome {
+                // It has been answered already, and nothing has changed.
+                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(item),
+                // Its answer goes up; what could not be done is in the log, and is tried again.
+                _ => drop(self.judge(item, pipeline).await),
+            }
+        }
+        if self.waiting.len() < MOST && std::mem::take(&mut self.left_out.ours) {
+            self.asking.want();
+        }
+    }
+}
+
+/// What an order about this transform is called among those that wait.
+pub(super) fn order_about(id: &Id) -> String {
+    format!("{ORDER}{id}")
+}
