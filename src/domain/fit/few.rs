@@ -1,6 +1,6 @@
 //! When the prior of a sensor model is used: where the sensor's own pairs are few, and are like those of its model.
 //!
-//! The limits are from simulations (docs/reference/methods.md, "The prior of a sensor model").
+//! The limits are from simulations: `cargo bench --bench priors`, and docs/reference/methods.md, "When a prior is used".
 
 use super::bayes::Prior;
 use super::error::FitError;
@@ -9,7 +9,7 @@ use super::method::{self, Method, Options};
 use super::pairs::Pairs;
 use crate::domain::uncertainty::distribution::f_distribution;
 
-/// Up to so many pairs for each parameter are few: beyond, a prior of ten sensors does more harm than good.
+/// Up to so many pairs for each parameter are few: beyond, a prior of as few sensors as there may be can do harm.
 pub const PAIRS: usize = 5;
 /// A prior is made of at least so many sensors for each parameter: of fewer, nobody can tell how far they scatter.
 pub const SENSORS: usize = 4;
