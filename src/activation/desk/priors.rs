@@ -140,7 +140,9 @@ impl Desk {
         let elsewhere = std::mem::take(&mut self.priors.elsewhere);
         let (here, elsewhere) = elsewhere.into_iter().partition(|model| self.has_model(model));
         self.priors.elsewhere = elsewhere;
-        self.ask_again |= !BTreeSet::is_empty(&here);
+        if !BTreeSet::is_empty(&here) {
+            self.asking.want();
+        }
     }
 
     /// Whether a sensor here is of this model, or one that a template would make.
