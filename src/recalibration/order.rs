@@ -2,6 +2,7 @@
 
 use super::run::Parts;
 use super::{Desire, Refused};
+use crate::domain::fit::few;
 use crate::domain::fit::population::Fitted;
 use crate::domain::id::Id;
 use crate::domain::reference::{Given, Standard};
@@ -16,10 +17,12 @@ const VALIDITY: i64 = 365 * 86_400_000_000;
 /// How long the pipeline may take to say what is in force.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// The prior of a line between the very units of the session.
+/// The prior of a line between the very units of the session, if it is made of enough sensors.
 fn prior_for(session: &Session, prior: ModelPrior) -> Option<Fitted> {
     let units = prior.input_unit == session.plan.input_unit && prior.output_unit == session.plan.unit;
-    (units && prior.fit.parameter_names == ["a", "b"]).then_some(prior.fit)
+    let line = prior.fit.parameter_names == ["a", "b"];
+    let enough = prior.sensors >= (few::SENSORS * prior.fit.parameters.len()) as u64;
+    (units && line && enough).then_some(prior.fit)
 }
 
 impl Parts {

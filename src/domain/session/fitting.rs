@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::plan::Plan;
 use super::point::Point;
 use crate::domain::fit::bayes::{self, Prior};
+use crate::domain::fit::few;
 use crate::domain::fit::method::{CovarianceKind, Method, Options, fit};
 use crate::domain::fit::select;
 use crate::domain::fit::validation::Validation;
@@ -51,14 +52,12 @@ pub(super) fn fitted(
     in_force: Option<&Transform>,
 ) -> Result<Fitting, Fault> {
     let fault = |error| Fault::Fit { sensor: plan.sensor.clone(), error };
-    let prior = order.prior.as_ref().filter(|_| levels(points) < ENOUGH_WITHOUT_PRIOR);
-    let prior = prior.filter(|_| matches!(order.method.as_str(), "auto" | "affine"));
+    let (prior, odd) = usable_prior(plan, points, order, in_force)?;
     let basis = basis(points, in_force, prior.is_some());
-    let prior = prior.filter(|_| basis == Basis::Raw);
-    let prior = prior.map(|fitted| self::prior(plan, &fitted.to_fit())).transpose()?;
     let (pairs, systematic) = pairs(plan, points, basis).map_err(fault)?;
     let how = How { prior, same_unit: basis == Basis::Values || plan.input_unit == plan.unit };
-    let (fit, mut notes) = how.chosen(&order.method, &pairs).map_err(fault)?;
+    let (mut fit, mut notes) = how.chosen(&order.method, &pairs).map_err(fault)?;
+    notes.extend(odd);
     let left_out = how.left_out(&fit, &pairs);
     if left_out.is_none() {
         notes.push(
@@ -67,19 +66,51 @@ pub(super) fn fitted(
     }
     notes.extend(fit.notes.iter().cloned());
     let uncertainty = uncertainty(points, &fit, systematic);
+    if how.prior.is_some() {
+        fit.method.push_str(few::MARK);
+    }
     Ok(Fitting { basis, fit, uncertainty, left_out, notes })
 }
 
-/// Values are corrected where every point has one, unless a prior of raw readings knows as much as the transform
-/// in force can: one that looks at covariates knows more.
+/// The prior, where the points are few and are like those of the model; else why it is left out.
+fn usable_prior(
+    plan: &Plan,
+    points: &[Point],
+    order: &FitOrder,
+    in_force: Option<&Transform>,
+) -> Result<(Option<Prior>, Option<String>), Fault> {
+    let asked = matches!(order.method.as_str(), "auto" | "affine") && is_plain(in_force);
+    let few_levels = levels(points) < ENOUGH_WITHOUT_PRIOR;
+    let Some(fitted) = order.prior.as_ref().filter(|_| asked && few_levels) else { return Ok((None, None)) };
+    let known = prior(plan, &fitted.to_fit())?;
+    let fault = |error| Fault::Fit { sensor: plan.sensor.clone(), error };
+    let (pairs, _) = pairs(plan, points, Basis::Raw).map_err(fault)?;
+    let with = bayes::affine(&pairs_alone(&pairs).map_err(fault)?, &known).map_err(fault)?;
+    Ok(match few::judge(&known, &with, pairs.len()) {
+        few::Verdict::WithPrior => (Some(known), None),
+        few::Verdict::Enough => (None, None),
+        few::Verdict::AtOdds(probability) => {
+            let note = format!(
+                "the points are not what the prior of the model expects (p = {probability:.1e}), so it is left \
+                 out: see that the instrument is whole and of this model"
+            );
+            (None, Some(note))
+        }
+    })
+}
+
+/// Whether a line from raw readings can do all that the transform in force does: one that looks at covariates, or has
+/// cohorts, knows more.
+fn is_plain(in_force: Option<&Transform>) -> bool {
+    in_force.is_none_or(|transform| {
+        matches!(transform.pipeline.as_slice(), [StageSpec::Affine(_)]) && transform.cohorts.is_empty()
+    })
+}
+
+/// Values are corrected where every point has one, unless there is a prior of raw readings.
 fn basis(points: &[Point], in_force: Option<&Transform>, prior: bool) -> Basis {
-    let Some(transform) = in_force else { return Basis::Raw };
-    let plain =
-        matches!(transform.pipeline.as_slice(), [StageSpec::Affine(_)]) && transform.cohorts.is_empty();
-    match points.iter().all(|point| point.value.is_some()) && !(prior && plain) {
-        true => Basis::Values,
-        false => Basis::Raw,
-    }
+    let values = in_force.is_some() && points.iter().all(|point| point.value.is_some());
+    if values && !prior { Basis::Values } else { Basis::Raw }
 }
 
 fn prior(plan: &Plan, known: &Fit) -> Result<Prior, Fault> {

@@ -356,9 +356,16 @@ fn few_points_use_what_is_known_of_the_model() {
     let order = FitOrder { prior: Some(fitted.clone()), ..bench.fit_order("auto") };
     bench.tell(Event::Fit(Box::new(order))).unwrap();
     let candidate = bench.session.candidate.clone().unwrap();
-    assert_eq!((candidate.method.as_str(), candidate.basis), ("affine", Basis::Raw));
+    assert_eq!((candidate.method.as_str(), candidate.basis), ("affine with a prior", Basis::Raw));
     assert!(candidate.notes[0].contains("known of the model"), "{:?}", candidate.notes);
     assert!(candidate.rows[0].after.unwrap().abs() < 0.1, "{:?}", candidate.rows);
+    // A model that is quite another is no help: the transform in force is corrected.
+    let odd = Fitted { parameters: vec![-40.0, 0.0186], ..fitted.clone() };
+    let order = FitOrder { prior: Some(odd), ..bench.fit_order("auto") };
+    bench.tell(Event::Fit(Box::new(order))).unwrap();
+    let candidate = bench.session.candidate.clone().unwrap();
+    assert_eq!((candidate.method.as_str(), candidate.basis), ("offset", Basis::Values));
+    assert!(candidate.notes.iter().any(|note| note.contains("so it is left out")), "{:?}", candidate.notes);
     let other = Fitted { parameter_names: vec!["c0".to_owned(), "c1".to_owned()], ..fitted };
     let order = FitOrder { prior: Some(other), ..bench.fit_order("auto") };
     let refused = bench.tell(Event::Fit(Box::new(order))).unwrap_err().to_string();
