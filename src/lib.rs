@@ -16,6 +16,7 @@ pub mod demo;
 pub mod domain;
 pub mod picture;
 pub mod pipeline;
+pub mod recalibration;
 pub mod runtime;
 pub mod source;
 pub mod store;

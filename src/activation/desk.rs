@@ -16,6 +16,7 @@ use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::command::Past;
+use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::RoleName;
 use crate::domain::trust::slot::{Before, Floor, Slot};
 use crate::domain::trust::target::SensorFacts;
@@ -50,6 +51,7 @@ mod replaced;
 mod restored;
 mod rollouts;
 mod root_expiry;
+mod sessions;
 mod succession;
 mod turn;
 mod waiting;
@@ -58,6 +60,7 @@ mod watching;
 pub use ask::{Answered, Ask, TrustPolicy};
 use local::back_from;
 pub use local::{Declined, RollBack, back};
+pub use sessions::{Site, Waits};
 
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);
@@ -158,6 +161,10 @@ pub struct Desk {
     orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
     waiting: Vec<Item>,
+    /// Sensors with a session, and its name.
+    sessions: HashMap<SensorId, Id>,
+    /// Where sessions are told of what waits for their end.
+    waits: mpsc::Sender<Waits>,
     /// What found no place among them.
     left_out: waiting::LeftOut,
 }
@@ -185,6 +192,9 @@ pub struct Parts {
     pub alerting: Alerting,
     pub rollout: Policy,
     pub beside: Beside,
+    /// Sensors with a session, and its name.
+    pub sessions: HashMap<SensorId, Id>,
+    pub waits: mpsc::Sender<Waits>,
 }
 
 impl Desk {
@@ -222,6 +232,8 @@ impl Desk {
             floors: floors.into_iter().map(floor).collect(),
             rolled_back: HashSet::new(),
             waiting: Vec::new(),
+            sessions: parts.sessions,
+            waits: parts.waits,
             left_out: waiting::LeftOut::default(),
         }
     }
@@ -372,6 +384,9 @@ impl Desk {
         self.note_unlisted(&way, refused.refusal.reason);
         if let Some(id) = refused.id.as_ref().filter(|_| known && refused.refusal.reason.waits()) {
             item.arrived.id = id.to_string();
+            if refused.refusal.reason == Reason::SessionOpen {
+                self.tell_sessions(&item.arrived.payload);
+            }
             if self.wait(item) {
                 refused.refusal.message.push_str("; it waits here until then");
             }
@@ -451,10 +466,12 @@ impl<'a> Reach<'a> {
 
 impl Desk {
     fn slot(&self, sensor: &SensorId) -> Slot {
+        let session = self.sessions.get(sensor).cloned();
         let Some(installed) = self.installed.get(sensor) else {
             // "A fleet transform id owns a sensor", also one that is not in force yet.
             let candidate = self.rollouts.machine(sensor).and_then(|machine| machine.state().candidate());
-            return Slot { active_id: candidate.map(|candidate| candidate.id.clone()), ..Slot::default() };
+            let active_id = candidate.map(|candidate| candidate.id.clone());
+            return Slot { active_id, session, ..Slot::default() };
         };
         let (baseline, local) = (installed.baseline(), installed.role == RoleName::Maintenance);
         Slot {
@@ -462,6 +479,7 @@ impl Desk {
             local: local.then_some(installed.active.reference.digest),
             before: Before::Active(installed.active.compiled.clone()),
             baseline: baseline.map(|fleet| fleet.compiled.clone()),
+            session,
         }
     }
 }

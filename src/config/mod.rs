@@ -13,6 +13,7 @@ pub mod load;
 pub mod monitor;
 pub mod peers;
 pub mod reader;
+mod recalibration;
 pub mod rollout;
 pub mod scalar;
 pub mod sensor;

@@ -9,6 +9,7 @@ use super::check::read_checks;
 use super::drift::read_drift;
 use super::monitor::read_monitor;
 use super::reader::Section;
+use super::recalibration::read_recalibration;
 use super::scalar::nearest;
 use super::source::Sources;
 use crate::domain::comparison::{Comparison, ReferenceSensor};
@@ -153,12 +154,23 @@ fn read_facts(section: &mut Section<'_>, id: Option<&Id>, known: &Known<'_>) -> 
     let monitor = read_monitor(section, kind, period);
     let checks = read_checks(section);
     let (window, expected, cohorts) = read_drift(section);
+    let recalibration = read_recalibration(section);
     let (source, field) = bound?;
     // A template's sensors get their ids when they are first seen.
     let id = id.cloned().or_else(|| Id::new("template").ok())?;
     let unit = unit?.into();
-    let comparison =
-        Arc::new(Comparison { period, mpe, tags, pairing, grace, reference, window, expected, cohorts });
+    let comparison = Arc::new(Comparison {
+        period,
+        mpe,
+        tags,
+        pairing,
+        grace,
+        reference,
+        window,
+        expected,
+        cohorts,
+        recalibration,
+    });
     let sensor = Sensor {
         id,
         quantity,

@@ -17,6 +17,7 @@ use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Request, in_force};
 use crate::pipeline::time::TimeCheck;
+use crate::recalibration::Recalibration;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
 use crate::store::Store;
@@ -68,6 +69,7 @@ pub struct Parts {
     pub tracking: mpsc::Sender<tracking::Ask>,
     pub maintenance: Maintenance,
     pub alerting: Alerting,
+    pub recalibration: Recalibration,
     pub live: Live,
     pub time: TimeCheck,
     pub clock: Clock,

@@ -30,6 +30,7 @@ mod reload;
 mod restore;
 mod rollups;
 mod sensors;
+mod sessions;
 mod sources;
 mod standards;
 mod status;

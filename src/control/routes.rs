@@ -18,7 +18,7 @@ use super::peer::only;
 use super::sockets::Role;
 use super::{
     alerts, audit, backup, drift, health, instruments, maintenance, metrics, priors, readings, references,
-    reload, restore, rollups, sensors, sources, standards, status, transforms, verify, watch,
+    reload, restore, rollups, sensors, sessions, sources, standards, status, transforms, verify, watch,
 };
 
 /// All paths. What is not for everybody says so with [`super::peer::only`].
@@ -35,6 +35,10 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors/{id}/references/withdraw", only(Role::Maintenance, post(references::withdraw))),
         ("/v1/references", get(references::list)),
         ("/v1/standards", get(standards::list).merge(only(Role::Maintenance, post(standards::add)))),
+        ("/v1/sessions", get(sessions::list).merge(only(Role::Maintenance, post(sessions::open)))),
+        ("/v1/sessions/{id}", get(sessions::one)),
+        ("/v1/sessions/{id}/events", get(sessions::events)),
+        ("/v1/sessions/{id}/{command}", only(Role::Maintenance, post(sessions::command))),
         ("/v1/priors", get(priors::list)),
         ("/v1/readings", get(readings::list)),
         ("/v1/rollups", get(rollups::list)),

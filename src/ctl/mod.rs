@@ -74,6 +74,8 @@ enum Command {
     /// Flags the readings of a sensor that is being worked on.
     #[command(subcommand)]
     Maintenance(gateway::MaintenanceCommand),
+    /// Recalibrates a sensor on site: as found, adjusted, as left.
+    Recalibrate(Box<gateway::RecalibrateArgs>),
     /// Adds, imports, lists and withdraws what sensors should have shown.
     #[command(subcommand)]
     Reference(gateway::ReferenceCommand),
@@ -140,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Transform(command) => gateway::run::transform(&command),
         Command::Instrument(command) => gateway::run::instrument(command),
         Command::Maintenance(command) => gateway::run::maintenance(&command),
+        Command::Recalibrate(args) => gateway::run::recalibrate(&args),
         Command::Reference(command) => gateway::run::reference(&command),
         Command::Standard(command) => gateway::run::standard(&command),
         Command::Reprocess(args) => gateway::run::reprocess(&args),

@@ -46,6 +46,11 @@ impl Failure {
         Failure { code: self.code, message: format!("{}; {remedy}", self.message) }
     }
 
+    /// Whether it says no to what was asked, and not that nothing can be asked.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.code, 1 | 2)
+    }
+
     /// What is said on stderr.
     pub fn message(&self) -> &str {
         &self.message

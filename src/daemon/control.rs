@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
+use crate::recalibration::Recalibration;
 use crate::runtime::shutdown::Shutdown;
 use crate::runtime::task;
 use crate::source::binding::Sensors;
@@ -49,6 +50,7 @@ pub struct Facts<'a> {
     pub tracking: &'a mpsc::Sender<tracking::Ask>,
     pub maintenance: &'a Maintenance,
     pub alerting: &'a Alerting,
+    pub recalibration: &'a Recalibration,
     pub reload: mpsc::Sender<Reload>,
     pub live: &'a Live,
     pub metrics: &'a Metrics,
@@ -81,6 +83,7 @@ pub fn start(
         tracking: facts.tracking.clone(),
         maintenance: facts.maintenance.clone(),
         alerting: facts.alerting.clone(),
+        recalibration: facts.recalibration.clone(),
         reload: facts.reload,
         live: facts.live.clone(),
         time: presence.time,

@@ -36,6 +36,7 @@ use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::{Pipeline, Request};
 use crate::pipeline::time::TimeCheck;
+use crate::recalibration::{self, Recalibration};
 use crate::runtime::clock::Clock;
 use crate::runtime::pulse::Pulses;
 use crate::runtime::shutdown::{self, Stopper};
@@ -160,6 +161,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (inbox, outbound, waiting) =
         inbox(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups, &metrics);
     let beside = Beside::default();
+    let sessions = recalibration::run::recovered(&recovered.sessions);
+    let (waits, waiting_pushes) = mpsc::channel(16);
     let mut desk = Desk::new(
         Parts {
             fleet: config.gateway.fleet.clone(),
@@ -181,6 +184,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             alerting: alerting.clone(),
             rollout: config.rollout,
             beside: beside.clone(),
+            sessions: sessions.iter().map(|it| (it.plan.sensor.clone(), it.id.clone())).collect(),
+            waits,
         },
         recovered.floors,
     );
@@ -276,6 +281,24 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         metrics: metrics.clone(),
     };
     background.push(task::spawn(arrivals.run(waiting)));
+    let (recalibration, sessions_asked) = Recalibration::new();
+    let recalibrations = recalibration::run::Parts {
+        fleet: config.gateway.fleet.clone(),
+        gateway: config.gateway.id.clone(),
+        branch: up_branch(&config),
+        sensors: sensors.clone(),
+        store: store.clone(),
+        link: uplink.clone(),
+        pipeline: requests.clone(),
+        desk: asks.clone(),
+        maintenance: maintenance.clone(),
+        live: live.clone(),
+        time: presence.time.clone(),
+        clock: clock.clone(),
+        shown: recalibration.clone(),
+    };
+    let recalibrations = recalibration::run::Task::new(recalibrations, sessions);
+    background.push(task::spawn(recalibrations.run(sessions_asked, waiting_pushes)));
     let mut sources = Sources::new(&sensors, &metrics, &clock, &requests);
     let (reload, reloads) = mpsc::channel(1);
     let facts = Facts {
@@ -290,6 +313,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         tracking: &tracking,
         maintenance: &maintenance,
         alerting: &alerting,
+        recalibration: &recalibration,
         reload,
         live: &live,
         metrics: &metrics,

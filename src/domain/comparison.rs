@@ -11,6 +11,7 @@ use super::id::SensorId;
 use super::pairing::{How, Method};
 use super::reference::Stamp;
 use super::sensor::Kind;
+use super::session::Settings;
 use super::slo::Objective;
 use super::uncertainty::decision::Mpe;
 
@@ -35,6 +36,8 @@ pub struct Comparison {
     pub expected: Expected,
     /// Parts of its pairs that are scored by themselves.
     pub cohorts: Cohorts,
+    /// How it is recalibrated.
+    pub recalibration: Settings,
 }
 
 /// A sensor that is another's reference.

@@ -21,6 +21,7 @@ pub mod rollout;
 pub mod sample;
 pub mod sensor;
 pub mod sequence;
+pub mod session;
 pub mod slo;
 pub mod stats;
 pub mod strict_json;

@@ -25,6 +25,7 @@ mod owner;
 mod positions;
 mod priors;
 mod rollouts;
+mod sessions;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -51,6 +52,7 @@ use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::priors::StoredPrior;
 pub use self::rollouts::{RolloutStep, StoredOrder};
+pub use self::sessions::SessionStep;
 pub use self::types::*;
 use crate::domain::audit::{AuditRow, Chain, ChainError};
 use crate::domain::digest::Digest;
@@ -140,6 +142,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         time_floor: ledger.time_floor()?,
         mounted: ledger.mounted()?,
         maintenance: ledger.maintenance()?,
+        sessions: ledger.open_sessions()?,
         alerts: ledger.recovered_alerts()?,
         restored: ledger.restored()?,
         history_quarantined: quarantined.map(|(moved, _)| moved),

@@ -94,6 +94,8 @@ pub struct Recovered {
     pub mounted: Vec<Mount>,
     /// The sensors in maintenance.
     pub maintenance: Vec<Upkeep>,
+    /// The recalibration sessions that are not over: JSON.
+    pub sessions: Vec<String>,
     /// The alerts.
     pub alerts: RecoveredAlerts,
     /// When this ledger was restored from a backup, if it was.

@@ -9,6 +9,7 @@ mod positions;
 mod priors;
 mod references;
 mod rollout;
+mod sessions;
 mod transform;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use self::references::{
     Standards, Withdraw, Withdrawal, Withdrawn,
 };
 pub use self::rollout::{EndedAs, RolloutStage, SensorRollout};
+pub use self::sessions::{OpenSession, SessionCommand, SessionReading, SessionState, Sessions, WholeSession};
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 pub use crate::domain::alert::{Alert, Severity};

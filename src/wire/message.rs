@@ -254,6 +254,22 @@ pub struct RolloutEvent<'a> {
     pub time: Timestamp,
 }
 
+/// `event` of kind `session`: a step of a recalibration session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SessionEvent<'a> {
+    /// Always `session`.
+    pub event: &'static str,
+    /// What happened, as in the audit.
+    pub action: &'static str,
+    pub sensor: &'a SensorId,
+    pub session: &'a Id,
+    /// Where it is since.
+    pub stage: &'static str,
+    /// As in the audit.
+    pub detail: &'a serde_json::Value,
+    pub time: Timestamp,
+}
+
 /// `metrics/<sensor>`, retained: how far a sensor is from its references.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftMetrics<'a> {

@@ -45,6 +45,7 @@ mod mqtt_end_to_end;
 mod no_allocation;
 mod plot;
 mod prometheus;
+mod recalibration;
 mod reload;
 mod replay;
 mod rollout;

@@ -5,11 +5,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
 use super::local::{Declined, RollBack};
-use crate::domain::id::SensorId;
+use super::sessions::Site;
+use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::pipeline::active::Change;
 use crate::pipeline::calibrate::OnExpired;
 use crate::pipeline::run::Request;
+use crate::store::StoreError;
 use crate::wire::control::{Prior, SensorRollout};
 use crate::wire::message::Ack;
 
@@ -37,6 +39,12 @@ pub enum Ask {
     Install(Bytes, String, Answered),
     /// Go back to an earlier transform.
     RollBack(RollBack, Answered),
+    /// Say what a session has to know of a sensor.
+    Site(SensorId, oneshot::Sender<Result<Site, StoreError>>),
+    /// A session begins at a sensor, or ends there.
+    Session(SensorId, Option<Id>, oneshot::Sender<Result<(), StoreError>>),
+    /// Take out of force what is in force at a sensor; by whose word.
+    Withdraw(SensorId, String, oneshot::Sender<Result<(), StoreError>>),
     /// Say how transforms come into force, at one sensor or at all.
     Rollouts(Option<SensorId>, oneshot::Sender<Vec<SensorRollout>>),
     /// Say which priors of sensor models there are.
@@ -70,6 +78,13 @@ impl Desk {
             }
             Ask::RollBack(order, answer) => {
                 let _ = answer.send(self.roll_back(&order, pipeline).await);
+            }
+            Ask::Site(sensor, answer) => drop(answer.send(self.site(&sensor).await)),
+            Ask::Session(sensor, session, answer) => {
+                let _ = answer.send(self.session(sensor, session, pipeline).await);
+            }
+            Ask::Withdraw(sensor, actor, answer) => {
+                let _ = answer.send(self.withdraw(&sensor, actor, pipeline).await);
             }
             Ask::Rollouts(sensor, answer) => drop(answer.send(self.rollouts_of(sensor.as_ref()))),
             Ask::Priors(answer) => drop(answer.send(self.priors_held())),

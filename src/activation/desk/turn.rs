@@ -103,6 +103,12 @@ impl Turn {
         self.put.insert(sensor, Put { verified: Some(verified), back });
     }
 
+    /// What is in force at a sensor comes out of it without the machine having asked for that.
+    pub fn take_out(&mut self, sensor: SensorId) {
+        self.touched.insert(sensor.clone());
+        self.put.insert(sensor, Put { verified: None, back: false });
+    }
+
     /// What is put in force, or out of it, at a sensor.
     pub fn put_at(&self, sensor: &SensorId) -> Option<Option<&Arc<Verified>>> {
         self.put.get(sensor).map(|put| put.verified.as_ref())

@@ -86,7 +86,9 @@ pub(super) fn sound(mut fit: Fit, pairs: &Pairs) -> Result<Fit, FitError> {
         return Err(beyond(&fit.method));
     }
     let note = "as many parameters as pairs: nothing is left to tell an uncertainty from, add pairs";
-    if fit.rss.is_some() && fit.degrees_of_freedom.is_none() && !fit.notes.iter().any(|text| text == note) {
+    // Where the uncertainties of the pairs are known the covariance comes from those.
+    let untold = fit.rss.is_some() && fit.degrees_of_freedom.is_none() && fit.covariance.is_none();
+    if untold && !fit.notes.iter().any(|text| text == note) {
         fit.notes.push(note.to_owned());
     }
     Ok(fit)

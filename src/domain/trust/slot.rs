@@ -44,6 +44,8 @@ pub struct Slot {
     /// The last transform that the fleet signed, also below a maintenance one: what maintenance may do is counted
     /// from it.
     pub baseline: Option<Arc<Compiled>>,
+    /// The recalibration session that is open at the sensor.
+    pub session: Option<Id>,
 }
 
 /// What putting a transform into force changes besides itself.
@@ -89,16 +91,30 @@ pub fn check_floor(transform: &Transform, digest: Digest, floor: Option<Floor>) 
 /// Whether the transform may take these sensors' slots, and what gives way to it.
 ///
 /// # Errors
-/// `conflict`, `local_in_force`.
+/// `conflict`, `local_in_force`, `session_open`.
 pub fn check_slots<'a>(
     transform: &Transform,
     role: RoleName,
     slots: impl Iterator<Item = (&'a SensorId, &'a Slot)>,
 ) -> Result<Changes, Refusal> {
     let mut changes = Changes::default();
+    let mut session = None;
+    let slots: Vec<(&SensorId, &Slot)> = slots.collect();
+    for (sensor, slot) in &slots {
+        let open = slot.session.as_ref().filter(|open| !is_made_in(transform, role, open));
+        session = session.or(open.map(|open| (*sensor, open)));
+    }
+    let free = || match session {
+        None => Ok(()),
+        // "Pushes wait while a session is open."
+        Some((sensor, open)) => Err(Refusal::new(
+            Reason::SessionOpen,
+            format!("sensor {sensor} is being recalibrated (session {open}); end that, or wait for its end"),
+        )),
+    };
     if role == RoleName::Maintenance {
         // "A maintenance transform overlays the fleet's and never retires it"
-        return Ok(changes);
+        return free().map(|()| changes);
     }
     let mut local = None;
     for (sensor, slot) in slots {
@@ -122,12 +138,17 @@ pub fn check_slots<'a>(
         }
     }
     match local {
-        None => Ok(changes),
+        None => free().map(|()| changes),
         Some((sensor, digest)) => Err(Refusal::new(
             Reason::LocalInForce,
             format!("sensor {sensor} runs a maintenance transform; to end it, name {digest} in `supersedes`"),
         )),
     }
+}
+
+/// Whether the session that is open made the transform.
+fn is_made_in(transform: &Transform, role: RoleName, session: &Id) -> bool {
+    role == RoleName::Maintenance && transform.provenance.session.as_deref() == Some(session.as_str())
 }
 
 #[cfg(test)]

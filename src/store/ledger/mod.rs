@@ -15,6 +15,7 @@ mod references;
 pub mod restore;
 mod rollouts;
 mod schema;
+mod sessions;
 mod transforms;
 mod trust;
 

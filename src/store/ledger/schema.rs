@@ -103,7 +103,7 @@ CREATE TABLE recalibrations(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Manifests, and priors of sensor models.
+/// Manifests, priors of sensor models, and recalibration sessions.
 const V6: &str = "
 -- the newest manifest of each branch; envelope: null where only its version is known any more
 CREATE TABLE manifests(
@@ -114,4 +114,10 @@ CREATE TABLE manifests(
 CREATE TABLE priors(
     model TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, envelope BLOB, accepted INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- sessions of recalibration, as of the last step of each; content: JSON
+CREATE TABLE sessions(
+    id TEXT PRIMARY KEY, sensor TEXT NOT NULL, opened INTEGER NOT NULL, ended INTEGER, content TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX sessions_open ON sessions(sensor) WHERE ended IS NULL;
+CREATE INDEX sessions_opened ON sessions(opened);
 ";

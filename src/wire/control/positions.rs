@@ -86,5 +86,5 @@ pub(super) fn whole<'de, D: Deserializer<'de>>(source: D) -> Result<Option<u64>,
     let Some(number) = Option::<serde_json::Number>::deserialize(source)? else { return Ok(None) };
     let as_float = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..1e15).contains(value));
     let whole = number.as_u64().or_else(|| as_float().map(|value| value as u64));
-    whole.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is not a number of seconds")))
+    whole.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is not a whole number of at least 0")))
 }

@@ -208,7 +208,7 @@ fn what_cannot_be_is_refused_with_a_sentence_and_not_audited() {
             &silence,
             json!({"for_seconds": -1, "reason": "x"}),
             400,
-            "-1 is not a number of seconds",
+            "-1 is not a whole number of at least 0",
         ),
         (of("silence"), &silence, json!({"for_seconds": 1.5, "reason": "x"}), 400, "1.5 is not"),
         (of("silence"), &silence, json!({"for_seconds": 2_592_001, "reason": "x"}), 400, "30 days at most"),

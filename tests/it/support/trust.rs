@@ -24,13 +24,25 @@ fn calibctl() -> Command {
 impl Authority {
     /// Makes the keys `root`, `fleet` and `stranger`, the last of which is in no root.
     pub fn new() -> Authority {
+        Authority::made(false)
+    }
+
+    /// The same with the key `technician`, which may sign transforms made on site.
+    pub fn with_technician() -> Authority {
+        Authority::made(true)
+    }
+
+    fn made(technician: bool) -> Authority {
         let authority = Authority { dir: tempfile::tempdir().unwrap() };
-        for name in ["root", "fleet", "stranger"] {
+        for name in ["root", "fleet", "stranger", "technician"] {
             run(calibctl().args(["key", "generate"]).arg(authority.path(name)));
         }
         let mut init = calibctl();
         init.args(["root", "init", "--fleet", "plant-7", "--key"]).arg(authority.path("root.key.pem"));
         init.arg("--fleet-key").arg(authority.path("fleet.pub.pem")).arg("-o").arg(authority.root());
+        if technician {
+            init.arg("--maintenance-key").arg(authority.path("technician.pub.pem"));
+        }
         run(&mut init);
         authority
     }
@@ -59,7 +71,8 @@ impl Authority {
         self.file(&next)
     }
 
-    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+    /// A path in the folder of the keys.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
     }
 

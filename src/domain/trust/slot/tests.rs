@@ -72,3 +72,25 @@ fn a_conflict_comes_before_a_local_one() {
     let result = slots(&transform(1, 1, &[], &[]), RoleName::Fleet, Some("old"), Some(digest("local")));
     assert_eq!(result, Err(Reason::Conflict));
 }
+
+#[test]
+fn while_a_session_is_open_only_its_own_transform_passes() {
+    let made_in = |session: &str| {
+        let mut transform = transform(1, 1, &[], &[]);
+        transform.provenance.session = Some(session.to_owned());
+        transform
+    };
+    let sensor = id("a");
+    let check = |transform: &Transform, role, slot: &Slot| {
+        check_slots(transform, role, [(&sensor, slot)].into_iter()).map_err(|refusal| refusal.reason)
+    };
+    let open = Slot { session: Some(id("s-1")), ..Slot::default() };
+    let (fleet, maintenance) = (RoleName::Fleet, RoleName::Maintenance);
+    assert_eq!(check(&transform(1, 1, &[], &[]), fleet, &open), Err(Reason::SessionOpen));
+    assert_eq!(check(&made_in("s-1"), fleet, &open), Err(Reason::SessionOpen));
+    assert_eq!(check(&made_in("s-2"), maintenance, &open), Err(Reason::SessionOpen));
+    assert_eq!(check(&made_in("s-1"), maintenance, &open), Ok(Changes::default()));
+    // "conflict, local_in_force, session_open"
+    let local = Slot { local: Some(digest("local")), ..open.clone() };
+    assert_eq!(check(&transform(1, 1, &[], &[]), fleet, &local), Err(Reason::LocalInForce));
+}

@@ -1,0 +1,180 @@
+//! `calibctl recalibrate`
+
+mod points;
+mod prompt;
+mod show;
+mod steps;
+
+use std::io::{IsTerminal as _, stdin};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use self::points::Points;
+use self::steps::Script;
+use super::client::{escaped, get, post};
+use super::{Asked, Door};
+use crate::config::scalar::parse_duration;
+use crate::ctl::output::{Failure, print_json, print_lines};
+use crate::domain::id::SensorId;
+use crate::domain::session::{Mode, Words};
+use crate::domain::uncertainty::decision::Outcome;
+use crate::wire::control::{OpenSession, SessionCommand, SessionState, Sessions, WholeSession};
+
+const EXAMPLES: &str = "examples:
+  calibctl recalibrate co-1 --key tech.key.pem
+  calibctl recalibrate co-1 --points points.csv --key tech.key.pem
+  calibctl recalibrate co-1 --points points.csv --spot-check --yes
+  calibctl recalibrate co-1 --reference-source co-ref --key tech.key.pem --yes
+  calibctl recalibrate co-1 --points points.csv --key tech.key.pem --resume
+  calibctl recalibrate co-1 --abort
+
+On a terminal each point is asked for; `?` says what may be typed. Else the points are rows of a CSV file with the columns role (zero, span, linearity), reference, unit, standard, u,
+U, k, source and round (as_found, as_left, both), each where it is needed. A point waits three response times
+and then until its readings have settled. What is interrupted is gone on with by --resume, also by somebody
+else, and --abort puts back what ran before. Exit code 1 if the sensor is left, or found, out of tolerance.";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RecalibrateArgs {
+    /// The sensor.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The points to measure: CSV with a header row.
+    #[arg(long, value_name = "FILE")]
+    points: Option<PathBuf>,
+    /// The sensor whose values are the reference where a point states none.
+    #[arg(long, value_name = "R")]
+    reference_source: Option<SensorId>,
+    /// Only looks how it is found, and adjusts nothing.
+    #[arg(long)]
+    spot_check: bool,
+    /// The method of the fit, as of `fit`; absent: the one that the points allow.
+    #[arg(long, value_name = "M")]
+    method: Option<String>,
+    /// The private key that approves the new transform, in PEM.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Asks nothing: the references are applied by themselves, and what the guards let pass is approved.
+    #[arg(long)]
+    yes: bool,
+    /// Goes on with the session that the sensor has, and takes it over if somebody else has it.
+    #[arg(long, conflicts_with = "abort")]
+    resume: bool,
+    /// Ends the session that the sensor has, and puts back what ran before.
+    #[arg(long)]
+    abort: bool,
+    /// Why it is aborted.
+    #[arg(long, value_name = "TEXT", requires = "abort")]
+    reason: Option<String>,
+    /// The response time t90 of the sensor, like 30s; absent: as configured.
+    #[arg(long, value_name = "DURATION", help_heading = "New session")]
+    t90: Option<String>,
+    /// The unit of the values of a sensor that has no transform yet.
+    #[arg(long, value_name = "UNIT", help_heading = "New session")]
+    unit: Option<String>,
+    /// Accepts a gateway's clock that is not synchronised; the certificate states it.
+    #[arg(long, help_heading = "New session")]
+    untrusted_clock: bool,
+    /// The customer, for the certificate.
+    #[arg(long, value_name = "TEXT", help_heading = "New session")]
+    customer: Option<String>,
+    /// Where the sensor is, for the certificate.
+    #[arg(long, value_name = "TEXT", help_heading = "New session")]
+    location: Option<String>,
+    /// The condition of the sensor, for the certificate.
+    #[arg(long, value_name = "TEXT", help_heading = "New session")]
+    condition: Option<String>,
+    /// The procedure that is followed, for the certificate.
+    #[arg(long, value_name = "TEXT", help_heading = "New session")]
+    procedure: Option<String>,
+    /// What else is to be stated; may be given several times.
+    #[arg(long = "remark", value_name = "TEXT", help_heading = "New session")]
+    remarks: Vec<String>,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+pub fn run(args: &RecalibrateArgs) -> Result<ExitCode, Failure> {
+    let script = script(args)?;
+    if args.abort {
+        return abort(args, &script);
+    }
+    let whole = match args.resume {
+        true => script.command(&present(args)?, "resume", SessionCommand::default())?,
+        false => open(args)?,
+    };
+    let whole = script.go(whole)?;
+    told(args, &whole)?;
+    if whole.session.is_open() {
+        return Ok(ExitCode::from(1));
+    }
+    let last = if whole.session.as_left.is_empty() { whole.session.found() } else { whole.session.left() };
+    Ok(match last {
+        Some(Outcome::Pass | Outcome::ConditionalPass) => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    })
+}
+
+fn script(args: &RecalibrateArgs) -> Result<Script<'_>, Failure> {
+    let source = args.reference_source.as_ref();
+    let points = match (&args.points, source) {
+        (Some(file), source) => Some(Points::read(file, source)?),
+        (None, Some(source)) => Some(Points::of_source(source)),
+        (None, None) if args.abort || (stdin().is_terminal() && !args.yes && !args.asked.json) => None,
+        (None, None) => {
+            let text = "say what to measure: --points FILE, or --reference-source R for one point beside it; on a terminal it is asked for";
+            return Err(Failure::usage(text));
+        }
+    };
+    let (method, key) = (args.method.clone(), args.key.as_deref());
+    Ok(Script { asked: &args.asked, points, method, key, yes: args.yes })
+}
+
+fn open(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
+    let sensor = SensorId::new(&args.id).map_err(|fault| Failure::usage(fault.to_string()))?;
+    let t90 = args.t90.as_ref().map(|text| {
+        let unusable = || Failure::usage(format!("--t90: `{text}` is no duration like 30s or 2m"));
+        parse_duration(text).ok_or_else(unusable)
+    });
+    let wanted = OpenSession {
+        sensor,
+        mode: if args.spot_check { Mode::SpotCheck } else { Mode::Adjust },
+        unit: args.unit.clone(),
+        t90_seconds: t90.transpose()?.map(|t90| t90.as_secs_f64()),
+        time_limit_seconds: None,
+        rule: None,
+        untrusted_clock: args.untrusted_clock,
+        words: Words {
+            customer: args.customer.clone(),
+            location: args.location.clone(),
+            condition: args.condition.clone(),
+            procedure: args.procedure.clone(),
+            remarks: args.remarks.clone(),
+        },
+    };
+    post(&args.asked, Door::Maintenance, "/v1/sessions", serde_json::json!(wanted).to_string())
+}
+
+/// The session that the sensor has.
+fn present(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
+    let found: Sessions = get(&args.asked, &format!("/v1/sessions?sensor={}", escaped(&args.id)))?;
+    let none = || Failure::refused(format!("{} has no open session: begin one without --resume", args.id));
+    let state: SessionState = found.sessions.into_iter().next().ok_or_else(none)?;
+    get(&args.asked, &format!("/v1/sessions/{}", escaped(state.id.as_str())))
+}
+
+fn abort(args: &RecalibrateArgs, script: &Script<'_>) -> Result<ExitCode, Failure> {
+    let command = SessionCommand { reason: args.reason.clone(), ..SessionCommand::default() };
+    let aborted = script.command(&present(args)?, "abort", command)?;
+    told(args, &aborted)?;
+    Ok(if aborted.session.is_open() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn told(args: &RecalibrateArgs, whole: &WholeSession) -> Result<(), Failure> {
+    match args.asked.json {
+        true => print_json(whole),
+        false => print_lines(&format!("{}\n", show::end(&whole.session))),
+    }
+}

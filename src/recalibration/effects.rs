@@ -1,0 +1,133 @@
+//! What sessions want done: written first, then done.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::run::Parts;
+use crate::activation::desk::{Ask as DeskAsk, Declined, RollBack};
+use crate::domain::digest::Digest;
+use crate::domain::id::{Id, SensorId};
+use crate::domain::session::{Effect, Event, Session};
+use crate::domain::time::Timestamp;
+use crate::store::{SessionStep, StoreError};
+use crate::sync::control::Purpose;
+use crate::wire::message::{SessionEvent, Verdict};
+
+/// Readings of a session are flagged for so long at most; its end ends that.
+const FLAGGED: Duration = Duration::from_secs(30 * 86_400);
+
+impl Parts {
+    /// Writes a session down with what is to be audited of it.
+    pub(super) async fn write(
+        &self,
+        session: &Session,
+        effects: &[Effect],
+        by: &str,
+    ) -> Result<(), StoreError> {
+        if !effects.contains(&Effect::Write) {
+            return Ok(());
+        }
+        let audit = |effect: &Effect| match effect {
+            Effect::Audit(action, detail) => Some((*action, detail.to_string())),
+            _ => None,
+        };
+        let ended = session.ended.as_ref().filter(|_| !session.is_open()).map(|(_, at)| *at);
+        let step = SessionStep {
+            id: session.id.clone(),
+            sensor: session.plan.sensor.clone(),
+            opened: session.plan.opened,
+            ended,
+            // Texts, finite numbers and structs of them always serialise.
+            content: serde_json::to_string(session).unwrap_or_default(),
+            actor: by.to_owned(),
+            audits: effects.iter().filter_map(audit).collect(),
+        };
+        self.store.write_session(step).await
+    }
+
+    /// Tells the fleet what was audited.
+    pub(super) fn publish(&self, session: &Session, effects: &[Effect], time: Timestamp) {
+        for effect in effects {
+            let Effect::Audit(action, detail) = effect else { continue };
+            tracing::info!(sensor = %session.plan.sensor, session = %session.id, "{action}");
+            let event = SessionEvent {
+                event: "session",
+                action,
+                sensor: &session.plan.sensor,
+                session: &session.id,
+                stage: session.stage.as_str(),
+                detail,
+                time,
+            };
+            // A flat struct of texts and numbers always serialises.
+            let payload = serde_json::to_vec(&event).unwrap_or_default();
+            self.link.publish(format!("{}/event", self.branch), payload, Purpose::Plain);
+        }
+    }
+
+    /// Flags the sensor's readings, and has the desk hold up what comes from the fleet; or no more.
+    pub(super) async fn flag(&self, session: &Session, on: bool, by: &str) -> Result<(), StoreError> {
+        let sensor = session.plan.sensor.clone();
+        self.hold(&sensor, on.then(|| session.id.clone())).await?;
+        let flagged = self.maintenance.all().contains_key(&sensor);
+        match (on, flagged) {
+            (true, false) => {
+                let reason = Some(format!("recalibration session {}", session.id));
+                self.maintenance.begin(sensor, FLAGGED, reason, by.to_owned()).await.map(drop)
+            }
+            (false, true) => self.maintenance.end(sensor, by.to_owned()).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    async fn hold(&self, sensor: &SensorId, session: Option<Id>) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.desk.send(DeskAsk::Session(sensor.clone(), session, answer)).await;
+        match (asked, answered.await) {
+            (Ok(()), Ok(result)) => result,
+            // It is ending: the ledger has the session for the next start.
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts an approved transform into force; what came of it. `None`: calibd is ending.
+    pub(super) async fn activate(&self, envelope: &str, by: &str) -> Option<Event> {
+        let (answer, answered) = oneshot::channel();
+        let bytes = Bytes::copy_from_slice(envelope.as_bytes());
+        self.desk.send(DeskAsk::Install(bytes, by.to_owned(), answer)).await.ok()?;
+        Some(match answered.await.ok()? {
+            Ok(ack) => match (ack.verdict, ack.digest) {
+                (Verdict::Accepted | Verdict::AlreadyApplied, Some(digest)) => Event::Activated(digest),
+                _ => Event::Declined(
+                    ack.reason.map_or_else(|| "refused".to_owned(), |reason| reason.to_string()),
+                    ack.message,
+                ),
+            },
+            Err(declined) => Event::Declined("unavailable".to_owned(), declined.to_string()),
+        })
+    }
+
+    /// Puts back into force what ran before; what came of it. `None`: calibd is ending.
+    pub(super) async fn restore(&self, session: &Session, to: Option<Digest>, by: &str) -> Option<Event> {
+        let sensor = session.plan.sensor.clone();
+        let Some(digest) = to else {
+            let (answer, answered) = oneshot::channel();
+            self.desk.send(DeskAsk::Withdraw(sensor, by.to_owned(), answer)).await.ok()?;
+            return Some(match answered.await.ok()? {
+                Ok(()) => Event::Restored,
+                Err(error) => Event::NotRestored(error.to_string()),
+            });
+        };
+        let (answer, answered) = oneshot::channel();
+        let order = RollBack { sensor, to: Some(digest), actor: by.to_owned() };
+        self.desk.send(DeskAsk::RollBack(order, answer)).await.ok()?;
+        let done: Result<_, Declined> = answered.await.ok()?;
+        Some(match done {
+            Ok(ack) if ack.verdict != Verdict::Refused => Event::Restored,
+            Ok(ack) => Event::NotRestored(ack.message),
+            Err(declined) => Event::NotRestored(declined.to_string()),
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Recalibration sessions on a running gateway: scripted, interrupted, refused.
+
+mod bench;
+mod interrupted;
+mod typed;
+
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use self::bench::Bench;
+use crate::support::wait::until;
+
+/// What points are measured: the sensor shows 1.2 x + 0.8 of what it is offered.
+const POINTS: &str = "role,reference,unit,standard\nzero,0,mg/m3,zero-air\nspan,20,mg/m3,co-20\n";
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_scripted_session_leaves_the_sensor_within_tolerance() {
+    let bench = Bench::new();
+    let points = bench.file("points.csv", POINTS);
+    let key = bench.key("technician");
+    let words = ["recalibrate", "co-1", "--points", &points, "--key", &key, "--yes", "--customer", "Plant 7"];
+    let output = bench.calibctl(&words);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
+    assert!(text.contains("as found: fail") && text.contains("as left: pass"), "{text}");
+    assert!(text.contains("by affine") && text.contains("BEFORE"), "{text}");
+
+    let sessions = bench.get("/v1/sessions?all=true");
+    let state = &sessions["sessions"][0];
+    assert_eq!(
+        (&state["stage"], &state["found"], &state["left"]),
+        (&json!("ended"), &json!("fail"), &json!("pass"))
+    );
+    let whole = bench.get(&format!("/v1/sessions/{}", state["id"].as_str().unwrap()));
+    let session = &whole["session"];
+    let point = &session["as_found"][1];
+    assert!((point["error"].as_f64().unwrap() - 4.8).abs() < 0.1, "{point}");
+    assert_eq!(point["offered"]["standard"], "co-20");
+    assert_eq!(session["standards"].as_array().unwrap().len(), 2);
+    assert_eq!(session["plan"]["item"]["element_serial"], "E-1");
+    assert_eq!(session["plan"]["words"]["customer"], "Plant 7");
+    // It runs, it names its session, and it was written before it ran.
+    let sensor = bench.get("/v1/sensors/co-1");
+    assert_eq!((&sensor["transform"]["id"], &sensor["maintenance"]), (&json!("local-co-1"), &Value::Null));
+    let payload: Value = serde_json::from_str(session["candidate"]["payload"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&payload["provenance"]["session"], &payload["provenance"]["made_on"]),
+        (&state["id"], &json!("gw-1"))
+    );
+    let wanted = [
+        "session.opened",
+        "session.point",
+        "session.point",
+        "session.verdict",
+        "session.approved",
+        "session.activated",
+        "session.point",
+        "session.point",
+        "session.verdict",
+        "session.ended",
+    ];
+    assert_eq!(bench.audited("session."), wanted);
+    // Readings of the session are flagged.
+    let flagged = bench.get("/v1/readings?sensor=co-1&limit=1000")["readings"].take();
+    let count = |reason: &str| {
+        let has = |it: &&Value| it["reasons"].as_array().unwrap().iter().any(|it| it == reason);
+        flagged.as_array().unwrap().iter().filter(has).count()
+    };
+    assert!(count("maintenance") > 50, "{}", count("maintenance"));
+}
+
+#[test]
+fn what_is_typed_wrong_is_refused_with_what_to_do() {
+    let bench = Bench::new();
+    let refused = |points: &str| {
+        let points = bench.file("points.csv", points);
+        let output = bench.calibctl(&["recalibrate", "co-1", "--points", &points, "--spot-check", "--yes"]);
+        bench.calibctl(&["recalibrate", "co-1", "--abort"]);
+        assert_ne!(output.status.code(), Some(0));
+        stderr(&output)
+    };
+    for (points, said) in [
+        ("reference,u\n\"20,0 mg/m3\",0.1\n", "write the number with a point"),
+        ("reference,unit,u\n20,Cel,0.1\n", "give the value in a unit of its kind"),
+        ("reference,unit,u\n20000,mg/m3,0.1\n", "outside 0 to 30 mg/m3"),
+        ("reference,unit\n20,mg/m3\n", "nothing says how uncertain the reference"),
+        ("reference,standard\n20 mg/m3,old-20\n", "take one that is not overdue"),
+        ("reference,standard\n20 mg/m3,other\n", "add it with `calibctl standard add other`"),
+        ("role,source\nlinearity,none\n", "there is no sensor `none`"),
+    ] {
+        let message = refused(points);
+        assert!(message.contains(said), "{points}: {message}");
+    }
+}
+
+#[test]
+fn a_second_technician_and_a_wrong_key_are_told_what_to_do() {
+    let bench = Bench::new();
+    let points = bench.file("points.csv", POINTS);
+    let stranger = bench.key("stranger");
+    let output = bench.calibctl(&["recalibrate", "co-1", "--points", &points, "--key", &stranger, "--yes"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("unknown_key"), "{}", stderr(&output));
+    let again = bench.calibctl(&["recalibrate", "co-1", "--points", &points, "--key", &stranger, "--yes"]);
+    let told = stderr(&again);
+    assert!(told.contains("co-1 has a session already") && told.contains("--resume"), "{told}");
+    // With a key that may, it goes on where it was.
+    let key = bench.key("technician");
+    let output =
+        bench.calibctl(&["recalibrate", "co-1", "--points", &points, "--key", &key, "--yes", "--resume"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_push_waits_for_the_end_of_the_session_and_an_abort_puts_back_what_ran() {
+    let bench = Bench::new();
+    let points = bench.file("points.csv", POINTS);
+    let key = bench.key("technician");
+    let mut session = bench.open(json!({"sensor": "co-1"}));
+    let pushed = bench.file("pushed.json", bench.authority.signed(&bench::factory(2)));
+    let refused = bench.calibctl(&["transform", "install", &pushed, "--json"]);
+    let ack: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!((&ack["verdict"], &ack["reason"]), (&json!("refused"), &json!("session_open")), "{ack}");
+    session = until("the session to know", || {
+        let whole = bench.get(&format!("/v1/sessions/{}", session["session"]["id"].as_str().unwrap()));
+        whole["state"]["told"].as_str()?.contains("it waits until this session ends").then_some(whole)
+    });
+    assert_eq!(session["session"]["waiting"][1], 2);
+    // Through to the new transform in force, and back.
+    let through = ["recalibrate", "co-1", "--points", &points, "--key", &key, "--yes", "--resume"];
+    let handle = bench.spawn(&through);
+    until("the new transform in force", || {
+        (bench.get("/v1/sensors/co-1")["transform"]["id"] == "local-co-1").then_some(())
+    });
+    let output = bench.calibctl(&["recalibrate", "co-1", "--abort", "--reason", "rain"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("aborted: rain"), "{}", stdout(&output));
+    let _ = handle.join().unwrap();
+    assert!(bench.audited("session.").ends_with(&["session.aborted".into(), "session.restored".into()]));
+    // What waited is judged now.
+    until("the push in force", || {
+        let transform = bench.get("/v1/sensors/co-1")["transform"].take();
+        (transform["id"] == "co" && transform["version"] == 2).then_some(())
+    });
+}
