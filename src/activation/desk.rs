@@ -18,8 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::trust::command::Past;
 use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::RoleName;
-use crate::domain::trust::slot::{Before, Floor, Slot};
-use crate::domain::trust::target::SensorFacts;
+use crate::domain::trust::slot::Floor;
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_transform};
 use crate::pipeline::active::{Active, Change};
@@ -47,6 +46,7 @@ mod manifests;
 mod orders;
 mod place;
 mod priors;
+mod reach;
 mod replaced;
 mod restored;
 mod rollouts;
@@ -60,6 +60,7 @@ mod watching;
 pub use ask::{Answered, Ask, TrustPolicy};
 use local::back_from;
 pub use local::{Declined, RollBack, back};
+use reach::Reach;
 pub use sessions::{Site, Waits};
 
 /// Between two looks at artifacts that wait for their time.
@@ -421,66 +422,6 @@ impl Desk {
         let now = self.clock.now();
         let trusted = self.time.state(now, self.clock.discipline()) != ClockState::Untrusted;
         TimeView { now, trusted, floor: self.time.floor() }
-    }
-
-    fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
-        Context {
-            root: self.roots.installed(),
-            fleet: &self.fleet,
-            gateway: Some(&self.gateway),
-            enrolment: self.enrolled.counts(),
-            sensors: &reach.sensors,
-            time: self.time_view(),
-            slots: &reach.slots,
-            floors: &reach.floors,
-            accepted: &reach.accepted,
-            freshness: None,
-        }
-    }
-}
-
-type Lookup<'a, K, V> = Box<dyn Fn(&K) -> V + 'a>;
-
-/// What the checks may look up.
-struct Reach<'a> {
-    sensors: Lookup<'a, SensorId, Option<SensorFacts>>,
-    slots: Lookup<'a, SensorId, Slot>,
-    floors: Lookup<'a, Id, Option<Floor>>,
-    accepted: Lookup<'a, Digest, bool>,
-}
-
-impl<'a> Reach<'a> {
-    fn of(desk: &'a Desk) -> Reach<'a> {
-        Reach {
-            sensors: Box::new(|id| {
-                let sensor = desk.sensors.known_or_possible(id)?;
-                let (model, serial) = (sensor.model.clone(), sensor.serial.clone());
-                Some(SensorFacts { unit: sensor.unit.to_string(), model, serial })
-            }),
-            slots: Box::new(|id| desk.slot(id)),
-            floors: Box::new(|id| desk.floors.get(id).copied()),
-            accepted: Box::new(|digest| desk.floors.values().any(|floor| floor.digest == *digest)),
-        }
-    }
-}
-
-impl Desk {
-    fn slot(&self, sensor: &SensorId) -> Slot {
-        let session = self.sessions.get(sensor).cloned();
-        let Some(installed) = self.installed.get(sensor) else {
-            // "A fleet transform id owns a sensor", also one that is not in force yet.
-            let candidate = self.rollouts.machine(sensor).and_then(|machine| machine.state().candidate());
-            let active_id = candidate.map(|candidate| candidate.id.clone());
-            return Slot { active_id, session, ..Slot::default() };
-        };
-        let (baseline, local) = (installed.baseline(), installed.role == RoleName::Maintenance);
-        Slot {
-            active_id: baseline.map(|fleet| fleet.reference.id.clone()),
-            local: local.then_some(installed.active.reference.digest),
-            before: Before::Active(installed.active.compiled.clone()),
-            baseline: baseline.map(|fleet| fleet.compiled.clone()),
-            session,
-        }
     }
 }
 
