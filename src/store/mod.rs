@@ -324,6 +324,11 @@ impl Store {
         self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
     }
 
+    /// What lies below this local transform at a sensor: the fleet's, as received.
+    pub async fn below(&self, sensor: SensorId, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with_ledger(move |ledger, _| ledger.below(&sensor, digest)).await
+    }
+
     /// The sensors at which a local transform has ever been in force.
     pub async fn had_local(&self) -> Result<Vec<SensorId>, StoreError> {
         self.with_ledger(|ledger, _| ledger.had_local()).await

@@ -165,8 +165,22 @@ pub fn verify_typed(
     root: Option<&Root>,
     time: &TimeView,
 ) -> Result<Signed, Refused> {
+    verify_returning(bytes, type_name, root, time, &|_| false)
+}
+
+/// The same for one that may have been accepted before: "`retired` keys keep what the ledger already accepted".
+///
+/// # Errors
+/// The first check that failed.
+pub fn verify_returning(
+    bytes: &[u8],
+    type_name: &str,
+    root: Option<&Root>,
+    time: &TimeView,
+    accepted: &dyn Fn(&Digest) -> bool,
+) -> Result<Signed, Refused> {
     let mut seen = Seen::default();
-    open(bytes, Some(type_name), root, time, &|_| false, &mut seen).map_err(|refusal| seen.refused(refusal))
+    open(bytes, Some(type_name), root, time, accepted, &mut seen).map_err(|refusal| seen.refused(refusal))
 }
 
 /// Checks the form and the signers of a transform that a ledger holds as accepted: what can be checked

@@ -120,4 +120,5 @@ CREATE TABLE sessions(
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX sessions_open ON sessions(sensor) WHERE ended IS NULL;
 CREATE INDEX sessions_opened ON sessions(opened);
+CREATE INDEX activations_of ON activations(sensor, number);
 ";
