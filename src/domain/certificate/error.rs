@@ -46,7 +46,7 @@ pub enum Problem {
     #[error("{0} is below 0")]
     Negative(f64),
     /// The coverage probability is none.
-    #[error("{0} is no coverage probability: 0.5 to 0.9999")]
+    #[error("{0} is no coverage probability of a certificate: 0.9 to 0.9999")]
     Probability(f64),
     /// The scatter of too few readings.
     #[error(

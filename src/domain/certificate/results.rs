@@ -154,7 +154,7 @@ impl Results {
 
 fn probability(value: f64) -> Result<(), CertificateError> {
     match value {
-        0.5..=0.9999 => Ok(()),
+        0.9..=0.9999 => Ok(()),
         _ => Err(Problem::Probability(value).at("coverage_probability")),
     }
 }

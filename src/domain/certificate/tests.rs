@@ -72,7 +72,7 @@ fn a_number_that_does_not_follow_is_found() {
         ("/results/as_found/0/conformity/outcome", json!("pass")),
         ("/results/conformity/as_found", json!("pass")),
         ("/results/as_left/0/conformity", Value::Null),
-        ("/results/coverage_probability", json!(0.9)),
+        ("/results/coverage_probability", json!(0.99)),
         ("/results/conformity/mpe/absolute", json!(0.5)),
         ("/about/number", json!("a/b")),
         ("/about/laboratory/party/country", json!("Germany")),
@@ -180,7 +180,7 @@ proptest! {
         points in proptest::collection::vec(
             (-1e6..1e6f64, -1.0..1.0f64, 1e-6..1.0f64, 1.01..1e5f64, 0.0..1.0f64, 0.0..1.0f64), 1..12
         ),
-        probability in 0.5..0.9999f64,
+        probability in 0.9..0.9999f64,
     ) {
         let measured: Vec<Measured> = points.iter().map(|&(reference, error, u, n_eff, resolution, movement)| Measured {
             u_reference: u, n_eff, scatter_degrees: None, resolution, movement, ..reading(reference + error, reference)
