@@ -17,8 +17,8 @@ use super::openapi::OPENAPI;
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    alerts, audit, backup, drift, health, instruments, maintenance, metrics, readings, references, reload,
-    restore, rollups, sensors, sources, standards, status, transforms, verify, watch,
+    alerts, audit, backup, certificates, drift, health, instruments, maintenance, metrics, readings,
+    references, reload, restore, rollups, sensors, sources, standards, status, transforms, verify, watch,
 };
 
 /// All paths. What is not for everybody says so with [`super::peer::only`].
@@ -35,6 +35,8 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sensors/{id}/references/withdraw", only(Role::Maintenance, post(references::withdraw))),
         ("/v1/references", get(references::list)),
         ("/v1/standards", get(standards::list).merge(only(Role::Maintenance, post(standards::add)))),
+        ("/v1/certificates", get(certificates::list)),
+        ("/v1/certificates/{number}", get(certificates::one)),
         ("/v1/readings", get(readings::list)),
         ("/v1/rollups", get(rollups::list)),
         ("/v1/drift", get(drift::list)),

@@ -5,7 +5,7 @@
 
 use super::enrolment::Enrolment;
 use super::envelope::{Envelope, payload_type};
-use super::key::KeyId;
+use super::key::{KeyId, PublicKey};
 use super::reason::{Reason, Refusal};
 use super::root::{KeyState, RoleName, Root, printable};
 use super::scope::Place;
@@ -15,6 +15,7 @@ use super::time::TimeView;
 use super::verify::{Refused, root_end};
 use crate::domain::certificate::{Certificate, TYPE};
 use crate::domain::digest::Digest;
+use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 
 /// What a certificate is judged against.
@@ -63,6 +64,29 @@ pub fn verify_certificate(bytes: &[u8], place: &Standpoint<'_>) -> Result<Accept
     };
     let certificate = Certificate::parse(&envelope.payload).map_err(refused)?;
     judge(certificate, &envelope, root, place).map_err(refused)
+}
+
+/// Checks a certificate that a gateway keeps, as far as that goes without reading all of it: it is whole if the
+/// gateway's key that it names signed it.
+///
+/// # Errors
+/// `malformed`, `wrong_type` or `bad_signature`.
+pub fn verify_kept(bytes: &[u8]) -> Result<Digest, Refusal> {
+    let envelope = Envelope::parse(bytes)?;
+    if envelope.payload_type != payload_type(TYPE) {
+        return Err(Refusal::new(Reason::WrongType, "the envelope holds no certificate"));
+    }
+    let named = strict_json::parse(&envelope.payload)
+        .ok()
+        .and_then(|payload| PublicKey::from_pem(payload.pointer("/about/signed_by/gateway")?.as_str()?).ok());
+    let Some(key) = named else {
+        return Err(Refusal::new(Reason::Malformed, "the certificate names no key of a gateway"));
+    };
+    if envelope.is_signed_by(&key) {
+        Ok(envelope.digest())
+    } else {
+        Err(missing(&envelope, key.id(), "the gateway"))
+    }
 }
 
 fn judge(

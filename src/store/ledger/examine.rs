@@ -9,6 +9,7 @@ use super::audit::stored_row;
 use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::certificate::verify_kept as verify_kept_certificate;
 use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
@@ -61,7 +62,8 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let total = count("roots")? + count("enrolments")? + count("transforms")? + count("audit")?;
+    let counted = ["roots", "enrolments", "certificates", "transforms", "audit"];
+    let total = counted.iter().try_fold(0, |total, table| count(table).map(|count| total + count))?;
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -72,6 +74,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     pages(&tx)?;
     let roots = roots(&tx, &mut step)?;
     enrolments(&tx, &roots, &mut step)?;
+    certificates(&tx, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
     if let Some((digest, _)) = audited.iter().find(|(_, audited)| !**audited) {
@@ -120,6 +123,22 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
             let text =
                 format!("enrolment {version} ({stored}): is not what one of the trust roots lets stand");
             return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
+/// Every certificate is as it was signed.
+fn certificates(db: &Connection, step: &mut dyn FnMut()) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT number, digest, envelope FROM certificates")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, stored): (String, Digest) = (row.get(0)?, digest(row, 1)?);
+        let fault = |text: String| Fault::Found(format!("certificate {number}: {text}"));
+        let kept = verify_kept_certificate(&row.get::<_, Vec<u8>>(2)?);
+        if kept.map_err(|refusal| fault(refusal.to_string()))? != stored {
+            return Err(fault("is stored under another digest than its own".to_owned()));
         }
         step();
     }

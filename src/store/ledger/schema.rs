@@ -9,7 +9,7 @@ pub const LEDGER: Kind = Kind {
     application_id: 0x6361_6c6c, // "call"
     page_size: 4096,
     checkpoint: 100,
-    migrations: &[V1, V2, V3, V4, V5],
+    migrations: &[V1, V2, V3, V4, V5, V6],
 };
 
 const V1: &str = "
@@ -101,4 +101,14 @@ CREATE TABLE recalibrations(
     sensor TEXT PRIMARY KEY, serial INTEGER NOT NULL, asked INTEGER NOT NULL, until INTEGER NOT NULL,
     reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What came of the work on site.
+const V6: &str = "
+-- certificates that this gateway issued: ascending, never changed; outcomes: as certificates write them
+CREATE TABLE certificates(
+    place INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, digest BLOB NOT NULL, sensor TEXT NOT NULL,
+    session TEXT NOT NULL, issued INTEGER NOT NULL, as_found TEXT, as_left TEXT, envelope BLOB NOT NULL
+) STRICT;
+CREATE INDEX certificates_of_sensor ON certificates(sensor);
 ";

@@ -152,3 +152,20 @@ fn fleet_and_dates_have_to_fit() {
     let order = sign(&payload_type("order"), b"{}", &[key(GATEWAY)]);
     assert_eq!(judged(&order, &usual(), None).unwrap_err(), Reason::WrongType);
 }
+
+#[test]
+fn what_a_gateway_keeps_is_whole_if_its_own_key_signed_it() {
+    let bytes = certificate();
+    assert_eq!(verify_kept(&bytes), Ok(Envelope::parse(&bytes).unwrap().digest()));
+    let mut changed = Envelope::parse(&bytes).unwrap();
+    let text = String::from_utf8(changed.payload).unwrap().replace("A. Example", "B. Example");
+    changed.payload = text.into_bytes();
+    let reasons = [
+        changed.to_json(),
+        signed(b"{}", &[GATEWAY]),
+        sign(&payload_type("order"), b"{}", &[key(GATEWAY)]),
+        b"{}".to_vec(),
+    ]
+    .map(|bytes| verify_kept(&bytes).unwrap_err().reason);
+    assert_eq!(reasons, [Reason::BadSignature, Reason::Malformed, Reason::WrongType, Reason::Malformed]);
+}
