@@ -1,3 +1,5 @@
+mod example;
+
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
@@ -142,7 +144,15 @@ fn extremes() -> [Certificate; 2] {
     let point = reading(20.1, 20.0);
     let untraced = Measured { standard: None, scatter_degrees: Some(1e9), ..point.clone() };
     [
-        issue(full, &celsius(), 0.95, Some(criterion()), &[point.clone()], &[point]).unwrap(),
+        issue(
+            full,
+            &celsius(),
+            0.95,
+            Some(criterion()),
+            std::slice::from_ref(&point),
+            std::slice::from_ref(&point),
+        )
+        .unwrap(),
         issue(bare, &celsius(), 0.95, None, &[untraced], &[]).unwrap(),
     ]
 }
@@ -179,7 +189,7 @@ fn the_structure_refuses_what_is_not_in_it() {
 fn values_are_stated_in_units_that_d_si_has() {
     let fahrenheit = Unit::parse("[degF]").unwrap();
     let point = Measured { u_reference: 0.9, ..reading(68.9, 68.0) };
-    let certificate = issue(about(), &fahrenheit, 0.95, None, &[point.clone()], &[]).unwrap();
+    let certificate = issue(about(), &fahrenheit, 0.95, None, std::slice::from_ref(&point), &[]).unwrap();
     let root = within(&dcc(&certificate, &original()).unwrap());
     assert_eq!(texts(&root, "si:valueXMLList")[..3], ["20", "20.5", "0.5"]);
     assert_eq!(texts(&root, "si:unitXMLList")[..3], [r"\degreecelsius", r"\degreecelsius", r"\kelvin"]);

@@ -1,9 +1,11 @@
 //! Certificates that this gateway issued.
 
 use super::{Store, StoreError};
+use crate::domain::certificate::Certificate;
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
+use crate::domain::uncertainty::decision::Outcome;
 
 /// A certificate as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,24 @@ pub struct StoredCertificate {
     pub as_left: Option<String>,
     /// The signed certificate; empty where only a list was asked for.
     pub envelope: Vec<u8>,
+}
+
+impl StoredCertificate {
+    /// A certificate with its signed envelope, whose digest is this.
+    pub fn of(certificate: &Certificate, digest: Digest, envelope: Vec<u8>) -> StoredCertificate {
+        let (about, conformity) = (&certificate.about, certificate.results.conformity);
+        let stated = |outcome: Option<Outcome>| outcome.map(|it| it.as_str().to_owned());
+        StoredCertificate {
+            number: about.number.clone(),
+            digest,
+            sensor: about.item.sensor.clone(),
+            session: about.session.clone(),
+            issued: about.issued,
+            as_found: stated(conformity.and_then(|it| it.as_found)),
+            as_left: stated(conformity.and_then(|it| it.as_left)),
+            envelope,
+        }
+    }
 }
 
 /// What became of a certificate that was to be kept.

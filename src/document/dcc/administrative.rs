@@ -151,7 +151,7 @@ fn statements(xml: &mut Markup, certificate: &Certificate) {
             format!("As agreed with the customer ({}): calibrate again by this date.", recommended.agreement);
         let day = say::day(recommended.at);
         statement(xml, "recommended date of the next calibration", &[&text], |xml| {
-            xml.leaf("dcc:date", &day)
+            xml.leaf("dcc:date", &day);
         });
     }
     statement(xml, "remarks", &say::USUAL, |_| {});

@@ -203,12 +203,15 @@ fn budget(xml: &mut Markup, points: &[PointResult], unit: &Stated) {
         let values = decimals(points.iter().map(|point| unit.difference(component(point, part))));
         list(xml, None, say::component(part), &values, unit.differences, |_| {});
     }
-    let combined = decimals(points.iter().map(|point| unit.difference(point.u)));
-    list(xml, None, "combined standard uncertainty", &combined, unit.differences, |_| {});
     let finite = |it: Option<f64>| it.map_or("infinite".to_owned(), decimal);
     let degrees: Vec<String> = points.iter().map(|point| finite(point.degrees_of_freedom)).collect();
+    let combined = decimals(points.iter().map(|point| unit.difference(point.u)));
     xml.element("dcc:quantity", &[], |xml| {
-        words(xml, "dcc:name", "effective degrees of freedom");
-        xml.leaf("dcc:charsXMLList", &degrees.join(" "));
+        words(xml, "dcc:name", "combined standard uncertainty");
+        words(xml, "dcc:description", &format!("Effective degrees of freedom: {}", degrees.join(" ")));
+        xml.element("si:realListXMLList", &[], |xml| {
+            xml.leaf("si:valueXMLList", &combined);
+            xml.leaf("si:unitXMLList", unit.differences);
+        });
     });
 }

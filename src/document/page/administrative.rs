@@ -182,7 +182,7 @@ pub fn signatures(page: &mut Markup, certificate: &Certificate, original: &Origi
             page.leaf("dt", term);
             page.element("dd", &[], |page| page.leaf("code", &value));
         };
-        line("digest of what is signed", original.digest.to_string());
+        line("signed digest", original.digest.to_string());
         line("gateway's key", about.signed_by.gateway.id().to_string());
         for key in &about.signed_by.technicians {
             line("technician's key", key.to_string());

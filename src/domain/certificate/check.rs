@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::{CertificateError, Problem};
 use super::point::{number, size};
-use super::{About, Certificate, Condition, Curve, MOST, MOST_PLACES, Party};
+use super::{About, Certificate, Condition, Curve, Laboratory, MOST, MOST_PLACES, Method, Office, Party};
 use crate::domain::reference::is_text;
 use crate::domain::sensor::Instrument;
 use crate::domain::units::Unit;
@@ -39,7 +39,8 @@ impl About {
             return Err(Problem::Number.at("number"));
         }
         self.words()?;
-        self.laboratory.party.check().map_err(|fault| fault.under("laboratory.party"))?;
+        self.laboratory.check().map_err(|fault| fault.under("laboratory"))?;
+        self.method.check().map_err(|fault| fault.under("method"))?;
         if let Some(customer) = &self.customer {
             customer.check().map_err(|fault| fault.under("customer"))?;
         }
@@ -51,14 +52,10 @@ impl About {
     }
 
     fn words(&self) -> Result<(), CertificateError> {
-        let accreditation = self.laboratory.accreditation.as_ref();
         let words = [
             ("title", Some(&self.title)),
             ("session", Some(&self.session)),
-            ("laboratory.accreditation.body", accreditation.map(|it| &it.body)),
-            ("laboratory.accreditation.number", accreditation.map(|it| &it.number)),
             ("item.quantity", Some(&self.item.quantity)),
-            ("method.name", Some(&self.method.name)),
             ("recommended.agreement", self.recommended.as_ref().map(|it| &it.agreement)),
             ("authorised_by.name", Some(&self.authorised_by.name)),
             ("authorised_by.function", self.authorised_by.function.as_ref()),
@@ -67,13 +64,11 @@ impl About {
         let sentences = [
             ("location.description", Some(&self.location.description)),
             ("item.condition", self.item.condition.as_ref()),
-            ("method.description", self.method.description.as_ref()),
         ];
         sentences.into_iter().try_for_each(|(at, it)| text(at, it, SENTENCES))
     }
 
     fn lists(&self) -> Result<(), CertificateError> {
-        texts("method.references", &self.method.references, NAME)?;
         texts("deviations", &self.deviations, SENTENCES)?;
         let lengths = [
             ("conditions", self.conditions.len()),
@@ -97,6 +92,38 @@ impl About {
         let mut keys = BTreeSet::new();
         let twice = self.signed_by.technicians.iter().any(|id| !keys.insert(id));
         if twice { Err(Problem::Twice.at("signed_by.technicians")) } else { Ok(()) }
+    }
+}
+
+impl Office {
+    /// Checks what somebody configured.
+    ///
+    /// # Errors
+    /// The first fault, with the field.
+    pub fn check(&self) -> Result<(), CertificateError> {
+        text("title", Some(&self.title), NAME)?;
+        text("recommend_as_agreed_in", self.agreement.as_ref(), NAME)?;
+        self.laboratory.check().map_err(|fault| fault.under("laboratory"))?;
+        self.customer.as_ref().map_or(Ok(()), |it| it.check().map_err(|fault| fault.under("customer")))?;
+        text("location.description", Some(&self.location.description), SENTENCES)?;
+        self.method.check().map_err(|fault| fault.under("method"))
+    }
+}
+
+impl Laboratory {
+    fn check(&self) -> Result<(), CertificateError> {
+        self.party.check().map_err(|fault| fault.under("party"))?;
+        let accreditation = self.accreditation.as_ref();
+        text("accreditation.body", accreditation.map(|it| &it.body), NAME)?;
+        text("accreditation.number", accreditation.map(|it| &it.number), NAME)
+    }
+}
+
+impl Method {
+    fn check(&self) -> Result<(), CertificateError> {
+        text("name", Some(&self.name), NAME)?;
+        text("description", self.description.as_ref(), SENTENCES)?;
+        texts("references", &self.references, NAME)
     }
 }
 

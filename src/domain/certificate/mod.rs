@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod issue;
+mod office;
 mod point;
 mod results;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::{CertificateError, Problem};
 pub use self::issue::issue;
+pub use self::office::Office;
 pub use self::point::{Component, Distribution, Line, Measured, PointResult, PointRole};
 pub use self::results::{Conformity, Criterion, Results, worst};
 use crate::domain::digest::Digest;

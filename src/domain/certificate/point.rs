@@ -307,7 +307,7 @@ impl PointResult {
                 if found.outcome == wanted.outcome {
                     return Ok(());
                 }
-                let (found, wanted) = (word(found.outcome), word(wanted.outcome));
+                let (found, wanted) = (found.outcome.as_str(), wanted.outcome.as_str());
                 Err(Problem::differs(found, wanted).at("conformity.outcome"))
             }
             (None, None) => Ok(()),
@@ -316,16 +316,6 @@ impl PointResult {
                 Err(Problem::differs(said(found), said(wanted)).at("conformity"))
             }
         }
-    }
-}
-
-/// An outcome as certificates write it.
-pub(super) fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Pass => "pass",
-        Outcome::ConditionalPass => "conditional_pass",
-        Outcome::ConditionalFail => "conditional_fail",
-        Outcome::Fail => "fail",
     }
 }
 

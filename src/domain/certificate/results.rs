@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MOST_POINTS;
 use super::error::{CertificateError, Problem};
-use super::point::{Measured, PointResult, word};
+use super::point::{Measured, PointResult};
 use crate::domain::time::Timestamp;
 use crate::domain::uncertainty::decision::{Mpe, Outcome, Rule};
 use crate::domain::units::Unit;
@@ -146,7 +146,7 @@ impl Results {
             ("conformity.as_left", conformity.as_left, worst(&self.as_left)),
         ];
         stated.into_iter().filter(|(_, found, wanted)| found != wanted).try_for_each(|(at, found, wanted)| {
-            let said = |it: Option<Outcome>| it.map_or("not stated", word);
+            let said = |it: Option<Outcome>| it.map_or("not stated", Outcome::as_str);
             Err(Problem::differs(said(found), said(wanted)).at(at))
         })
     }

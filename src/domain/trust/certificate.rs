@@ -67,25 +67,25 @@ pub fn verify_certificate(bytes: &[u8], place: &Standpoint<'_>) -> Result<Accept
 }
 
 /// Checks a certificate that a gateway keeps, as far as that goes without reading all of it: it is whole if the
-/// gateway's key that it names signed it.
+/// gateway's key that it names signed it. Gives digest and number.
 ///
 /// # Errors
 /// `malformed`, `wrong_type` or `bad_signature`.
-pub fn verify_kept(bytes: &[u8]) -> Result<Digest, Refusal> {
+pub fn verify_kept(bytes: &[u8]) -> Result<(Digest, String), Refusal> {
     let envelope = Envelope::parse(bytes)?;
     if envelope.payload_type != payload_type(TYPE) {
         return Err(Refusal::new(Reason::WrongType, "the envelope holds no certificate"));
     }
-    let named = strict_json::parse(&envelope.payload)
-        .ok()
-        .and_then(|payload| PublicKey::from_pem(payload.pointer("/about/signed_by/gateway")?.as_str()?).ok());
-    let Some(key) = named else {
-        return Err(Refusal::new(Reason::Malformed, "the certificate names no key of a gateway"));
+    let payload = strict_json::parse(&envelope.payload).unwrap_or_default();
+    let text = |place: &str| payload.pointer(place).and_then(serde_json::Value::as_str);
+    let key = text("/about/signed_by/gateway").and_then(|pem| PublicKey::from_pem(pem).ok());
+    let (Some(key), Some(number)) = (key, text("/about/number")) else {
+        let text = "the certificate names no key of a gateway, or has no number";
+        return Err(Refusal::new(Reason::Malformed, text));
     };
-    if envelope.is_signed_by(&key) {
-        Ok(envelope.digest())
-    } else {
-        Err(missing(&envelope, key.id(), "the gateway"))
+    match envelope.is_signed_by(&key) {
+        true => Ok((envelope.digest(), number.to_owned())),
+        false => Err(missing(&envelope, key.id(), "the gateway")),
     }
 }
 

@@ -137,8 +137,9 @@ fn certificates(db: &Connection, step: &mut dyn FnMut()) -> Result<(), Fault> {
         let (number, stored): (String, Digest) = (row.get(0)?, digest(row, 1)?);
         let fault = |text: String| Fault::Found(format!("certificate {number}: {text}"));
         let kept = verify_kept_certificate(&row.get::<_, Vec<u8>>(2)?);
-        if kept.map_err(|refusal| fault(refusal.to_string()))? != stored {
-            return Err(fault("is stored under another digest than its own".to_owned()));
+        let (own, named) = kept.map_err(|refusal| fault(refusal.to_string()))?;
+        if own != stored || named != number {
+            return Err(fault("is stored under another digest or number than its own".to_owned()));
         }
         step();
     }

@@ -156,7 +156,8 @@ fn fleet_and_dates_have_to_fit() {
 #[test]
 fn what_a_gateway_keeps_is_whole_if_its_own_key_signed_it() {
     let bytes = certificate();
-    assert_eq!(verify_kept(&bytes), Ok(Envelope::parse(&bytes).unwrap().digest()));
+    let digest = Envelope::parse(&bytes).unwrap().digest();
+    assert_eq!(verify_kept(&bytes), Ok((digest, "gw-1-2026-0007".to_owned())));
     let mut changed = Envelope::parse(&bytes).unwrap();
     let text = String::from_utf8(changed.payload).unwrap().replace("A. Example", "B. Example");
     changed.payload = text.into_bytes();
