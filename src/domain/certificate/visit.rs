@@ -170,7 +170,8 @@ fn conditions(session: &Session) -> Vec<Condition> {
     let mut all: Vec<session::Condition> = Vec::new();
     let points = session.as_found.iter().chain(&session.as_left);
     for one in points.flat_map(|point| &point.conditions) {
-        let known = all.iter_mut().find(|it| it.role == one.role && it.sensor == one.sensor && it.unit == one.unit);
+        let known =
+            all.iter_mut().find(|it| it.role == one.role && it.sensor == one.sensor && it.unit == one.unit);
         match known {
             Some(known) => known.values = known.values.merged(one.values),
             None => all.push(one.clone()),
@@ -204,10 +205,12 @@ fn deviations(session: &Session) -> Vec<String> {
             .to_owned()
     });
     let item = instrument(plan).is_none().then(|| {
-        "Model or serial number of the instrument are not known: the item is named by its place only.".to_owned()
+        "Model or serial number of the instrument are not known: the item is named by its place only."
+            .to_owned()
     });
-    let stepped = points(session, |point| point.clock_stepped)
-        .map(|points| format!("The clock of the gateway was set during: {points}. Durations do not go by it."));
+    let stepped = points(session, |point| point.clock_stepped).map(|points| {
+        format!("The clock of the gateway was set during: {points}. Durations do not go by it.")
+    });
     let rejected = points(session, |point| point.rejected > 0)
         .map(|points| format!("Readings without a value were left out at: {points}."));
     let without = points(session, |point| point.value.is_none()).map(|points| {
