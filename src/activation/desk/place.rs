@@ -79,16 +79,9 @@ impl Desk {
         let mut refused = None;
         for sensor in &verified.sensors {
             // Of what a session holds up only its own transform has come so far.
-            let session = self.sessions.contains_key(sensor);
-            if session {
-                let _ = self.tell(&mut turn, sensor, Event::Session { open: false }).await?;
-            }
-            let event = Event::Accepted { artifact: artifact.clone(), plan };
-            let told = self.tell(&mut turn, sensor, event).await?;
-            if session {
-                let _ = self.tell(&mut turn, sensor, Event::Session { open: true }).await?;
-            }
-            match told {
+            let of_session = self.sessions.contains_key(sensor);
+            let event = Event::Accepted { artifact: artifact.clone(), plan, of_session };
+            match self.tell(&mut turn, sensor, event).await? {
                 Err(why) => refused = Some(why),
                 Ok(()) => {
                     let stage = turn.machine(sensor).and_then(|it| it.state().stage(verified.digest));
