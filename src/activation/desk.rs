@@ -312,8 +312,11 @@ impl Desk {
                         self.remember(&arrived.payload).await;
                         continue;
                     }
-                    // Its answer goes up; what could not be done is in the log, and is tried again.
-                    let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
+                    // Its answer goes up; what could not be written is in the log. Some of it waits here, the rest the
+                    // broker has.
+                    if self.judge(Item { arrived, way: Way::Broker }, &pipeline).await.is_err() {
+                        self.asking.miss();
+                    }
                     token.into_iter().for_each(|token| self.reports.settled(token));
                 }
                 ask = asks.recv() => match ask {

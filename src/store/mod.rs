@@ -11,6 +11,7 @@ pub mod error;
 pub mod types;
 
 mod alerts;
+mod certificates;
 mod check;
 mod checkpoints;
 mod commands;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
+pub use self::certificates::{KeptCertificate, StoredCertificate};
 pub use self::checkpoints::{Head, LedgerFacts};
 pub use self::commands::{AcceptedCommand, Recalibration};
 pub use self::comparisons::{
@@ -322,6 +324,11 @@ impl Store {
     /// Whether a transform was ever in force at a sensor.
     pub async fn was_in_force(&self, sensor: SensorId, digest: Digest) -> Result<bool, StoreError> {
         self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
+    }
+
+    /// What lies below this local transform at a sensor: the fleet's, as received.
+    pub async fn below(&self, sensor: SensorId, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with_ledger(move |ledger, _| ledger.below(&sensor, digest)).await
     }
 
     /// The sensors at which a local transform has ever been in force.

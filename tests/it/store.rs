@@ -1,6 +1,7 @@
 //! The store, through its interface and through the files it leaves behind.
 
 mod alerts;
+mod certificates;
 mod checked;
 mod child;
 mod comparisons;

@@ -66,6 +66,11 @@ impl Manifests {
         self.newest.get(branch).map(|newest| (newest.version, newest.digest))
     }
 
+    /// Whether the newest of a branch is this one.
+    fn has(&self, digest: &Digest) -> bool {
+        self.newest.values().any(|newest| newest.digest == *digest)
+    }
+
     fn counts(&self, branch: &Branch) -> Option<&Manifest> {
         self.newest.get(branch)?.manifest.as_ref()
     }
@@ -128,6 +133,7 @@ impl Desk {
             branch: item.arrived.branch.as_ref(),
             time: self.time_view(),
             floors: &|branch| self.manifests.floor(branch),
+            accepted: &|digest| self.manifests.has(digest),
         };
         verify_manifest(&item.arrived.payload, &standpoint)
     }

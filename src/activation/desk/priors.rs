@@ -120,6 +120,7 @@ impl Desk {
                 models: Some(&here),
                 time: self.time_view(),
                 floors: &|model| self.priors.floor(model),
+                accepted: &|digest| self.priors.held.values().any(|held| held.stored.digest == *digest),
             },
         )
     }

@@ -355,7 +355,7 @@ impl Book {
         let Some(root) = self.trust.root() else { return false };
         match kind {
             "transform" => verify_kept(payload, root).is_ok(),
-            "order" | "manifest" => kept(payload, kind, root).is_ok(),
+            "order" | "manifest" | "prior" => kept(payload, kind, root).is_ok(),
             kind => {
                 let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
                 verify_typed(payload, kind, Some(root), &time).is_ok()

@@ -19,7 +19,8 @@ pub fn judge(
     let claimed = Envelope::parse(bytes).ok().and_then(|it| Manifest::parse(&it.payload).ok());
     let fleet = root.map(|root| &root.fleet).or_else(|| claimed.as_ref().map(|manifest| &manifest.fleet));
     let Some(fleet) = fleet else { return Ok(accepted(signed, vec!["content"])) };
-    let standpoint = Standpoint { root, fleet, gateway, branch: None, time, floors: &|_| None };
+    let standpoint =
+        Standpoint { root, fleet, gateway, branch: None, time, floors: &|_| None, accepted: &|_| false };
     let verified = verify_manifest(bytes, &standpoint)?;
     let not_checked = vec!["rolled_back_version", "conflicting_version"];
     Ok(Report { version: Some(verified.manifest.version), ..accepted(signed, not_checked) })

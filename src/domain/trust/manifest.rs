@@ -11,7 +11,7 @@ use super::reason::{Reason, Refusal};
 use super::root::Root;
 use super::target::check_fleet;
 use super::time::{Come, TimeView};
-use super::verify::{Refused, Signed, kept, verify_typed};
+use super::verify::{Refused, Signed, kept, verify_returning};
 use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::strict_json;
@@ -63,6 +63,8 @@ pub struct Standpoint<'a> {
     pub time: TimeView,
     /// Version and digest of the newest manifest of a branch that was accepted.
     pub floors: &'a dyn Fn(&Branch) -> Option<(u64, Digest)>,
+    /// Whether one of them has this digest.
+    pub accepted: &'a dyn Fn(&Digest) -> bool,
 }
 
 /// A manifest that passed every check.
@@ -174,7 +176,7 @@ impl Freshness<'_> {
 /// The first check that failed. `not_yet_valid` for one under a later root than the installed one, and for one of
 /// later than now by a clock that is trusted: it may pass once that has come.
 pub fn verify_manifest(bytes: &[u8], place: &Standpoint<'_>) -> Result<Accepted, Refused> {
-    let signed = verify_typed(bytes, "manifest", place.root, &place.time)?;
+    let signed = verify_returning(bytes, "manifest", place.root, &place.time, place.accepted)?;
     let digest = signed.digest;
     let refused =
         |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };

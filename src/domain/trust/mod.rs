@@ -4,6 +4,7 @@
 //! gets is a [`verify::Verified`] to put into force, or a [`reason::Refusal`] that changes nothing.
 
 pub mod branch;
+pub mod certificate;
 pub mod command;
 pub mod enrolment;
 pub mod envelope;

@@ -8,7 +8,7 @@ use super::manifest::Freshness;
 use super::reason::{Reason, Refusal};
 use super::root::{KeyState, RoleName, Root, printable};
 use super::scope::Place;
-use super::signers::{self, Candidate};
+use super::signers::{self, Candidate, Judged};
 use super::slot::{self, Changes, Floor, Slot};
 use super::target::{self, Selected, SensorFacts};
 use super::time::{Come, TimeView};
@@ -165,8 +165,22 @@ pub fn verify_typed(
     root: Option<&Root>,
     time: &TimeView,
 ) -> Result<Signed, Refused> {
+    verify_returning(bytes, type_name, root, time, &|_| false)
+}
+
+/// The same for one that may have been accepted before: "`retired` keys keep what the ledger already accepted".
+///
+/// # Errors
+/// The first check that failed.
+pub fn verify_returning(
+    bytes: &[u8],
+    type_name: &str,
+    root: Option<&Root>,
+    time: &TimeView,
+    accepted: &dyn Fn(&Digest) -> bool,
+) -> Result<Signed, Refused> {
     let mut seen = Seen::default();
-    open(bytes, Some(type_name), root, time, &|_| false, &mut seen).map_err(|refusal| seen.refused(refusal))
+    open(bytes, Some(type_name), root, time, accepted, &mut seen).map_err(|refusal| seen.refused(refusal))
 }
 
 /// Checks the form and the signers of a transform that a ledger holds as accepted: what can be checked
@@ -226,7 +240,8 @@ fn open(
     // A revoked key may be in anybody's hands: what it signs is treated like a stranger's.
     let unrevoked = |id| root.keys.get(id).is_some_and(|key| key.state != KeyState::Revoked);
     seen.by_known_key = keys.iter().any(unrevoked);
-    let candidates = signers::authorise(&envelope, root, &keys, roles, time, accepted(&digest))?;
+    let judged = if accepted(&digest) { Judged::Accepted } else { Judged::New };
+    let candidates = signers::authorise(&envelope, root, &keys, roles, time, judged)?;
     Ok(Signed { envelope, digest, candidates })
 }
 
@@ -327,7 +342,8 @@ fn check_time(transform: &Transform, root: &Root, role: RoleName, time: &TimeVie
     }
 }
 
-fn root_end(root: &Root, role: RoleName) -> Timestamp {
+/// Until when a role may sign under a root.
+pub(super) fn root_end(root: &Root, role: RoleName) -> Timestamp {
     let grace = if role == RoleName::Maintenance { MAINTENANCE_GRACE } else { 0 };
     root.expires.saturating_add_micros(grace)
 }

@@ -9,6 +9,7 @@ use super::audit::stored_row;
 use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::certificate::verify_kept as verify_kept_certificate;
 use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
 use crate::domain::trust::manifest::{Manifest, verify_kept as verify_kept_manifest};
 use crate::domain::trust::prior::{ModelPrior, verify_kept as verify_kept_prior};
@@ -64,7 +65,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let tables = ["roots", "enrolments", "manifests", "priors", "transforms", "audit"];
+    let tables = ["roots", "enrolments", "manifests", "priors", "certificates", "transforms", "audit"];
     let total = tables.into_iter().map(count).sum::<rusqlite::Result<u64>>()?;
     let mut done = 0;
     let mut step = || {
@@ -78,6 +79,7 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     enrolments(&tx, &roots, &mut step)?;
     manifests(&tx, &roots, &mut step)?;
     priors(&tx, &roots, &mut step)?;
+    certificates(&tx, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
     if let Some((digest, _)) = audited.iter().find(|(_, audited)| !**audited) {
@@ -173,6 +175,23 @@ fn priors(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(),
                 "prior {version} of {model} ({stored}): is not what one of the trust roots lets stand"
             );
             return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
+/// Every certificate is as it was signed.
+fn certificates(db: &Connection, step: &mut dyn FnMut()) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT number, digest, envelope FROM certificates")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, stored): (String, Digest) = (row.get(0)?, digest(row, 1)?);
+        let fault = |text: String| Fault::Found(format!("certificate {number}: {text}"));
+        let kept = verify_kept_certificate(&row.get::<_, Vec<u8>>(2)?);
+        let (own, named) = kept.map_err(|refusal| fault(refusal.to_string()))?;
+        if own != stored || named != number {
+            return Err(fault("is stored under another digest or number than its own".to_owned()));
         }
         step();
     }

@@ -3,6 +3,7 @@
 pub mod alerts;
 mod audit;
 mod blocks;
+mod certificates;
 pub mod commands;
 pub mod copy;
 mod enrolments;

@@ -64,6 +64,7 @@ impl Judge {
             branch: branch.as_ref(),
             time: self.time,
             floors: &floors,
+            accepted: &|digest| self.floor.is_some_and(|(_, floor)| floor == *digest),
         };
         verify_manifest(&bytes, &place).map_err(|refused| refused.refusal.reason)
     }
