@@ -3,6 +3,7 @@
 
 mod ask;
 mod effects;
+mod flags;
 mod opening;
 mod order;
 pub mod run;
