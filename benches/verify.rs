@@ -94,6 +94,7 @@ fn main() -> Result<(), Fault> {
         slots: &|_| Slot::default(),
         floors: &|_| None,
         accepted: &|_| false,
+        freshness: None,
     };
     println!(
         "| artifacts verified a second | Ed25519 verifications a second by OpenSSL | ratio |\n| --- | --- | --- |"

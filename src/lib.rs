@@ -13,6 +13,7 @@ pub mod ctl;
 pub mod daemon;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod document;
 pub mod domain;
 pub mod picture;
 pub mod pipeline;

@@ -18,8 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::trust::command::Past;
 use crate::domain::trust::reason::Reason;
 use crate::domain::trust::root::RoleName;
-use crate::domain::trust::slot::{Before, Floor, Slot};
-use crate::domain::trust::target::SensorFacts;
+use crate::domain::trust::slot::Floor;
 use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::{Context, Refused, Verified, verify_transform};
 use crate::pipeline::active::{Active, Change};
@@ -28,7 +27,9 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredPrior};
+use crate::store::{
+    Activation, Recalibration, Store, StoreError, StoredEnrolment, StoredFloor, StoredManifest, StoredPrior,
+};
 use crate::sync::downlink::{Arrived, Artifact, Outbound};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trust::TransformEvents;
@@ -41,21 +42,25 @@ mod checkpoint;
 mod commands;
 mod enrolled;
 mod local;
+mod manifests;
 mod orders;
 mod place;
 mod priors;
+mod reach;
 mod replaced;
 mod restored;
 mod rollouts;
+mod root_expiry;
 mod sessions;
 mod succession;
 mod turn;
 mod waiting;
 mod watching;
 
-pub use ask::{Answered, Ask};
+pub use ask::{Answered, Ask, TrustPolicy};
 use local::back_from;
 pub use local::{Declined, RollBack, back};
+use reach::Reach;
 pub use sessions::{Site, Waits};
 
 /// Between two looks at artifacts that wait for their time.
@@ -149,6 +154,10 @@ pub struct Desk {
     rolled_back: HashSet<SensorId>,
     /// How transforms come into force.
     rollouts: rollouts::Rollouts,
+    /// Whether the installed root was told to end soon; `None`: nothing was told yet.
+    root_ends: Option<bool>,
+    /// What of each branch is current.
+    manifests: manifests::Manifests,
     /// Serial and digest of the last order about a transform id that was followed.
     orders: HashMap<Id, (u64, Digest)>,
     /// Artifacts of known keys that are not valid yet.
@@ -168,12 +177,13 @@ pub struct Parts {
     pub gateway: Id,
     pub roots: Roots,
     pub enrolment: Option<StoredEnrolment>,
+    pub manifests: Vec<StoredManifest>,
     pub priors: Vec<StoredPrior>,
     pub commands: (Past, Vec<Recalibration>),
     pub incarnation: Arc<str>,
     /// Whether the ledger was restored from a backup at this start.
     pub restored: bool,
-    pub on_revoked: Fallback,
+    pub trust: TrustPolicy,
     pub sensors: Sensors,
     pub time: TimeCheck,
     pub clock: Clock,
@@ -193,6 +203,8 @@ impl Desk {
     pub fn new(parts: Parts, floors: Vec<StoredFloor>) -> Desk {
         let floor = |f: StoredFloor| (f.id, Floor { epoch: f.epoch, version: f.version, digest: f.digest });
         let enrolled = enrolled::Enrolled::new(parts.enrolment, parts.roots.installed());
+        let manifests =
+            manifests::Manifests::new(parts.trust.require_manifest, parts.manifests, parts.roots.installed());
         let priors = priors::Priors::new(parts.priors, parts.roots.installed());
         let (past, asked) = parts.commands;
         let alarm = parts.metrics.alarms.part("audit");
@@ -201,12 +213,14 @@ impl Desk {
             gateway: parts.gateway,
             roots: parts.roots,
             enrolled,
+            rollouts: rollouts::Rollouts::new(parts.rollout, parts.trust.on_revoked, parts.beside),
+            root_ends: None,
+            manifests,
             priors,
-            rollouts: rollouts::Rollouts::new(parts.rollout, parts.on_revoked, parts.beside),
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
-            on_revoked: parts.on_revoked,
+            on_revoked: parts.trust.on_revoked,
             asking: asking::Asking::default(),
             sensors: parts.sensors,
             time: parts.time,
@@ -298,8 +312,11 @@ impl Desk {
                         self.remember(&arrived.payload).await;
                         continue;
                     }
-                    // Its answer goes up; what could not be done is in the log, and is tried again.
-                    let _ = self.judge(Item { arrived, way: Way::Broker }, &pipeline).await;
+                    // Its answer goes up; what could not be written is in the log. Some of it waits here, the rest the
+                    // broker has.
+                    if self.judge(Item { arrived, way: Way::Broker }, &pipeline).await.is_err() {
+                        self.asking.miss();
+                    }
                     token.into_iter().for_each(|token| self.reports.settled(token));
                 }
                 ask = asks.recv() => match ask {
@@ -313,6 +330,7 @@ impl Desk {
                 _ = retry.tick() => {
                     self.judge_waiting(&pipeline).await;
                     self.expire_commands().await;
+                    self.tell_root_expiry().await;
                     self.check_point(inbox.is_empty()).await;
                 }
                 _ = look.tick() => self.look_at_rollouts(&pipeline).await,
@@ -336,10 +354,10 @@ impl Desk {
             Artifact::Prior => return self.judge_prior(item).await,
             Artifact::Order => return self.judge_order(item, pipeline).await,
             Artifact::Command => return self.judge_command(item).await,
+            Artifact::Manifest => return self.judge_manifest(item).await,
             Artifact::Transform | Artifact::Checkpoint => {}
         }
-        let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
-        match outcome {
+        match self.verify(&item) {
             Err(refused) => match self.lies_below(&item, &refused).await? {
                 Some(verified) => {
                     let sentence = "accepted before: a local transform lies over it".to_owned();
@@ -355,11 +373,19 @@ impl Desk {
         }
     }
 
+    /// Checks a transform, as one that came the way that it did.
+    fn verify(&self, item: &Item) -> Result<Verified, Refused> {
+        let reach = Reach::of(self);
+        let context = Context { freshness: self.freshness(item), ..self.context(&reach) };
+        verify_transform(&item.arrived.payload, &context)
+    }
+
     /// Answers a refused artifact, and keeps it if its time is yet to come.
     async fn turn_away(&mut self, mut item: Item, mut refused: Refused) -> Ack {
         let way = item.way.clone();
         let topic_id = item.arrived.id.clone();
         let known = refused.by_known_key;
+        self.note_unlisted(&way, refused.refusal.reason);
         if let Some(id) = refused.id.as_ref().filter(|_| known && refused.refusal.reason.waits()) {
             item.arrived.id = id.to_string();
             if refused.refusal.reason == Reason::SessionOpen {
@@ -399,65 +425,6 @@ impl Desk {
         let now = self.clock.now();
         let trusted = self.time.state(now, self.clock.discipline()) != ClockState::Untrusted;
         TimeView { now, trusted, floor: self.time.floor() }
-    }
-
-    fn context<'a>(&'a self, reach: &'a Reach<'a>) -> Context<'a> {
-        Context {
-            root: self.roots.installed(),
-            fleet: &self.fleet,
-            gateway: Some(&self.gateway),
-            enrolment: self.enrolled.counts(),
-            sensors: &reach.sensors,
-            time: self.time_view(),
-            slots: &reach.slots,
-            floors: &reach.floors,
-            accepted: &reach.accepted,
-        }
-    }
-}
-
-type Lookup<'a, K, V> = Box<dyn Fn(&K) -> V + 'a>;
-
-/// What the checks may look up.
-struct Reach<'a> {
-    sensors: Lookup<'a, SensorId, Option<SensorFacts>>,
-    slots: Lookup<'a, SensorId, Slot>,
-    floors: Lookup<'a, Id, Option<Floor>>,
-    accepted: Lookup<'a, Digest, bool>,
-}
-
-impl<'a> Reach<'a> {
-    fn of(desk: &'a Desk) -> Reach<'a> {
-        Reach {
-            sensors: Box::new(|id| {
-                let sensor = desk.sensors.known_or_possible(id)?;
-                let (model, serial) = (sensor.model.clone(), sensor.serial.clone());
-                Some(SensorFacts { unit: sensor.unit.to_string(), model, serial })
-            }),
-            slots: Box::new(|id| desk.slot(id)),
-            floors: Box::new(|id| desk.floors.get(id).copied()),
-            accepted: Box::new(|digest| desk.floors.values().any(|floor| floor.digest == *digest)),
-        }
-    }
-}
-
-impl Desk {
-    fn slot(&self, sensor: &SensorId) -> Slot {
-        let session = self.sessions.get(sensor).cloned();
-        let Some(installed) = self.installed.get(sensor) else {
-            // "A fleet transform id owns a sensor", also one that is not in force yet.
-            let candidate = self.rollouts.machine(sensor).and_then(|machine| machine.state().candidate());
-            let active_id = candidate.map(|candidate| candidate.id.clone());
-            return Slot { active_id, session, ..Slot::default() };
-        };
-        let (baseline, local) = (installed.baseline(), installed.role == RoleName::Maintenance);
-        Slot {
-            active_id: baseline.map(|fleet| fleet.reference.id.clone()),
-            local: local.then_some(installed.active.reference.digest),
-            before: Before::Active(installed.active.compiled.clone()),
-            baseline: baseline.map(|fleet| fleet.compiled.clone()),
-            session,
-        }
     }
 }
 

@@ -162,7 +162,8 @@ impl Task {
     async fn serve(&mut self, ask: Ask) {
         match ask {
             // What was judged before the sensor was removed, and is told after it.
-            Ask::Event(Event::Judged { sensor, finding: Some(_), .. }) if !self.is_there(&sensor) => {}
+            Ask::Event(Event::Judged { sensor, kind, finding: Some(_), .. })
+                if !kind.is_of_the_gateway() && !self.is_there(&sensor) => {}
             Ask::Event(event) => {
                 let event = self.widened(event);
                 match self.apply(event) {

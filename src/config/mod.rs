@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod broker;
+pub mod certificate;
 mod check;
 pub mod difference;
 mod drift;
@@ -37,6 +38,7 @@ use store::StoreConfig;
 use trust::TrustConfig;
 
 use crate::domain::alert::Policy;
+use crate::domain::certificate::Office;
 use crate::domain::rollout::plan::Policy as RolloutPolicy;
 
 /// Everything that is configured, checked.
@@ -66,6 +68,8 @@ pub struct Config {
     pub alerts: Policy,
     /// What is wanted of transforms that are tried.
     pub rollout: RolloutPolicy,
+    /// What stands on every certificate; `None`: none are issued.
+    pub certificate: Option<Office>,
     /// Where readings go.
     pub sinks: Vec<SinkConfig>,
 }
@@ -85,6 +89,7 @@ impl Config {
         let peers = peers::read_peers(root, &sensors, !templates.is_empty());
         let alerts = alerts::read_alerts(root);
         let rollout = rollout::read_rollout(root);
+        let certificate = certificate::read_certificate(root);
         let broker = mqtt.as_ref().and_then(Option::as_ref);
         let around = Surroundings { has_mqtt, mqtt: broker, gateway: gateway.as_ref(), sources: &sources };
         let sinks = sink::read_sinks(root, &around);
@@ -102,6 +107,7 @@ impl Config {
             peers,
             alerts,
             rollout,
+            certificate,
             sinks,
         })
     }
@@ -110,6 +116,7 @@ impl Config {
     fn is_whole(&self, root: &Section<'_>) -> bool {
         self.mqtt.is_some() == root.has("mqtt")
             && self.http.is_some() == root.has("http")
+            && self.certificate.is_some() == root.has("certificate")
             && self.sources.len() == root.count("source")
             && self.sensors.len() == root.count("sensor")
             && self.peers.len() == root.count("peers")

@@ -17,6 +17,8 @@ pub struct TrustConfig {
     pub on_expired: Fallback,
     /// When a key that signed the active transform is revoked.
     pub on_revoked: Fallback,
+    /// Whether what comes through a branch has to be listed in its manifest.
+    pub require_manifest: bool,
 }
 
 const FALLBACKS: [(&str, Fallback); 3] =
@@ -24,13 +26,19 @@ const FALLBACKS: [(&str, Fallback); 3] =
 
 /// Reads `[trust]`; absent means that every transform is refused for want of a root.
 pub fn read_trust(root: &mut Section<'_>) -> TrustConfig {
-    let mut trust =
-        TrustConfig { root: None, root_sha256: None, on_expired: Fallback::Keep, on_revoked: Fallback::Keep };
+    let mut trust = TrustConfig {
+        root: None,
+        root_sha256: None,
+        on_expired: Fallback::Keep,
+        on_revoked: Fallback::Keep,
+        require_manifest: false,
+    };
     let Some(mut section) = root.table("trust") else { return trust };
     trust.root = section.path_buf("root");
     trust.root_sha256 = digest(&mut section);
     trust.on_expired = section.choice("on_expired", &FALLBACKS).unwrap_or(Fallback::Keep);
     trust.on_revoked = section.choice("on_revoked", &FALLBACKS).unwrap_or(Fallback::Keep);
+    trust.require_manifest = section.boolean("require_manifest").unwrap_or(false);
     if trust.on_expired == Fallback::Previous {
         section.fault(
             "on_expired",

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, Kind};
 use crate::domain::id::SensorId;
 use crate::domain::order;
 use crate::domain::time::Timestamp;
-use crate::domain::trust::root::InstalledRoot;
+use crate::domain::trust::root::{InstalledRoot, REMEDY, SOON as SOON_FOR_A_ROOT};
 use crate::store::disk::{Disk, Stage};
 use crate::store::{CheckResult, Health};
 use crate::telemetry::alarm::{Alarms, Standing};
@@ -16,9 +16,6 @@ use crate::wire::message::ClockState;
 const DAY: i64 = 86_400_000_000;
 /// A transform that expires within this time is mentioned.
 const SOON: i64 = 14 * DAY;
-
-/// "Root expiry is warned of 30 days ahead."
-const SOON_FOR_A_ROOT: i64 = 30 * DAY;
 
 /// Digits of an alert's identifier that people are shown.
 const SHOWN: usize = 8;
@@ -111,6 +108,8 @@ pub fn pages(alarms: &Alarms) -> Vec<Attention> {
 fn of_sensors(alerts: &[Alert]) -> Vec<Attention> {
     let unseen = || alerts.iter().filter(|alert| alert.acknowledged.is_none());
     let standing = unseen().filter(|alert| alert.cleared.is_none() && alert.silence.is_none());
+    // A root that ends is told of whether or not somebody has looked at its alert.
+    let standing = standing.filter(|alert| alert.cause.kind != Kind::RootExpiry);
     let mut found: Vec<Attention> = standing.map(told).collect();
     let text = match unseen().filter(|alert| alert.cleared.is_some()).count() {
         0 => return found,
@@ -168,13 +167,7 @@ fn ending(root: &InstalledRoot, status: &Status) -> Option<Attention> {
     if left >= SOON_FOR_A_ROOT || status.clock == ClockState::Untrusted {
         return None;
     }
-    let InstalledRoot { version, expires } = root;
-    let text = if left <= 0 {
-        format!("the trust root {version} expired at {expires}: new transforms of the fleet are refused")
-    } else {
-        format!("the trust root {version} expires at {expires}")
-    };
-    Some(ticket(text, "have its successor signed, and publish it"))
+    Some(ticket(root.end(left <= 0), REMEDY))
 }
 
 fn named(transforms: &[&Transform], one: &str, several: &str) -> Option<String> {

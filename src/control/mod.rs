@@ -14,6 +14,7 @@ mod answer;
 mod attention;
 mod audit;
 mod backup;
+mod certificates;
 mod drift;
 mod erased;
 mod given;

@@ -17,8 +17,9 @@ use super::openapi::OPENAPI;
 use super::peer::only;
 use super::sockets::Role;
 use super::{
-    alerts, audit, backup, drift, health, instruments, maintenance, metrics, priors, readings, references,
-    reload, restore, rollups, sensors, sessions, sources, standards, status, transforms, verify, watch,
+    alerts, audit, backup, certificates, drift, health, instruments, maintenance, metrics, priors, readings,
+    references, reload, restore, rollups, sensors, sessions, sources, standards, status, transforms, verify,
+    watch,
 };
 
 /// All paths. What is not for everybody says so with [`super::peer::only`].
@@ -40,6 +41,8 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sessions/{id}/events", get(sessions::events)),
         ("/v1/sessions/{id}/{command}", only(Role::Maintenance, post(sessions::command))),
         ("/v1/priors", get(priors::list)),
+        ("/v1/certificates", get(certificates::list)),
+        ("/v1/certificates/{number}", get(certificates::one)),
         ("/v1/readings", get(readings::list)),
         ("/v1/rollups", get(rollups::list)),
         ("/v1/drift", get(drift::list)),

@@ -79,6 +79,9 @@ enum Command {
     /// Adds, imports, lists and withdraws what sensors should have shown.
     #[command(subcommand)]
     Reference(gateway::ReferenceCommand),
+    /// Lists and shows calibration certificates, and writes them as documents.
+    #[command(subcommand)]
+    Certificate(gateway::CertificateCommand),
     /// Notes the standards behind reference readings, and lists them.
     #[command(subcommand)]
     Standard(gateway::StandardCommand),
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Maintenance(command) => gateway::run::maintenance(&command),
         Command::Recalibrate(args) => gateway::run::recalibrate(&args),
         Command::Reference(command) => gateway::run::reference(&command),
+        Command::Certificate(command) => gateway::run::certificate(&command),
         Command::Standard(command) => gateway::run::standard(&command),
         Command::Reprocess(args) => gateway::run::reprocess(&args),
         Command::Audit(command) => gateway::run::audit(&command),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::screen::Screen;
+pub use crate::document::number::significant;
 
 /// A failed command: what to say on stderr, and the exit code.
 #[derive(Debug)]
@@ -129,21 +130,6 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(format!("{text}\n").as_bytes())
 }
 
-/// A number with so many significant digits, without the zeros at its end.
-pub fn significant(value: f64, digits: usize) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return format!("{value}");
-    }
-    let exponent = value.abs().log10().floor() as i32;
-    if !(-5..15).contains(&exponent) {
-        let text = format!("{value:.*e}", digits.saturating_sub(1));
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        return format!("{}e{exponent}", without_zeros(mantissa));
-    }
-    let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
-    without_zeros(&format!("{value:.decimals$}")).to_owned()
-}
-
 /// The text with numbers like `+5.482e-1` written plainly, as far as they are neither huge nor tiny.
 pub fn plainly(text: &str) -> String {
     let plain = |word: &str| {
@@ -157,10 +143,6 @@ pub fn plainly(text: &str) -> String {
     text.split(' ').map(plain).collect::<Vec<_>>().join(" ")
 }
 
-fn without_zeros(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
-}
-
 /// Rows of cells as aligned columns: the first one to the left, `right` others to the right, what follows
 /// to the left. Where stdout is a terminal that is too narrow, a row takes several lines.
 pub fn aligned(rows: &[Vec<String>], right: usize) -> String {
@@ -170,22 +152,6 @@ pub fn aligned(rows: &[Vec<String>], right: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_shown_with_their_digits() {
-        for (value, digits, text) in [
-            (-0.262323073774029, 12, "-0.262323073774"),
-            (1.00211681802045, 5, "1.0021"),
-            (0.000429796848, 3, "0.00043"),
-            (1.5e-9, 3, "1.5e-9"),
-            (123456.0, 3, "123456"),
-            (1.0, 9, "1"),
-            (2.5e20, 4, "2.5e20"),
-            (0.0, 4, "0"),
-        ] {
-            assert_eq!(significant(value, digits), text);
-        }
-    }
 
     #[test]
     fn notes_have_plain_numbers() {

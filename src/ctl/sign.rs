@@ -14,6 +14,7 @@ use crate::domain::transform::compile;
 use crate::domain::trust::command::Command;
 use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::{Envelope, MAX_ARTIFACT, MAX_SIGNATURES, payload_type, type_name};
+use crate::domain::trust::manifest::Manifest;
 use crate::domain::trust::order::Order;
 use crate::domain::trust::prior::ModelPrior;
 use crate::domain::trust::root::Root;
@@ -102,6 +103,7 @@ fn infer(document: &Value) -> Option<&'static str> {
         ("order", has("action") && has("targets")),
         ("command", has("command") && has("targets")),
         ("prior", has("model") && has("fit")),
+        ("manifest", has("branch") && has("transforms")),
     ];
     kinds.into_iter().find(|(_, fits)| *fits).map(|(kind, _)| kind)
 }
@@ -119,6 +121,7 @@ fn doubt(envelope: &Envelope) -> Option<String> {
             Command::parse(&envelope.payload).and_then(|it| it.wanted().map(drop)).err().map(|it| it.message)
         }
         "prior" => ModelPrior::parse(&envelope.payload).and_then(|it| it.check()).err().map(|it| it.message),
+        "manifest" => Manifest::parse(&envelope.payload).and_then(|it| it.check()).err().map(|it| it.message),
         "root" => Root::parse(&envelope.payload).err().map(|fault| fault.message),
         _ => strict_json::parse(&envelope.payload).err().map(|fault| fault.to_string()),
     }
@@ -146,6 +149,7 @@ mod tests {
         assert_eq!(infer(&json!({"action": "retire", "targets": {}})), Some("order"));
         assert_eq!(infer(&json!({"command": "log_level", "targets": {}})), Some("command"));
         assert_eq!(infer(&json!({"model": "b4", "fit": {}})), Some("prior"));
+        assert_eq!(infer(&json!({"branch": "all", "transforms": []})), Some("manifest"));
         assert_eq!(infer(&json!({})), None);
         assert_eq!(full_type("transform"), "application/vnd.calibd.transform+json");
         assert_eq!(full_type("text/plain"), "text/plain");

@@ -28,7 +28,9 @@ use crate::domain::trust::verify::{
 };
 use crate::runtime::clock::system_now;
 
+mod certificate;
 mod command;
+mod manifest;
 mod order;
 mod prior;
 
@@ -39,9 +41,10 @@ const EXAMPLES: &str = "examples:
   calibctl verify co-7.dsse.json --root root.json --gateway gw-0042
   calibctl verify north-2.dsse.json --root root.json --enrolment gw-0042.enrolment.json
   calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
+  calibctl verify gw-1-2026-0007.certificate.json --root root.json
 
 Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
-Of manifests only the envelope and its signers are checked.";
+Keys of certificates count as of the moment of issue.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -82,6 +85,12 @@ pub struct Report {
     keyids: Vec<KeyId>,
     /// What only the gateway can check, by the reason codes that it may still answer with.
     not_checked: Vec<&'static str>,
+    /// Of a certificate: its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
+    /// What whoever relies on it should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
@@ -115,7 +124,9 @@ pub fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, no
     let judged = match kind.as_deref().and_then(type_name) {
         Some("transform") => transform(bytes, root, whose, time),
         Some("root") => successor(bytes, given),
+        Some("certificate") => certificate::judge(bytes, root, whose.enrolment, now),
         Some("command") => command::judge(bytes, root, whose, time),
+        Some("manifest") => manifest::judge(bytes, root, whose.gateway, time),
         Some("prior") => prior::judge(bytes, root, time),
         Some("enrolment") => judge_enrolment(bytes, root, whose.gateway, time),
         Some("order") => order::judge(bytes, root, time),
@@ -137,6 +148,8 @@ fn refused(refused: Refused) -> Report {
         role: None,
         keyids: vec![],
         not_checked: vec![],
+        number: None,
+        notes: vec![],
     }
 }
 
@@ -154,6 +167,8 @@ fn accepted(signed: Signed, not_checked: Vec<&'static str>) -> Report {
         role,
         keyids,
         not_checked,
+        number: None,
+        notes: vec![],
     }
 }
 
@@ -208,6 +223,8 @@ fn successor(bytes: &[u8], given: Option<(&Root, Digest)>) -> Result<Report, Ref
         role: Some(RoleName::Root),
         keyids,
         not_checked: vec![],
+        number: None,
+        notes: vec![],
     })
 }
 
@@ -246,6 +263,7 @@ fn away(
         slots: &|_| unknown.clone(),
         floors: &|_| None,
         accepted: &|_| false,
+        freshness: None,
     };
     judge(bytes, &context)
 }
@@ -283,6 +301,8 @@ fn transform(bytes: &[u8], root: Option<&Root>, whose: Place<'_>, time: TimeView
         role: Some(verified.role),
         keyids: verified.keyids,
         not_checked,
+        number: None,
+        notes: vec![],
     })
 }
 
@@ -299,10 +319,12 @@ fn text(report: &Report) -> String {
     };
     line("type", report.kind.as_ref().map(|kind| kind.chars().filter(|c| !c.is_control()).collect()));
     line("digest", report.digest.map(|digest| digest.to_string()));
+    line("number", report.number.clone());
     line("id", report.id.as_ref().map(Id::to_string));
     line("version", report.version.map(|version| version.to_string()));
     line("role", report.role.map(|role| role.to_string()));
     line("signed by", Some(report.keyids.iter().map(KeyId::to_string).collect::<Vec<_>>().join(" ")));
     line("not checked", Some(report.not_checked.join(", ")));
+    report.notes.iter().for_each(|note| line("note", Some(note.clone())));
     out
 }

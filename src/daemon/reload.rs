@@ -85,8 +85,8 @@ impl Running {
         self.sensors.replace(fixed, templates);
         self.presence.time.declare_rtc(config.gateway.rtc_good);
         let (done, judged) = oneshot::channel();
-        let ask =
-            Ask::Reconfigured(wiring::on_expired(config), config.trust.on_revoked, config.rollout, done);
+        let trust = wiring::trust_policy(config);
+        let ask = Ask::Reconfigured(wiring::on_expired(config), trust, config.rollout, done);
         if self.desk.send(ask).await.is_ok() {
             // An error means that the desk has ended, which is noticed elsewhere.
             let _ = judged.await;

@@ -1,6 +1,7 @@
 //! From the configuration to the parts: sensors, sources, sinks, connections.
 
 use super::drives::Plan;
+use crate::activation::desk::TrustPolicy;
 use crate::config::Config;
 use crate::config::broker::BrokerConfig;
 use crate::config::sensor::{SensorConfig, SensorTemplate};
@@ -155,6 +156,11 @@ pub fn on_expired(config: &Config) -> OnExpired {
         Fallback::Uncalibrated => OnExpired::Uncalibrated,
         Fallback::Keep | Fallback::Previous => OnExpired::Keep,
     }
+}
+
+/// What of `[trust]` may change while calibd runs.
+pub fn trust_policy(config: &Config) -> TrustPolicy {
+    TrustPolicy { on_revoked: config.trust.on_revoked, require_manifest: config.trust.require_manifest }
 }
 
 fn spec(config: &Config, sink: &SinkConfig) -> SinkSpec {

@@ -5,6 +5,7 @@
 pub mod alert;
 pub mod audit;
 pub mod calibration;
+pub mod certificate;
 pub mod comparison;
 pub mod digest;
 pub mod drift;

@@ -30,7 +30,7 @@ impl Calibration {
         let (x, y) = (Axis::around(&self.labels.x, x, 8), Axis::around(&self.labels.y, y, 6));
         let margin = left(&[&y]);
         let panel = Panel::new(margin, TOP, HEIGHT - TOP - BELOW, x, y);
-        let mut svg = Svg::new(WIDTH, HEIGHT, &self.labels.title, &self.description());
+        let mut svg = Svg::new([WIDTH, HEIGHT], &self.labels, &self.description());
         heading(&mut svg, &self.labels, margin, &self.legend());
         panel.draw(&mut svg);
         panel.inside(&mut svg, "c", |svg| self.draw(svg, &panel));

@@ -36,7 +36,7 @@ impl Drift {
         };
         let margin = left(&[&y]);
         let panel = Panel::new(margin, TOP, HEIGHT - TOP - BELOW, x, y);
-        let mut svg = Svg::new(WIDTH, HEIGHT, &self.labels.title, &self.description());
+        let mut svg = Svg::new([WIDTH, HEIGHT], &self.labels, &self.description());
         heading(&mut svg, &self.labels, margin, &self.legend());
         panel.draw(&mut svg);
         panel.level(&mut svg, "zero", 0.0);

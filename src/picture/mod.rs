@@ -7,6 +7,7 @@
 
 mod axis;
 pub mod calibration;
+pub mod conformity;
 pub mod drift;
 mod panel;
 pub mod reliability;
@@ -16,6 +17,8 @@ mod svg;
 #[cfg(test)]
 mod tests;
 mod thin;
+
+pub use self::svg::escaped;
 
 /// A sampled value and the interval it lies in, if one is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +40,8 @@ pub struct Labels {
     pub x: String,
     /// Beside the vertical axis.
     pub y: String,
+    /// Where it stands in a page, which is light: what its names begin with there. Absent: it stands alone.
+    pub page: Option<&'static str>,
 }
 
 /// Whether a number can be drawn: finite, and far enough from the largest that differences are too.

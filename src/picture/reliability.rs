@@ -57,7 +57,7 @@ impl Reliability {
         let upper = Panel::new(margin, TOP, TALL, above, observed);
         let lower = Panel::new(margin, TOP + TALL + 36.0, LOW, unit(), counts);
         let height = TOP + TALL + 36.0 + LOW + BELOW;
-        let mut svg = Svg::new(WIDTH, height, &self.labels.title, &self.description());
+        let mut svg = Svg::new([WIDTH, height], &self.labels, &self.description());
         heading(&mut svg, &self.labels, margin, &self.legend());
         upper.draw(&mut svg);
         svg.line("ideal", upper.at([0.0, 0.0]), upper.at([1.0, 1.0]));

@@ -32,7 +32,7 @@ impl Residual {
         let first = Axis::around(&self.labels.x, range(self.x.iter().copied()), 8);
         let height = if self.times.is_some() { TOP + 2.0 * (HALF + BELOW) } else { HEIGHT };
         let tall = if self.times.is_some() { HALF } else { HEIGHT - TOP - BELOW };
-        let mut svg = Svg::new(WIDTH, height, &self.labels.title, &self.description());
+        let mut svg = Svg::new([WIDTH, height], &self.labels, &self.description());
         heading(&mut svg, &self.labels, margin, &self.legend());
         self.panel(&mut svg, "a", &self.x, Panel::new(margin, TOP, tall, first, y()));
         if let Some(times) = &self.times {

@@ -1,7 +1,7 @@
 //! How the parts of a picture look.
 
-/// Light and print first; dark only on screens that ask for it.
-pub const CSS: &str = "
+/// For light screens, and for print.
+pub const LIGHT: &str = "
 .calibd{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}
 .calibd text{fill:#1f2328}
 .calibd .title{font-size:16px;font-weight:600}
@@ -14,12 +14,17 @@ pub const CSS: &str = "
 .calibd .data{fill:#0072b2;fill-opacity:.55}
 .calibd .many{fill:#0072b2;fill-opacity:.3}
 .calibd .bar{fill:#0072b2;fill-opacity:.55}
-.calibd .spoke{stroke:#0072b2;stroke-width:1.4}
+.calibd .spoke{stroke:#0072b2;stroke-width:1.4;fill:none}
 .calibd .curve{stroke:#b34700;stroke-width:2;fill:none;stroke-linejoin:round}
 .calibd .band{fill:#d55e00;fill-opacity:.18}
 .calibd .limit{stroke:#8a4a78;stroke-width:1.6;stroke-dasharray:8 4;fill:none}
 .calibd .outside{fill:none;stroke:#8a4a78;stroke-width:1.4}
-@media screen and (prefers-color-scheme:dark){
+.calibd .before{fill:#fff;stroke:#0072b2;stroke-width:1.8}
+.calibd .after{fill:#b34700}
+.calibd .reach{stroke:#b34700;stroke-width:1.4;fill:none}
+";
+/// For dark screens that ask for it.
+pub const DARK: &str = "@media screen and (prefers-color-scheme:dark){
 .calibd text{fill:#e6e9ec}
 .calibd .small,.calibd .tick{fill:#a3adb8}
 .calibd .paper{fill:#14181d}
@@ -32,5 +37,8 @@ pub const CSS: &str = "
 .calibd .curve{stroke:#f5a04c}
 .calibd .band{fill:#f5a04c;fill-opacity:.22}
 .calibd .limit,.calibd .outside{stroke:#e0a3cd}
+.calibd .before{fill:#14181d;stroke:#56b4e9}
+.calibd .after{fill:#f5a04c}
+.calibd .reach{stroke:#f5a04c}
 }
 ";

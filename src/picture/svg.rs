@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::style;
+use super::{Labels, style};
 
 /// Where a text stands relative to its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +25,23 @@ impl Anchor {
 /// A picture being written. Places are pixels from the upper left corner.
 pub struct Svg {
     text: String,
+    prefix: &'static str,
 }
 
 impl Svg {
     /// Begins a picture of this size.
-    pub fn new(width: f64, height: f64, title: &str, description: &str) -> Svg {
-        let mut svg = Svg { text: String::with_capacity(32 * 1024) };
+    pub fn new([width, height]: [f64; 2], labels: &Labels, description: &str) -> Svg {
+        let prefix = labels.page.unwrap_or_default();
+        let dark = if labels.page.is_some() { "" } else { style::DARK };
+        let mut svg = Svg { text: String::with_capacity(32 * 1024), prefix };
         svg.put(format_args!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"calibd\" role=\"img\" aria-labelledby=\"t d\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"calibd\" role=\"img\" \
+             aria-labelledby=\"{prefix}t {prefix}d\" \
              width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
-             <title id=\"t\">{}</title>\n<desc id=\"d\">{}</desc>\n<style>{}</style>\n",
-            escaped(title),
+             <title id=\"{prefix}t\">{}</title>\n<desc id=\"{prefix}d\">{}</desc>\n<style>{}{dark}</style>\n",
+            escaped(&labels.title),
             escaped(description),
-            style::CSS
+            style::LIGHT
         ));
         svg.rect("paper", [0.0, 0.0], [width, height]);
         svg
@@ -119,9 +123,10 @@ impl Svg {
 
     /// What follows is cut off at this rectangle, until [`Svg::unclip`].
     pub fn clip(&mut self, name: &str, [x, y]: [f64; 2], [width, height]: [f64; 2]) {
+        let prefix = self.prefix;
         self.put(format_args!(
-            "<clipPath id=\"{name}\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>\n\
-             <g clip-path=\"url(#{name})\">\n",
+            "<clipPath id=\"{prefix}{name}\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>\n\
+             <g clip-path=\"url(#{prefix}{name})\">\n",
             pixel(x),
             pixel(y),
             pixel(width),
@@ -142,8 +147,8 @@ fn pixel(value: f64) -> f64 {
     rounded + 0.0
 }
 
-/// The text with what XML takes for markup escaped, and without what it forbids.
-fn escaped(text: &str) -> String {
+/// The text with what HTML and XML take for markup escaped, and without what XML forbids.
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

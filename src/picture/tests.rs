@@ -1,4 +1,5 @@
 use super::calibration::Calibration;
+use super::conformity::{Conformity, Stated};
 use super::drift::Drift;
 use super::reliability::{Bin, Reliability};
 use super::residual::Residual;
@@ -6,7 +7,12 @@ use super::{Labels, Sampled};
 use crate::domain::resample::Seeded;
 
 fn labels(title: &str) -> Labels {
-    Labels { title: title.to_owned(), x: "raw <mV>".to_owned(), y: "CO & \"NO2\" in mg/m3".to_owned() }
+    Labels {
+        title: title.to_owned(),
+        x: "raw <mV>".to_owned(),
+        y: "CO & \"NO2\" in mg/m3".to_owned(),
+        page: None,
+    }
 }
 
 fn calibration(count: usize) -> Calibration {
@@ -64,6 +70,37 @@ fn every_picture_is_well_formed_whatever_the_numbers() {
     }
     well_formed(&Residual::default().svg());
     well_formed(&Reliability::default().svg());
+    let stated = |x: f64| Stated { reference: x, error: x, expanded: x };
+    let (found, left) = (odd.iter().copied().map(stated).collect(), vec![stated(1.0)]);
+    let limits = vec![[0.0, 1.0], [2.0, f64::NAN]];
+    well_formed(&Conformity { labels: labels("c"), found, left, limits }.svg());
+    well_formed(&Conformity::default().svg());
+}
+
+#[test]
+fn in_a_page_names_are_its_own_and_colours_are_light() {
+    let labels = Labels { page: Some("curve-"), ..labels("c") };
+    let svg = Calibration { labels, ..calibration(3) }.svg();
+    for part in ["id=\"curve-t\"", "id=\"curve-c\"", "url(#curve-c)", "aria-labelledby=\"curve-t curve-d\""] {
+        assert!(svg.contains(part), "{part}");
+    }
+    assert!(!svg.contains("prefers-color-scheme"));
+}
+
+#[test]
+fn errors_are_drawn_with_what_they_reach_and_the_limits() {
+    let stated = |reference, error| Stated { reference, error, expanded: 0.1 };
+    let conformity = Conformity {
+        labels: labels("errors"),
+        found: vec![stated(1.0, 0.5), stated(2.0, 0.6)],
+        left: vec![stated(1.0, 0.0), stated(2.0, 0.1)],
+        limits: vec![[1.0, 0.2], [2.0, 0.3]],
+    };
+    let svg = conformity.svg();
+    for (class, count) in [("before", 3), ("after", 3), ("spoke", 2), ("reach", 2), ("limit", 3)] {
+        let found = svg.matches(&format!("class=\"{class}\"")).count();
+        assert_eq!(found, count, "{class}, with the legend: {svg}");
+    }
 }
 
 #[test]

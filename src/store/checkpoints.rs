@@ -1,6 +1,7 @@
 //! Checkpoints: the end of the audit and what must never fall, to be kept where the ledger is not.
 
 use super::error::StoreError;
+use super::manifests::StoredManifest;
 use super::priors::StoredPrior;
 use super::rollouts::StoredOrder;
 use super::types::StoredFloor;
@@ -25,6 +26,8 @@ pub struct LedgerFacts {
     pub command: Option<(u64, Digest)>,
     /// The last orders that were followed.
     pub orders: Vec<StoredOrder>,
+    /// The newest manifests, without their envelopes.
+    pub manifests: Vec<StoredManifest>,
     /// The newest prior of each sensor model.
     pub priors: Vec<StoredPrior>,
     /// The newest time ever proven.
@@ -66,6 +69,7 @@ impl Store {
             ledger.catch_up(now, &said.floors, said.time_floor, SOURCE)?;
             ledger.catch_up_commands(now, said.command, SOURCE)?;
             ledger.catch_up_orders(now, &said.orders, SOURCE)?;
+            ledger.catch_up_manifests(now, &said.manifests, SOURCE)?;
             ledger.catch_up_priors(now, &said.priors, SOURCE)?;
             ledger.facts()
         })

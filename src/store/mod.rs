@@ -11,6 +11,7 @@ pub mod error;
 pub mod types;
 
 mod alerts;
+mod certificates;
 mod check;
 mod checkpoints;
 mod commands;
@@ -20,6 +21,7 @@ mod file;
 mod history;
 mod ledger;
 mod mailbox;
+mod manifests;
 mod owner;
 mod positions;
 mod priors;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
+pub use self::certificates::{KeptCertificate, StoredCertificate};
 pub use self::checkpoints::{Head, LedgerFacts};
 pub use self::commands::{AcceptedCommand, Recalibration};
 pub use self::comparisons::{
@@ -46,6 +49,7 @@ use self::history::{History, Limits, OpenedHistory};
 pub use self::ledger::examine::Examined;
 use self::ledger::{HistoryFacts, Ledger};
 use self::mailbox::{Mailbox, Reply, Request};
+pub use self::manifests::StoredManifest;
 use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::priors::StoredPrior;
@@ -133,6 +137,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         floors: ledger.floors()?,
         roots: ledger.roots()?,
         enrolment: ledger.enrolment()?,
+        manifests: ledger.manifests()?,
         priors: ledger.priors()?,
         commands: ledger.commands_past()?,
         recalibrations: ledger.recalibrations()?,
@@ -319,6 +324,11 @@ impl Store {
     /// Whether a transform was ever in force at a sensor.
     pub async fn was_in_force(&self, sensor: SensorId, digest: Digest) -> Result<bool, StoreError> {
         self.with_ledger(move |ledger, _| ledger.was_in_force(&sensor, &digest)).await
+    }
+
+    /// What lies below this local transform at a sensor: the fleet's, as received.
+    pub async fn below(&self, sensor: SensorId, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with_ledger(move |ledger, _| ledger.below(&sensor, digest)).await
     }
 
     /// The sensors at which a local transform has ever been in force.

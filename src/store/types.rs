@@ -12,6 +12,7 @@ use super::alerts::RecoveredAlerts;
 use super::commands::Recalibration;
 use super::disk::Disk;
 use super::error::FailureKind;
+use super::manifests::StoredManifest;
 use super::priors::StoredPrior;
 use super::rollouts::RolloutStep;
 use crate::domain::digest::Digest;
@@ -79,6 +80,8 @@ pub struct Recovered {
     pub roots: Vec<StoredRoot>,
     /// The newest enrolment.
     pub enrolment: Option<StoredEnrolment>,
+    /// The newest manifest of each branch.
+    pub manifests: Vec<StoredManifest>,
     /// The newest prior of each sensor model.
     pub priors: Vec<StoredPrior>,
     /// What of earlier commands counts.

@@ -11,6 +11,7 @@ use super::link::Link;
 use super::references::{self, ReferenceInbox, Waiting};
 use crate::domain::id::Id;
 use crate::domain::sample::AckToken;
+use crate::domain::trust::branch::Branch;
 use crate::telemetry::link::downlink_ignored;
 use crate::telemetry::metrics::Metrics;
 
@@ -33,6 +34,8 @@ pub struct Arrived {
     pub what: Artifact,
     /// The transform id, or the version of a root, that the topic names.
     pub id: String,
+    /// The branch that its topic is in.
+    pub branch: Option<Branch>,
     /// What came.
     pub payload: Bytes,
     /// What the sender of a command or an order wants to have echoed.
@@ -69,6 +72,8 @@ pub enum Artifact {
     Order,
     /// Something that is asked for once.
     Command,
+    /// What of a branch is current.
+    Manifest,
     /// The gateway's own last checkpoint, which the broker kept.
     Checkpoint,
 }
@@ -131,8 +136,8 @@ pub fn inbox(fleet: &Id, gateway: &Id, groups: &[Id], metrics: &Metrics) -> (Inb
 fn routes(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Down, String)> {
     let fleet = format!("calibd/1/{fleet}");
     let (down, own) = (format!("{fleet}/down"), format!("{fleet}/down/gw/{gateway}"));
-    let mut parts = vec![format!("{down}/all"), own.clone()];
-    parts.extend(groups.iter().map(|group| format!("{down}/group/{group}")));
+    let mut parts = vec![Branch::All, Branch::Gateway(gateway.clone())];
+    parts.extend(groups.iter().cloned().map(Branch::Group));
     let mut routes = vec![
         (Down::Artifact(Artifact::Root), format!("{down}/root/")),
         (Down::Artifact(Artifact::Enrolment), format!("{own}/enrolment")),
@@ -141,8 +146,10 @@ fn routes(fleet: &Id, gateway: &Id, groups: &[Id]) -> Vec<(Down, String)> {
         (Down::Artifact(Artifact::Prior), format!("{down}/all/prior/")),
     ];
     let mut of_each = |what, name: &str| {
-        routes.extend(parts.iter().map(|part| (Down::Artifact(what), format!("{part}/{name}"))));
+        routes.extend(parts.iter().map(|part| (Down::Artifact(what), format!("{down}/{part}/{name}"))));
     };
+    // Before what they have to list.
+    of_each(Artifact::Manifest, "manifest");
     of_each(Artifact::Transform, "transform/");
     of_each(Artifact::Order, "order/");
     of_each(Artifact::Command, "command");
@@ -173,6 +180,7 @@ impl Inbox {
 
     /// Passes a message on.
     pub fn put(&self, about: Down, publish: &Publish, token: Option<AckToken>, link: &Link) {
+        let topic = std::str::from_utf8(&publish.topic).unwrap_or_default();
         let last = publish.topic.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         match about {
             // Only what the broker kept is news; the rest is what this gateway has just said.
@@ -188,7 +196,7 @@ impl Inbox {
                 // A retained order comes again with each connection; nobody waits for a reply then.
                 let properties = publish.properties.as_ref().filter(|_| !publish.retain);
                 let correlation = properties.and_then(|it| it.correlation_data.clone());
-                self.put_artifact(what, last, (&publish.payload, correlation), token, link);
+                self.put_artifact(what, topic, (&publish.payload, correlation), token, link);
             }
             Down::References => self.references.put(last, &publish.payload, publish.retain, token, link),
         }
@@ -200,7 +208,7 @@ impl Inbox {
     fn put_artifact(
         &self,
         what: Artifact,
-        last: &[u8],
+        topic: &str,
         (payload, correlation): (&Bytes, Option<Bytes>),
         token: Option<AckToken>,
         link: &Link,
@@ -213,11 +221,8 @@ impl Inbox {
             }
             waits
         });
-        let id = std::str::from_utf8(last)
-            .ok()
-            .filter(|text| Id::new(text).is_ok())
-            .unwrap_or_default()
-            .to_owned();
+        let last = topic.rsplit('/').next().filter(|text| Id::new(text).is_ok());
+        let id = last.unwrap_or_default().to_owned();
         let problem = if id.is_empty() {
             "bad_topic"
         } else if payload.is_empty() {
@@ -232,7 +237,8 @@ impl Inbox {
             let echoed = correlation.filter(|data| asks && data.len() <= CORRELATION);
             let correlation = echoed.map(|data| Bytes::copy_from_slice(&data));
             let payload = Bytes::copy_from_slice(payload);
-            match self.sender.try_send(Arrived { what, id, payload, correlation, token }) {
+            let branch = Branch::of_topic(topic);
+            match self.sender.try_send(Arrived { what, id, branch, payload, correlation, token }) {
                 Ok(()) => {
                     self.held.fetch_add(size, Ordering::Relaxed);
                     return;

@@ -62,6 +62,8 @@ pub struct Metrics {
     pub source_reconnects: Family<Labels, Counter>,
     /// `calibd_refusals_total{reason}`
     pub refusals: Family<Labels, Counter>,
+    /// `calibd_root_expires_timestamp_seconds`: of the installed trust root; 0: there is none
+    pub root_expires: Gauge,
     /// `calibd_rollouts_total{stage}`
     pub rollouts: Family<Labels, Counter>,
     /// `calibd_activations_total`
@@ -149,6 +151,7 @@ impl Metrics {
             source_up: Family::default(),
             source_reconnects: Family::default(),
             refusals: Family::default(),
+            root_expires: Gauge::default(),
             rollouts: Family::default(),
             activations: Counter::default(),
             downlink_ignored: Family::default(),
@@ -187,6 +190,8 @@ impl Metrics {
         to.register("source_up", "1 while the source is connected", self.source_up.clone());
         to.register("source_reconnects", "times a source was opened again", self.source_reconnects.clone());
         to.register("refusals", "artifacts refused, by reason code", self.refusals.clone());
+        let help = "when the installed trust root expires, since 1970";
+        to.register_with_unit("root_expires_timestamp", help, Unit::Seconds, self.root_expires.clone());
         to.register("rollouts", "transforms that came to a stage at a sensor", self.rollouts.clone());
         to.register("activations", "transforms put in force", self.activations.clone());
         let help = "messages from above that are no artifact";

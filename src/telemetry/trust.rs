@@ -8,6 +8,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::reason::Refusal;
+use crate::domain::trust::root::InstalledRoot;
 
 /// Counts and logs what becomes of transforms in force.
 #[derive(Debug)]
@@ -58,6 +59,11 @@ impl TransformEvents {
     pub fn restored(&mut self, bare: BTreeSet<SensorId>, kept: BTreeSet<SensorId>) {
         (self.bare, self.kept) = (bare, kept);
         self.show();
+    }
+
+    /// A trust root counts.
+    pub fn root_counts(&self, root: InstalledRoot) {
+        self.metrics.root_expires.set(root.expires.as_micros() / 1_000_000);
     }
 
     /// A trust root was installed; it does not let the transforms at so many sensors stand.

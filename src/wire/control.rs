@@ -3,6 +3,7 @@
 //! Both sides use these types. A reader ignores fields that it doesn't know: the daemon may be newer.
 
 mod alerts;
+mod certificates;
 mod drift;
 mod ledger;
 mod positions;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::alerts::{Acknowledge, Alerts, Hush, Miss, Missed};
+pub use self::certificates::{CertificateHead, Certificates, OneCertificate};
 pub use self::drift::{Drift, SensorDrift};
 pub use self::ledger::backup;
 pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};

@@ -94,9 +94,14 @@ fn a_gateway_writes_in_its_own_branch_only() {
     for rest in ["gw-2/status", "gw-11/status", "status", "gw-2", "/gw-1/status"] {
         gateway.may_not(&up(rest));
     }
-    for rest in
-        ["all/transform/co", "gw/gw-1/transform/co", "gw/gw-1/enrolment", "group/north/command", "root/2"]
-    {
+    for rest in [
+        "all/transform/co",
+        "gw/gw-1/transform/co",
+        "gw/gw-1/enrolment",
+        "group/north/command",
+        "all/manifest",
+        "root/2",
+    ] {
         gateway.may_not(&down(rest));
     }
     for topic in ["$SYS/broker/version", "sensors/co-1/raw", "calibd/1/plant-8/up/gw-1/status", "calibd/1"] {
@@ -112,7 +117,9 @@ fn a_gateway_hears_only_what_is_for_it() {
         ["gw/gw-1/transform/co", "gw/gw-1/enrolment", "all/order/co", "group/north/manifest", "root/1"];
     let mut heard: Vec<String> = heard.map(down).into();
     let mut unheard: Vec<String> =
-        ["gw/gw-2/transform/co", "gw/gw-2/enrolment", "gw/gw-11/command"].map(down).into();
+        ["gw/gw-2/transform/co", "gw/gw-2/manifest", "gw/gw-2/enrolment", "gw/gw-11/command"]
+            .map(down)
+            .into();
     unheard.extend(["gw-1/status", "gw-2/status", "gw-2/reading/co-1"].map(up));
     unheard.extend(["calibd/1/plant-8/down/all/transform/co", "sensors/co-1/raw"].map(str::to_owned));
     let (mut anybody, mut gateway) = (site.anybody(), site.gateway("gw-1"));

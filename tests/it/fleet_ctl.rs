@@ -2,6 +2,7 @@
 
 mod hostile;
 mod local;
+mod manifests;
 mod orders;
 mod prior;
 mod road;
@@ -132,8 +133,14 @@ fn who_says_nothing_or_says_it_with_another_key_is_named() {
     let said = road.run(&["push", &file, "--all", "--wait", "2s"]);
     let text = String::from_utf8(said.stdout).unwrap();
     assert!(text.contains("gw-8") && text.contains("silent") && text.contains("1 already applied"), "{text}");
+}
 
-    // gw-8 is enrolled with a key; somebody else answers in its name.
+/// `gw-8` is enrolled with a key, and somebody else answers in its name: that it has taken what it has not.
+#[test]
+fn spoofed_ack() {
+    let road = Road::new();
+    let mut publisher = Publisher::new(&road.broker);
+    publisher.retain(&format!("{FLEET}/up/gw-8/status"), r#"{"online":true,"root_version":1}"#);
     publisher.retain(&format!("{FLEET}/down/root/2"), road.authority.file("root-2.json"));
     publisher.retain(&format!("{FLEET}/down/gw/gw-8/enrolment"), road.enrolment_of("gw-8", "fleet", &[], 1));
     let heard = Subscriber::new(&road.broker, &[&format!("{FLEET}/down/gw/gw-8/#")]);

@@ -11,6 +11,7 @@ mod apply;
 mod attacks;
 mod bad_input;
 mod broker_restart;
+mod certificates;
 mod checkpoint;
 mod clock;
 mod commands;

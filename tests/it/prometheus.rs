@@ -83,7 +83,7 @@ fn a_real_prometheus_takes_the_metrics_as_they_are_meant() {
     prometheus.finds(&format!("calibd_source_up{{source=\"{SOURCE}\"}} == 0"));
     assert!(prometheus.process.stop().success());
     let text = metrics(gateway.http).unwrap();
-    assert_eq!(text.matches("# UNIT ").count(), 6, "{text}");
+    assert_eq!(text.matches("# UNIT ").count(), 7, "{text}");
     let reference = std::fs::read_to_string(repository().join("docs/reference/metrics.md")).unwrap();
     for metric in text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()) {
         assert!(reference.contains(&format!("`{metric}")), "docs/reference/metrics.md lacks {metric}");

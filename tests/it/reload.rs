@@ -27,7 +27,8 @@ fn reload(gateway: &Gateway, text: &str) -> Value {
     said
 }
 
-fn taken_over(gateway: &Gateway, text: &str) -> Vec<String> {
+/// The same for a text that it has to take over; answers what has changed.
+pub fn taken_over(gateway: &Gateway, text: &str) -> Vec<String> {
     let said = reload(gateway, text);
     assert_eq!(said["applied"], true, "{said}");
     serde_json::from_value(said["changes"].clone()).unwrap()

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::attacks::fleet::{self, ROOT, ROOT_2, signed_root};
+use crate::attacks::scene::Scene;
 use crate::mqtt_end_to_end::Street;
 use crate::support::broker::Broker;
 use crate::support::control::get;
 use crate::support::gateway::{Gateway, UP, UPLINK};
 use crate::support::mqtt::{Publisher, Subscriber};
-use crate::support::trust::{Authority, calibrated, opened, transform};
-use crate::support::wait::until_true;
+use crate::support::trust::{Authority, calibrated, hours_from_now, opened, transform};
+use crate::support::wait::{until, until_true};
 
 const ROOTS: &str = "calibd/1/plant-7/down/root";
 
@@ -275,6 +277,40 @@ fn a_group_is_what_the_fleet_says_and_not_what_the_gateway_claims() {
     let back = street.authority.signed_as("enrolment", "office", &enrolment(2, "north", &public));
     street.publisher.retain(topic, back);
     refuses(&street, "enrolment", "rolled_back_version");
+}
+
+#[test]
+fn a_root_that_ends_is_told_of_until_its_successor_is_there() {
+    let mut first = fleet::root(1);
+    first["expires"] = json!(hours_from_now(20 * 24));
+    let mut scene = Scene::of(Some(&signed_root(&first, &[ROOT, ROOT_2])), "");
+    let told = |scene: &Scene, is_over: bool| {
+        until("the alert", || {
+            let alerts = scene.above.all().into_iter().filter(|message| message.topic.contains("/alert/"));
+            let mut alerts = alerts.map(|message| message.json());
+            alerts.find(|it| it["cause"] == "root_expiry gateway" && it["cleared"].is_null() != is_over)
+        })
+    };
+    let alert = told(&scene, false);
+    assert_eq!(
+        (&alert["severity"], &alert["sensors"], &alert["count"]),
+        (&json!("ticket"), &json!([]), &json!(0)),
+        "{alert}"
+    );
+    assert!(alert["message"].as_str().unwrap().starts_with("the trust root 1 expires at "), "{alert}");
+    let socket = scene.gateway.path("run/control.sock");
+    assert_eq!(get(&socket, "/v1/status").text().matches("the trust root 1 expires at").count(), 1);
+    let shown = scene.daemon.metric("calibd_root_expires_timestamp_seconds");
+    let seconds = |text: &Value| {
+        calibd::domain::time::Timestamp::parse(text.as_str().unwrap()).unwrap().as_micros() / 1_000_000
+    };
+    assert_eq!(shown, seconds(&first["expires"]));
+
+    let second = fleet::root(2);
+    scene.accepts(&format!("{ROOTS}/2"), &signed_root(&second, &[ROOT, ROOT_2]));
+    assert_eq!(told(&scene, true)["id"], alert["id"]);
+    assert!(!get(&socket, "/v1/status").text().contains("the trust root 1 expires at"));
+    assert_eq!(scene.daemon.metric("calibd_root_expires_timestamp_seconds"), seconds(&second["expires"]));
 }
 
 /// So many that all processors verify them.

@@ -1,6 +1,7 @@
 //! The store, through its interface and through the files it leaves behind.
 
 mod alerts;
+mod certificates;
 mod checked;
 mod child;
 mod comparisons;
@@ -8,6 +9,7 @@ mod files;
 mod full;
 mod ledger;
 mod limits;
+mod manifests;
 
 use std::path::Path;
 use std::sync::Arc;

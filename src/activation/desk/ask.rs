@@ -18,12 +18,21 @@ use crate::wire::message::Ack;
 /// Where the answer goes.
 pub type Answered = oneshot::Sender<Result<Ack, Declined>>;
 
+/// What of `[trust]` may change.
+#[derive(Debug, Clone, Copy)]
+pub struct TrustPolicy {
+    /// What becomes of a transform in force that a new root does not let stand.
+    pub on_revoked: Fallback,
+    /// Whether what comes through a branch has to be listed in its manifest.
+    pub require_manifest: bool,
+}
+
 /// Something asked of the desk, between two artifacts.
 #[derive(Debug)]
 pub enum Ask {
     /// The configuration has changed: judge again what is in force at which sensor, and have the pipeline
     /// take over the sensors' facts in the same step.
-    Reconfigured(OnExpired, Fallback, Policy, oneshot::Sender<()>),
+    Reconfigured(OnExpired, TrustPolicy, Policy, oneshot::Sender<()>),
     /// Another instrument is mounted: judge again what is in force at which sensor.
     Mounted(oneshot::Sender<()>),
     /// Judge an artifact that somebody brought: its bytes, and who it was.
@@ -48,8 +57,12 @@ impl Desk {
     pub(super) async fn serve(&mut self, ask: Ask, pipeline: &mpsc::Sender<Request>) {
         // Whoever asked may have given up waiting.
         match ask {
-            Ask::Reconfigured(on_expired, on_revoked, policy, done) => {
-                self.on_revoked = on_revoked;
+            Ask::Reconfigured(on_expired, trust, policy, done) => {
+                self.on_revoked = trust.on_revoked;
+                // What was refused because no manifest listed it may pass now.
+                if self.manifests.require(trust.require_manifest) {
+                    self.asking.want();
+                }
                 self.follow(policy, pipeline).await;
                 self.reconfigured(on_expired, pipeline).await;
                 let _ = done.send(());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Desk, Floor};
 use crate::domain::id::Id;
-use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredOrder, StoredPrior};
+use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredManifest, StoredOrder, StoredPrior};
 use crate::telemetry::alarm::Alarm;
 use crate::wire::control::AuditHead;
 use crate::wire::message::{Checkpoint, CheckpointFloor, CheckpointSerial};
@@ -19,6 +19,8 @@ const QUIET: Duration = Duration::from_secs(86_400);
 /// sensor model in the version of its prior.
 const COMMAND: &str = "command";
 const ORDER: &str = "order ";
+/// What stands before a branch in the name of the version of its manifest.
+const MANIFEST: &str = "manifest ";
 const PRIOR: &str = "prior ";
 
 /// The last checkpoint.
@@ -122,6 +124,9 @@ impl Desk {
         let order = |StoredOrder { id, serial, digest }: StoredOrder| {
             (format!("{ORDER}{id}"), CheckpointSerial { serial, digest })
         };
+        let manifest = |StoredManifest { branch, version, digest, .. }: StoredManifest| {
+            (format!("{MANIFEST}{branch}"), CheckpointSerial { serial: version, digest })
+        };
         let prior = |StoredPrior { model, version, digest, .. }: StoredPrior| {
             (format!("{PRIOR}{model}"), CheckpointSerial { serial: version, digest })
         };
@@ -131,6 +136,7 @@ impl Desk {
         let (mut floors, mut serials) = (BTreeMap::new(), BTreeMap::new());
         floors.extend(facts.floors.into_iter().map(floor));
         serials.extend(command.into_iter().chain(facts.orders.into_iter().map(order)));
+        serials.extend(facts.manifests.into_iter().map(manifest));
         serials.extend(facts.priors.into_iter().map(prior));
         Checkpoint {
             schema: 1,
@@ -174,6 +180,7 @@ impl Desk {
         for StoredOrder { id, serial, digest } in facts.orders {
             self.orders.insert(id, (serial, digest));
         }
+        self.manifests.catch_up(facts.manifests);
         self.priors.raise(facts.priors, self.roots.installed());
     }
 }
@@ -189,6 +196,10 @@ fn facts(checkpoint: Checkpoint) -> LedgerFacts {
         let id = Id::new(name.strip_prefix(ORDER)?).ok()?;
         Some(StoredOrder { id, serial: it.serial, digest: it.digest })
     };
+    let manifest = |(name, it): (&String, &CheckpointSerial)| {
+        let branch = name.strip_prefix(MANIFEST)?.parse().ok()?;
+        Some(StoredManifest { branch, version: it.serial, digest: it.digest, envelope: None })
+    };
     let prior = |(name, it): (&String, &CheckpointSerial)| {
         let model = name.strip_prefix(PRIOR)?.to_owned();
         let (version, digest, accepted) = (it.serial, it.digest, checkpoint.time);
@@ -200,6 +211,7 @@ fn facts(checkpoint: Checkpoint) -> LedgerFacts {
         floors: checkpoint.floors.into_iter().map(floor).collect(),
         command: checkpoint.serials.get(COMMAND).map(|it| (it.serial, it.digest)),
         orders: checkpoint.serials.iter().filter_map(order).collect(),
+        manifests: checkpoint.serials.iter().filter_map(manifest).collect(),
         time_floor: checkpoint.time_floor,
     }
 }

@@ -67,10 +67,12 @@ impl Desk {
             Some("enrolment") => Kind::Enrolment,
             Some("order") => Kind::Order,
             Some("command") => Kind::Command,
+            Some("manifest") => Kind::Manifest,
             Some("prior") => Kind::Prior,
             _ => Kind::Transform,
         };
-        let arrived = Arrived { what, id: String::new(), payload: envelope, correlation: None, token: None };
+        let (id, branch, token) = (String::new(), None, None);
+        let arrived = Arrived { what, id, branch, payload: envelope, correlation: None, token };
         Ok(self.judge(Item { arrived, way: Way::Local(user) }, pipeline).await?)
     }
 

@@ -13,7 +13,6 @@ use crate::domain::trust::reason::{Reason, Refusal};
 use crate::domain::trust::verify::{Refused, Verified};
 use crate::pipeline::run::Request;
 use crate::store::StoreError;
-use crate::sync::downlink::{Arrived, Artifact as Kind};
 use crate::wire::message::{Ack, Verdict};
 
 /// Stages from the first to the last, with what is said of sensors there.
@@ -31,7 +30,7 @@ impl Desk {
     pub(super) async fn place(
         &mut self,
         mut verified: Verified,
-        way: Way,
+        mut item: Item,
         pipeline: &mpsc::Sender<Request>,
     ) -> Result<Ack, StoreError> {
         if verified.already_applied {
@@ -44,7 +43,7 @@ impl Desk {
             verified.sensors = open;
         }
         let verified = Arc::new(verified);
-        let outcome = self.place_at(&verified, &way, pipeline).await;
+        let outcome = self.place_at(&verified, &item.way, pipeline).await;
         let transform = &verified.transform;
         match outcome {
             Ok(Ok(sentence)) => {
@@ -55,15 +54,11 @@ impl Desk {
                 }
                 Ok(self.answer(&verified, Verdict::Accepted, text))
             }
-            Ok(Err(refused)) => Ok(self.refuse(transform.id.as_str(), way.actor(), refused).await),
+            Ok(Err(refused)) => Ok(self.refuse(transform.id.as_str(), item.way.actor(), refused).await),
             Err(error) => {
                 self.events.not_activated(transform.id.as_str(), &error.to_string());
-                let id = transform.id.to_string();
-                let payload = verified.envelope.clone().into();
-                self.wait(Item {
-                    arrived: Arrived { what: Kind::Transform, id, payload, correlation: None, token: None },
-                    way,
-                });
+                item.arrived.id = transform.id.to_string();
+                self.wait(item);
                 Err(error)
             }
         }

@@ -120,6 +120,7 @@ impl Desk {
                 models: Some(&here),
                 time: self.time_view(),
                 floors: &|model| self.priors.floor(model),
+                accepted: &|digest| self.priors.held.values().any(|held| held.stored.digest == *digest),
             },
         )
     }
@@ -138,9 +139,10 @@ impl Desk {
     /// After the sensors or their instruments have changed: a prior that was refused before may be for one of them.
     pub(super) fn ask_for_priors(&mut self) {
         let elsewhere = std::mem::take(&mut self.priors.elsewhere);
-        let (here, elsewhere) = elsewhere.into_iter().partition(|model| self.has_model(model));
+        let before = elsewhere.len();
+        let elsewhere = elsewhere.into_iter().filter(|model| !self.has_model(model)).collect();
         self.priors.elsewhere = elsewhere;
-        if !BTreeSet::is_empty(&here) {
+        if self.priors.elsewhere.len() < before {
             self.asking.want();
         }
     }

@@ -27,7 +27,7 @@ impl Desk {
             return Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence));
         }
         if left {
-            return self.place(verified, item.way, pipeline).await;
+            return self.place(verified, item, pipeline).await;
         }
         let text = "it was in force here before, and another took its place; give it a new version";
         let refusal = Refusal::new(Reason::RolledBackVersion, text);

@@ -69,16 +69,14 @@ impl Desk {
     }
 
     /// The fleet's transform below one of maintenance that was gone back to: not what was in force until now.
-    pub(super) async fn was_below(&self, sensor: &SensorId) -> Option<Arc<Active>> {
-        let stored = match self.store.active().await {
-            Ok(stored) => stored,
+    pub(super) async fn was_below(&self, sensor: &SensorId, local: Digest) -> Option<Arc<Active>> {
+        match self.store.below(sensor.clone(), local).await {
+            Ok(envelope) => self.below(&envelope?, sensor),
             Err(error) => {
                 tracing::warn!(%sensor, "what the fleet signed below its local transform is not known until the next start: {error}");
-                return None;
+                None
             }
-        };
-        let entry = stored.into_iter().find(|entry| entry.sensor == *sensor)?;
-        self.below(&entry.baseline?, sensor)
+        }
     }
 
     /// Each of the transforms, judged once, by all processors: most of a start is spent here.
@@ -95,12 +93,14 @@ impl Desk {
             return judge(&envelopes).into_iter().collect();
         };
         thread::scope(|scope| {
-            let started: Vec<_> =
-                others.chunks(share).map(|part| (part, scope.spawn(move || judge(part)))).collect();
+            let start = |part| thread::Builder::new().spawn_scoped(scope, move || judge(part)).ok();
+            let started: Vec<_> = others.chunks(share).map(|part| (part, start(part))).collect();
             let mut judged: HashMap<_, _> = judge(own).into_iter().collect();
             for (part, thread) in started {
-                // A fault of the program that ended a thread is met again here, where it is told.
-                judged.extend(thread.join().unwrap_or_else(|_| judge(part)));
+                // Where no thread could be had; and a fault of the program that ended one is met again here, where it is
+                // told.
+                let done = thread.and_then(|thread| thread.join().ok());
+                judged.extend(done.unwrap_or_else(|| judge(part)));
             }
             judged
         })

@@ -115,6 +115,7 @@ impl Desk {
         self.time.prove(issued_at);
         self.roots.tell();
         self.events.root_installed(version, &digest, fallen.len());
+        self.tell_root_expiry().await;
         // What was refused for its keys may pass now.
         self.asking.want();
         self.take_effect(turn, true, pipeline).await;

@@ -409,7 +409,7 @@ impl Desk {
             let ready = ready.entry(verified.digest).or_insert_with(made);
             ready.sensors.push(sensor.clone());
             let below = match (verified.role, back) {
-                (RoleName::Maintenance, true) => self.was_below(&sensor).await,
+                (RoleName::Maintenance, true) => self.was_below(&sensor, verified.digest).await,
                 (RoleName::Maintenance, false) => {
                     self.installed.get(&sensor).and_then(Installed::baseline).cloned()
                 }

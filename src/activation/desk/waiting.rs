@@ -2,10 +2,10 @@
 
 use tokio::sync::mpsc;
 
-use super::{Desk, Item, Reach};
+use super::{Desk, Item};
 use crate::domain::id::Id;
-use crate::domain::trust::verify::verify_transform;
 use crate::pipeline::run::Request;
+use crate::sync::downlink::Artifact;
 
 /// Artifacts that may wait for their time ...
 const MOST: usize = 64;
@@ -73,20 +73,16 @@ impl Desk {
     pub(super) async fn judge_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
         self.succeed_by_waiting(pipeline).await;
         for item in std::mem::take(&mut self.waiting) {
-            if item.is_order() {
-                match self.order_goes_on(&item.arrived.payload) {
-                    false => self.waiting.push(item),
-                    // Its answer goes up; what could not be done is in the log, and is tried again.
-                    true => drop(self.judge(item, pipeline).await),
-                }
-                continue;
-            }
-            let outcome = verify_transform(&item.arrived.payload, &self.context(&Reach::of(self)));
-            match outcome {
+            let goes_on = match item.arrived.what {
+                Artifact::Order => self.order_goes_on(&item.arrived.payload),
+                Artifact::Manifest => self.manifest_goes_on(&item),
+                _ => self.verify(&item).map_or_else(|refused| !refused.refusal.reason.waits(), |_| true),
+            };
+            match goes_on {
                 // It has been answered already, and nothing has changed.
-                Err(refused) if refused.refusal.reason.waits() => self.waiting.push(item),
+                false => self.waiting.push(item),
                 // Its answer goes up; what could not be done is in the log, and is tried again.
-                _ => drop(self.judge(item, pipeline).await),
+                true => drop(self.judge(item, pipeline).await),
             }
         }
         if self.waiting.len() < MOST && std::mem::take(&mut self.left_out.ours) {

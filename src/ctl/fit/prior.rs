@@ -13,6 +13,7 @@ use crate::domain::fit::method::Method;
 use crate::domain::fit::{Column, Fit, Pairs};
 use crate::domain::strict_json;
 use crate::domain::trust::prior::ModelPrior;
+use crate::runtime::clock::system_now;
 
 /// What is read of what `fit --json` printed; a field that is null there is absent here.
 #[derive(Deserialize)]
@@ -94,6 +95,13 @@ pub fn read(
     if value.get("model").is_some() && value.get("fit").is_some() {
         let prior = ModelPrior::parse(&bytes).and_then(|prior| prior.check().map(|()| prior));
         let prior = prior.map_err(|refusal| Failure::refused(format!("{file}: {}", refusal.message)))?;
+        if prior.expires <= system_now() {
+            let text = format!(
+                "{file}: the prior expired at {}: make a new one with `calibctl fleet prior`",
+                prior.expires
+            );
+            return Err(Failure::refused(text));
+        }
         return of_model(&file.to_string(), &prior, &names, pairs);
     }
     let earlier: Earlier =

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
+use super::book::Kept;
 use super::proposal::{Proposed, heard, is_in_force};
 use super::reach::{Reach, Session};
 use super::said::read;
@@ -14,6 +15,7 @@ use crate::ctl::expiry::expiry;
 use crate::ctl::files;
 use crate::ctl::gateway::block_on;
 use crate::ctl::output::{Failure, note, print_json, print_lines};
+use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
@@ -32,6 +34,9 @@ const EXAMPLES: &str = "examples:
 
 The transform is for this one sensor, and takes the place of the local one (`supersedes`). Its version is one above what the
 broker keeps of the id, and what the gateway has accepted of it.";
+
+/// The last version that there can be: integers in artifacts are below 2^53.
+const MOST_VERSION: u64 = (1 << 53) - 1;
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -108,11 +113,14 @@ async fn fetch(session: &mut Session, args: &AdoptArgs) -> Result<(Proposed, u64
         format!("up/{gateway}/checkpoint"),
     ];
     let (mut found, mut floor) = (None, 0);
+    let known = session.book.trust.root().is_some();
     session
         .fetch_by(&below.each_ref().map(String::as_str), &mut |book, message, now| {
             let topic = String::from_utf8_lossy(message.topic);
             if let Some(About::Up(gateway, Up::Checkpoint, None)) = About::parse(&book.fleet, &topic) {
                 let opened = book.open(&gateway, Up::Checkpoint, message.payload);
+                // What anybody may have written would use up the numbers of the id.
+                let opened = opened.filter(|opened| opened.verified || !known);
                 let said: Option<Checkpoint> = opened.and_then(|opened| read(&opened.payload));
                 floor = said.and_then(|said| Some(said.floors.get(id)?.version)).unwrap_or(0);
             } else if let Some((_, proposed)) = heard(book, message, now) {
@@ -157,10 +165,20 @@ fn adopted(
     args: &AdoptArgs,
     local: &Transform,
     floor: u64,
-    digest: crate::domain::digest::Digest,
+    digest: Digest,
 ) -> Result<Transform, Failure> {
-    let kept = session.book.desired.iter().filter(|(about, _)| matches!(about, About::Transform(..)));
-    let newest = kept.map(|(_, kept)| kept.number).max().unwrap_or(0).max(floor);
+    let known = session.book.trust.root().is_some();
+    let counts =
+        |(about, kept): &(&About, &Kept)| matches!(about, About::Transform(..)) && (kept.verified || !known);
+    let newest =
+        session.book.desired.iter().filter(counts).map(|(_, kept)| kept.number).max().unwrap_or(0).max(floor);
+    let next = args.version.or_else(|| newest.checked_add(1).filter(|next| *next <= MOST_VERSION));
+    let version = next.ok_or_else(|| {
+        Failure::refused(format!(
+            "version {newest} of {} is the last that there can be: take another --id",
+            args.id
+        ))
+    })?;
     let now: Timestamp = session.now;
     let expires = args.expires.as_deref().map(|text| expiry(text, now)).transpose()?;
     let expires = expires.unwrap_or(local.expires);
@@ -179,7 +197,7 @@ fn adopted(
     Ok(Transform {
         id: args.id.clone(),
         epoch,
-        version: args.version.unwrap_or(newest + 1),
+        version,
         replaces: args.replaces.clone(),
         supersedes: vec![digest],
         issued_at: now,

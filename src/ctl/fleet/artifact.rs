@@ -89,13 +89,28 @@ impl Artifact {
         match (self.kind.as_str(), branch) {
             ("transform", branch) => Ok(About::Transform(branch, self.id("id")?)),
             ("order", branch) => Ok(About::Order(branch, self.id("id")?)),
-            ("manifest", branch) => Ok(About::Manifest(branch)),
+            ("manifest", branch) => self.manifest(branch),
             ("command", branch) => Ok(About::Command(branch)),
             ("prior", Branch::All) => Ok(About::Prior(self.id("model")?)),
             ("prior", _) => wrong("a prior is for all gateways with that model: say --all"),
             ("root", _) => wrong("holds a trust root; use `calibctl fleet root push`"),
             ("enrolment", _) => wrong("holds an enrolment; use `calibctl fleet enrol`"),
             _ => wrong("nothing that is published for gateways"),
+        }
+    }
+
+    /// Through another branch than its own gateways refuse a manifest.
+    fn manifest(&self, branch: Branch) -> Result<About, Refusal> {
+        let named = self.payload.get("branch").and_then(Value::as_str).unwrap_or_default();
+        let named: Branch = named
+            .parse()
+            .map_err(|fault| Refusal::new(Reason::Malformed, format!("manifest: branch: {fault}")))?;
+        match named == branch {
+            true => Ok(About::Manifest(branch)),
+            false => {
+                let text = format!("the manifest is for {}, not for {}", named.words(), branch.words());
+                Err(Refusal::new(Reason::NotForThisGateway, text))
+            }
         }
     }
 
@@ -152,6 +167,10 @@ mod tests {
             artifact("enrolment", r#"{"gateway":"gw-1","version":1}"#).enrolment().unwrap();
         assert_eq!((about.path(), gateway), ("down/gw/gw-1/enrolment".into(), id("gw-1")));
         assert!(!artifact("command", "{}").is_retained());
+        let manifest = artifact("manifest", r#"{"branch":"gw/gw-1","version":4}"#);
+        let own = Branch::Gateway(id("gw-1"));
+        assert_eq!(manifest.about(own).unwrap().path(), "down/gw/gw-1/manifest");
+        assert_eq!(manifest.name(), "manifest 4");
     }
 
     #[test]
@@ -163,6 +182,8 @@ mod tests {
         assert_eq!(reason("ack", "{}", Branch::All), Reason::WrongType);
         let group = Branch::Group(Id::new("north").unwrap());
         assert_eq!(reason("prior", r#"{"model":"m"}"#, group), Reason::WrongType);
+        assert_eq!(reason("manifest", r#"{"branch":"gw/a"}"#, Branch::All), Reason::NotForThisGateway);
+        assert_eq!(reason("manifest", r#"{"branch":"b"}"#, Branch::All), Reason::Malformed);
         let twice = sign(&payload_type("transform"), br#"{"id":"a","id":"b"}"#, &[]);
         assert_eq!(Artifact::parse(twice).unwrap_err().reason, Reason::Malformed);
         assert_eq!(Artifact::parse(sign("text/plain", b"{}", &[])).unwrap_err().reason, Reason::WrongType);

@@ -79,7 +79,7 @@ impl Gateway {
 pub struct Kept {
     /// Its digest.
     pub digest: Digest,
-    /// The version of a transform, the serial of an order.
+    /// The version of a transform or a manifest, the serial of an order.
     pub number: u64,
     /// The action of an order.
     pub action: Option<Text>,
@@ -130,7 +130,7 @@ pub struct Book {
     pub trust: Trust,
     /// The gateways.
     pub gateways: BTreeMap<Id, Gateway>,
-    /// Transforms and orders that the broker keeps.
+    /// Transforms, orders and manifests that the broker keeps.
     pub desired: BTreeMap<About, Kept>,
     /// What was not understood.
     pub ignored: BTreeMap<&'static str, Ignored>,
@@ -203,14 +203,14 @@ impl Book {
                 self.enrol(&gateway, enrolled);
                 Ok(News::None)
             }
-            About::Transform(..) | About::Order(..) => {
+            About::Transform(..) | About::Order(..) | About::Manifest(_) => {
                 let kept = self.artifact(&about, payload, now).ok_or("unreadable")?;
                 if self.desired.insert(about, kept).is_none() {
                     self.entries += 1;
                 }
                 Ok(News::None)
             }
-            About::Manifest(_) | About::Command(_) | About::Prior(_) => Ok(News::None),
+            About::Command(_) | About::Prior(_) => Ok(News::None),
         }
     }
 
@@ -222,7 +222,7 @@ impl Book {
                 (Up::Alert, Some(alert)) => known.alerts.contains_key(alert),
                 _ => true,
             }),
-            About::Transform(..) | About::Order(..) => self.desired.contains_key(about),
+            About::Transform(..) | About::Order(..) | About::Manifest(_) => self.desired.contains_key(about),
             _ => true,
         }
     }
@@ -338,6 +338,7 @@ impl Book {
         let number = match (about, kind) {
             (About::Transform(..), "transform") => number("version")?,
             (About::Order(..), "order") => number("serial")?,
+            (About::Manifest(_), "manifest") => number("version")?,
             _ => return None,
         };
         let text = |field: &str| value.get(field)?.as_str();
@@ -354,7 +355,7 @@ impl Book {
         let Some(root) = self.trust.root() else { return false };
         match kind {
             "transform" => verify_kept(payload, root).is_ok(),
-            "order" => kept(payload, kind, root).is_ok(),
+            "order" | "manifest" | "prior" => kept(payload, kind, root).is_ok(),
             kind => {
                 let time = TimeView { now, trusted: true, floor: Timestamp::EPOCH };
                 verify_typed(payload, kind, Some(root), &time).is_ok()

@@ -8,6 +8,7 @@ mod drift;
 mod exporter;
 mod link;
 mod list;
+mod manifest;
 mod order;
 mod page;
 mod prior;
@@ -67,6 +68,8 @@ pub enum FleetCommand {
     Root(RootCommand),
     /// Publishes a gateway's signed enrolment, and waits until it counts.
     Enrol(push::EnrolArgs),
+    /// Lists the newest transforms of a branch, to be signed as a manifest.
+    Manifest(manifest::ManifestArgs),
     /// Shows how far the sensors of the fleet are from their references.
     Drift(drift::DriftArgs),
     /// Lists the local transforms that gateways propose to the fleet.
@@ -144,6 +147,7 @@ pub fn run(command: FleetCommand) -> Result<ExitCode, Failure> {
         FleetCommand::Retire(args) => order::run(&args, OrderAction::Retire),
         FleetCommand::Root(RootCommand::Push(args)) => push::root(&args),
         FleetCommand::Enrol(args) => push::enrol(&args),
+        FleetCommand::Manifest(args) => manifest::run(&args),
         FleetCommand::Drift(args) => drift::run(&args),
         FleetCommand::Proposals(args) => proposal::run(&args),
         FleetCommand::Adopt(args) => adopt::run(&args),

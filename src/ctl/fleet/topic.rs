@@ -1,40 +1,8 @@
 //! The topics of a fleet, and what each is about.
 
-use std::fmt;
-
 use crate::domain::id::Id;
 
-/// For whom something is published.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Branch {
-    /// Every gateway.
-    All,
-    /// The gateways of a group.
-    Group(Id),
-    /// One gateway.
-    Gateway(Id),
-}
-
-impl fmt::Display for Branch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Branch::All => f.write_str("all"),
-            Branch::Group(id) => write!(f, "group/{id}"),
-            Branch::Gateway(id) => write!(f, "gw/{id}"),
-        }
-    }
-}
-
-impl Branch {
-    /// In words.
-    pub fn words(&self) -> String {
-        match self {
-            Branch::All => "all gateways".to_owned(),
-            Branch::Group(id) => format!("group {id}"),
-            Branch::Gateway(id) => format!("gateway {id}"),
-        }
-    }
-}
+pub use crate::domain::trust::branch::Branch;
 
 /// What a gateway publishes about one thing, or of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

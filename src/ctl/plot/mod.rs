@@ -123,7 +123,7 @@ pub fn run(args: &PlotArgs) -> Result<ExitCode, Failure> {
 /// The texts, those of the user first.
 fn labels(args: &PlotArgs, title: &str, x: &str, y: &str) -> Labels {
     let or = |given: &Option<String>, text: &str| given.clone().unwrap_or_else(|| text.to_owned());
-    Labels { title: or(&args.title, title), x: or(&args.x_label, x), y: or(&args.y_label, y) }
+    Labels { title: or(&args.title, title), x: or(&args.x_label, x), y: or(&args.y_label, y), page: None }
 }
 
 fn sensor(data: &Read) -> &str {

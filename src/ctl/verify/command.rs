@@ -33,6 +33,7 @@ pub fn judge(bytes: &[u8], root: Option<&Root>, whose: Place<'_>, time: TimeView
         slots: &|_| Slot::default(),
         floors: &|_| None,
         accepted: &|_| false,
+        freshness: None,
     };
     let verified = verify_command(bytes, &context, &Past::default())?;
     let mut not_checked = vec!["unknown_sensor", "rolled_back_version", "conflicting_version"];

@@ -13,7 +13,10 @@ pub fn judge(bytes: &[u8], root: Option<&Root>, time: TimeView) -> Result<Report
     let claimed = Envelope::parse(bytes).ok().and_then(|it| ModelPrior::parse(&it.payload).ok());
     let fleet = root.map(|root| &root.fleet).or_else(|| claimed.as_ref().map(|prior| &prior.fleet));
     let Some(fleet) = fleet else { return Ok(accepted(signed, vec!["content"])) };
-    let verified = verify_prior(bytes, &Standpoint { root, fleet, models: None, time, floors: &|_| None })?;
+    let verified = verify_prior(
+        bytes,
+        &Standpoint { root, fleet, models: None, time, floors: &|_| None, accepted: &|_| false },
+    )?;
     let not_checked = vec!["not_for_this_gateway", "rolled_back_version", "conflicting_version"];
     Ok(Report { version: Some(verified.prior.version), ..accepted(signed, not_checked) })
 }

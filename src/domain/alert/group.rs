@@ -73,7 +73,11 @@ impl Alerts {
                 return (subject, places);
             }
         }
-        (Subject::Sensor(condition.sensor.clone()), vec![at])
+        let subject = match condition.kind.is_of_the_gateway() {
+            true => Subject::Gateway,
+            false => Subject::Sensor(condition.sensor.clone()),
+        };
+        (subject, vec![at])
     }
 
     /// Whether an alert about several sensors tells of it.
@@ -82,7 +86,7 @@ impl Alerts {
             .alert
             .as_ref()
             .and_then(|id| self.position(id).ok())
-            .is_some_and(|at| !matches!(self.stored.alerts[at].alert.cause.subject, Subject::Sensor(_)))
+            .is_some_and(|at| self.stored.alerts[at].alert.cause.subject.is_of_several())
     }
 
     fn raise(&mut self, at: usize, now: Timestamp, actions: &mut Vec<Action>) {
@@ -115,7 +119,7 @@ impl Alerts {
         // the most severe one speaks for all; of these the one that was found first
         let first = all.min_by_key(|it| (it.finding.severity, it.since)).map(|it| it.finding.clone());
         let (sensors, count) = self.stored.members(&id);
-        let grouped = !matches!(cause.subject, Subject::Sensor(_));
+        let grouped = cause.subject.is_of_several();
         for place in places {
             let condition = &mut self.stored.conditions[*place];
             if grouped { condition.shorten() } else { condition.finding.snapshot = None }
@@ -218,7 +222,7 @@ impl Alerts {
         }
         alert.message = in_common(&alert.cause.subject, alert.count, &alert.sensors, &finding.message);
         alert.remedy = finding.remedy;
-        if !matches!(alert.cause.subject, Subject::Sensor(_)) {
+        if alert.cause.subject.is_of_several() {
             *words = finding.message;
         }
         let worse = finding.severity < alert.severity;
@@ -238,7 +242,7 @@ impl Alerts {
 
 fn in_common(subject: &Subject, count: usize, sensors: &[SensorId], message: &str) -> String {
     let what = match subject {
-        Subject::Sensor(_) => return message.to_owned(),
+        Subject::Sensor(_) | Subject::Gateway => return message.to_owned(),
         Subject::Source(id) => format!("{count} sensors of the source {id}"),
         Subject::Cohort(name) => format!("{count} sensors of the cohort {name}"),
     };

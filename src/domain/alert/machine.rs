@@ -55,7 +55,8 @@ impl Alerts {
 
     /// The sensors of which something is found.
     pub fn found_at(&self) -> impl Iterator<Item = &SensorId> {
-        self.stored.conditions.iter().map(|condition| &condition.sensor)
+        let conditions = self.stored.conditions.iter().filter(|it| !it.kind.is_of_the_gateway());
+        conditions.map(|condition| &condition.sensor)
     }
 
     /// Scopes and reasons of what is suppressed.
@@ -183,7 +184,8 @@ impl Alerts {
 
     fn removed(&mut self, sensor: &SensorId) -> bool {
         let mut any = false;
-        for condition in self.stored.conditions.iter_mut().filter(|it| it.sensor == *sensor) {
+        let of_it = |it: &&mut Condition| it.sensor == *sensor && !it.kind.is_of_the_gateway();
+        for condition in self.stored.conditions.iter_mut().filter(of_it) {
             // long ago by any clock, so that it is let go at once
             condition.gone = Some(Timestamp::EPOCH.saturating_add_micros(i64::MIN));
             any = true;
@@ -359,7 +361,7 @@ impl Alerts {
             let (sensors, count) = self.stored.members(&id);
             let Ok(at) = self.position(&id) else { continue };
             let alert = &self.stored.alerts[at].alert;
-            if count == 0 {
+            if !self.stored.stands(&id) {
                 self.clear(at, now, None, actions);
             } else if (&sensors, count) != (&alert.sensors, alert.count) {
                 self.update_members(at, sensors, count, actions);
@@ -402,6 +404,7 @@ impl Alerts {
             Subject::Sensor(id) => condition.sensor == *id,
             Subject::Source(id) => condition.source.as_ref() == Some(id),
             Subject::Cohort(name) => condition.cohort.as_ref() == Some(name),
+            Subject::Gateway => condition.kind.is_of_the_gateway(),
         }
     }
 }

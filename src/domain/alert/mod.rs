@@ -89,11 +89,13 @@ pub enum Kind {
     Rollout,
     /// The fleet asks for a recalibration.
     Recalibration,
+    /// The trust root expires soon, or has expired.
+    RootExpiry,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 19] = [
         Kind::Drift,
         Kind::InputDrift,
         Kind::Slo,
@@ -112,6 +114,7 @@ impl Kind {
         Kind::StandardOverdue,
         Kind::Rollout,
         Kind::Recalibration,
+        Kind::RootExpiry,
     ];
 
     /// The name, as in a cause.
@@ -135,6 +138,7 @@ impl Kind {
             Kind::StandardOverdue => "standard_overdue",
             Kind::Rollout => "rollout",
             Kind::Recalibration => "recalibration",
+            Kind::RootExpiry => "root_expiry",
         }
     }
 
@@ -155,6 +159,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is the matter with the gateway itself, and with no sensor.
+    pub fn is_of_the_gateway(self) -> bool {
+        self == Kind::RootExpiry
+    }
+
     /// Whether a new calibration is an answer to it: then the time until one is in force is measured.
     pub fn calibration_answers(self) -> bool {
         use Kind::{Drift, Forecast, Peers, Recalibration, Slo, SpanCheck, ZeroCheck};
@@ -162,7 +171,7 @@ impl Kind {
     }
 }
 
-/// What an alert is about: one sensor, or what several have in common.
+/// What an alert is about: one sensor, what several have in common, or the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// A sensor.
@@ -171,10 +180,19 @@ pub enum Subject {
     Source(Id),
     /// Sensors of one cohort, such as `site=north`.
     Cohort(String),
+    /// The gateway itself.
+    Gateway,
+}
+
+impl Subject {
+    /// Whether it is what several sensors have in common.
+    pub fn is_of_several(&self) -> bool {
+        matches!(self, Subject::Source(_) | Subject::Cohort(_))
+    }
 }
 
 /// Why an alert was raised: no two open alerts have the same cause. Written as `drift co-1`,
-/// `silent source:line1` or `drift cohort:site=north`.
+/// `silent source:line1`, `drift cohort:site=north` or `root_expiry gateway`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cause {
     /// What is the matter.
@@ -190,6 +208,7 @@ impl fmt::Display for Cause {
             Subject::Sensor(id) => write!(f, "{kind} {id}"),
             Subject::Source(id) => write!(f, "{kind} source:{id}"),
             Subject::Cohort(name) => write!(f, "{kind} cohort:{name}"),
+            Subject::Gateway => write!(f, "{kind} gateway"),
         }
     }
 }
@@ -205,6 +224,7 @@ impl std::str::FromStr for Cause {
         let subject = match subject.split_once(':') {
             Some(("source", rest)) => Subject::Source(id(rest)?),
             Some(("cohort", rest)) => Subject::Cohort(rest.to_owned()),
+            None if kind.is_of_the_gateway() && subject == "gateway" => Subject::Gateway,
             _ => Subject::Sensor(id(subject)?),
         };
         Ok(Cause { kind, subject })
@@ -358,7 +378,7 @@ pub enum Event {
     Tick,
     /// A sensor was judged: by every judgement, not only where it changed.
     Judged {
-        /// Which one.
+        /// Which one; the gateway's own name for what is of the gateway.
         sensor: SensorId,
         /// What was looked for.
         kind: Kind,

@@ -34,7 +34,7 @@ pub struct Policy {
 impl Default for Policy {
     /// Raised after a minute, cleared after 15, grouped from 3 sensors within 10 minutes. Drift, input drift, SLO and
     /// forecast move slowly: cleared after an hour, grouped within a day. Silence shows at once: cleared after a minute.
-    /// A recalibration that is asked for is raised and cleared at once.
+    /// A recalibration that is asked for, and a root that ends, are raised and cleared at once.
     fn default() -> Policy {
         let timing =
             Timing { raise_after: 60 * SECOND, clear_after: 900 * SECOND, group_within: 600 * SECOND };
@@ -42,8 +42,9 @@ impl Default for Policy {
         let mut of_kind = BTreeMap::new();
         of_kind.extend([Kind::Drift, Kind::InputDrift, Kind::Slo, Kind::Forecast].map(|kind| (kind, slow)));
         of_kind.insert(Kind::Silent, Timing { clear_after: 60 * SECOND, ..timing });
-        // Whoever asks for something has waited already, and knows when it is over.
-        of_kind.insert(Kind::Recalibration, Timing { raise_after: 0, clear_after: 0, ..timing });
+        // Whoever asks for something has waited already, and knows when it is over; a root ends for certain.
+        let at_once = Timing { raise_after: 0, clear_after: 0, ..timing };
+        of_kind.extend([Kind::Recalibration, Kind::RootExpiry].map(|kind| (kind, at_once)));
         // Peers look back over five minutes, and a finding takes one more.
         Policy { timing, of_kind, group_from: 3, settling: 600 * SECOND }
     }

@@ -141,12 +141,17 @@ impl Stored {
         }
     }
 
+    /// Whether anything is still found of what an alert tells.
+    pub(super) fn stands(&self, id: &str) -> bool {
+        self.conditions.iter().any(|it| it.alert.as_deref() == Some(id))
+    }
+
     /// The sensors of an alert, those that it names, and how many there are.
     pub(super) fn members(&self, id: &str) -> (Vec<SensorId>, usize) {
         let mut all: Vec<&SensorId> = self
             .conditions
             .iter()
-            .filter(|it| it.alert.as_deref() == Some(id))
+            .filter(|it| it.alert.as_deref() == Some(id) && !it.kind.is_of_the_gateway())
             .map(|it| &it.sensor)
             .collect();
         order::sort(&mut all);

@@ -22,7 +22,7 @@ pub const SCHEMA: u64 = 1;
 /// The longest time from `issued_at` to `expires`: a day, in microseconds.
 pub const LONGEST: i64 = 86_400 * 1_000_000;
 /// How far the issuer's clock may be ahead of the gateway's: five minutes, in microseconds.
-const AHEAD: i64 = 300 * 1_000_000;
+pub(super) const AHEAD: i64 = 300 * 1_000_000;
 /// How long a request stands that names no end: 30 days, in microseconds.
 const STANDS: i64 = 30 * LONGEST;
 /// The longest time that a request may stand: a year, in microseconds.

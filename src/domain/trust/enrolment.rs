@@ -9,7 +9,7 @@ use super::reason::{Reason, Refusal};
 use super::root::Root;
 use super::target::SensorFacts;
 use super::time::TimeView;
-use super::verify::{Refused, Signed, kept, verify_typed};
+use super::verify::{Refused, Signed, kept, verify_returning};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::strict_json;
@@ -134,7 +134,8 @@ impl Enrolment {
 /// # Errors
 /// The first check that failed.
 pub fn verify_enrolment(bytes: &[u8], place: &Standpoint<'_>) -> Result<Enrolled, Refused> {
-    let signed = verify_typed(bytes, "enrolment", place.root, &place.time)?;
+    let accepted = |digest: &Digest| place.floor.is_some_and(|(_, floor)| floor == *digest);
+    let signed = verify_returning(bytes, "enrolment", place.root, &place.time, &accepted)?;
     let digest = signed.digest;
     let refused =
         |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };

@@ -10,6 +10,7 @@ pub const ROOT: u8 = 1;
 pub const ENROL: u8 = 2;
 pub const FLEET: u8 = 3;
 pub const GATEWAY: u8 = 4;
+pub const SNAPSHOT: u8 = 5;
 
 pub fn key(seed: u8) -> PrivateKey {
     PrivateKey::from_seed(&[seed; 32]).unwrap()
@@ -23,7 +24,7 @@ pub fn id(text: &str) -> Id {
 pub fn root(scopes: Value) -> Root {
     let keyid = |seed| key(seed).public().id().to_string();
     let mut keys = json!({});
-    for seed in [ROOT, ENROL, FLEET] {
+    for seed in [ROOT, ENROL, FLEET, SNAPSHOT] {
         keys[keyid(seed)] = json!({"public_key": key(seed).public().to_pem()});
     }
     let root = json!({
@@ -33,6 +34,7 @@ pub fn root(scopes: Value) -> Root {
             "root": {"threshold": 1, "keyids": [keyid(ROOT)]},
             "enrol": {"threshold": 1, "keyids": [keyid(ENROL)]},
             "fleet": {"threshold": 1, "keyids": [keyid(FLEET)], "scopes": scopes},
+            "snapshot": {"threshold": 1, "keyids": [keyid(SNAPSHOT)]},
         },
     });
     Root::parse(root.to_string().as_bytes()).unwrap()

@@ -3,10 +3,13 @@
 //! Everything is pure: the time, the floors and what runs on the sensors are arguments, and what the caller
 //! gets is a [`verify::Verified`] to put into force, or a [`reason::Refusal`] that changes nothing.
 
+pub mod branch;
+pub mod certificate;
 pub mod command;
 pub mod enrolment;
 pub mod envelope;
 pub mod key;
+pub mod manifest;
 pub mod order;
 pub mod prior;
 pub mod reason;

@@ -8,7 +8,7 @@ use super::reason::{Reason, Refusal};
 use super::root::{RoleName, Root};
 use super::target::check_fleet;
 use super::time::TimeView;
-use super::verify::{Refused, Signed, kept, verify_typed};
+use super::verify::{Refused, Signed, kept, verify_returning};
 use crate::domain::digest::Digest;
 use crate::domain::fit::bayes;
 use crate::domain::fit::population::Fitted;
@@ -62,6 +62,8 @@ pub struct Standpoint<'a> {
     pub time: TimeView,
     /// Version and digest of the newest prior of a model that was accepted.
     pub floors: &'a dyn Fn(&str) -> Option<(u64, Digest)>,
+    /// Whether one of them has this digest.
+    pub accepted: &'a dyn Fn(&Digest) -> bool,
 }
 
 /// A prior that passed every check.
@@ -131,7 +133,7 @@ impl ModelPrior {
 /// # Errors
 /// The first check that failed.
 pub fn verify_prior(bytes: &[u8], place: &Standpoint<'_>) -> Result<Accepted, Refused> {
-    let signed = verify_typed(bytes, "prior", place.root, &place.time)?;
+    let signed = verify_returning(bytes, "prior", place.root, &place.time, place.accepted)?;
     let digest = signed.digest;
     let refused =
         |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };

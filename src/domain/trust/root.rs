@@ -133,6 +133,24 @@ pub struct InstalledRoot {
     pub expires: Timestamp,
 }
 
+/// "Root expiry is warned of 30 days ahead": in microseconds.
+pub const SOON: i64 = 30 * 86_400 * 1_000_000;
+/// What to do about a root that ends.
+pub const REMEDY: &str = "have its successor signed, and publish it";
+
+impl InstalledRoot {
+    /// Its end, in a sentence.
+    pub fn end(&self, is_past: bool) -> String {
+        let InstalledRoot { version, expires } = self;
+        match is_past {
+            true => format!(
+                "the trust root {version} expired at {expires}: new transforms of the fleet are refused"
+            ),
+            false => format!("the trust root {version} expires at {expires}"),
+        }
+    }
+}
+
 impl Root {
     /// What is told of it.
     pub fn installed(&self) -> InstalledRoot {

@@ -4,7 +4,7 @@ use super::envelope::{Envelope, type_name};
 use super::key::KeyId;
 use super::reason::{Reason, Refusal};
 use super::root::{KeyState, RoleName, Root, printable};
-use super::signers;
+use super::signers::{self, Judged};
 use super::time::TimeView;
 use super::verify::Refused;
 use crate::domain::digest::Digest;
@@ -99,7 +99,7 @@ fn judge(opened: Opened, installed: &Root, fleet: &Id) -> Result<(Root, Vec<KeyI
     let issued_at = parsed.as_ref().map_or(installed.issued_at, |next| next.issued_at);
     let time = TimeView { now: issued_at, trusted: true, floor: issued_at };
     let signers = signers::signing_keys(&envelope, installed);
-    let roles = signers::authorise(&envelope, installed, &signers, &[RoleName::Root], &time, false)?;
+    let roles = signers::authorise(&envelope, installed, &signers, &[RoleName::Root], &time, Judged::New)?;
     let keyids = roles.into_iter().find_map(|role| role.outcome.ok()).unwrap_or_default();
     let next = parsed?;
     for (what, named) in [("installed root", &installed.fleet), ("root", &next.fleet)] {

@@ -33,10 +33,19 @@ pub struct Candidate {
     pub outcome: Result<Vec<KeyId>, Refusal>,
 }
 
-/// The roles among `roles` whose keys signed; the threshold of at least one is reached by keys valid now.
-///
-/// `accepted` says that the gateway's ledger has accepted these very bytes before: then keys that were
-/// retired, or whose validity ran out since, still count.
+/// Which keys still count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// What is signed is new here: only active keys, at the time of the view.
+    New,
+    /// The gateway's ledger has accepted these very bytes before: keys that were retired, or whose validity ran
+    /// out since, too.
+    Accepted,
+    /// The time of the view is when it was signed: keys that were valid then, retired since or not.
+    WhenSigned,
+}
+
+/// The roles among `roles` whose keys signed; the threshold of at least one is reached by keys that count.
 ///
 /// # Errors
 /// `bad_signature`, `unknown_key`, `threshold_not_met`, `role_not_allowed`; then `key_retired`,
@@ -47,7 +56,7 @@ pub fn authorise(
     signers: &BTreeSet<KeyId>,
     roles: &[RoleName],
     time: &TimeView,
-    accepted: bool,
+    judged: Judged,
 ) -> Result<Vec<Candidate>, Refusal> {
     let roles: Vec<_> = roles.iter().filter_map(|name| Some((*name, root.role(*name)?))).collect();
     if envelope.signatures.is_empty() {
@@ -60,7 +69,7 @@ pub fn authorise(
     for (name, role) in &roles {
         let keys: Vec<KeyId> = signers.iter().filter(|id| role.keyids.contains(id)).copied().collect();
         if !keys.is_empty() {
-            let outcome = enough(*name, role, keys, |id| key_fault(id, root, time, accepted));
+            let outcome = enough(*name, role, keys, |id| key_fault(id, root, time, judged));
             candidates.push(Candidate { role: *name, outcome });
         }
     }
@@ -141,7 +150,7 @@ fn needs(roles: &[(RoleName, &Role)]) -> String {
     format!("needed: {}", all.join(" or "))
 }
 
-fn key_fault(id: KeyId, root: &Root, time: &TimeView, accepted: bool) -> Option<Refusal> {
+fn key_fault(id: KeyId, root: &Root, time: &TimeView, judged: Judged) -> Option<Refusal> {
     let Some(key) = root.keys.get(&id) else {
         return Some(Refusal::new(Reason::UnknownKey, format!("key {id} is not in the root")));
     };
@@ -152,11 +161,11 @@ fn key_fault(id: KeyId, root: &Root, time: &TimeView, accepted: bool) -> Option<
     match key.state {
         KeyState::Revoked => return refuse(Reason::KeyRevoked, "is revoked".to_owned()),
         // "`retired` keys keep what the ledger already accepted"
-        _ if accepted => return None,
-        KeyState::Retired => {
+        _ if judged == Judged::Accepted => return None,
+        KeyState::Retired if judged == Judged::New => {
             return refuse(Reason::KeyRetired, "is retired: sign with an active one".to_owned());
         }
-        KeyState::Active => {}
+        KeyState::Retired | KeyState::Active => {}
     }
     if let Some(end) = key.not_after.filter(|end| time.is_past(*end)) {
         return refuse(Reason::KeyNotValidNow, format!("was valid until {end}"));
@@ -175,5 +184,5 @@ fn key_fault(id: KeyId, root: &Root, time: &TimeView, accepted: bool) -> Option<
 pub(super) fn check_self_signed(envelope: &Envelope, root: &Root) -> Result<(), Refusal> {
     let signers = signing_keys(envelope, root);
     let time = TimeView { now: root.issued_at, trusted: true, floor: root.issued_at };
-    authorise(envelope, root, &signers, &[RoleName::Root], &time, false).map(|_| ())
+    authorise(envelope, root, &signers, &[RoleName::Root], &time, Judged::New).map(|_| ())
 }

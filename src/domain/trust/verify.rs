@@ -4,10 +4,11 @@ use super::content;
 use super::enrolment::Enrolment;
 use super::envelope::{Envelope, payload_type, type_name};
 use super::key::KeyId;
+use super::manifest::Freshness;
 use super::reason::{Reason, Refusal};
 use super::root::{KeyState, RoleName, Root, printable};
 use super::scope::Place;
-use super::signers::{self, Candidate};
+use super::signers::{self, Candidate, Judged};
 use super::slot::{self, Changes, Floor, Slot};
 use super::target::{self, Selected, SensorFacts};
 use super::time::{Come, TimeView};
@@ -42,6 +43,8 @@ pub struct Context<'a> {
     pub floors: &'a dyn Fn(&Id) -> Option<Floor>,
     /// Whether the ledger has accepted the artifact with this digest before.
     pub accepted: &'a dyn Fn(&Digest) -> bool,
+    /// What it has to be listed in; `None`: nothing, or it did not come through a branch.
+    pub freshness: Option<Freshness<'a>>,
 }
 
 /// A transform that passed every check, ready to be audited and put into force.
@@ -162,8 +165,22 @@ pub fn verify_typed(
     root: Option<&Root>,
     time: &TimeView,
 ) -> Result<Signed, Refused> {
+    verify_returning(bytes, type_name, root, time, &|_| false)
+}
+
+/// The same for one that may have been accepted before: "`retired` keys keep what the ledger already accepted".
+///
+/// # Errors
+/// The first check that failed.
+pub fn verify_returning(
+    bytes: &[u8],
+    type_name: &str,
+    root: Option<&Root>,
+    time: &TimeView,
+    accepted: &dyn Fn(&Digest) -> bool,
+) -> Result<Signed, Refused> {
     let mut seen = Seen::default();
-    open(bytes, Some(type_name), root, time, &|_| false, &mut seen).map_err(|refusal| seen.refused(refusal))
+    open(bytes, Some(type_name), root, time, accepted, &mut seen).map_err(|refusal| seen.refused(refusal))
 }
 
 /// Checks the form and the signers of a transform that a ledger holds as accepted: what can be checked
@@ -223,7 +240,8 @@ fn open(
     // A revoked key may be in anybody's hands: what it signs is treated like a stranger's.
     let unrevoked = |id| root.keys.get(id).is_some_and(|key| key.state != KeyState::Revoked);
     seen.by_known_key = keys.iter().any(unrevoked);
-    let candidates = signers::authorise(&envelope, root, &keys, roles, time, accepted(&digest))?;
+    let judged = if accepted(&digest) { Judged::Accepted } else { Judged::New };
+    let candidates = signers::authorise(&envelope, root, &keys, roles, time, judged)?;
     Ok(Signed { envelope, digest, candidates })
 }
 
@@ -270,6 +288,10 @@ fn judge(bytes: &[u8], ctx: &Context, purpose: Purpose, seen: &mut Seen) -> Resu
         already_applied = slot::check_floor(&transform, signed.digest, (ctx.floors)(&transform.id))?;
         let pairs = slots.iter().map(|(selected, slot)| (&selected.sensor, slot));
         changes = slot::check_slots(&transform, role, pairs)?;
+    }
+    // "manifest where required": what was accepted before is nothing that anybody could have held back.
+    if let Some(freshness) = ctx.freshness.filter(|_| !already_applied && role == RoleName::Fleet) {
+        freshness.check(&transform.id, transform.version, signed.digest, root, &ctx.time)?;
     }
     // "content"
     let compiled = content::check(&transform, role, &slots)?;
@@ -320,7 +342,8 @@ fn check_time(transform: &Transform, root: &Root, role: RoleName, time: &TimeVie
     }
 }
 
-fn root_end(root: &Root, role: RoleName) -> Timestamp {
+/// Until when a role may sign under a root.
+pub(super) fn root_end(root: &Root, role: RoleName) -> Timestamp {
     let grace = if role == RoleName::Maintenance { MAINTENANCE_GRACE } else { 0 };
     root.expires.saturating_add_micros(grace)
 }

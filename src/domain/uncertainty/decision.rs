@@ -91,6 +91,18 @@ pub enum Outcome {
     Fail,
 }
 
+impl Outcome {
+    /// The name in certificates and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Pass => "pass",
+            Outcome::ConditionalPass => "conditional_pass",
+            Outcome::ConditionalFail => "conditional_fail",
+            Outcome::Fail => "fail",
+        }
+    }
+}
+
 /// The decision on a point, and how likely it is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Decision {

@@ -9,6 +9,8 @@ use crate::domain::time::Timestamp;
 use crate::store::checkpoints::{Head, LedgerFacts};
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
+use crate::store::manifests::StoredManifest;
+use crate::store::priors::StoredPrior;
 use crate::store::types::RefusalRecord;
 
 /// Refusals without a known key are forgotten after this many microseconds, so that the table
@@ -115,12 +117,15 @@ impl Ledger {
 
     /// What a checkpoint says of this ledger.
     pub fn facts(&self) -> Result<LedgerFacts, StoreError> {
+        let bare = |manifest| StoredManifest { envelope: None, ..manifest };
+        let without = |prior| StoredPrior { envelope: None, ..prior };
         Ok(LedgerFacts {
             head: self.audit_head()?,
             floors: self.floors()?,
             command: self.commands_past()?.newest,
             orders: self.orders()?,
-            priors: self.priors()?,
+            manifests: self.manifests()?.into_iter().map(bare).collect(),
+            priors: self.priors()?.into_iter().map(without).collect(),
             time_floor: self.time_floor()?,
         })
     }

@@ -9,10 +9,13 @@ use super::audit::stored_row;
 use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::certificate::verify_kept as verify_kept_certificate;
 use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
+use crate::domain::trust::manifest::{Manifest, verify_kept as verify_kept_manifest};
 use crate::domain::trust::prior::{ModelPrior, verify_kept as verify_kept_prior};
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
+use crate::store::manifests::StoredManifest;
 
 /// Steps between two reports of the progress.
 const STEP: u64 = 64;
@@ -62,8 +65,8 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let artifacts = count("roots")? + count("enrolments")? + count("priors")? + count("transforms")?;
-    let total = artifacts + count("audit")?;
+    let tables = ["roots", "enrolments", "manifests", "priors", "certificates", "transforms", "audit"];
+    let total = tables.into_iter().map(count).sum::<rusqlite::Result<u64>>()?;
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -74,7 +77,9 @@ pub fn examine(db: &Connection, progress: &mut dyn FnMut(u64, u64)) -> Result<Ex
     pages(&tx)?;
     let roots = roots(&tx, &mut step)?;
     enrolments(&tx, &roots, &mut step)?;
+    manifests(&tx, &roots, &mut step)?;
     priors(&tx, &roots, &mut step)?;
+    certificates(&tx, &mut step)?;
     let mut audited = transforms(&tx, &roots, &mut step)?;
     let (chain, last) = rows(&tx, &mut audited, &mut step)?;
     if let Some((digest, _)) = audited.iter().find(|(_, audited)| !**audited) {
@@ -129,6 +134,28 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
     Ok(())
 }
 
+/// Every manifest of which there is more than the version was good under one of the roots.
+fn manifests(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
+    for manifest in super::manifests::all(db)? {
+        let StoredManifest { branch, version, digest: stored, envelope } = manifest;
+        let good = envelope.is_none_or(|envelope| {
+            roots.iter().any(|root| {
+                let kept = verify_kept_manifest(&envelope, root);
+                let same = |manifest: &Manifest| manifest.branch == branch && manifest.version == version;
+                kept.is_ok_and(|(digest, manifest)| digest == stored && same(&manifest))
+            })
+        });
+        if !good {
+            let text = format!(
+                "manifest {version} of {branch} ({stored}): is not what one of the trust roots lets stand"
+            );
+            return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
 /// Every prior of which there is more than the version was good under one of the roots.
 fn priors(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
     let mut statement = db.prepare("SELECT model, version, digest, envelope FROM priors")?;
@@ -148,6 +175,23 @@ fn priors(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(),
                 "prior {version} of {model} ({stored}): is not what one of the trust roots lets stand"
             );
             return Err(Fault::Found(text));
+        }
+        step();
+    }
+    Ok(())
+}
+
+/// Every certificate is as it was signed.
+fn certificates(db: &Connection, step: &mut dyn FnMut()) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT number, digest, envelope FROM certificates")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, stored): (String, Digest) = (row.get(0)?, digest(row, 1)?);
+        let fault = |text: String| Fault::Found(format!("certificate {number}: {text}"));
+        let kept = verify_kept_certificate(&row.get::<_, Vec<u8>>(2)?);
+        let (own, named) = kept.map_err(|refusal| fault(refusal.to_string()))?;
+        if own != stored || named != number {
+            return Err(fault("is stored under another digest or number than its own".to_owned()));
         }
         step();
     }

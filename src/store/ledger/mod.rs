@@ -3,11 +3,13 @@
 pub mod alerts;
 mod audit;
 mod blocks;
+mod certificates;
 pub mod commands;
 pub mod copy;
 mod enrolments;
 pub mod examine;
 pub mod floors;
+mod manifests;
 mod positions;
 mod priors;
 mod references;

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
 use super::{
-    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, priors, raise_floor, rollouts,
-    set_meta,
+    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, manifests, priors, raise_floor,
+    rollouts, set_meta,
 };
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -20,6 +20,7 @@ use crate::store::error::StoreError;
 use crate::store::file::{self, OpenError};
 use crate::store::history::{add_gap, gap_of};
 use crate::store::ledger::schema::LEDGER;
+use crate::store::manifests::StoredManifest;
 use crate::store::priors::StoredPrior;
 use crate::store::rollouts::StoredOrder;
 use crate::store::types::{StoredEnrolment, StoredFloor, StoredRoot};
@@ -186,6 +187,7 @@ struct Present {
     time: Option<Timestamp>,
     command: Option<(u64, Digest)>,
     orders: Vec<StoredOrder>,
+    manifests: Vec<StoredManifest>,
     priors: Vec<StoredPrior>,
     installed: Vec<StoredRoot>,
     enrolment: Option<StoredEnrolment>,
@@ -215,6 +217,7 @@ impl Present {
             time: ledger.time_floor()?,
             command: ledger.name(commands::newest(&ledger.db))?,
             orders: ledger.orders()?,
+            manifests: ledger.manifests()?,
             priors: ledger.priors()?,
             installed: ledger.roots()?,
             enrolment: ledger.enrolment()?,
@@ -273,7 +276,7 @@ impl Ledger {
         let foreign = present.as_ref().is_some_and(|present| !is_of_one_line(&present.roots, &own_roots));
         let newest = own_roots.last().map_or(0, |(version, _)| *version);
         let version = if foreign { 0 } else { newest };
-        let (own_orders, own_priors) = (self.orders()?, self.priors()?);
+        let (own_orders, own_manifests, own_priors) = (self.orders()?, self.manifests()?, self.priors()?);
         let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
         self.transact(|tx| {
             let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
@@ -285,6 +288,8 @@ impl Ledger {
                 present.command.map_or(Ok(()), |command| commands::raise(tx, command))?;
                 let orders = rollouts::newer(&present.orders, &own_orders);
                 orders.iter().try_for_each(|order| rollouts::put(tx, order))?;
+                let newer = manifests::newer(&present.manifests, &own_manifests);
+                newer.iter().try_for_each(|manifest| manifests::put(tx, now, manifest))?;
                 let newer = priors::newer(&present.priors, &own_priors);
                 newer.iter().try_for_each(|prior| priors::put(tx, prior))?;
                 present.rolled_back.iter().try_for_each(|(key, value)| set_meta(tx, key, value))?;

@@ -103,8 +103,13 @@ CREATE TABLE recalibrations(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Priors of sensor models, and recalibration sessions.
+/// Manifests, priors of sensor models, recalibration sessions, and what came of them.
 const V6: &str = "
+-- the newest manifest of each branch; envelope: null where only its version is known any more
+CREATE TABLE manifests(
+    branch TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, envelope BLOB,
+    accepted INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 -- the newest prior of each sensor model; envelope: null where only the version is known, from before the ledger was lost
 CREATE TABLE priors(
     model TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, envelope BLOB, accepted INTEGER NOT NULL
@@ -115,4 +120,11 @@ CREATE TABLE sessions(
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX sessions_open ON sessions(sensor) WHERE ended IS NULL;
 CREATE INDEX sessions_opened ON sessions(opened);
+CREATE INDEX activations_of ON activations(sensor, number);
+-- certificates that this gateway issued: ascending, never changed; outcomes: as certificates write them
+CREATE TABLE certificates(
+    place INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, digest BLOB NOT NULL, sensor TEXT NOT NULL,
+    session TEXT NOT NULL, issued INTEGER NOT NULL, as_found TEXT, as_left TEXT, envelope BLOB NOT NULL
+) STRICT;
+CREATE INDEX certificates_of_sensor ON certificates(sensor);
 ";

@@ -1,6 +1,6 @@
 //! Roots, transforms, floors and what is in force.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Ledger, audit, floors, raise_floor, rollouts, set_meta};
 use crate::domain::digest::Digest;
@@ -41,31 +41,33 @@ impl Ledger {
         })
     }
 
-    /// The transforms in force. Below a local one is what the fleet had in force when that came first: what has taken its
-    /// place since was left when it was gone back to.
+    /// The transforms in force, with what lies below local ones.
     pub fn active(&self) -> Result<Vec<ActiveTransform>, StoreError> {
         let sql = "SELECT active.sensor, transforms.envelope, active.digest, active.since,
                           EXISTS(SELECT 1 FROM meta WHERE key = 'rolled_back ' || active.sensor),
-                          CASE WHEN transforms.id GLOB 'local-*' THEN (
-                              SELECT fleet.envelope FROM activations JOIN transforms AS fleet USING (digest)
-                              WHERE activations.sensor = active.sensor AND fleet.id NOT GLOB 'local-*'
-                                AND number < (SELECT MIN(number) FROM activations AS own
-                                              WHERE own.sensor = active.sensor AND own.digest = active.digest)
-                              ORDER BY number DESC LIMIT 1) END
+                          transforms.id GLOB 'local-*'
                    FROM active JOIN transforms USING (digest) ORDER BY active.sensor";
         self.name(self.db.prepare(sql).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {
+                let (sensor, digest) = (id(row, 0)?, Digest(row.get(2)?));
+                let local: bool = row.get(5)?;
+                let baseline = if local { baseline(&self.db, &sensor, digest)? } else { None };
                 Ok(ActiveTransform {
-                    sensor: id(row, 0)?,
+                    sensor,
                     envelope: row.get(1)?,
-                    digest: Digest(row.get(2)?),
+                    digest,
                     since: Timestamp::from_micros(row.get(3)?).ok_or_else(corrupt)?,
                     rolled_back: row.get(4)?,
-                    baseline: row.get(5)?,
+                    baseline,
                 })
             })?;
             rows.collect()
         }))
+    }
+
+    /// What lies below this local transform at a sensor: the fleet's, as received.
+    pub fn below(&self, sensor: &SensorId, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.name(baseline(&self.db, sensor, digest))
     }
 
     /// The sensors at which a local transform has ever been in force.
@@ -88,6 +90,29 @@ impl Ledger {
             })?;
             rows.collect()
         }))
+    }
+}
+
+/// Below a local transform is what the fleet had in force when that first came, or what was below the local one in force
+/// then: what has taken its place since was left when it was gone back to.
+fn baseline(db: &Connection, sensor: &SensorId, digest: Digest) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut first =
+        db.prepare_cached("SELECT MIN(number) FROM activations WHERE sensor = ? AND digest = ?")?;
+    let mut before = db.prepare_cached(
+        "SELECT digest, envelope, id GLOB 'local-*' FROM activations JOIN transforms USING (digest)
+         WHERE sensor = ? AND number < ? ORDER BY number DESC LIMIT 1",
+    )?;
+    let mut of = digest.0;
+    loop {
+        let number: Option<i64> = first.query_row(params![sensor.as_str(), of], |row| row.get(0))?;
+        let Some(number) = number else { return Ok(None) };
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, bool>(2)?));
+        match before.query_row(params![sensor.as_str(), number], read).optional()? {
+            None => return Ok(None),
+            Some((_, envelope, false)) => return Ok(Some(envelope)),
+            // The numbers only fall, so this ends.
+            Some((local, _, true)) => of = local,
+        }
     }
 }
 

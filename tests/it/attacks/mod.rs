@@ -3,11 +3,12 @@
 
 mod burst;
 mod clocks;
-mod fleet;
+pub mod fleet;
 mod listed;
+mod manifests;
 mod priors;
 mod roots;
-mod scene;
+pub mod scene;
 mod slots;
 mod stores;
 mod transforms;

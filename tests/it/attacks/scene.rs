@@ -162,7 +162,8 @@ impl Scene {
     /// All that the ledger holds of artifacts.
     pub fn held(&self) -> Vec<String> {
         let db = self.ledger();
-        let tables = ["roots", "enrolments", "transforms", "floors", "active", "activations", "priors"];
+        let tables =
+            ["roots", "enrolments", "manifests", "transforms", "floors", "active", "activations", "priors"];
         let rows = tables.iter().flat_map(|table| {
             let mut statement = db.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
             let columns = statement.column_count();

@@ -37,6 +37,26 @@ fn sibling_id_downgrade() {
     assert_eq!(scene.measures("co-1", 4.5)["transform"]["id"], "co-other");
 }
 
+/// What was refused leaves nothing behind, so that it neither keeps out what is right nor gets in later by itself.
+#[test]
+fn refused_then_retry() {
+    let mut scene = Scene::new();
+    scene.puts(&transform(7));
+    let refused = by_fleet(&with(9, "/input_unit", json!("V")));
+    scene.refuses(&Attack::known("refused_then_retry", "unit_mismatch", refused.clone()));
+    // Its version is not used up, and those below it are not too old.
+    scene.puts(&transform(8));
+    scene.runs(8, 1.5);
+    scene.restart(|_| {});
+    let again = scene.push(&format!("{DOWN}/co"), &refused);
+    assert_eq!(again["reason"], "unit_mismatch", "{again}");
+    scene.puts(&transform(9));
+    scene.runs(9, 2.5);
+    let late = scene.push(&format!("{DOWN}/co"), &refused);
+    assert_eq!(late["reason"], "conflicting_version", "{late}");
+    scene.runs(9, 3.5);
+}
+
 #[test]
 fn below_a_local_transform_the_sensor_stays_the_fleets() {
     let mut scene = Scene::new();
@@ -92,13 +112,18 @@ fn a_rollback_to_the_local_one_gives_the_sensor_back_to_whom_it_lies_over() {
     assert_eq!((&back["verdict"], &back["id"]), (&json!("accepted"), &json!("local-co-1")), "{back}");
     let mut sibling = named("co-other", 2, &[]);
     sibling["supersedes"] = json!([digest]);
-    for version in [2, 3] {
+    // What lies below is the same after a restart, and below the next local one.
+    for version in [2, 3, 4] {
         sibling["version"] = json!(version);
         let attack = Attack::known("left_and_still_the_owner", "conflict", by_fleet(&sibling));
         scene.refuses(&attack.on("gw/gw-1/transform/co-other"));
-        // What lies below is the same after a restart.
         scene.restart(|_| {});
+        if version == 3 {
+            scene.accepts(&format!("{DOWN}/local-co-1"), &signed(&local("co-1", 2), &[MAINTENANCE]));
+            scene.restart(|_| {});
+        }
     }
+    let digest = scene.acks().into_iter().rfind(|ack| ack["id"] == "local-co-1").unwrap()["digest"].clone();
     let mut eight = transform(8);
     eight["supersedes"] = json!([digest]);
     scene.puts(&eight);

@@ -52,11 +52,16 @@ impl Road {
 
     /// A running gateway that is connected.
     pub fn gateway(&self, id: &str, group: Option<&str>) -> (String, PathBuf) {
+        self.gateway_with(id, group, "")
+    }
+
+    /// One with more lines of `[trust]`.
+    pub fn gateway_with(&self, id: &str, group: Option<&str>, trust: &str) -> (String, PathBuf) {
         let mut gateway = Gateway::new().named(id).with(MQTT_SOURCE);
         if let Some(group) = group {
             gateway = gateway.in_group(group);
         }
-        let gateway = gateway.linked_to(&self.broker).trusting(&self.authority);
+        let gateway = gateway.linked_to(&self.broker).trusting(&self.authority).with(trust);
         let mut daemon = gateway.start();
         daemon.linked();
         let key = gateway.store().join("gateway.pub.pem");

@@ -197,7 +197,8 @@ async fn a_ledger_of_the_first_schema_is_read_on() {
     let back = "DROP TABLE instruments; DROP TABLE maintenance; DROP TABLE alerts; DROP TABLE alert_state;
          DROP TABLE alerts_retained; DROP TABLE reference_readings; DROP TABLE standards;
         DROP TABLE enrolments; DROP TABLE rollouts; DROP TABLE orders; DROP TABLE recalibrations;
-        DROP TABLE priors; DROP TABLE sessions;
+        DROP TABLE manifests; DROP TABLE priors; DROP TABLE sessions; DROP TABLE certificates;
+        DROP INDEX activations_of;
         PRAGMA user_version = 1";
     old.execute_batch(back).unwrap();
     drop(old);

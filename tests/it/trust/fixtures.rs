@@ -186,6 +186,7 @@ impl Loaded {
             slots: &|id| self.slot(id),
             floors: &|id| self.floor(id),
             accepted: &|_| self.context["accepted_before"].as_bool().unwrap_or(false),
+            freshness: None,
         };
         verify_transform(&self.envelope, &context)
     }

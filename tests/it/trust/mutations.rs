@@ -44,6 +44,7 @@ impl Gateway {
             slots: &|_| Slot::default(),
             floors: &|_| None,
             accepted: &|_| false,
+            freshness: None,
         };
         verify_transform(bytes, &context)
     }

@@ -56,6 +56,7 @@ impl Gateway {
             slots: &|sensor| if *sensor == id("co-1") { self.slot.clone() } else { Slot::default() },
             floors: &|_| self.floor,
             accepted: &|_| false,
+            freshness: None,
         })
     }
 

@@ -70,9 +70,19 @@ pub fn made(sources: Vec<Source>) -> Found {
     let mut by_formula: BTreeMap<Formula, Vec<(Spot, Fitted)>> = BTreeMap::new();
     let all = sources.len();
     for Source { place, transform } in sources {
-        match transform.and_then(|transform| fitted(&transform)) {
-            Ok((formula, fit)) => by_formula.entry(formula).or_default().push((place, fit)),
-            Err(reason) => left_out.push(out(place, &reason)),
+        let (formula, fit) = match transform.and_then(|transform| fitted(&place, &transform)) {
+            Ok(fitted) => fitted,
+            Err(reason) => {
+                left_out.push(out(place, &reason));
+                continue;
+            }
+        };
+        let alike = by_formula.entry(formula).or_default();
+        // By a serial number that several sensors have, one fit would count as many.
+        if alike.iter().any(|(_, other)| *other == fit) {
+            left_out.push(out(place, "its fit is that of another sensor, too"));
+        } else {
+            alike.push((place, fit));
         }
     }
     // Of as many, the first by name.
@@ -109,8 +119,12 @@ fn of(formula: Formula, fits: Vec<(Spot, Fitted)>) -> Result<Made, String> {
 }
 
 /// What a transform says of its sensor's line or plane.
-fn fitted(transform: &Transform) -> Result<(Formula, Fitted), String> {
+fn fitted((gateway, sensor): &Spot, transform: &Transform) -> Result<(Formula, Fitted), String> {
     let target = &transform.target;
+    let here = |named: &[Id], one: &Id| named.is_empty() || named.contains(one);
+    if !here(&target.gateways, gateway) || !here(&target.sensors, sensor) {
+        return Err("its transform is for another sensor".to_owned());
+    }
     let one = target.gateways.len() == 1 && target.sensors.len() == 1 || target.serials.len() == 1;
     if !one {
         return Err("its transform is for more than this one sensor".to_owned());
@@ -194,22 +208,28 @@ mod tests {
     #[test]
     fn what_says_nothing_of_a_single_sensor_is_left_out_with_its_reason() {
         let mut sources = good(8);
-        let changes: [(&str, Value, &str); 6] = [
-            ("/target/sensors", json!(["s-1", "s-2"]), "more than this one sensor"),
+        let changes: [(&str, Value, &str); 8] = [
+            ("/target/sensors", json!(["s-8", "s-2"]), "more than this one sensor"),
             ("/provenance", json!({"method": format!("affine{MARK}")}), "with a prior"),
             ("/pipeline", json!([{"kind": "offset", "offset": 1.0}]), "no line or plane"),
             ("/uncertainty", json!({"residual_std": 0.3}), "degrees_of_freedom"),
             ("/input_unit", json!("mV"), "other units"),
             ("/pipeline/0/covariance/0/0", json!(0.0), "covariance"),
+            ("/target", json!({"fleet": "f", "gateways": ["g"], "sensors": ["s-1"]}), "another sensor"),
+            ("/target", json!({"fleet": "f", "serials": ["1"]}), "that of another sensor, too"),
         ];
         for (at, (pointer, value, _)) in changes.iter().enumerate() {
             let change = |transform: &mut Value| match transform.pointer_mut(pointer) {
                 Some(place) => *place = value.clone(),
                 None => transform[&pointer[1..]] = value.clone(),
             };
-            sources.push(source(8 + at, Ok(transform(at, change))));
+            let here = |transform: &mut Value| {
+                transform["target"]["sensors"] = json!([format!("s-{}", 8 + at)]);
+                change(transform);
+            };
+            sources.push(source(8 + at, Ok(transform(at, here))));
         }
-        sources.push(source(14, Err("no transform is in force".to_owned())));
+        sources.push(source(16, Err("no transform is in force".to_owned())));
         let found = made(sources);
         assert_eq!(found.result.unwrap().used.len(), 8);
         let reason = |at: usize| {
@@ -224,7 +244,7 @@ mod tests {
         for (at, (_, _, words)) in changes.iter().enumerate() {
             assert!(reason(8 + at).contains(words), "{words}: {}", reason(8 + at));
         }
-        assert_eq!((reason(14).as_str(), found.left_out.len()), ("no transform is in force", 7));
+        assert_eq!((reason(16).as_str(), found.left_out.len()), ("no transform is in force", 9));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use crate::ctl::gateway::client::{escaped, get};
 use crate::ctl::gateway::show::{MENTIONED, PLAIN, URGENT, clean, time};
 use crate::ctl::output::{Failure, note, print_json, print_lines, print_screen};
 use crate::ctl::screen::Screen;
-use crate::domain::alert::Subject;
 use crate::wire::control::{Alert, Alerts, Severity};
 
 /// Columns before what is said of an alert.
@@ -112,7 +111,7 @@ pub fn stood(alert: &Alert) -> String {
 
 /// The sensors of an alert about several.
 fn folded(alert: &Alert) -> Option<String> {
-    if matches!(alert.cause.subject, Subject::Sensor(_)) {
+    if !alert.cause.subject.is_of_several() {
         return None;
     }
     let mut names: Vec<String> = alert.sensors.iter().take(NAMED).map(ToString::to_string).collect();

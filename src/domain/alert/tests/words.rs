@@ -99,3 +99,20 @@ fn what_nobody_has_seen_is_not_published_when_its_dates_change() {
     assert_eq!(words(&told.0.clock_set(at(0), at(4 * HOUR), HOUR)), ["update stuck co-1"]);
     assert_eq!(told.acknowledge(None, 5 * HOUR), ["update stuck co-1"]);
 }
+
+#[test]
+fn what_is_of_the_gateway_is_of_no_sensor() {
+    let mut told = Told::new();
+    let ends = |severity| judged("gw-1", Kind::RootExpiry, severity);
+    let raised = ["raise root_expiry gateway", "publish root_expiry gateway"];
+    assert_eq!(told.tell(ends(Some(Severity::Ticket)), 0), raised);
+    assert_eq!((told.only().sensors.as_slice(), told.only().count), (&[][..], 0));
+    assert_eq!(told.only().cause.to_string().parse(), Ok(told.only().cause.clone()));
+    assert!("root_expiry co-1:x".parse::<Cause>().is_err() && "drift gateway".parse::<Cause>().is_ok());
+    // A sensor of that name is another matter.
+    assert_eq!(told.0.found_at().count(), 0);
+    assert_eq!(told.tell(Event::Removed { sensor: id("gw-1") }, SECOND), [""; 0]);
+    assert_eq!(told.tell(ends(Some(Severity::Ticket)), HOUR), [""; 0], "no news");
+    let cleared = ["clear root_expiry gateway", "publish root_expiry gateway"];
+    assert_eq!(told.tell(ends(None), 2 * HOUR), cleared);
+}

@@ -76,6 +76,7 @@ impl Here {
             slots: &|_| Slot::default(),
             floors: &|_| None,
             accepted: &|_| false,
+            freshness: None,
         };
         verify_command(bytes, &ctx, &self.past)
     }

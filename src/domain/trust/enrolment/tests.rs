@@ -101,6 +101,7 @@ fn transform(target: Value, scopes: Value, enrolled: bool) -> Result<Verified, R
             slots: &|_| Slot::default(),
             floors: &|_| None,
             accepted: &|_| false,
+            freshness: None,
         },
     )
 }

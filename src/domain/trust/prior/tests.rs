@@ -34,7 +34,9 @@ fn judged(
     let time = TimeView { now, trusted: true, floor: now };
     let floors = |model: &str| floor.filter(|_| model == "b4");
     let models = |model: &str| model != "c1";
-    let place = Standpoint { root: Some(&root), fleet: &fleet, models: Some(&models), time, floors: &floors };
+    let accepted = |digest: &Digest| floor.is_some_and(|(_, floor)| floor == *digest);
+    let (root, fleet) = (Some(&root), &fleet);
+    let place = Standpoint { root, fleet, models: Some(&models), time, floors: &floors, accepted: &accepted };
     verify_prior(&bytes, &place).map_err(|refused| refused.refusal.reason)
 }
 
@@ -111,4 +113,24 @@ fn what_makes_no_sense_is_refused() {
     ] {
         assert_eq!(judged(&document, FLEET, json!([]), None), Err(reason), "{document}");
     }
+}
+
+#[test]
+fn what_was_accepted_comes_again_under_a_retired_key() {
+    let bytes = sign(&payload_type("prior"), document().to_string().as_bytes(), &[key(FLEET)]);
+    let mut retired = root(json!([]));
+    retired.keys.get_mut(&key(FLEET).public().id()).unwrap().state = KeyState::Retired;
+    let (fleet, now) = (Id::new("plant-7").unwrap(), Timestamp::parse("2026-06-01T00:00:00Z").unwrap());
+    let time = TimeView { now, trusted: true, floor: now };
+    let digest = verify_kept(&bytes, &retired).unwrap().0;
+    let judged = |floor: Option<(u64, Digest)>| {
+        let floors = |_: &str| floor;
+        let accepted = |digest: &Digest| floor.is_some_and(|(_, floor)| floor == *digest);
+        let (root, fleet) = (Some(&retired), &fleet);
+        let place = Standpoint { root, fleet, models: None, time, floors: &floors, accepted: &accepted };
+        verify_prior(&bytes, &place).map(|it| it.already_applied).map_err(|refused| refused.refusal.reason)
+    };
+    assert_eq!(judged(Some((3, digest))), Ok(true));
+    assert_eq!(judged(Some((3, Digest([1; 32])))), Err(Reason::KeyRetired));
+    assert_eq!(judged(None), Err(Reason::KeyRetired));
 }

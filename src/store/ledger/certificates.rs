@@ -1,0 +1,90 @@
+//! Certificates that this gateway issued.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde_json::json;
+
+use super::{Ledger, audit};
+use crate::domain::digest::Digest;
+use crate::domain::id::SensorId;
+use crate::domain::time::Timestamp;
+use crate::store::certificates::{KeptCertificate, StoredCertificate};
+use crate::store::error::StoreError;
+use crate::store::history::corrupt;
+
+/// Certificates read at a time.
+const PAGE: usize = 1000;
+const COLUMNS: &str = "place, number, digest, sensor, session, issued, as_found, as_left";
+
+impl Ledger {
+    /// Keeps a certificate, with its audit row.
+    pub fn add_certificate(
+        &mut self,
+        now: Timestamp,
+        certificate: &StoredCertificate,
+        actor: &str,
+    ) -> Result<KeptCertificate, StoreError> {
+        self.whole()?;
+        let StoredCertificate { number, digest, sensor, session, issued, as_found, as_left, envelope } =
+            certificate;
+        self.transact(|tx| {
+            let sql = "SELECT digest FROM certificates WHERE number = ?";
+            let known: Option<[u8; 32]> = tx.query_row(sql, [number], |row| row.get(0)).optional()?;
+            if let Some(known) = known {
+                let same = known == digest.0;
+                return Ok(if same { KeptCertificate::Known } else { KeptCertificate::Other });
+            }
+            let (issued, sensor) = (issued.as_micros(), sensor.as_str());
+            tx.execute(
+                "INSERT INTO certificates(number, digest, sensor, session, issued, as_found, as_left, envelope)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                params![number, digest.0, sensor, session, issued, as_found, as_left, envelope],
+            )?;
+            let detail = json!({
+                "number": number, "digest": digest, "session": session, "as_found": as_found, "as_left": as_left,
+            });
+            audit::append(tx, now, actor, "certificate.issued", sensor, &detail.to_string())?;
+            Ok(KeptCertificate::New)
+        })
+    }
+
+    /// Certificates without their envelopes, the newest first.
+    pub fn certificates(
+        &self,
+        sensor: Option<&SensorId>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, StoredCertificate)>, StoreError> {
+        self.whole()?;
+        let sql = format!(
+            "SELECT {COLUMNS}, x'' FROM certificates WHERE place < ?1 AND (?2 IS NULL OR sensor = ?2)
+             ORDER BY place DESC LIMIT ?3"
+        );
+        let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+        let bounds = params![before, sensor.map(SensorId::as_str), limit.min(PAGE)];
+        let read = || self.db.prepare(&sql)?.query_map(bounds, stored)?.collect();
+        self.name(read())
+    }
+
+    /// The certificate of this number.
+    pub fn certificate(&self, number: &str) -> Result<Option<StoredCertificate>, StoreError> {
+        self.whole()?;
+        let sql = format!("SELECT {COLUMNS}, envelope FROM certificates WHERE number = ?");
+        let found = self.db.query_row(&sql, [number], stored).optional();
+        Ok(self.name(found)?.map(|(_, certificate)| certificate))
+    }
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<(u64, StoredCertificate)> {
+    let sensor: String = row.get(3)?;
+    let certificate = StoredCertificate {
+        number: row.get(1)?,
+        digest: Digest(row.get(2)?),
+        sensor: SensorId::new(&sensor).map_err(|_| corrupt())?,
+        session: row.get(4)?,
+        issued: Timestamp::from_micros(row.get(5)?).ok_or_else(corrupt)?,
+        as_found: row.get(6)?,
+        as_left: row.get(7)?,
+        envelope: row.get(8)?,
+    };
+    Ok((row.get(0)?, certificate))
+}

@@ -1,0 +1,67 @@
+//! Certificates that a gateway issued, in its ledger.
+
+use calibd::domain::certificate::Certificate;
+use calibd::domain::trust::envelope::{Envelope, payload_type, sign};
+use calibd::domain::trust::key::PrivateKey;
+use calibd::store::{KeptCertificate, StoredCertificate};
+use rusqlite::Connection;
+
+use super::*;
+
+/// The thermometer's certificate under another number, signed by the gateway.
+fn numbered(number: &str) -> StoredCertificate {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/thermometer/certificate.json");
+    let example = Envelope::parse(&std::fs::read(path).unwrap()).unwrap();
+    let mut certificate = Certificate::parse(&example.payload).unwrap();
+    certificate.about.number = number.to_owned();
+    let key = PrivateKey::from_seed(&[4; 32]).unwrap();
+    let bytes = sign(&payload_type("certificate"), &certificate.to_payload().unwrap(), &[key]);
+    let digest = Envelope::parse(&bytes).unwrap().digest();
+    StoredCertificate::of(&certificate, digest, bytes)
+}
+
+#[tokio::test]
+async fn a_certificate_is_kept_once_for_good_and_audited() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { store, .. } = open(dir.path());
+    let certificate = numbered("gw-1-2026-0007");
+    assert_eq!(certificate.as_found.as_deref(), Some("fail"));
+    assert_eq!(certificate.as_left.as_deref(), Some("pass"));
+    let add = |certificate: &StoredCertificate| store.add_certificate(certificate.clone(), "user:ann");
+    assert_eq!(add(&certificate).await.unwrap(), KeptCertificate::New);
+    assert_eq!(add(&certificate).await.unwrap(), KeptCertificate::Known);
+    let forged = StoredCertificate { digest: calibd::domain::digest::Digest([7; 32]), ..certificate.clone() };
+    assert_eq!(add(&forged).await.unwrap(), KeptCertificate::Other);
+    let second = numbered("gw-1-2026-0008");
+    assert_eq!(add(&second).await.unwrap(), KeptCertificate::New);
+    store.close(LONG).await.unwrap();
+
+    let Opened { store, .. } = open(dir.path());
+    assert_eq!(store.certificate("gw-1-2026-0007").await.unwrap(), Some(certificate.clone()));
+    assert_eq!(store.certificate("gw-1-2026-0009").await.unwrap(), None);
+    let all = store.certificates(None, None, 10).await.unwrap();
+    let numbers: Vec<_> = all.iter().map(|(_, it)| it.number.as_str()).collect();
+    assert_eq!(numbers, ["gw-1-2026-0008", "gw-1-2026-0007"]);
+    assert!(all.iter().all(|(_, it)| it.envelope.is_empty()), "a list is short");
+    let rest = store.certificates(Some(certificate.sensor.clone()), Some(all[0].0), 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    let other = Id::new("co-1").unwrap();
+    assert_eq!(store.certificates(Some(other), None, 10).await.unwrap(), []);
+    assert_eq!(store.examine(|_, _| ()).await.unwrap().map(|it| it.chain.rows), Ok(2));
+    store.close(LONG).await.unwrap();
+
+    let db = Connection::open(dir.path().join("ledger.db")).unwrap();
+    let actions: Vec<String> = db
+        .prepare("SELECT action FROM audit ORDER BY seq")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(actions, ["certificate.issued"; 2]);
+    db.execute("UPDATE certificates SET number = 'gw-1-2026-0006' WHERE place = 1", []).unwrap();
+    drop(db);
+    let Opened { store, .. } = open(dir.path());
+    let fault = store.examine(|_, _| ()).await.unwrap().unwrap_err();
+    assert!(fault.starts_with("certificate gw-1-2026-0006: is stored under"), "{fault}");
+}
