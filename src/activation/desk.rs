@@ -358,11 +358,8 @@ impl Desk {
             Artifact::Transform | Artifact::Checkpoint => {}
         }
         match self.verify(&item) {
-            Err(refused) => match self.lies_below(&item, &refused).await? {
-                Some(verified) => {
-                    let sentence = "accepted before: a local transform lies over it".to_owned();
-                    Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence))
-                }
+            Err(refused) => match self.has_its_place(&item, &refused).await? {
+                Some((verified, sentence)) => Ok(self.answer(&verified, Verdict::AlreadyApplied, sentence)),
                 None => Ok(self.turn_away(item, refused).await),
             },
             Ok(verified) if verified.already_applied && self.stands(&verified).await? => {

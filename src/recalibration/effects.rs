@@ -1,22 +1,16 @@
 //! What sessions want done: written first, then done.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::run::Parts;
 use crate::activation::desk::{Ask as DeskAsk, Declined, RollBack};
 use crate::domain::digest::Digest;
-use crate::domain::id::{Id, SensorId};
 use crate::domain::session::{Effect, Event, Session};
 use crate::domain::time::Timestamp;
 use crate::store::{SessionStep, StoreError, StoredCertificate};
 use crate::sync::control::Purpose;
 use crate::wire::message::{SessionEvent, Verdict};
-
-/// Readings of a session are flagged for so long at most; its end ends that.
-const FLAGGED: Duration = Duration::from_secs(30 * 86_400);
 
 impl Parts {
     /// Writes a session down with what is to be audited of it, and the certificate that it ends with.
@@ -66,31 +60,6 @@ impl Parts {
             // A flat struct of texts and numbers always serialises.
             let payload = serde_json::to_vec(&event).unwrap_or_default();
             self.link.publish(format!("{}/event", self.branch), payload, Purpose::Plain);
-        }
-    }
-
-    /// Flags the sensor's readings, and has the desk hold up what comes from the fleet; or no more.
-    pub(super) async fn flag(&self, session: &Session, on: bool, by: &str) -> Result<(), StoreError> {
-        let sensor = session.plan.sensor.clone();
-        self.hold(&sensor, on.then(|| session.id.clone())).await?;
-        let flagged = self.maintenance.all().contains_key(&sensor);
-        match (on, flagged) {
-            (true, false) => {
-                let reason = Some(format!("recalibration session {}", session.id));
-                self.maintenance.begin(sensor, FLAGGED, reason, by.to_owned()).await.map(drop)
-            }
-            (false, true) => self.maintenance.end(sensor, by.to_owned()).await.map(drop),
-            _ => Ok(()),
-        }
-    }
-
-    async fn hold(&self, sensor: &SensorId, session: Option<Id>) -> Result<(), StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let asked = self.desk.send(DeskAsk::Session(sensor.clone(), session, answer)).await;
-        match (asked, answered.await) {
-            (Ok(()), Ok(result)) => result,
-            // It is ending: the ledger has the session for the next start.
-            _ => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@
 mod ask;
 mod certify;
 mod effects;
+mod flags;
 mod opening;
 mod order;
 pub mod run;

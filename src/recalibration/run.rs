@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, watch};
 
 use super::certify::not_open;
+use super::flags::not_flagged;
 use super::{Ask, Recalibration, Refused};
 use crate::activation::desk;
 use crate::domain::certificate::Office;
@@ -29,7 +30,7 @@ use crate::wire::control::{CertificateOffer, OpenSession, SessionReading, Sessio
 /// Between two looks at the time.
 const LOOK: Duration = Duration::from_secs(1);
 /// Who it is in the audit where nobody does it.
-const ITSELF: &str = "calibd";
+pub(super) const ITSELF: &str = "calibd";
 
 /// Everything the sessions work with.
 #[derive(Debug)]
@@ -341,6 +342,8 @@ impl Task {
         for sensor in sensors {
             self.tell_itself(&sensor, Event::Tick).await;
         }
+        let open: Vec<&Session> = self.open.values().map(|held| &held.session).collect();
+        self.parts.tend_flags(&open).await;
     }
 
     fn whole(&self, sensor: &SensorId) -> Option<WholeSession> {
@@ -378,10 +381,7 @@ impl Parts {
                 None
             }
             Effect::Flag(on) => {
-                if let Err(error) = self.flag(session, on, by).await {
-                    let sensor = &session.plan.sensor;
-                    tracing::warn!(%sensor, "its readings are not flagged as the session asks: {error}");
-                }
+                not_flagged(&session.plan.sensor, self.flag(session, on, by).await);
                 None
             }
             Effect::Activate(envelope) => self.activate(&envelope, by).await,

@@ -121,6 +121,28 @@ fn a_second_technician_and_a_wrong_key_are_told_what_to_do() {
 }
 
 #[test]
+fn what_is_in_force_already_is_no_push() {
+    let bench = Bench::new();
+    let id = bench.open(json!({"sensor": "co-1"}))["session"]["id"].as_str().unwrap().to_owned();
+    let refused = bench.audited("artifact.refused").len();
+    // As the broker says it again with each connection.
+    let again = bench.calibctl(&["transform", "install", &bench.path("factory.json"), "--json"]);
+    let ack: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(ack["verdict"], "already_applied", "{ack}");
+    assert!(ack["message"].as_str().unwrap().contains("in force already"), "{ack}");
+    assert_eq!(bench.audited("artifact.refused").len(), refused);
+    // A push that waits is told after it, so nothing was told before.
+    let pushed = bench.file("pushed.json", bench.authority.signed(&bench::factory(2)));
+    bench.calibctl(&["transform", "install", &pushed]);
+    let session = until("the session to know", || {
+        let whole = bench.get(&format!("/v1/sessions/{id}"));
+        whole["session"]["waiting"].is_array().then_some(whole)
+    });
+    // Opened, and the one push.
+    assert_eq!((&session["session"]["waiting"][1], &session["session"]["revision"]), (&json!(2), &json!(2)));
+}
+
+#[test]
 fn a_push_waits_for_the_end_of_the_session_and_an_abort_puts_back_what_ran() {
     let bench = Bench::new();
     let points = bench.file("points.csv", POINTS);

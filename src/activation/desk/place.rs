@@ -79,16 +79,9 @@ impl Desk {
         let mut refused = None;
         for sensor in &verified.sensors {
             // Of what a session holds up only its own transform has come so far.
-            let session = self.sessions.contains_key(sensor);
-            if session {
-                let _ = self.tell(&mut turn, sensor, Event::Session { open: false }).await?;
-            }
-            let event = Event::Accepted { artifact: artifact.clone(), plan };
-            let told = self.tell(&mut turn, sensor, event).await?;
-            if session {
-                let _ = self.tell(&mut turn, sensor, Event::Session { open: true }).await?;
-            }
-            match told {
+            let of_session = self.sessions.contains_key(sensor);
+            let event = Event::Accepted { artifact: artifact.clone(), plan, of_session };
+            match self.tell(&mut turn, sensor, event).await? {
                 Err(why) => refused = Some(why),
                 Ok(()) => {
                     let stage = turn.machine(sensor).and_then(|it| it.state().stage(verified.digest));
@@ -122,16 +115,17 @@ impl Desk {
         Ok(true)
     }
 
-    /// What is refused for a local transform, though it has its place below that: the broker says it again with each
-    /// connection.
-    pub(super) async fn lies_below(
+    /// What is refused for a local transform or a session, though it has its place below that, or stands already: the
+    /// broker says it again with each connection. With what is said of it.
+    pub(super) async fn has_its_place(
         &self,
         item: &Item,
         refused: &Refused,
-    ) -> Result<Option<Verified>, StoreError> {
+    ) -> Result<Option<(Verified, String)>, StoreError> {
         let floor = refused.id.as_ref().and_then(|id| self.floors.get(id));
         let known = floor.is_some_and(|floor| Some(floor.digest) == refused.digest);
-        if refused.refusal.reason != Reason::LocalInForce || !known {
+        let reason = refused.refusal.reason;
+        if !known || !matches!(reason, Reason::LocalInForce | Reason::SessionOpen) {
             return Ok(None);
         }
         let Ok(verified) = self.verify_again(&item.arrived.payload) else { return Ok(None) };
@@ -142,7 +136,11 @@ impl Desk {
                 return Ok(None);
             }
         }
-        Ok(Some(verified))
+        let sentence = match reason {
+            Reason::LocalInForce => "accepted before: a local transform lies over it".to_owned(),
+            _ => self.standing(&verified),
+        };
+        Ok(Some((verified, sentence)))
     }
 
     /// Whether a transform that was accepted before has its place at a sensor, or has come to its end there.

@@ -91,14 +91,13 @@ impl Desk {
     }
 
     /// A session begins at a sensor, or ends there. At its end the rollouts go on, and what waits is judged with the
-    /// next look at it.
+    /// next look at it. What the ledger does not take now is told the rollout again with its next look.
     pub(super) async fn session(
         &mut self,
         sensor: SensorId,
         session: Option<Id>,
         pipeline: &mpsc::Sender<Request>,
     ) -> Result<(), StoreError> {
-        let open = session.is_some();
         match session {
             Some(session) => drop(self.sessions.insert(sensor.clone(), session)),
             None => drop(self.sessions.remove(&sensor)),
@@ -107,7 +106,8 @@ impl Desk {
             return Ok(());
         }
         let mut turn = Turn::new(self.clock.now(), super::turn::ITSELF);
-        let _ = self.tell(&mut turn, &sensor, Event::Session { open }).await?;
+        // Before anything else the machine comes to know of sessions.
+        let _ = self.tell(&mut turn, &sensor, Event::Tick).await?;
         self.carry_out(turn, pipeline).await
     }
 

@@ -194,7 +194,11 @@ impl Desk {
         let known = self.sensors.known_or_possible(sensor);
         let another = known.filter(|sensor| sensor.serial.as_deref() != state.instrument());
         let instrument = another.map(|sensor| Event::Instrument(sensor.serial.clone()));
-        clock.into_iter().chain(instrument).collect()
+        let open = self.sessions.contains_key(sensor);
+        let session = (state.in_session() != open).then_some(Event::Session { open });
+        // What a session holds goes on only once all else is known.
+        let (begun, ended) = if open { (session, None) } else { (None, session) };
+        begun.into_iter().chain(clock).chain(instrument).chain(ended).collect()
     }
 
     async fn apply(

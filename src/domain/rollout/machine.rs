@@ -38,9 +38,13 @@ impl Rollout {
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Result<Vec<Action>, Refused> {
         self.elapse(now);
         let mut actions = Vec::new();
+        let mut own = None;
         match event {
             Event::Tick => {}
-            Event::Accepted { artifact, plan } => self.accept(artifact, plan, now, &mut actions)?,
+            Event::Accepted { artifact, plan, of_session } => {
+                own = of_session.then_some(artifact.digest);
+                self.accept(artifact, plan, now, &mut actions)?;
+            }
             Event::Pair(paired) => self.pair(&paired),
             Event::Read { of, readings } => {
                 if let Some(evidence) = self.evidence(of) {
@@ -58,6 +62,8 @@ impl Rollout {
         }
         if !self.state.session {
             self.judge_trial(now, &mut actions);
+            self.advance(now, &mut actions);
+        } else if own.is_some() && own == self.state.candidate().map(|candidate| candidate.digest) {
             self.advance(now, &mut actions);
         }
         Ok(actions)

@@ -156,6 +156,8 @@ pub enum Event {
         artifact: Artifact,
         /// What it says about its rollout.
         plan: Plan,
+        /// Whether the session that is open at the sensor made it: then it goes on meanwhile, and nothing else does.
+        of_session: bool,
     },
     /// There is a new pair of a transform that is watched.
     Pair(Box<Paired>),

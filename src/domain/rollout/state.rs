@@ -152,6 +152,11 @@ impl State {
         self.trusted
     }
 
+    /// Whether a session is open at the sensor, as far as is known here.
+    pub fn in_session(&self) -> bool {
+        self.session
+    }
+
     /// Where a transform stands; `None` for one that is not known, or was forgotten.
     pub fn stage(&self, digest: Digest) -> Option<Stage> {
         if let Some(running) = self.running.as_ref().filter(|running| running.artifact.digest == digest) {

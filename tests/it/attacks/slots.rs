@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::fleet::*;
 use super::scene::{Attack, Scene};
 use crate::support::gateway::DOWN;
+use crate::support::wait::until_true;
 use crate::trust::world::pretty;
 
 fn named(id: &str, version: u64, replaces: &[&str]) -> Value {
@@ -30,7 +31,7 @@ fn sibling_id_downgrade() {
     // The broker says it again with each connection.
     let answers = scene.acks().len();
     scene.restart(|_| {});
-    crate::support::wait::until_true("both to be answered again", || scene.acks().len() >= answers + 2);
+    until_true("both to be answered again", || scene.acks().len() >= answers + 2);
     scene.runs(2, 3.5);
     // A new version takes its place.
     scene.puts(&named("co-other", 2, &["co"]));
@@ -96,6 +97,13 @@ fn below_a_local_transform_the_sensor_stays_the_fleets() {
     scene.runs(8, 1.5);
 }
 
+/// Waits until the last report names this transform: it comes after the answer.
+fn reports(scene: &Scene, id: &str) {
+    until_true(&format!("the report to name {id}"), || {
+        scene.reported().pop().is_some_and(|(_, active, _)| active["id"] == *id)
+    });
+}
+
 /// What was left for the local transform is not what lies below it.
 #[test]
 fn a_rollback_to_the_local_one_gives_the_sensor_back_to_whom_it_lies_over() {
@@ -107,9 +115,11 @@ fn a_rollback_to_the_local_one_gives_the_sensor_back_to_whom_it_lies_over() {
     let mut other = named("co-other", 1, &["co"]);
     other["supersedes"] = json!([digest]);
     scene.accepts(&format!("{DOWN}/co-other"), &by_fleet(&other));
+    reports(&scene, "co-other");
     let admin = scene.gateway.path("run/admin.sock");
     let back = crate::support::control::post(&admin, "/v1/sensors/co-1/rollback", b"").json();
     assert_eq!((&back["verdict"], &back["id"]), (&json!("accepted"), &json!("local-co-1")), "{back}");
+    reports(&scene, "local-co-1");
     let mut sibling = named("co-other", 2, &[]);
     sibling["supersedes"] = json!([digest]);
     // What lies below is the same after a restart, and below the next local one.

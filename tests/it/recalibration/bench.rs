@@ -97,10 +97,15 @@ impl Bench {
         self.gateway.path(format!("run/{name}.sock"))
     }
 
+    /// Where a file of this name is.
+    pub fn path(&self, name: &str) -> String {
+        self.gateway.path(name).to_str().unwrap().to_owned()
+    }
+
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
-        let path = self.gateway.path(name);
+        let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
-        path.to_str().unwrap().to_owned()
+        path
     }
 
     /// The private key of this name.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bench::Bench;
+use crate::support::wait::until_true;
 
 /// What of a session must survive: all but how far a point was.
 fn lasting(whole: &Value) -> Value {
@@ -78,6 +79,37 @@ fn the_power_may_be_cut_at_every_step() {
     assert_eq!(visit.bench.get("/v1/sensors/co-1")["transform"]["id"], "local-co-1");
     let verified = visit.bench.calibctl(&["audit", "verify"]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+#[test]
+fn a_power_cut_between_the_end_and_its_effect_leaves_nothing_behind() {
+    let mut bench = Bench::new();
+    let id = bench.open(json!({"sensor": "co-1"}))["session"]["id"].as_str().unwrap().to_owned();
+    bench.daemon.take().unwrap().process.kill();
+    // As the ledger is when the end is written, and nothing has come of it yet.
+    let ledger = rusqlite::Connection::open(bench.gateway.store().join("ledger.db")).unwrap();
+    let read = |sql: &str| -> Value {
+        let text: String = ledger.query_row(sql, [], |row| row.get(0)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut session = read("SELECT content FROM sessions");
+    session["stage"] = json!("ended");
+    session["ended"] = json!([{"aborted": {"reason": "rain"}}, session["plan"]["opened"]]);
+    let mut rollout = read("SELECT state FROM rollouts WHERE sensor = 'co-1'");
+    assert!(rollout["session"].is_boolean(), "{rollout}");
+    rollout["session"] = json!(true);
+    ledger.execute("UPDATE sessions SET ended = opened, content = ?", [session.to_string()]).unwrap();
+    ledger.execute("UPDATE rollouts SET state = ? WHERE sensor = 'co-1'", [rollout.to_string()]).unwrap();
+    drop(ledger);
+    bench.start();
+    until_true("its flag to go", || bench.get("/v1/sensors/co-1")["maintenance"].is_null());
+    assert_eq!(bench.audited("maintenance."), ["maintenance.on", "maintenance.off"]);
+    assert_eq!(bench.get(&format!("/v1/sessions/{id}"))["state"]["stage"], "ended");
+    // The rollout goes on.
+    let pushed = bench.file("pushed.json", bench.authority.signed(&super::bench::factory(2)));
+    let output = bench.calibctl(&["transform", "install", &pushed]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(bench.get("/v1/sensors/co-1")["transform"]["version"], 2);
 }
 
 #[test]

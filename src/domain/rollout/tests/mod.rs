@@ -81,7 +81,7 @@ impl Bench {
     }
 
     pub fn accept(&mut self, version: u8, mode: Mode) -> &mut Bench {
-        self.tell(Event::Accepted { artifact: artifact("t", version), plan: plan(mode) })
+        self.tell(Event::Accepted { artifact: artifact("t", version), plan: plan(mode), of_session: false })
     }
 
     pub fn order(&mut self, action: OrderAction, version: u8, percent: Option<f64>) -> Result<(), Refused> {

@@ -103,7 +103,11 @@ fn what_an_order_ends_does_not_come_back_by_itself() {
     assert!(bench.machine.state().held_to().all(|held| held.digest != digest(2)));
     // Values are raw after a retirement, whoever was there before.
     let mut bench = Bench::new();
-    bench.tell(Event::Accepted { artifact: artifact("other", 2), plan: plan(Mode::Immediate) });
+    bench.tell(Event::Accepted {
+        artifact: artifact("other", 2),
+        plan: plan(Mode::Immediate),
+        of_session: false,
+    });
     assert_eq!(bench.machine.state().last_good().unwrap().id.as_str(), "t");
     bench.order(OrderAction::Retire, 2, None).unwrap();
     let state = bench.machine.state();

@@ -145,6 +145,7 @@ fn events(step: &Step, shell: &mut Shell, machine: &Rollout, now: &mut Timestamp
             vec![Event::Accepted {
                 artifact,
                 plan: Plan { watched: *watched, bake: Some(HOUR), ..plan(*mode) },
+                of_session: false,
             }]
         }
         Step::Pairs { candidate, count, errors, counts } => {

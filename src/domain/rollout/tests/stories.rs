@@ -33,7 +33,11 @@ fn a_bad_candidate_never_comes_into_force() {
         bench.said()
     );
     assert!(bench.actions.iter().any(|action| matches!(action, Action::Alert(Some(_)))));
-    let again = bench.try_tell(Event::Accepted { artifact: artifact("t", 2), plan: plan(EVERYWHERE) });
+    let again = bench.try_tell(Event::Accepted {
+        artifact: artifact("t", 2),
+        plan: plan(EVERYWHERE),
+        of_session: false,
+    });
     assert!(matches!(again, Err(Refused::Ended(..))), "{again:?}");
 }
 
@@ -56,7 +60,7 @@ fn what_goes_bad_in_force_is_taken_back() {
 fn without_anything_before_a_failing_one_leaves_raw_values() {
     let mut bench = Bench::raw();
     let gated = Plan { watched: true, ..plan(Mode::Immediate) };
-    bench.tell(Event::Accepted { artifact: artifact("t", 1), plan: gated });
+    bench.tell(Event::Accepted { artifact: artifact("t", 1), plan: gated, of_session: false });
     assert_eq!(bench.stage(1), Some(Stage::Canary));
     for _ in 0..12 {
         bench.pair(digest(1), None, [3.0, 0.0]);
@@ -89,6 +93,7 @@ fn a_gateway_outside_the_share_waits_until_that_reaches_it() {
     let older = bench.try_tell(Event::Accepted {
         artifact: Artifact { version: 1, digest: digest(9), ..artifact("t", 1) },
         plan: plan(mode),
+        of_session: false,
     });
     assert!(matches!(older, Err(Refused::Older(..))), "{older:?}");
     bench.order(OrderAction::Promote, 2, Some(5.0)).unwrap();
@@ -108,7 +113,11 @@ fn a_newer_version_takes_the_candidates_place() {
 #[test]
 fn of_candidates_that_displace_each_other_the_last_one_stays() {
     let mut bench = Bench::new();
-    let accepted = |id, version| Event::Accepted { artifact: artifact(id, version), plan: plan(EVERYWHERE) };
+    let accepted = |id, version| Event::Accepted {
+        artifact: artifact(id, version),
+        plan: plan(EVERYWHERE),
+        of_session: false,
+    };
     bench.accept(2, EVERYWHERE).tell(accepted("other", 3));
     bench.run(5, Some([1.0, 1.0]));
     // The broker says both again.
@@ -124,9 +133,11 @@ fn of_candidates_that_displace_each_other_the_last_one_stays() {
     let again = bench.try_tell(accepted("t", 2));
     assert!(matches!(again, Err(Refused::Ended(..))), "{again:?}");
     // A new version gets in, and so does what a local one was laid over.
-    bench
-        .accept(40, EVERYWHERE)
-        .tell(Event::Accepted { artifact: artifact("local-s", 41), plan: plan(Mode::Immediate) });
+    bench.accept(40, EVERYWHERE).tell(Event::Accepted {
+        artifact: artifact("local-s", 41),
+        plan: plan(Mode::Immediate),
+        of_session: false,
+    });
     assert_eq!(bench.stage(40), Some(Stage::Superseded));
     bench.accept(40, EVERYWHERE);
     assert_eq!(bench.stage(40), Some(Stage::Shadow));
@@ -165,7 +176,11 @@ fn an_extended_bake_ends_one_day() {
 fn steps_and_lost_values_need_no_reference() {
     let mut bench = Bench::new();
     let limits = Limits { max_step: Some(2.0), ..plan(EVERYWHERE).limits };
-    bench.tell(Event::Accepted { artifact: artifact("t", 2), plan: Plan { limits, ..plan(EVERYWHERE) } });
+    bench.tell(Event::Accepted {
+        artifact: artifact("t", 2),
+        plan: Plan { limits, ..plan(EVERYWHERE) },
+        of_session: false,
+    });
     bench.read(2, Readings { readings: 5, lost: 0, largest_step: 2.5 });
     assert!(bench.said().contains("it is 2.50 away from the transform beside it, more than 2.00"));
     bench.accept(3, EVERYWHERE).read(3, Readings { readings: 99, lost: 50, largest_step: 0.0 });
@@ -207,6 +222,41 @@ fn a_session_holds_everything_but_orders_to_go_back() {
     bench.tell(Event::Session { open: true });
     bench.order(OrderAction::Rollback, 2, None).unwrap();
     assert_eq!(bench.active(), Some(1));
+}
+
+#[test]
+fn in_a_session_only_its_own_transform_goes_on() {
+    let open = |open| Event::Session { open };
+    let without = |bench: &Bench| {
+        let mut machine = bench.machine.clone();
+        machine.apply(open(false), bench.now).unwrap();
+        machine.state().stage(digest(2))
+    };
+    let own =
+        Event::Accepted { artifact: artifact("local-s", 3), plan: plan(Mode::Immediate), of_session: true };
+    // A candidate that waits for nothing but the end of the session.
+    let mut bench = Bench::new();
+    bench.accept(2, EVERYWHERE).tell(open(true));
+    assert_eq!(bench.run(60, Some([0.3, 1.0])), 60);
+    assert_eq!((bench.stage(2), without(&bench)), (Some(Stage::Shadow), Some(Stage::Canary)));
+    bench.tell(own.clone());
+    let changed = |action: &&Action| matches!(action, Action::Activate(_) | Action::RollBack { .. });
+    assert_eq!(bench.actions.iter().filter(changed).collect::<Vec<_>>(), [&Action::Activate(digest(3))]);
+    assert_eq!((bench.active(), bench.stage(2)), (Some(3), Some(Stage::Superseded)));
+    assert!(!bench.said().contains("its gate is passed"), "{}", bench.said());
+    // A trial that would be over, one way or the other.
+    for (lost, wanted) in [(0, Stage::Active), (100, Stage::RolledBack)] {
+        let mut bench = Bench::new();
+        let gated = Plan { watched: true, ..plan(Mode::Immediate) };
+        bench.tell(Event::Accepted { artifact: artifact("t", 2), plan: gated, of_session: false });
+        bench.tell(open(true)).read(2, Readings { readings: 100, lost, largest_step: 0.0 });
+        assert_eq!(bench.run(30, None), 30);
+        assert_eq!((bench.stage(2), without(&bench)), (Some(Stage::Canary), Some(wanted)));
+        bench.tell(own.clone());
+        assert_eq!(bench.actions.iter().filter(changed).collect::<Vec<_>>(), [&Action::Activate(digest(3))]);
+        assert_eq!((bench.active(), bench.stage(2)), (Some(3), Some(Stage::Superseded)));
+        assert!(!bench.said().contains("in force for good"), "{}", bench.said());
+    }
 }
 
 #[test]
@@ -285,11 +335,11 @@ fn dates_are_kept() {
     let mut bench = Bench::new();
     let later = bench.now.saturating_add_micros(2 * HOUR);
     let early = Artifact { not_before: Some(later), ..artifact("t", 2) };
-    bench.tell(Event::Accepted { artifact: early, plan: plan(Mode::Immediate) });
+    bench.tell(Event::Accepted { artifact: early, plan: plan(Mode::Immediate), of_session: false });
     assert_eq!((bench.active(), bench.run(10, None)), (Some(1), 1));
     assert_eq!(bench.active(), Some(2));
     let late = Artifact { expires: bench.now.saturating_add_micros(HOUR), ..artifact("t", 3) };
-    bench.tell(Event::Accepted { artifact: late, plan: plan(EVERYWHERE) });
+    bench.tell(Event::Accepted { artifact: late, plan: plan(EVERYWHERE), of_session: false });
     bench.run(10, None);
     assert!(bench.said().contains("expired at"), "{}", bench.said());
     assert_eq!((bench.stage(3), bench.active()), (Some(Stage::RolledBack), Some(2)));

@@ -109,7 +109,7 @@ fn what_makes_no_sense_is_refused() {
         (with("/fit/covariance", json!([[1.0, 2.0], [2.0, 1.0]])), Reason::InvalidContent),
         (with("/fit/parameter_names", json!(["a"])), Reason::InvalidContent),
         (with("/fit/parameter_names", json!(["a", "c"])), Reason::InvalidContent),
-        (with("/output_unit", json!("furlong")), Reason::InvalidContent),
+        (with("/output_unit", json!("mg per m3")), Reason::InvalidContent),
     ] {
         assert_eq!(judged(&document, FLEET, json!([]), None), Err(reason), "{document}");
     }
