@@ -34,7 +34,8 @@ const EXAMPLES: &str = "examples:
 On a terminal each point is asked for; `?` says what may be typed. Else the points are rows of a CSV file with the columns role (zero, span, linearity), reference, unit, standard, u,
 U, k, source and round (as_found, as_left, both), each where it is needed. A point waits three response times
 and then until its readings have settled. What is interrupted is gone on with by --resume, also by somebody
-else, and --abort puts back what ran before. At its end a certificate is signed with --key, if the gateway issues any. Exit code 1 if the sensor is left, or found, out of tolerance.";
+else, and --abort puts back what ran before. At its end the certificate is signed with --key,
+where the gateway issues any. Exit code 1 if the sensor is left, or found, out of tolerance.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
