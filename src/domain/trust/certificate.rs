@@ -136,8 +136,14 @@ pub fn may_sign(
     whose: Place<'_>,
     time: &TimeView,
 ) -> Result<(), Refusal> {
-    if technicians(certificate, envelope, root, time, Judged::New)?.is_empty() {
+    let counting = technicians(certificate, envelope, root, time, Judged::New)?;
+    if counting.is_empty() {
         return Err(Refusal::new(Reason::ThresholdNotMet, "the certificate names no technician"));
+    }
+    let named = &certificate.about.signed_by.technicians;
+    if let Some(key) = named.iter().find(|key| !counting.contains(key)) {
+        let text = format!("key {} does not count today, so leave it out", &key.to_string()[..12]);
+        return Err(Refusal::new(Reason::KeyNotValidNow, text));
     }
     fleet(certificate, root)?;
     scope(certificate, root, whose)?;
