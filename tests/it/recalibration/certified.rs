@@ -119,8 +119,7 @@ fn a_power_cut_around_the_signature_leaves_one_session_with_one_certificate() {
     stream.write_all(&request).unwrap();
     bench.cut_power();
     drop(stream);
-    let sent = || post(&bench.socket("maintenance"), &path(&id), &signed);
-    let answer = sent();
+    let answer = post(&bench.socket("maintenance"), &path(&id), &signed);
     assert_eq!(answer.status, 200, "{}", answer.text());
     let ending = answer.json()["state"]["ending"].take();
     assert!(ending["done"]["certificate"].is_string(), "{ending}");
