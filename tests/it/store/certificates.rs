@@ -64,7 +64,7 @@ async fn a_certificate_is_kept_once_for_good_and_audited() {
     assert_eq!(rest.len(), 1);
     let other = Id::new("co-1").unwrap();
     assert_eq!(store.certificates(Some(other), None, 10).await.unwrap(), []);
-    assert_eq!(store.examine(|_, _| ()).await.unwrap().map(|it| it.chain.rows), Ok(2));
+    assert_eq!(store.examine(|_, _| ()).await.unwrap().map(|it| it.chain.rows), Ok(3));
     store.close(LONG).await.unwrap();
 
     let db = Connection::open(dir.path().join("ledger.db")).unwrap();
@@ -75,7 +75,7 @@ async fn a_certificate_is_kept_once_for_good_and_audited() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(actions, ["certificate.issued"; 2]);
+    assert_eq!(actions, ["incarnation.begun", "certificate.issued", "certificate.issued"]);
     db.execute("UPDATE certificates SET number = 'gw-1-2026-0006' WHERE place = 1", []).unwrap();
     drop(db);
     let Opened { store, .. } = open(dir.path());
