@@ -90,6 +90,10 @@ fn below_a_local_transform_the_sensor_stays_the_fleets() {
     let mut eight = transform(8);
     eight["supersedes"] = json!([digest]);
     scene.puts(&eight);
+    // With the local one gone the gateway has the broker send all again, that one included.
+    until_true("the local one to be refused", || {
+        scene.acks().iter().any(|ack| ack["digest"] == digest && ack["reason"] == "rolled_back_version")
+    });
     scene.refuses(&Attack {
         topic: format!("{DOWN}/local-co-1"),
         ..Attack::known("local_comes_back", "rolled_back_version", site)
