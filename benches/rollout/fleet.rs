@@ -78,7 +78,7 @@ impl Gateway {
             Limits { min_pairs: 12, max_rmse_ratio: Some(1.05), max_bias: Some(1.0), ..Limits::default() };
         let mode = (story.mode)(point(&artifact(2).id, "2026-11", &id));
         let plan = Plan { mode, bake: Some(DAY), limits, watched: mode != Mode::Immediate };
-        gateway.tell(Event::Accepted { artifact: artifact(2), plan }, start());
+        gateway.tell(Event::Accepted { artifact: artifact(2), plan, of_session: false }, start());
         gateway
     }
 

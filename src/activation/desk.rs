@@ -61,7 +61,7 @@ pub use ask::{Answered, Ask, TrustPolicy};
 use local::back_from;
 pub use local::{Declined, RollBack, back};
 use reach::Reach;
-pub use sessions::{Site, Waits};
+pub use sessions::{Site, Trust, Waits};
 
 /// Between two looks at artifacts that wait for their time.
 const RETRY: Duration = Duration::from_secs(5);

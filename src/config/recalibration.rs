@@ -26,7 +26,7 @@ pub fn read_recalibration(sensor: &mut Section<'_>) -> Settings {
         resolution: table.float("resolution", POSITIVE),
         range: None,
         max_step: table.float("max_step", POSITIVE),
-        rule: table.choice("rule", &rules).unwrap_or_default(),
+        rule: table.choice("rule", &rules),
         validity: table.duration("validity", VALIDITIES),
     };
     match range.as_deref() {

@@ -39,6 +39,10 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
         ("/v1/sessions", get(sessions::list).merge(only(Role::Maintenance, post(sessions::open)))),
         ("/v1/sessions/{id}", get(sessions::one)),
         ("/v1/sessions/{id}/events", get(sessions::events)),
+        (
+            "/v1/sessions/{id}/certificate",
+            only(Role::Maintenance, get(sessions::offer).post(sessions::certify)),
+        ),
         ("/v1/sessions/{id}/{command}", only(Role::Maintenance, post(sessions::command))),
         ("/v1/priors", get(priors::list)),
         ("/v1/certificates", get(certificates::list)),

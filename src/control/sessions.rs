@@ -1,23 +1,24 @@
-//! `/v1/sessions`: recalibration sessions.
+//! `/v1/sessions`: recalibration sessions, and the certificates that they end with.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
-use super::given::Given;
+use super::given::{self, Given};
 use super::peer::Peer;
 use super::pieces::event;
 use super::readings::{checked_limit, known_if};
 use super::stream::{self, Shown};
 use crate::domain::id::Id;
 use crate::domain::session::Session;
+use crate::domain::trust::key::KeyId;
 use crate::recalibration::{self, Ask, Desire, Refused};
 use crate::runtime::clients::Seat;
 use crate::wire::control::{OpenSession, SessionCommand, SessionState, Sessions, WholeSession};
@@ -29,6 +30,13 @@ pub struct Wanted {
     sensor: Option<String>,
     all: Option<bool>,
     limit: Option<usize>,
+}
+
+/// Whose keys are to sign a certificate: ids with commas between them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signers {
+    key: Option<String>,
 }
 
 /// The sessions that are not over, or the last ones at all.
@@ -95,6 +103,33 @@ pub async fn command(
     let none = || Problem::unknown(format!("a session has no `{command}`; it has {}", names()));
     let desire = desire.ok_or_else(none)?;
     asked(gateway, move |answer| Ask::Do(id, desire, Box::new(given), peer.actor(), answer)).await
+}
+
+/// What is to be signed for a session to end with a certificate.
+pub async fn offer(
+    State(gateway): State<Gateway>,
+    Path(name): Path<String>,
+    wanted: Result<Query<Signers>, QueryRejection>,
+) -> Answer {
+    let id = id(&name)?;
+    let Query(Signers { key }) = wanted?;
+    let keys: Result<Vec<KeyId>, _> = key.iter().flat_map(|keys| keys.split(',')).map(KeyId::parse).collect();
+    let keys = keys.map_err(|fault| Problem::bad(format!("key is no id of a key: {fault}")))?;
+    let (answer, answered) = oneshot::channel();
+    gateway.recalibration.asks.send(Ask::Offer(id, keys, answer)).await.map_err(|_| gone())?;
+    json(&answered.await.map_err(|_| gone())?.map_err(problem)?)
+}
+
+/// Ends a session with the certificate that was signed.
+pub async fn certify(
+    State(gateway): State<Gateway>,
+    Path(name): Path<String>,
+    peer: Peer,
+    request: Request,
+) -> Answer {
+    let id = id(&name)?;
+    let envelope = given::bytes(request, &gateway).await?;
+    asked(gateway, move |answer| Ask::Certify(id, envelope, peer.actor(), answer)).await
 }
 
 async fn asked(gateway: Gateway, ask: impl FnOnce(recalibration::Answer) -> Ask + Send + 'static) -> Answer {

@@ -28,6 +28,7 @@ use crate::alerting::{self, Alerting};
 use crate::config::Config;
 use crate::control::gateway::Reload;
 use crate::control::sockets::SocketError;
+use crate::domain::certificate::Office;
 use crate::domain::sequence::{Block, Numbers};
 use crate::pipeline::beside::Beside;
 use crate::pipeline::calibrate::Calibrator;
@@ -91,6 +92,8 @@ pub struct Running {
     pub(super) page: Option<Page>,
     pub(super) committed: watch::Receiver<u64>,
     pub(super) sensors: Sensors,
+    /// What stands on certificates.
+    pub(super) office: watch::Sender<Option<Office>>,
     pub(super) store: Store,
     reloads: mpsc::Receiver<Reload>,
     /// What the health is read from.
@@ -180,7 +183,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             clock: clock.clone(),
             store: store.clone(),
             metrics: metrics.clone(),
-            reports: Reports::new(&config.gateway.fleet, &config.gateway.id, key, uplink.clone()),
+            reports: Reports::new(&config.gateway.fleet, &config.gateway.id, key.clone(), uplink.clone()),
             alerting: alerting.clone(),
             rollout: config.rollout,
             beside: beside.clone(),
@@ -282,6 +285,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     };
     background.push(task::spawn(arrivals.run(waiting)));
     let (recalibration, sessions_asked) = Recalibration::new();
+    let (office, offices) = watch::channel(config.certificate.clone());
     let recalibrations = recalibration::run::Parts {
         fleet: config.gateway.fleet.clone(),
         gateway: config.gateway.id.clone(),
@@ -295,6 +299,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         live: live.clone(),
         time: presence.time.clone(),
         clock: clock.clone(),
+        key,
+        office: offices,
         shown: recalibration.clone(),
     };
     let recalibrations = recalibration::run::Task::new(recalibrations, sessions);
@@ -352,6 +358,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         page,
         committed,
         sensors,
+        office,
         store,
         reloads,
         vitals,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::domain::id::Id;
 use crate::domain::session::Fault;
+use crate::domain::trust::key::KeyId;
 use crate::store::StoreError;
-use crate::wire::control::{OpenSession, SessionCommand, SessionState, WholeSession};
+use crate::wire::control::{CertificateOffer, OpenSession, SessionCommand, SessionState, WholeSession};
 
 /// States that a watcher may be behind before it loses some.
 const BEHIND: usize = 64;
@@ -73,6 +75,10 @@ pub enum Ask {
     Open(Box<OpenSession>, String, Answer),
     /// Do something with one, and who does.
     Do(Id, Desire, Box<SessionCommand>, String, Answer),
+    /// Give what technicians with these keys have to sign for one to end with a certificate.
+    Offer(Id, Vec<KeyId>, oneshot::Sender<Result<CertificateOffer, Refused>>),
+    /// End one with the certificate that was signed, and by whose word.
+    Certify(Id, Bytes, String, Answer),
     /// Show one that is not over.
     Show(Id, oneshot::Sender<Option<Box<WholeSession>>>),
     /// Show where those are that are not over.

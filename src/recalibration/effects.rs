@@ -8,17 +8,18 @@ use crate::activation::desk::{Ask as DeskAsk, Declined, RollBack};
 use crate::domain::digest::Digest;
 use crate::domain::session::{Effect, Event, Session};
 use crate::domain::time::Timestamp;
-use crate::store::{SessionStep, StoreError};
+use crate::store::{SessionStep, StoreError, StoredCertificate};
 use crate::sync::control::Purpose;
 use crate::wire::message::{SessionEvent, Verdict};
 
 impl Parts {
-    /// Writes a session down with what is to be audited of it.
+    /// Writes a session down with what is to be audited of it, and the certificate that it ends with.
     pub(super) async fn write(
         &self,
         session: &Session,
         effects: &[Effect],
         by: &str,
+        certificate: Option<StoredCertificate>,
     ) -> Result<(), StoreError> {
         if !effects.contains(&Effect::Write) {
             return Ok(());
@@ -37,6 +38,7 @@ impl Parts {
             content: serde_json::to_string(session).unwrap_or_default(),
             actor: by.to_owned(),
             audits: effects.iter().filter_map(audit).collect(),
+            certificate,
         };
         self.store.write_session(step).await
     }

@@ -2,6 +2,7 @@
 //! and does what they want done.
 
 mod ask;
+mod certify;
 mod effects;
 mod flags;
 mod opening;

@@ -6,11 +6,12 @@ use crate::activation::desk::{Ask as DeskAsk, Site};
 use crate::domain::id::SensorId;
 use crate::domain::sensor::{Kind, Sensor};
 use crate::domain::session::{Fault, InForce, Item, Plan, patience, silence};
+use crate::domain::uncertainty::decision::Rule;
 use crate::domain::units::Unit;
 use crate::wire::control::OpenSession;
 use crate::wire::message::ClockState;
 
-/// The level of expanded uncertainties.
+/// The level of expanded uncertainties where no certificates are issued.
 const LEVEL: f64 = 0.95;
 
 impl Parts {
@@ -22,6 +23,12 @@ impl Parts {
             return Err(gone);
         }
         Ok(answered.await.map_err(|_| gone)??)
+    }
+
+    /// How verdicts heed the uncertainty and the level of it, where nobody says it of the sensor: as on certificates.
+    fn usual(&self) -> (Rule, f64) {
+        let office = self.office.borrow();
+        office.as_ref().map_or((Rule::default(), LEVEL), |office| (office.rule, office.coverage_probability))
     }
 
     /// The plan of a session that somebody opens.
@@ -39,6 +46,7 @@ impl Parts {
         let configured = settings.t90.map(|t90| t90.as_secs_f64());
         let response = wanted.t90_seconds.or(configured).ok_or_else(|| Fault::NoResponseTime(id.clone()))?;
         let mpe = site.mpe.or(sensor.comparison.mpe).ok_or_else(|| Fault::NoMpe(id.clone()))?;
+        let (rule, level) = self.usual();
         let limit = wanted.time_limit_seconds.or(settings.time_limit.map(|limit| limit.as_secs_f64()));
         Ok(Plan {
             fleet: self.fleet.clone(),
@@ -49,8 +57,8 @@ impl Parts {
             input_unit: sensor.unit.to_string(),
             unit,
             mpe,
-            rule: wanted.rule.unwrap_or(settings.rule),
-            level: LEVEL,
+            rule: wanted.rule.or(settings.rule).unwrap_or(rule),
+            level,
             response_seconds: response,
             max_drift: settings.max_drift,
             max_scatter: settings.max_scatter,

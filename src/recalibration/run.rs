@@ -5,24 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use super::certify::not_open;
 use super::flags::not_flagged;
 use super::{Ask, Recalibration, Refused};
 use crate::activation::desk;
+use crate::domain::certificate::Office;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::quality::State;
 use crate::domain::sample::Reading;
 use crate::domain::session::{self, At, Beside, Effect, Event, Session};
+use crate::domain::trust::key::{KeyId, PrivateKey};
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::Store;
+use crate::store::{Store, StoredCertificate};
 use crate::sync::link::Link;
-use crate::wire::control::{OpenSession, SessionReading, SessionState, WholeSession};
+use crate::wire::control::{CertificateOffer, OpenSession, SessionReading, SessionState, WholeSession};
 
 /// Between two looks at the time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,6 +48,10 @@ pub struct Parts {
     pub live: Live,
     pub time: TimeCheck,
     pub clock: Clock,
+    /// The gateway's own key, which signs certificates.
+    pub key: PrivateKey,
+    /// What stands on every certificate; `None`: none are issued.
+    pub office: watch::Receiver<Option<Office>>,
     /// Where sessions are shown.
     pub shown: Recalibration,
 }
@@ -126,11 +133,14 @@ impl Task {
             Ask::Open(wanted, by, answer) => drop(answer.send(self.open(&wanted, &by).await)),
             Ask::Do(id, desire, command, by, answer) => {
                 let Some(sensor) = self.sensor_of(&id) else {
-                    let text = format!("there is no open session `{id}`; `GET /v1/sessions` lists them");
-                    let _ = answer.send(Err(Refused::Unknown(text)));
+                    let _ = answer.send(Err(not_open(&id)));
                     return;
                 };
                 let _ = answer.send(self.command(&sensor, desire, *command, &by).await);
+            }
+            Ask::Offer(id, keys, answer) => drop(answer.send(self.offer(&id, keys).await)),
+            Ask::Certify(id, envelope, by, answer) => {
+                drop(answer.send(self.certify(&id, &envelope, &by).await));
             }
             Ask::Show(id, answer) => {
                 let found = self.sensor_of(&id).and_then(|sensor| self.whole(&sensor)).map(Box::new);
@@ -154,7 +164,7 @@ impl Task {
         let id = self.name(plan.opened.as_micros()).await?;
         let at = At { time: plan.opened, passed: self.parts.clock.monotonic(), by };
         let (session, effects) = Session::open(id, plan, &at, wanted.untrusted_clock)?;
-        self.parts.write(&session, &effects, by).await?;
+        self.parts.write(&session, &effects, by, None).await?;
         let sensor = session.plan.sensor.clone();
         let held = Held { session, reading: None, covariates: BTreeMap::new() };
         self.open.insert(sensor.clone(), held);
@@ -193,6 +203,25 @@ impl Task {
         }
     }
 
+    async fn offer(&self, id: &Id, keys: Vec<KeyId>) -> Result<CertificateOffer, Refused> {
+        let held = self.sensor_of(id).and_then(|sensor| self.open.get(&sensor));
+        self.parts.offer(&held.ok_or_else(|| not_open(id))?.session, keys).await
+    }
+
+    /// Ends a session with its certificate. Both are written in one transaction, so that none is ever without the other.
+    async fn certify(&mut self, id: &Id, envelope: &[u8], by: &str) -> Result<WholeSession, Refused> {
+        let Some((sensor, held)) = self.open.iter().find(|(_, held)| held.session.id == *id) else {
+            return self.parts.certified_before(id, envelope).await;
+        };
+        let sensor = sensor.clone();
+        let certificate = self.parts.certified(&held.session, envelope).await?;
+        let end = Event::End(Some(certificate.digest));
+        let ended = self.tell_with(&sensor, end, by, Some(certificate.clone())).await?;
+        self.parts.announce(&certificate);
+        let whole = ended.map(|session| WholeSession { state: SessionState::of(&session), session });
+        whole.ok_or(Refused::Unavailable("the session has ended already"))
+    }
+
     /// Tells a session what nobody has asked for.
     async fn tell_itself(&mut self, sensor: &SensorId, event: Event) {
         if let Err(refused) = self.tell(sensor, event, ITSELF).await {
@@ -202,11 +231,22 @@ impl Task {
 
     /// Tells a session what happens: written before anything else is done. Gives it back if it has ended.
     async fn tell(&mut self, sensor: &SensorId, event: Event, by: &str) -> Result<Option<Session>, Refused> {
+        self.tell_with(sensor, event, by, None).await
+    }
+
+    /// The same with the certificate that it ends with.
+    async fn tell_with(
+        &mut self,
+        sensor: &SensorId,
+        event: Event,
+        by: &str,
+        certificate: Option<StoredCertificate>,
+    ) -> Result<Option<Session>, Refused> {
         let Some(held) = self.open.get_mut(sensor) else { return Ok(None) };
         let (time, passed) = (self.parts.clock.now(), self.parts.clock.monotonic());
         let mut next = held.session.clone();
         let effects = next.handle(&At { time, passed, by }, event)?;
-        self.parts.write(&next, &effects, by).await?;
+        self.parts.write(&next, &effects, by, certificate).await?;
         held.session = next;
         Ok(self.done(sensor, effects, by).await)
     }
@@ -232,7 +272,7 @@ impl Task {
             let at = At { time: now, passed: self.parts.clock.monotonic(), by };
             match next.handle(&at, event) {
                 Ok(more) => {
-                    if let Err(error) = self.parts.write(&next, &more, by).await {
+                    if let Err(error) = self.parts.write(&next, &more, by, None).await {
                         // After a restart it is done again, and found done.
                         tracing::warn!(%sensor, "a step of the recalibration session is not written: {error}");
                         break;

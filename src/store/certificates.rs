@@ -1,4 +1,4 @@
-//! Certificates that this gateway issued.
+//! Certificates that this gateway issued; each is kept with the last step of its session.
 
 use super::{Store, StoreError};
 use crate::domain::certificate::Certificate;
@@ -46,26 +46,10 @@ impl StoredCertificate {
     }
 }
 
-/// What became of a certificate that was to be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeptCertificate {
-    /// It is kept.
-    New,
-    /// It was already: the same bytes were signed.
-    Known,
-    /// The number belongs to another one; nothing was changed.
-    Other,
-}
-
 impl Store {
-    /// Keeps a certificate: one durable transaction with its audit row.
-    pub async fn add_certificate(
-        &self,
-        certificate: StoredCertificate,
-        actor: &str,
-    ) -> Result<KeptCertificate, StoreError> {
-        let actor = actor.to_owned();
-        self.with_ledger(move |ledger, now| ledger.add_certificate(now, &certificate, &actor)).await
+    /// The place of the next certificate in a series of numbers that begin so.
+    pub async fn next_certificate(&self, series: String) -> Result<u64, StoreError> {
+        self.with_ledger(move |ledger, _| ledger.next_certificate(&series)).await
     }
 
     /// Certificates without their envelopes, the newest first, each with its place; before a place, of a sensor.

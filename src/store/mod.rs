@@ -36,7 +36,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::alerts::{AlertChanges, RecoveredAlerts, StoredAlert};
-pub use self::certificates::{KeptCertificate, StoredCertificate};
+pub use self::certificates::StoredCertificate;
 pub use self::checkpoints::{Head, LedgerFacts};
 pub use self::commands::{AcceptedCommand, Recalibration};
 pub use self::comparisons::{

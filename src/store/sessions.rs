@@ -1,6 +1,7 @@
 //! Recalibration sessions, as the ledger keeps them.
 
 use super::Store;
+use super::certificates::StoredCertificate;
 use super::error::StoreError;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
@@ -22,6 +23,8 @@ pub struct SessionStep {
     pub actor: String,
     /// Rows of the audit: action and detail.
     pub audits: Vec<(&'static str, String)>,
+    /// The certificate that it ends with: kept in the same transaction, or neither is.
+    pub certificate: Option<StoredCertificate>,
 }
 
 impl Store {

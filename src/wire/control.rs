@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::alerts::{Acknowledge, Alerts, Hush, Miss, Missed};
-pub use self::certificates::{CertificateHead, Certificates, OneCertificate};
+pub use self::certificates::{CertificateHead, CertificateOffer, Certificates, OneCertificate};
 pub use self::drift::{Drift, SensorDrift};
 pub use self::ledger::backup;
 pub use self::ledger::{AuditHead, KeptFloor, Progress, Restoring, SensorChange, Verified};

@@ -270,6 +270,26 @@ pub struct SessionEvent<'a> {
     pub time: Timestamp,
 }
 
+/// `event` of kind `certificate`: one was issued.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CertificateEvent<'a> {
+    /// Always `certificate`.
+    pub event: &'static str,
+    /// As in the audit.
+    pub action: &'static str,
+    pub sensor: &'a SensorId,
+    pub session: &'a str,
+    pub number: &'a str,
+    /// Of what was signed.
+    pub digest: Digest,
+    /// What is stated of all points as found.
+    pub as_found: Option<&'a str>,
+    /// And as left; null also where nothing was adjusted.
+    pub as_left: Option<&'a str>,
+    /// When it was issued.
+    pub time: Timestamp,
+}
+
 /// `metrics/<sensor>`, retained: how far a sensor is from its references.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftMetrics<'a> {

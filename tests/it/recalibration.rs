@@ -1,6 +1,7 @@
 //! Recalibration sessions on a running gateway: scripted, interrupted, refused.
 
 mod bench;
+mod certified;
 mod interrupted;
 mod typed;
 

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Desk;
 use super::local::{Declined, RollBack};
-use super::sessions::Site;
+use super::sessions::{Site, Trust};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::{Fallback, Policy};
 use crate::pipeline::active::Change;
@@ -41,6 +41,8 @@ pub enum Ask {
     RollBack(RollBack, Answered),
     /// Say what a session has to know of a sensor.
     Site(SensorId, oneshot::Sender<Result<Site, StoreError>>),
+    /// Say what counts of root and enrolment, and what the time is.
+    Trust(oneshot::Sender<Trust>),
     /// A session begins at a sensor, or ends there.
     Session(SensorId, Option<Id>, oneshot::Sender<Result<(), StoreError>>),
     /// Take out of force what is in force at a sensor; by whose word.
@@ -80,6 +82,7 @@ impl Desk {
                 let _ = answer.send(self.roll_back(&order, pipeline).await);
             }
             Ask::Site(sensor, answer) => drop(answer.send(self.site(&sensor).await)),
+            Ask::Trust(answer) => drop(answer.send(self.trust())),
             Ask::Session(sensor, session, answer) => {
                 let _ = answer.send(self.session(sensor, session, pipeline).await);
             }

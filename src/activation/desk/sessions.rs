@@ -8,10 +8,13 @@ use super::{Desk, Reach};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::Event;
 use crate::domain::sample::TransformRef;
+use crate::domain::trust::enrolment::Enrolment;
 use crate::domain::trust::envelope::Envelope;
 use crate::domain::trust::prior::ModelPrior;
+use crate::domain::trust::root::Root;
 use crate::domain::trust::slot::Slot;
 use crate::domain::trust::target::{LOCAL_PREFIX, SensorFacts};
+use crate::domain::trust::time::TimeView;
 use crate::domain::trust::verify::verify_transform;
 use crate::domain::uncertainty::decision::Mpe;
 use crate::pipeline::run::Request;
@@ -35,7 +38,27 @@ pub struct Site {
     pub prior: Option<ModelPrior>,
 }
 
+/// By what signatures are judged now.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// The root that counts.
+    pub root: Option<Root>,
+    /// The enrolment that counts.
+    pub enrolment: Option<Enrolment>,
+    /// What is known of the time.
+    pub time: TimeView,
+}
+
 impl Desk {
+    /// By what signatures are judged now.
+    pub(super) fn trust(&self) -> Trust {
+        Trust {
+            root: self.roots.installed().cloned(),
+            enrolment: self.enrolled.counts().cloned(),
+            time: self.time_view(),
+        }
+    }
+
     /// What a session has to know of its sensor.
     pub(super) async fn site(&self, sensor: &SensorId) -> Result<Site, StoreError> {
         let local = Id::new(&format!("{LOCAL_PREFIX}{sensor}")).ok();

@@ -58,6 +58,11 @@ pub fn get<T: DeserializeOwned>(asked: &Asked, path: &str) -> Result<T, Failure>
     answer(Question::reads(asked, path))
 }
 
+/// The same of what not everybody may ask.
+pub fn get_at<T: DeserializeOwned>(asked: &Asked, door: Door, path: &str) -> Result<T, Failure> {
+    answer(Question::new(asked, door, Method::GET, path, String::new()))
+}
+
 /// Asks one thing and reads the answer as it came.
 pub fn get_bytes(asked: &Asked, path: &str) -> Result<Vec<u8>, Failure> {
     answer_bytes(Question::reads(asked, path))

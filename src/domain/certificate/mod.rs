@@ -1,7 +1,7 @@
 //! Calibration certificates: what one says, how its uncertainties are made, and whether it is consistent.
 //!
 //! The content is that of ISO/IEC 17025:2017, 7.8.2 and 7.8.4. [`issue`] makes a certificate from points as they
-//! were measured; [`Certificate::parse`] reads one and computes again everything that follows from something else
+//! were measured, [`of_session`] from a recalibration session; [`Certificate::parse`] reads one and computes again everything that follows from something else
 //! in it. Who signed it is asked in [`crate::domain::trust::certificate`].
 
 mod check;
@@ -10,6 +10,7 @@ mod issue;
 mod office;
 mod point;
 mod results;
+mod visit;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ pub use self::issue::issue;
 pub use self::office::Office;
 pub use self::point::{Component, Distribution, Line, Measured, PointResult, PointRole};
 pub use self::results::{Conformity, Criterion, Results, worst};
+pub use self::visit::{Facts, numbered, of_session, series};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::Standard;

@@ -18,10 +18,12 @@ pub const LEAST_READINGS: u64 = 10;
 pub const DRIFT_SHARE: f64 = 0.1;
 /// The largest standard deviation of the readings of a point, as a share of the maximum permissible error.
 pub const SCATTER_SHARE: f64 = 0.5;
-/// The longest text, in characters.
+/// The longest text, in characters; a certificate takes twice as long ones.
 const LONGEST: usize = 500;
-/// The most remarks.
-const MOST_REMARKS: usize = 64;
+/// The longest name of a customer, in characters, as on a certificate.
+const LONGEST_NAME: usize = 128;
+/// The most remarks: with what a session says of itself they fit on a certificate.
+const MOST_REMARKS: usize = 8;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -192,20 +194,21 @@ impl Plan {
     fn check_words(&self) -> Result<(), Fault> {
         let words = &self.words;
         let texts = [
-            ("the customer", &words.customer),
-            ("the location", &words.location),
-            ("the condition", &words.condition),
-            ("the procedure", &words.procedure),
+            ("the customer", &words.customer, LONGEST_NAME),
+            ("the location", &words.location, LONGEST),
+            ("the condition", &words.condition, LONGEST),
+            ("the procedure", &words.procedure, LONGEST),
         ];
-        let single = texts.iter().filter_map(|(name, text)| Some((*name, text.as_deref()?)));
-        let remarks = words.remarks.iter().map(|text| ("a remark", text.as_str()));
-        for (name, text) in single.chain(remarks) {
-            if !is_text(text, LONGEST) {
-                return Err(Fault::Text { sensor: self.sensor.clone(), name, longest: LONGEST });
+        let single =
+            texts.iter().filter_map(|(name, text, longest)| Some((*name, text.as_deref()?, *longest)));
+        let remarks = words.remarks.iter().map(|text| ("a remark", text.as_str(), LONGEST));
+        for (name, text, longest) in single.chain(remarks) {
+            if !is_text(text, longest) {
+                return Err(Fault::Text { sensor: self.sensor.clone(), name, longest });
             }
         }
         match words.remarks.len() > MOST_REMARKS {
-            true => Err(self.setting("the number of remarks", words.remarks.len() as f64, "at most 64")),
+            true => Err(self.setting("the number of remarks", words.remarks.len() as f64, "at most 8")),
             false => Ok(()),
         }
     }

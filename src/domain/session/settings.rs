@@ -22,8 +22,8 @@ pub struct Settings {
     pub range: Option<[f64; 2]>,
     /// The largest step of a new transform, in the unit of the values.
     pub max_step: Option<f64>,
-    /// How verdicts heed the uncertainty.
-    pub rule: Rule,
+    /// How verdicts heed the uncertainty; absent: as on certificates.
+    pub rule: Option<Rule>,
     /// How long a new transform holds; absent: a year.
     pub validity: Option<Duration>,
 }

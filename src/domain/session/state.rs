@@ -166,6 +166,15 @@ impl Session {
         }
     }
 
+    /// Whether its last round is judged, so that it may end with a certificate.
+    ///
+    /// # Errors
+    /// [`Fault::NotNow`] and [`Fault::Paused`].
+    pub fn can_be_certified(&self) -> Result<(), Fault> {
+        self.in_stage("a certificate", &[Stage::Found, Stage::Left])?;
+        if self.paused { Err(Fault::Paused(self.plan.sensor.clone())) } else { Ok(()) }
+    }
+
     /// The verdict on the as-found points, once they are judged.
     pub fn found(&self) -> Option<Outcome> {
         worst(&self.as_found).filter(|_| self.stage != Stage::AsFound)

@@ -1,5 +1,6 @@
 //! Sessions from their first point to their end, with a sensor that is invented.
 
+mod certified;
 mod faults;
 mod properties;
 

@@ -1,7 +1,8 @@
 //! Calibration certificates: whose signatures are on them, and whether those keys were valid then.
 //!
 //! A certificate is checked years after it was issued, with the root of that day. Keys count as of the moment that
-//! it says it was issued; one that was revoked since counts never.
+//! it says it was issued; one that was revoked since counts never. Before a gateway signs one itself, [`may_sign`] judges
+//! the technicians' signatures as of that moment.
 
 use super::enrolment::Enrolment;
 use super::envelope::{Envelope, payload_type};
@@ -100,16 +101,14 @@ fn judge(
     if !envelope.is_signed_by(gateway) {
         return Err(missing(envelope, gateway.id(), "the gateway"));
     }
-    let technicians = technicians(&certificate, envelope, root)?;
+    let then = TimeView { now: about.issued, trusted: true, floor: Timestamp::EPOCH };
+    let technicians = technicians(&certificate, envelope, root, &then, Judged::WhenSigned)?;
     vouched(&certificate, place, &technicians)?;
-    if about.fleet != root.fleet {
-        let text = format!("the certificate is of fleet {}, the root of {}", about.fleet, root.fleet);
-        return Err(Refusal::new(Reason::WrongFleet, text));
-    }
+    fleet(&certificate, root)?;
     if !technicians.is_empty() {
-        scope(&certificate, root, place)?;
-        let end = root_end(root, RoleName::Maintenance);
-        if end <= about.issued {
+        let whose = Place { gateway: place.enrolment.map(|_| &about.gateway), enrolment: place.enrolment };
+        scope(&certificate, root, whose)?;
+        if root_end(root, RoleName::Maintenance) <= about.issued {
             let text = format!(
                 "the trust root given expired at {}, before the certificate was issued; give a newer one",
                 root.expires
@@ -125,6 +124,45 @@ fn judge(
     Ok(Accepted { digest: envelope.digest(), gateway: gateway.id(), technicians, notes, certificate })
 }
 
+/// Checks on a gateway, before that signs, whether all technicians whom a certificate names have signed it and may:
+/// with keys that count now, of a role that acts on the sensor.
+///
+/// # Errors
+/// The first check that failed; `threshold_not_met` if it names no technician.
+pub fn may_sign(
+    certificate: &Certificate,
+    envelope: &Envelope,
+    root: &Root,
+    whose: Place<'_>,
+    time: &TimeView,
+) -> Result<(), Refusal> {
+    let counting = technicians(certificate, envelope, root, time, Judged::New)?;
+    if counting.is_empty() {
+        return Err(Refusal::new(Reason::ThresholdNotMet, "the certificate names no technician"));
+    }
+    let named = &certificate.about.signed_by.technicians;
+    if let Some(key) = named.iter().find(|key| !counting.contains(key)) {
+        let text = format!("key {} does not count today, so leave it out", &key.to_string()[..12]);
+        return Err(Refusal::new(Reason::KeyNotValidNow, text));
+    }
+    fleet(certificate, root)?;
+    scope(certificate, root, whose)?;
+    if time.is_past(root_end(root, RoleName::Maintenance)) {
+        let text = format!("the trust root expired at {}; install its successor", root.expires);
+        return Err(Refusal::new(Reason::RootExpired, text));
+    }
+    Ok(())
+}
+
+fn fleet(certificate: &Certificate, root: &Root) -> Result<(), Refusal> {
+    let fleet = &certificate.about.fleet;
+    if *fleet == root.fleet {
+        return Ok(());
+    }
+    let text = format!("the certificate is of fleet {fleet}, the root of {}", root.fleet);
+    Err(Refusal::new(Reason::WrongFleet, text))
+}
+
 /// A signature that the certificate says is there, and is not.
 fn missing(envelope: &Envelope, key: KeyId, whose: &str) -> Refusal {
     let short = &key.to_string()[..12];
@@ -136,7 +174,13 @@ fn missing(envelope: &Envelope, key: KeyId, whose: &str) -> Refusal {
 }
 
 /// The technicians' keys; each that the certificate names must have signed, and together they must be enough.
-fn technicians(certificate: &Certificate, envelope: &Envelope, root: &Root) -> Result<Vec<KeyId>, Refusal> {
+fn technicians(
+    certificate: &Certificate,
+    envelope: &Envelope,
+    root: &Root,
+    time: &TimeView,
+    judged: Judged,
+) -> Result<Vec<KeyId>, Refusal> {
     let named = &certificate.about.signed_by.technicians;
     if named.is_empty() {
         return Ok(Vec::new());
@@ -151,11 +195,9 @@ fn technicians(certificate: &Certificate, envelope: &Envelope, root: &Root) -> R
             return Err(missing(envelope, *key, "the technician"));
         }
     }
-    let issued = certificate.about.issued;
-    let then = TimeView { now: issued, trusted: true, floor: Timestamp::EPOCH };
     let keys = named.iter().copied().collect();
     let roles = [RoleName::Maintenance];
-    let candidates = signers::authorise(envelope, root, &keys, &roles, &then, Judged::WhenSigned)?;
+    let candidates = signers::authorise(envelope, root, &keys, &roles, time, judged)?;
     Ok(candidates.into_iter().find_map(|it| it.outcome.ok()).unwrap_or_default())
 }
 
@@ -184,7 +226,7 @@ fn vouched(certificate: &Certificate, place: &Standpoint<'_>, technicians: &[Key
 }
 
 /// Whether the role may act on the sensor, as far as that can be told: groups, models and tags only by an enrolment.
-fn scope(certificate: &Certificate, root: &Root, place: &Standpoint<'_>) -> Result<(), Refusal> {
+fn scope(certificate: &Certificate, root: &Root, whose: Place<'_>) -> Result<(), Refusal> {
     let about = &certificate.about;
     let Some(role) = root.role(RoleName::Maintenance) else { return Ok(()) };
     let instrument = about.item.instrument.as_ref();
@@ -193,7 +235,6 @@ fn scope(certificate: &Certificate, root: &Root, place: &Standpoint<'_>) -> Resu
         model: instrument.map(|it| it.model.clone()),
         serial: instrument.map(|it| it.serial.clone()),
     };
-    let whose = Place { gateway: place.enrolment.map(|_| &about.gateway), enrolment: place.enrolment };
     let sensor = &about.item.sensor;
     if role.scopes.is_empty() || role.scopes.iter().any(|scope| scope.covers(whose, sensor, &facts)) {
         return Ok(());

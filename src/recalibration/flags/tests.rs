@@ -1,12 +1,13 @@
 use std::path::Path;
 
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::alerting::Alerting;
 use crate::domain::session::{At, Plan};
 use crate::domain::time::Timestamp;
+use crate::domain::trust::key::PrivateKey;
 use crate::pipeline::live::Live;
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::time::TimeCheck;
@@ -71,6 +72,8 @@ fn site(dir: &Path) -> Parts {
         live: Live::new(),
         time: TimeCheck::new(None, true),
         clock,
+        key: PrivateKey::from_seed(&[1; 32]).unwrap(),
+        office: watch::channel(None).1,
         shown: Recalibration::new().0,
     }
 }
@@ -95,6 +98,7 @@ async fn written(parts: &Parts, session: &Session) {
         content: "{}".to_owned(),
         actor: "user:ada".to_owned(),
         audits: Vec::new(),
+        certificate: None,
     };
     parts.store.write_session(step).await.unwrap();
 }

@@ -1,13 +1,13 @@
 //! Certificates that this gateway issued.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 
 use super::{Ledger, audit};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
-use crate::store::certificates::{KeptCertificate, StoredCertificate};
+use crate::store::certificates::StoredCertificate;
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
 
@@ -16,35 +16,14 @@ const PAGE: usize = 1000;
 const COLUMNS: &str = "place, number, digest, sensor, session, issued, as_found, as_left";
 
 impl Ledger {
-    /// Keeps a certificate, with its audit row.
-    pub fn add_certificate(
-        &mut self,
-        now: Timestamp,
-        certificate: &StoredCertificate,
-        actor: &str,
-    ) -> Result<KeptCertificate, StoreError> {
+    /// The place of the next certificate in a series: one behind the last.
+    pub fn next_certificate(&self, series: &str) -> Result<u64, StoreError> {
         self.whole()?;
-        let StoredCertificate { number, digest, sensor, session, issued, as_found, as_left, envelope } =
-            certificate;
-        self.transact(|tx| {
-            let sql = "SELECT digest FROM certificates WHERE number = ?";
-            let known: Option<[u8; 32]> = tx.query_row(sql, [number], |row| row.get(0)).optional()?;
-            if let Some(known) = known {
-                let same = known == digest.0;
-                return Ok(if same { KeptCertificate::Known } else { KeptCertificate::Other });
-            }
-            let (issued, sensor) = (issued.as_micros(), sensor.as_str());
-            tx.execute(
-                "INSERT INTO certificates(number, digest, sensor, session, issued, as_found, as_left, envelope)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                params![number, digest.0, sensor, session, issued, as_found, as_left, envelope],
-            )?;
-            let detail = json!({
-                "number": number, "digest": digest, "session": session, "as_found": as_found, "as_left": as_left,
-            });
-            audit::append(tx, now, actor, "certificate.issued", sensor, &detail.to_string())?;
-            Ok(KeptCertificate::New)
-        })
+        // All numbers that begin so lie between the series and its end with the next character.
+        let sql = "SELECT max(CAST(substr(number, length(?1) + 1) AS INTEGER)) FROM certificates
+            WHERE number >= ?1 AND number < ?1 || ':'";
+        let last: Option<u64> = self.name(self.db.query_row(sql, [series], |row| row.get(0)))?;
+        Ok(last.unwrap_or(0) + 1)
     }
 
     /// Certificates without their envelopes, the newest first.
@@ -72,6 +51,27 @@ impl Ledger {
         let found = self.db.query_row(&sql, [number], stored).optional();
         Ok(self.name(found)?.map(|(_, certificate)| certificate))
     }
+}
+
+/// Keeps a certificate, with its audit row. A number that is taken is a fault, and nothing is changed then.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    certificate: &StoredCertificate,
+    actor: &str,
+) -> rusqlite::Result<()> {
+    let StoredCertificate { number, digest, sensor, session, issued, as_found, as_left, envelope } =
+        certificate;
+    let (issued, sensor) = (issued.as_micros(), sensor.as_str());
+    tx.execute(
+        "INSERT INTO certificates(number, digest, sensor, session, issued, as_found, as_left, envelope)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        params![number, digest.0, sensor, session, issued, as_found, as_left, envelope],
+    )?;
+    let detail = json!({
+        "number": number, "digest": digest, "session": session, "as_found": as_found, "as_left": as_left,
+    });
+    audit::append(tx, now, actor, "certificate.issued", sensor, &detail.to_string())
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<(u64, StoredCertificate)> {

@@ -2,20 +2,23 @@
 
 use rusqlite::params;
 
-use super::{Ledger, audit};
+use super::{Ledger, audit, certificates};
 use crate::domain::id::{Id, SensorId};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::sessions::SessionStep;
 
 impl Ledger {
-    /// Writes a step of a session with its rows of the audit, in one transaction.
+    /// Writes a step of a session with its rows of the audit and its certificate, in one transaction.
     pub fn write_session(&mut self, now: Timestamp, step: &SessionStep) -> Result<(), StoreError> {
         self.whole()?;
         let ended = step.ended.map(Timestamp::as_micros);
         self.transact(|tx| {
             for (action, detail) in &step.audits {
                 audit::append(tx, now, &step.actor, action, step.sensor.as_str(), detail)?;
+            }
+            if let Some(certificate) = &step.certificate {
+                certificates::insert(tx, now, certificate, &step.actor)?;
             }
             let values = params![
                 step.id.as_str(),

@@ -43,3 +43,16 @@ pub struct OneCertificate {
     /// The signed certificate.
     pub envelope: Value,
 }
+
+/// `GET /v1/sessions/{id}/certificate`: what is to be signed for a session to end with a certificate.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CertificateOffer {
+    /// The number that it would have; null: none can be had here.
+    pub number: Option<String>,
+    /// The digest of what is to be signed.
+    pub digest: Option<Digest>,
+    /// A DSSE envelope without signatures: exactly its payload is to be signed.
+    pub envelope: Option<Value>,
+    /// Why none can be had.
+    pub note: Option<String>,
+}

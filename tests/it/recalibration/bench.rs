@@ -42,6 +42,11 @@ pub struct Bench {
 impl Bench {
     /// A gateway whose sensor has drifted, with its transform in force and its standards noted.
     pub fn new() -> Bench {
+        Bench::with("")
+    }
+
+    /// The same with more lines in its configuration.
+    pub fn with(more: &str) -> Bench {
         let authority = Authority::with_technician();
         let tty = Tty::new();
         let gateway = Gateway::new().trusting(&authority).with(&format!(
@@ -52,6 +57,7 @@ impl Bench {
              [sensor.co-1.recalibration]\nt90 = \"200ms\"\nresolution = 0.01\nrange = [0, 30]\n",
             tty.path().display()
         ));
+        let gateway = gateway.with(more);
         let stop = Arc::new(AtomicBool::new(false));
         let line = spoken(tty, gateway.path("run/control.sock"), stop.clone());
         let mut bench = Bench { authority, gateway, daemon: None, stop, line: Some(line) };
@@ -93,7 +99,7 @@ impl Bench {
         self.start();
     }
 
-    fn socket(&self, name: &str) -> PathBuf {
+    pub fn socket(&self, name: &str) -> PathBuf {
         self.gateway.path(format!("run/{name}.sock"))
     }
 
@@ -130,7 +136,7 @@ impl Bench {
         std::thread::spawn(move || command.output().unwrap())
     }
 
-    fn does(&self, words: &[&str]) {
+    pub fn does(&self, words: &[&str]) {
         let output = self.calibctl(words);
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -3,7 +3,7 @@
 use calibd::domain::certificate::Certificate;
 use calibd::domain::trust::envelope::{Envelope, payload_type, sign};
 use calibd::domain::trust::key::PrivateKey;
-use calibd::store::{KeptCertificate, StoredCertificate};
+use calibd::store::{SessionStep, StoredCertificate};
 use rusqlite::Connection;
 
 use super::*;
@@ -20,6 +20,20 @@ fn numbered(number: &str) -> StoredCertificate {
     StoredCertificate::of(&certificate, digest, bytes)
 }
 
+/// The end of a session, with its certificate.
+fn end(session: &str, certificate: StoredCertificate) -> SessionStep {
+    SessionStep {
+        id: Id::new(session).unwrap(),
+        sensor: certificate.sensor.clone(),
+        opened: certificate.issued,
+        ended: Some(certificate.issued),
+        content: format!("{{\"id\":\"{session}\"}}"),
+        actor: "user:ann".to_owned(),
+        audits: Vec::new(),
+        certificate: Some(certificate),
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_is_kept_once_for_good_and_audited() {
     let dir = tempfile::tempdir().unwrap();
@@ -27,13 +41,16 @@ async fn a_certificate_is_kept_once_for_good_and_audited() {
     let certificate = numbered("gw-1-2026-0007");
     assert_eq!(certificate.as_found.as_deref(), Some("fail"));
     assert_eq!(certificate.as_left.as_deref(), Some("pass"));
-    let add = |certificate: &StoredCertificate| store.add_certificate(certificate.clone(), "user:ann");
-    assert_eq!(add(&certificate).await.unwrap(), KeptCertificate::New);
-    assert_eq!(add(&certificate).await.unwrap(), KeptCertificate::Known);
+    let series = || store.next_certificate("gw-1-2026-".to_owned());
+    assert_eq!(series().await.unwrap(), 1);
+    store.write_session(end("s-1", certificate.clone())).await.unwrap();
+    assert_eq!(series().await.unwrap(), 8);
+    assert_eq!(store.next_certificate("gw-1-2027-".to_owned()).await.unwrap(), 1);
+    // A number is given once; the session that would end with it does not end.
     let forged = StoredCertificate { digest: calibd::domain::digest::Digest([7; 32]), ..certificate.clone() };
-    assert_eq!(add(&forged).await.unwrap(), KeptCertificate::Other);
-    let second = numbered("gw-1-2026-0008");
-    assert_eq!(add(&second).await.unwrap(), KeptCertificate::New);
+    store.write_session(end("s-2", forged)).await.unwrap_err();
+    assert_eq!(store.sessions(Some(Id::new("s-2").unwrap()), None, 1).await.unwrap(), [""; 0]);
+    store.write_session(end("s-2", numbered("gw-1-2026-0008"))).await.unwrap();
     store.close(LONG).await.unwrap();
 
     let Opened { store, .. } = open(dir.path());
@@ -47,7 +64,7 @@ async fn a_certificate_is_kept_once_for_good_and_audited() {
     assert_eq!(rest.len(), 1);
     let other = Id::new("co-1").unwrap();
     assert_eq!(store.certificates(Some(other), None, 10).await.unwrap(), []);
-    assert_eq!(store.examine(|_, _| ()).await.unwrap().map(|it| it.chain.rows), Ok(2));
+    assert_eq!(store.examine(|_, _| ()).await.unwrap().map(|it| it.chain.rows), Ok(3));
     store.close(LONG).await.unwrap();
 
     let db = Connection::open(dir.path().join("ledger.db")).unwrap();
@@ -58,7 +75,7 @@ async fn a_certificate_is_kept_once_for_good_and_audited() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(actions, ["certificate.issued"; 2]);
+    assert_eq!(actions, ["incarnation.begun", "certificate.issued", "certificate.issued"]);
     db.execute("UPDATE certificates SET number = 'gw-1-2026-0006' WHERE place = 1", []).unwrap();
     drop(db);
     let Opened { store, .. } = open(dir.path());

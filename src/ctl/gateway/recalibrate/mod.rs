@@ -1,5 +1,6 @@
 //! `calibctl recalibrate`
 
+mod certify;
 mod points;
 mod prompt;
 mod show;
@@ -18,7 +19,7 @@ use super::{Asked, Door};
 use crate::config::scalar::parse_duration;
 use crate::ctl::output::{Failure, print_json, print_lines};
 use crate::domain::id::SensorId;
-use crate::domain::session::{Mode, Words};
+use crate::domain::session::{Ending, Mode, Words};
 use crate::domain::uncertainty::decision::Outcome;
 use crate::wire::control::{OpenSession, SessionCommand, SessionState, Sessions, WholeSession};
 
@@ -33,7 +34,8 @@ const EXAMPLES: &str = "examples:
 On a terminal each point is asked for; `?` says what may be typed. Else the points are rows of a CSV file with the columns role (zero, span, linearity), reference, unit, standard, u,
 U, k, source and round (as_found, as_left, both), each where it is needed. A point waits three response times
 and then until its readings have settled. What is interrupted is gone on with by --resume, also by somebody
-else, and --abort puts back what ran before. Exit code 1 if the sensor is left, or found, out of tolerance.";
+else, and --abort puts back what ran before. At its end the certificate is signed with --key,
+where the gateway issues any. Exit code 1 if the sensor is left, or found, out of tolerance.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -53,12 +55,15 @@ pub struct RecalibrateArgs {
     /// The method of the fit, as of `fit`; absent: the one that the points allow.
     #[arg(long, value_name = "M")]
     method: Option<String>,
-    /// The private key that approves the new transform, in PEM.
+    /// The private key that approves the new transform and signs the certificate, in PEM.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Asks nothing: the references are applied by themselves, and what the guards let pass is approved.
     #[arg(long)]
     yes: bool,
+    /// Ends without a certificate.
+    #[arg(long, conflicts_with = "abort")]
+    no_certificate: bool,
     /// Goes on with the session that the sensor has, and takes it over if somebody else has it.
     #[arg(long, conflicts_with = "abort")]
     resume: bool,
@@ -129,7 +134,8 @@ fn script(args: &RecalibrateArgs) -> Result<Script<'_>, Failure> {
         }
     };
     let (method, key) = (args.method.clone(), args.key.as_deref());
-    Ok(Script { asked: &args.asked, points, method, key, yes: args.yes })
+    let certificate = !args.no_certificate;
+    Ok(Script { asked: &args.asked, points, method, key, certificate, yes: args.yes })
 }
 
 fn open(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
@@ -159,10 +165,27 @@ fn open(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
 
 /// The session that the sensor has.
 fn present(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
-    let found: Sessions = get(&args.asked, &format!("/v1/sessions?sensor={}", escaped(&args.id)))?;
-    let none = || Failure::refused(format!("{} has no open session: begin one without --resume", args.id));
-    let state: SessionState = found.sessions.into_iter().next().ok_or_else(none)?;
-    get(&args.asked, &format!("/v1/sessions/{}", escaped(state.id.as_str())))
+    let path = format!("/v1/sessions?sensor={}", escaped(&args.id));
+    let found: Sessions = get(&args.asked, &path)?;
+    if let Some(state) = found.sessions.into_iter().next() {
+        return get(&args.asked, &format!("/v1/sessions/{}", escaped(state.id.as_str())));
+    }
+    let past: Sessions = get(&args.asked, &format!("{path}&all=true&limit=1"))?;
+    let last = past.sessions.into_iter().next().map_or(String::new(), |state| ended(&state));
+    Err(Failure::refused(format!("{} has no open session{last}: begin one without --resume", args.id)))
+}
+
+/// How the last session ended: whoever lost the connection at its end has to know.
+fn ended(state: &SessionState) -> String {
+    let (id, how) = match &state.ending {
+        Some(Ending::Done { certificate: Some(_) }) => {
+            (&state.id, "ended with a certificate, which `calibctl certificate list` shows")
+        }
+        Some(Ending::Done { certificate: None }) => (&state.id, "ended without a certificate"),
+        Some(Ending::Aborted { .. }) => (&state.id, "was aborted"),
+        None => return String::new(),
+    };
+    format!("; the last one, {id}, {how}")
 }
 
 fn abort(args: &RecalibrateArgs, script: &Script<'_>) -> Result<ExitCode, Failure> {

@@ -26,6 +26,8 @@ pub struct Script<'a> {
     pub points: Option<Points>,
     pub method: Option<String>,
     pub key: Option<&'a Path>,
+    /// Whether a certificate is wanted.
+    pub certificate: bool,
     /// Whether nobody is to be asked.
     pub yes: bool,
 }
@@ -96,6 +98,7 @@ impl Script<'_> {
                 self.whole(session).map(Some)
             }
             Action::Approve => self.approve(whole).map(Some),
+            Action::Do("end", _) => self.end(whole).map(Some),
             Action::Do(name, command) => self.command(whole, name, *command).map(Some),
         }
     }
@@ -230,7 +233,7 @@ impl Script<'_> {
     fn decide(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
         let session = &whole.session;
         if session.plan.mode == Mode::SpotCheck {
-            return self.command(whole, "end", SessionCommand::default());
+            return self.end(whole);
         }
         let command = SessionCommand { method: self.method.clone(), ..SessionCommand::default() };
         let fitted = self.command(whole, "fit", command)?;
@@ -251,7 +254,7 @@ impl Script<'_> {
                     "guards stand against the new transform, and the sensor is within tolerance as found: nothing is adjusted",
                 );
                 let discarded = self.command(whole, "discard", SessionCommand::default())?;
-                return self.command(&discarded, "end", SessionCommand::default());
+                return self.end(&discarded);
             }
             let reasons = candidate.guards.join("; ");
             return Err(Failure::refused(format!(
@@ -274,16 +277,20 @@ impl Script<'_> {
         }
     }
 
+    /// Ends it, with a certificate if one is wanted and can be had.
     fn end(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
-        self.command(whole, "end", SessionCommand::default())
+        match self.certificate {
+            true => self.certify(whole),
+            false => self.command(whole, "end", SessionCommand::default()),
+        }
     }
 
-    fn say(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn say(&self, text: &str) -> Result<(), Failure> {
         if self.asked.json { Ok(()) } else { print_lines(text) }
     }
 
     /// Waits for Enter, unless nobody is to be asked.
-    fn confirm(&self, question: &str) -> Result<(), Failure> {
+    pub(super) fn confirm(&self, question: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }

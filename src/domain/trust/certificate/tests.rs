@@ -136,6 +136,39 @@ fn whoever_signs_needs_the_role_and_its_scope() {
 }
 
 #[test]
+fn a_gateway_signs_what_technicians_may_sign_today() {
+    let certificate = thermometer();
+    let payload = certificate.to_payload().unwrap();
+    let enrolled = enrolment("gw-1", GATEWAY);
+    let judged = |seeds: &[u8], root: &Root, at: &str| {
+        let envelope = Envelope::parse(&signed(&payload, seeds)).unwrap();
+        let whose = Place { gateway: Some(&certificate.about.gateway), enrolment: Some(&enrolled) };
+        let time = TimeView { now: time(at), trusted: true, floor: Timestamp::EPOCH };
+        may_sign(&certificate, &envelope, root, whose, &time).map_err(|refusal| refusal.reason)
+    };
+    let today = "2026-05-04T12:40:00Z";
+    assert_eq!(judged(&[TECHNICIAN], &usual(), today), Ok(()));
+    assert_eq!(judged(&[], &usual(), today), Err(Reason::ThresholdNotMet));
+    assert_eq!(judged(&[ENROL], &usual(), today), Err(Reason::ThresholdNotMet));
+    // Beyond the 90 days under an expired root.
+    assert_eq!(judged(&[TECHNICIAN], &usual(), "2027-04-02T00:00:00Z"), Err(Reason::RootExpired));
+    for (technician, scopes, wanted) in [
+        (json!({"state": "retired"}), json!([]), Err(Reason::KeyRetired)),
+        (json!({"not_after": "2026-05-04T12:35:00Z"}), json!([]), Err(Reason::KeyNotValidNow)),
+        (json!({}), json!([{"sensors": ["t-2"]}]), Err(Reason::OutOfScope)),
+        (json!({}), json!([{"gateways": ["gw-2"]}]), Err(Reason::OutOfScope)),
+        (json!({}), json!([{"groups": ["south"]}]), Err(Reason::OutOfScope)),
+        (json!({}), json!([{"gateways": ["gw-1"], "groups": ["north"]}]), Ok(())),
+    ] {
+        assert_eq!(
+            judged(&[TECHNICIAN], &root(&technician, &scopes), today),
+            wanted,
+            "{technician} {scopes}"
+        );
+    }
+}
+
+#[test]
 fn fleet_and_dates_have_to_fit() {
     let fleet =
         changed(|it| it.about.fleet = crate::domain::id::Id::new("plant-8").unwrap(), &[GATEWAY, TECHNICIAN]);

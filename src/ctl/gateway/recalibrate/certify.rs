@@ -1,0 +1,75 @@
+//! The certificate at the end of a session: fetched, looked at, signed, given back.
+
+use super::super::Door;
+use super::super::client::{escaped, get_at, post};
+use super::show::verdict;
+use super::steps::Script;
+use crate::ctl::files;
+use crate::ctl::output::{Failure, note};
+use crate::domain::certificate::{Certificate, TYPE};
+use crate::domain::session::Session;
+use crate::domain::trust::envelope::{Envelope, payload_type};
+use crate::domain::trust::key::PrivateKey;
+use crate::wire::control::{CertificateOffer, SessionCommand, WholeSession};
+
+/// What to do where no certificate can be had.
+const REMEDY: &str = "the session is open still: go on with --resume and another --key, or end it without a certificate with --resume --no-certificate";
+
+impl Script<'_> {
+    /// Ends a session with its certificate; without one where the gateway issues none, which is told.
+    pub(super) fn certify(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
+        let keys: Vec<_> = self.key.iter().map(|key| (*key).to_owned()).collect();
+        let keys = files::private_keys(&keys)?;
+        self.certified(whole, &keys).map_err(|failure| match failure.is_refusal() {
+            true => failure.with_remedy(REMEDY),
+            false => failure,
+        })
+    }
+
+    fn certified(&self, whole: &WholeSession, keys: &[PrivateKey]) -> Result<WholeSession, Failure> {
+        let session = &whole.session;
+        let path = format!("/v1/sessions/{}/certificate", escaped(session.id.as_str()));
+        let signer = keys.first().map_or(String::new(), |key| format!("?key={}", key.public().id()));
+        let offer: CertificateOffer = get_at(self.asked, Door::Maintenance, &format!("{path}{signer}"))?;
+        let Some(document) = &offer.envelope else {
+            note(offer.note.as_deref().unwrap_or("the gateway offers no certificate"));
+            return self.command(whole, "end", SessionCommand::default());
+        };
+        let (mut envelope, certificate) = read(document, session)?;
+        let number = &certificate.about.number;
+        self.confirm(&format!("sign certificate {number}? press Enter, or Ctrl-C to leave it"))?;
+        envelope.add_signatures(keys);
+        let signed = String::from_utf8_lossy(&envelope.to_json()).into_owned();
+        let ended = post(self.asked, Door::Maintenance, &path, signed)?;
+        let stated = certificate.results.conformity;
+        let found = verdict(stated.and_then(|it| it.as_found));
+        let left = match certificate.results.as_left.is_empty() {
+            true => "not adjusted".to_owned(),
+            false => format!("as left {}", verdict(stated.and_then(|it| it.as_left))),
+        };
+        self.say(&format!(
+            "certificate {number}: as found {found}, {left}\n  calibctl certificate export {number} --format html -o {number}.html\n"
+        ))?;
+        Ok(ended)
+    }
+}
+
+/// What is offered, which is not signed unseen: it has to be the certificate of this session.
+fn read(document: &serde_json::Value, session: &Session) -> Result<(Envelope, Certificate), Failure> {
+    let unusable = |what: String| Failure::refused(format!("what is to be signed cannot be used: {what}"));
+    let envelope =
+        Envelope::parse(document.to_string().as_bytes()).map_err(|refusal| unusable(refusal.to_string()))?;
+    if envelope.payload_type != payload_type(TYPE) {
+        return Err(unusable("it is no certificate".to_owned()));
+    }
+    let certificate =
+        Certificate::parse(&envelope.payload).map_err(|refusal| unusable(refusal.to_string()))?;
+    let (about, plan) = (&certificate.about, &session.plan);
+    if about.session != session.id.as_str()
+        || about.item.sensor != plan.sensor
+        || about.gateway != plan.gateway
+    {
+        return Err(unusable(format!("it is of session {}", about.session)));
+    }
+    Ok((envelope, certificate))
+}
