@@ -3,10 +3,7 @@
 //! The limits are from simulations: `cargo bench --bench priors`, and docs/reference/methods.md, "When a prior is used".
 
 use super::bayes::Prior;
-use super::error::FitError;
 use super::fitted::Fit;
-use super::method::{self, Method, Options};
-use super::pairs::Pairs;
 use crate::domain::uncertainty::distribution::f_distribution;
 
 /// Up to so many pairs for each parameter are few: beyond, a prior of as few sensors as there may be can do harm.
@@ -55,36 +52,11 @@ pub fn probability(prior: &Prior, with: &Fit, n: usize) -> Option<f64> {
     known.then(|| f_distribution(squares / n as f64, n as f64, 2.0 * prior.shape).upper)
 }
 
-/// Fits with the prior where [`judge`] says so, and alone elsewhere; `options` name no prior.
-///
-/// # Errors
-/// Those of the fit. Pairs at odds with the prior that are too few for a fit alone support none.
-pub fn fit(
-    method: Method,
-    pairs: &Pairs,
-    options: &Options,
-    prior: &Prior,
-) -> Result<(Fit, Verdict), FitError> {
-    let with = Options { prior: Some(prior.clone()), ..options.clone() };
-    let with = method::fit(method, pairs, &with)?;
-    let verdict = judge(prior, &with, pairs.len());
-    let fit = match verdict {
-        Verdict::WithPrior => with,
-        Verdict::Enough => method::fit(method, pairs, options)?,
-        Verdict::AtOdds(_) => method::fit(method, pairs, options).map_err(|alone| {
-            let odd = "the pairs are not what the prior of the model expects, so it is of no use here";
-            FitError::Unsupported(format!(
-                "{odd}: see that the instrument is whole and of this model; {alone}"
-            ))
-        })?,
-    };
-    Ok((fit, verdict))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fit::Column;
+    use crate::domain::fit::bayes;
+    use crate::domain::fit::{Column, Pairs};
     use crate::domain::resample::Seeded;
 
     /// About y = 2 x, good to 1 and 0.1 where readings scatter by 0.5.
@@ -100,29 +72,28 @@ mod tests {
         Pairs::new(vec![Column::new("x", x)], Column::new("y", y)).unwrap()
     }
 
-    fn fitted(pairs: &Pairs) -> Result<(Fit, Verdict), FitError> {
-        fit(Method::Affine, pairs, &Options::default(), &prior())
+    fn judged(pairs: &Pairs) -> Verdict {
+        let with = bayes::affine(pairs, &prior()).unwrap();
+        judge(&prior(), &with, pairs.len())
     }
 
     #[test]
     fn few_pairs_of_a_sensor_like_the_others_are_fitted_with_the_prior() {
         for n in [1, 2, 3, 10] {
-            let (fit, verdict) = fitted(&line(n, 0.5)).unwrap();
-            assert_eq!((verdict, fit.degrees_of_freedom), (Verdict::WithPrior, Some(20.0 + n as f64)), "{n}");
+            assert_eq!(judged(&line(n, 0.5)), Verdict::WithPrior, "{n}");
         }
     }
 
     #[test]
     fn many_pairs_and_those_of_another_kind_of_sensor_are_fitted_alone() {
-        let alone = |pairs: &Pairs| method::fit(Method::Affine, pairs, &Options::default()).unwrap();
-        let many = line(11, 0.5);
-        assert_eq!(fitted(&many).unwrap(), (alone(&many), Verdict::Enough));
-        let odd = line(4, 30.0);
-        let (fit, verdict) = fitted(&odd).unwrap();
-        assert!(matches!(verdict, Verdict::AtOdds(probability) if probability < 1e-6), "{verdict:?}");
-        assert_eq!(fit, alone(&odd));
-        let two = fitted(&line(1, 30.0)).unwrap_err().to_string();
-        assert!(two.contains("of this model") && two.contains("at least 2 pairs"), "{two}");
+        assert_eq!(judged(&line(11, 0.5)), Verdict::Enough);
+        for n in [1, 4] {
+            let verdict = judged(&line(n, 30.0));
+            assert!(
+                matches!(verdict, Verdict::AtOdds(probability) if probability < AT_ODDS),
+                "{n}: {verdict:?}"
+            );
+        }
     }
 
     /// Of sensors that the prior is true of, the probability is uniform.
@@ -138,7 +109,7 @@ mod tests {
                 let x: Vec<f64> = (0..3).map(|_| 10.0 * draws.uniform()).collect();
                 let y = x.iter().map(|x| a + b * x + s * draws.normal()).collect();
                 let pairs = Pairs::new(vec![Column::new("x", x)], Column::new("y", y)).unwrap();
-                let with = crate::domain::fit::bayes::affine(&pairs, &prior).unwrap();
+                let with = bayes::affine(&pairs, &prior).unwrap();
                 probability(&prior, &with, 3).unwrap()
             })
             .collect();
@@ -153,7 +124,7 @@ mod tests {
     fn what_expects_nothing_is_not_at_odds_with_anything() {
         let pairs = line(3, 1e6);
         let vague = Prior::vague(2);
-        let with = crate::domain::fit::bayes::affine(&pairs, &vague).unwrap();
+        let with = bayes::affine(&pairs, &vague).unwrap();
         assert_eq!(judge(&vague, &with, 3), Verdict::WithPrior);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::key::KeyId;
+use super::payload;
 use super::reason::{Reason, Refusal};
 use super::scope::Place;
 use super::target;
@@ -183,15 +184,7 @@ impl Command {
     /// # Errors
     /// `malformed` or `unknown_schema`, with the field's path.
     pub fn parse(payload: &[u8]) -> Result<Command, Refusal> {
-        let malformed = |fault| Refusal::new(Reason::Malformed, format!("command: {fault}"));
-        let value = strict_json::parse(payload).map_err(malformed)?;
-        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-            && schema != SCHEMA
-        {
-            let text = format!("command: schema {schema} is not known here; update calibd");
-            return Err(Refusal::new(Reason::UnknownSchema, text));
-        }
-        strict_json::from_value(&value).map_err(malformed)
+        payload::read("command", SCHEMA, payload)
     }
 
     /// What is to be done.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::key::{KeyId, PublicKey};
+use super::payload;
 use super::reason::{Reason, Refusal};
 use super::root::Root;
 use super::target::SensorFacts;
@@ -12,7 +13,6 @@ use super::time::TimeView;
 use super::verify::{Refused, Signed, kept, verify_returning};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
-use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::uncertainty::decision::Mpe;
 
@@ -98,15 +98,7 @@ impl Enrolment {
     /// # Errors
     /// `malformed`, `unknown_schema` or `invalid_content`, with the field's path.
     pub fn parse(payload: &[u8]) -> Result<Enrolment, Refusal> {
-        let malformed = |fault| Refusal::new(Reason::Malformed, format!("enrolment: {fault}"));
-        let value = strict_json::parse(payload).map_err(malformed)?;
-        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-            && schema != SCHEMA
-        {
-            let text = format!("enrolment: schema {schema} is not known here; update calibd");
-            return Err(Refusal::new(Reason::UnknownSchema, text));
-        }
-        let enrolment: Enrolment = strict_json::from_value(&value).map_err(malformed)?;
+        let enrolment: Enrolment = payload::read("enrolment", SCHEMA, payload)?;
         if enrolment.version == 0 {
             let text = "enrolment: version: counts from 1";
             return Err(Refusal::new(Reason::InvalidContent, text));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::branch::Branch;
 use super::command::AHEAD;
 use super::enrolment::check_version;
+use super::payload;
 use super::reason::{Reason, Refusal};
 use super::root::Root;
 use super::target::check_fleet;
@@ -14,7 +15,6 @@ use super::time::{Come, TimeView};
 use super::verify::{Refused, Signed, kept, verify_returning};
 use crate::domain::digest::Digest;
 use crate::domain::id::Id;
-use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 
 /// The only schema of manifests there is yet.
@@ -93,15 +93,7 @@ impl Manifest {
     /// # Errors
     /// `malformed` or `unknown_schema`, with the field's path.
     pub fn parse(payload: &[u8]) -> Result<Manifest, Refusal> {
-        let malformed = |fault| Refusal::new(Reason::Malformed, format!("manifest: {fault}"));
-        let value = strict_json::parse(payload).map_err(malformed)?;
-        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-            && schema != SCHEMA
-        {
-            let text = format!("manifest: schema {schema} is not known here; update calibd");
-            return Err(Refusal::new(Reason::UnknownSchema, text));
-        }
-        strict_json::from_value(&value).map_err(malformed)
+        payload::read("manifest", SCHEMA, payload)
     }
 
     /// Whether what it says makes sense.

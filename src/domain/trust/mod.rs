@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod key;
 pub mod manifest;
 pub mod order;
+pub(super) mod payload;
 pub mod prior;
 pub mod reason;
 pub mod rollback;

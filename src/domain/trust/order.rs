@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::KeyId;
+use super::payload;
 use super::reason::{Reason, Refusal};
 use super::root::{RoleName, Root};
 use super::scope::Place;
@@ -12,7 +13,6 @@ use super::verify::{Refused, Signed, verify_typed};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::OrderAction;
-use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 
 pub use super::command::Targets;
@@ -87,15 +87,7 @@ impl Order {
     /// # Errors
     /// `malformed`, `unknown_schema` or `invalid_content`, with the field's path.
     pub fn parse(payload: &[u8]) -> Result<Order, Refusal> {
-        let malformed = |fault| Refusal::new(Reason::Malformed, format!("order: {fault}"));
-        let value = strict_json::parse(payload).map_err(malformed)?;
-        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-            && schema != SCHEMA
-        {
-            let text = format!("order: schema {schema} is not known here; update calibd");
-            return Err(Refusal::new(Reason::UnknownSchema, text));
-        }
-        let order: Order = strict_json::from_value(&value).map_err(malformed)?;
+        let order: Order = payload::read("order", SCHEMA, payload)?;
         let invalid = |text: &str| Err(Refusal::new(Reason::InvalidContent, format!("order: {text}")));
         if order.serial == 0 {
             return invalid("serial: counts from 1");

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::enrolment::check_version;
 use super::key::KeyId;
+use super::payload;
 use super::reason::{Reason, Refusal};
 use super::root::{RoleName, Root};
 use super::target::check_fleet;
@@ -13,7 +14,6 @@ use crate::domain::digest::Digest;
 use crate::domain::fit::bayes;
 use crate::domain::fit::population::Fitted;
 use crate::domain::id::Id;
-use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::units::Unit;
 
@@ -85,15 +85,7 @@ impl ModelPrior {
     /// # Errors
     /// `malformed` or `unknown_schema`, with the field's path.
     pub fn parse(payload: &[u8]) -> Result<ModelPrior, Refusal> {
-        let malformed = |fault| Refusal::new(Reason::Malformed, format!("prior: {fault}"));
-        let value = strict_json::parse(payload).map_err(malformed)?;
-        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-            && schema != SCHEMA
-        {
-            let text = format!("prior: schema {schema} is not known here; update calibd");
-            return Err(Refusal::new(Reason::UnknownSchema, text));
-        }
-        strict_json::from_value(&value).map_err(malformed)
+        payload::read("prior", SCHEMA, payload)
     }
 
     /// Whether what it says makes sense.

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, payload_type};
 use super::key::{KeyId, PublicKey};
+use super::payload;
 use super::reason::{Reason, Refusal};
 use super::scope::Scope;
 use super::signers;
 use crate::domain::digest::Digest;
 use crate::domain::id::Id;
-use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 
 /// The only schema of roots there is yet.
@@ -162,17 +162,7 @@ impl Root {
     /// # Errors
     /// `malformed`, `unknown_schema` or `invalid_content`, with the field's path.
     pub fn parse(payload: &[u8]) -> Result<Root, Refusal> {
-        let malformed = |fault| Refusal::new(Reason::Malformed, format!("root: {fault}"));
-        let value = strict_json::parse(payload).map_err(malformed)?;
-        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-            && schema != SCHEMA
-        {
-            return Err(Refusal::new(
-                Reason::UnknownSchema,
-                format!("root: schema {schema} is not known here; update calibd"),
-            ));
-        }
-        let root: Root = strict_json::from_value(&value).map_err(malformed)?;
+        let root: Root = payload::read("root", SCHEMA, payload)?;
         root.check().map_err(|fault| Refusal::new(Reason::InvalidContent, format!("root: {fault}")))?;
         Ok(root)
     }

@@ -98,12 +98,11 @@ pub fn check_slots<'a>(
     slots: impl Iterator<Item = (&'a SensorId, &'a Slot)>,
 ) -> Result<Changes, Refusal> {
     let mut changes = Changes::default();
-    let mut session = None;
     let slots: Vec<(&SensorId, &Slot)> = slots.collect();
-    for (sensor, slot) in &slots {
-        let open = slot.session.as_ref().filter(|open| !is_made_in(transform, role, open));
-        session = session.or(open.map(|open| (*sensor, open)));
-    }
+    let session = slots.iter().find_map(|(sensor, slot)| {
+        let open = slot.session.as_ref().filter(|open| !is_made_in(transform, role, open))?;
+        Some((*sensor, open))
+    });
     let free = || match session {
         None => Ok(()),
         // "Pushes wait while a session is open."

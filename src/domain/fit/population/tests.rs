@@ -1,9 +1,13 @@
 use proptest::prelude::*;
 
+use self::simulated::Sensor;
 use super::*;
 use crate::domain::fit::bayes::{self, Prior};
 use crate::domain::fit::{Column, Pairs};
 use crate::domain::resample::Seeded;
+
+#[path = "simulated.rs"]
+mod simulated;
 
 fn fitted(parameters: &[f64], covariance: &[&[f64]]) -> Fitted {
     let name = |at: usize| ["a", "b", "c"][at].to_owned();
@@ -146,40 +150,12 @@ fn another_zero_of_x_is_the_same_population() {
     }
 }
 
-/// A sensor of the simulation: readings x between 10 and 90, its own line, noise of the reference.
-struct Sensor {
-    offset: f64,
-    gain: f64,
-}
-
-impl Sensor {
-    fn draw(draws: &mut Seeded) -> Sensor {
-        // Half of the gains' scatter goes with the offset.
-        let shared = draws.normal();
-        Sensor { offset: -5.0 + 3.0 * shared, gain: 0.5 - 0.02 * shared + 0.02 * draws.normal() }
-    }
-
-    fn pairs(&self, count: usize, draws: &mut Seeded) -> Pairs {
-        let x: Vec<f64> = (0..count).map(|_| 10.0 + 80.0 * draws.uniform()).collect();
-        let y = x.iter().map(|x| self.offset + self.gain * x + NOISE * draws.normal()).collect();
-        Pairs::new(vec![Column::new("x", x)], Column::new("y", y)).unwrap()
-    }
-
-    /// The mean square of what a line is off by over the range.
-    fn square(&self, fit: &Fit) -> f64 {
-        let off = |x: f64| fit.parameters[0] - self.offset + (fit.parameters[1] - self.gain) * x;
-        (0..=80).map(|at| off(10.0 + f64::from(at)).powi(2)).sum::<f64>() / 81.0
-    }
-}
-
-const NOISE: f64 = 2.0;
-
 /// RMSE over the range of 400 new sensors' lines: each fitted alone, and with a prior of 30 sensors with 20 pairs.
 fn saved(count: usize) -> (f64, f64, f64) {
     let mut draws = Seeded::new(7);
     let fits: Vec<Fitted> = (0..30)
         .map(|_| {
-            let pairs = Sensor::draw(&mut draws).pairs(20, &mut draws);
+            let pairs = Sensor::draw(&mut draws).pairs(20, &mut draws).unwrap();
             Fitted::of_fit(&bayes::affine(&pairs, &Prior::vague(2)).unwrap()).unwrap()
         })
         .collect();
@@ -188,7 +164,7 @@ fn saved(count: usize) -> (f64, f64, f64) {
     let (mut alone, mut with, mut unseen) = (0.0, 0.0, 0.0);
     for _ in 0..400 {
         let sensor = Sensor::draw(&mut draws);
-        let pairs = sensor.pairs(count, &mut draws);
+        let pairs = sensor.pairs(count, &mut draws).unwrap();
         alone += sensor.square(&bayes::affine(&pairs, &Prior::vague(2)).unwrap());
         with += sensor.square(&bayes::affine(&pairs, &prior).unwrap());
         unseen += sensor.square(&common.to_fit());
