@@ -10,12 +10,12 @@ use crate::domain::audit::Chain;
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::certificate::verify_kept as verify_kept_certificate;
-use crate::domain::trust::enrolment::verify_kept as verify_kept_enrolment;
+use crate::domain::trust::enrolment::{Enrolment, verify_kept as verify_kept_enrolment};
 use crate::domain::trust::manifest::{Manifest, verify_kept as verify_kept_manifest};
 use crate::domain::trust::prior::{ModelPrior, verify_kept as verify_kept_prior};
+use crate::domain::trust::reason::Refusal;
 use crate::domain::trust::root::Root;
 use crate::domain::trust::verify::verify_kept;
-use crate::store::manifests::StoredManifest;
 
 /// Steps between two reports of the progress.
 const STEP: u64 = 64;
@@ -119,16 +119,9 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
     let mut statement = db.prepare("SELECT version, digest, envelope FROM enrolments")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (version, stored, envelope): (u64, Digest, Vec<u8>) = (row.get(0)?, digest(row, 1)?, row.get(2)?);
-        let good = roots.iter().any(|root| {
-            let kept = verify_kept_enrolment(&envelope, root);
-            kept.is_ok_and(|(digest, enrolment)| digest == stored && enrolment.version == version)
-        });
-        if !good {
-            let text =
-                format!("enrolment {version} ({stored}): is not what one of the trust roots lets stand");
-            return Err(Fault::Found(text));
-        }
+        let version: u64 = row.get(0)?;
+        let same = |enrolment: &Enrolment| enrolment.version == version;
+        stands(&format!("enrolment {version}"), row, roots, verify_kept_enrolment, same)?;
         step();
     }
     Ok(())
@@ -136,21 +129,12 @@ fn enrolments(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result
 
 /// Every manifest of which there is more than the version was good under one of the roots.
 fn manifests(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
-    for manifest in super::manifests::all(db)? {
-        let StoredManifest { branch, version, digest: stored, envelope } = manifest;
-        let good = envelope.is_none_or(|envelope| {
-            roots.iter().any(|root| {
-                let kept = verify_kept_manifest(&envelope, root);
-                let same = |manifest: &Manifest| manifest.branch == branch && manifest.version == version;
-                kept.is_ok_and(|(digest, manifest)| digest == stored && same(&manifest))
-            })
-        });
-        if !good {
-            let text = format!(
-                "manifest {version} of {branch} ({stored}): is not what one of the trust roots lets stand"
-            );
-            return Err(Fault::Found(text));
-        }
+    let mut statement = db.prepare("SELECT version, digest, envelope, branch FROM manifests")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (version, branch): (u64, String) = (row.get(0)?, row.get(3)?);
+        let same = |it: &Manifest| it.branch.to_string() == branch && it.version == version;
+        stands(&format!("manifest {version} of {branch}"), row, roots, verify_kept_manifest, same)?;
         step();
     }
     Ok(())
@@ -158,27 +142,37 @@ fn manifests(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<
 
 /// Every prior of which there is more than the version was good under one of the roots.
 fn priors(db: &Connection, roots: &[Root], step: &mut dyn FnMut()) -> Result<(), Fault> {
-    let mut statement = db.prepare("SELECT model, version, digest, envelope FROM priors")?;
+    let mut statement = db.prepare("SELECT version, digest, envelope, model FROM priors")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (model, version, stored): (String, u64, Digest) = (row.get(0)?, row.get(1)?, digest(row, 2)?);
-        let envelope: Option<Vec<u8>> = row.get(3)?;
-        let good = envelope.is_none_or(|envelope| {
-            roots.iter().any(|root| {
-                let kept = verify_kept_prior(&envelope, root);
-                let same = |prior: &ModelPrior| prior.model == model && prior.version == version;
-                kept.is_ok_and(|(digest, prior)| digest == stored && same(&prior))
-            })
-        });
-        if !good {
-            let text = format!(
-                "prior {version} of {model} ({stored}): is not what one of the trust roots lets stand"
-            );
-            return Err(Fault::Found(text));
-        }
+        let (version, model): (u64, String) = (row.get(0)?, row.get(3)?);
+        let same = |prior: &ModelPrior| prior.model == model && prior.version == version;
+        stands(&format!("prior {version} of {model}"), row, roots, verify_kept_prior, same)?;
         step();
     }
     Ok(())
+}
+
+/// Checks an envelope by a root; its digest, and what it says.
+type Kept<T> = fn(&[u8], &Root) -> Result<(Digest, T), Refusal>;
+
+/// Digest and envelope of a row, in its second and third columns, are of what one of the roots lets stand.
+fn stands<T>(
+    what: &str,
+    row: &Row<'_>,
+    roots: &[Root],
+    kept: Kept<T>,
+    same: impl Fn(&T) -> bool,
+) -> Result<(), Fault> {
+    let (stored, envelope): (Digest, Option<Vec<u8>>) = (digest(row, 1)?, row.get(2)?);
+    let good = |envelope: Vec<u8>| {
+        let by = |root: &Root| kept(&envelope, root).is_ok_and(|(own, it)| own == stored && same(&it));
+        roots.iter().any(by)
+    };
+    if envelope.is_none_or(good) {
+        return Ok(());
+    }
+    Err(Fault::Found(format!("{what} ({stored}): is not what one of the trust roots lets stand")))
 }
 
 /// Every certificate is as it was signed.

@@ -1,6 +1,6 @@
 //! Floors: the newest version of each transform id that was ever accepted. They never fall.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
@@ -33,10 +33,21 @@ pub fn raise(db: &Connection, floor: &StoredFloor) -> rusqlite::Result<()> {
 
 /// Those that are above what is known.
 pub fn above(floors: &[StoredFloor], known: &[StoredFloor]) -> Vec<StoredFloor> {
-    let height = |floor: &StoredFloor| (floor.epoch, floor.version);
-    let known: HashMap<_, _> = known.iter().map(|known| (&known.id, height(known))).collect();
-    let news = |floor: &&StoredFloor| known.get(&floor.id).is_none_or(|known| height(floor) > *known);
-    floors.iter().filter(news).cloned().collect()
+    newer(floors, known, |floor| (&floor.id, (floor.epoch, floor.version)))
+}
+
+/// Those that stand higher than what is known of the same thing; `place`: of what one is, and how high it stands.
+pub(super) fn newer<'a, T: Clone, K: Ord, H: PartialOrd>(
+    all: &'a [T],
+    known: &'a [T],
+    place: impl Fn(&'a T) -> (K, H),
+) -> Vec<T> {
+    let known: BTreeMap<K, H> = known.iter().map(&place).collect();
+    let news = |it: &&'a T| {
+        let (of, height) = place(it);
+        known.get(&of).is_none_or(|known| height > *known)
+    };
+    all.iter().filter(news).cloned().collect()
 }
 
 impl Ledger {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{Ledger, audit, raise_floor};
+use super::{Ledger, audit, floors, raise_floor};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
@@ -30,11 +30,7 @@ pub(super) fn put(tx: &Transaction<'_>, now: Timestamp, manifest: &StoredManifes
 
 /// Those that are newer than what is known.
 pub(super) fn newer(manifests: &[StoredManifest], known: &[StoredManifest]) -> Vec<StoredManifest> {
-    let news = |manifest: &&StoredManifest| {
-        let known = known.iter().find(|known| known.branch == manifest.branch);
-        known.is_none_or(|known| manifest.version > known.version)
-    };
-    manifests.iter().filter(news).cloned().collect()
+    floors::newer(manifests, known, |manifest| (&manifest.branch, manifest.version))
 }
 
 impl Ledger {

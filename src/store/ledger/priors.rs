@@ -2,7 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{Ledger, audit};
+use super::{Ledger, audit, floors};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
@@ -17,11 +17,7 @@ pub(super) fn put(tx: &Transaction<'_>, prior: &StoredPrior) -> rusqlite::Result
 
 /// Those with higher versions than what is known.
 pub(super) fn newer(priors: &[StoredPrior], known: &[StoredPrior]) -> Vec<StoredPrior> {
-    let news = |prior: &&StoredPrior| {
-        let known = known.iter().find(|known| known.model == prior.model);
-        known.is_none_or(|known| prior.version > known.version)
-    };
-    priors.iter().filter(news).cloned().collect()
+    floors::newer(priors, known, |prior| (&prior.model, prior.version))
 }
 
 impl Ledger {

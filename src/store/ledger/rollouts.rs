@@ -1,11 +1,9 @@
 //! Rollouts: all that belongs to a step of them, in one transaction.
 
-use std::collections::HashMap;
-
 use rusqlite::{Transaction, params};
 
 use super::trust::{accept, id, put_in_force};
-use super::{Ledger, audit};
+use super::{Ledger, audit, floors};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
@@ -41,9 +39,7 @@ pub(super) fn put(tx: &Transaction<'_>, order: &StoredOrder) -> rusqlite::Result
 
 /// Those with higher serials than what is known.
 pub(super) fn newer(orders: &[StoredOrder], known: &[StoredOrder]) -> Vec<StoredOrder> {
-    let known: HashMap<_, _> = known.iter().map(|order| (&order.id, order.serial)).collect();
-    let news = |order: &&StoredOrder| known.get(&order.id).is_none_or(|serial| order.serial > *serial);
-    orders.iter().filter(news).cloned().collect()
+    floors::newer(orders, known, |order| (&order.id, order.serial))
 }
 
 impl Ledger {
