@@ -12,7 +12,7 @@ use super::roots::Roots;
 use crate::alerting::Alerting;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
-use crate::domain::rollout::plan::{Fallback, Policy};
+use crate::domain::rollout::plan::Policy;
 use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::command::Past;
@@ -130,8 +130,6 @@ pub struct Desk {
     commands: commands::Commands,
     /// The last checkpoint.
     checkpoints: checkpoint::Checkpoints,
-    /// What becomes of a transform in force that a new root does not let stand.
-    on_revoked: Fallback,
     /// Whether the broker is to send again what it retains.
     asking: asking::Asking,
     /// All sensors.
@@ -154,8 +152,6 @@ pub struct Desk {
     rolled_back: HashSet<SensorId>,
     /// How transforms come into force.
     rollouts: rollouts::Rollouts,
-    /// Whether the installed root was told to end soon; `None`: nothing was told yet.
-    root_ends: Option<bool>,
     /// What of each branch is current.
     manifests: manifests::Manifests,
     /// Serial and digest of the last order about a transform id that was followed.
@@ -214,13 +210,11 @@ impl Desk {
             roots: parts.roots,
             enrolled,
             rollouts: rollouts::Rollouts::new(parts.rollout, parts.trust.on_revoked, parts.beside),
-            root_ends: None,
             manifests,
             priors,
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
             checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
-            on_revoked: parts.trust.on_revoked,
             asking: asking::Asking::default(),
             sensors: parts.sensors,
             time: parts.time,

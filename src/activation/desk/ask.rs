@@ -60,12 +60,11 @@ impl Desk {
         // Whoever asked may have given up waiting.
         match ask {
             Ask::Reconfigured(on_expired, trust, policy, done) => {
-                self.on_revoked = trust.on_revoked;
                 // What was refused because no manifest listed it may pass now.
                 if self.manifests.require(trust.require_manifest) {
                     self.asking.want();
                 }
-                self.follow(policy, pipeline).await;
+                self.follow(Policy { when_invalid: trust.on_revoked, ..policy }, pipeline).await;
                 self.reconfigured(on_expired, pipeline).await;
                 let _ = done.send(());
             }

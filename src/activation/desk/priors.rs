@@ -126,14 +126,14 @@ impl Desk {
     }
 
     async fn turn_prior_away(&mut self, item: Item, refused: Refused) -> Ack {
-        let (way, known) = (item.way, refused.by_known_key);
-        let name = if item.arrived.id.is_empty() { NAME } else { &item.arrived.id };
-        if refused.refusal.reason == Reason::NotForThisGateway && self.priors.elsewhere.len() < ELSEWHERE {
-            self.priors.elsewhere.insert(name.to_owned());
+        let model = item.arrived.id;
+        // Somebody on the gateway brings one without a topic, and is told.
+        let elsewhere = refused.refusal.reason == Reason::NotForThisGateway && !model.is_empty();
+        if elsewhere && self.priors.elsewhere.len() < ELSEWHERE {
+            self.priors.elsewhere.insert(model.clone());
         }
-        let ack = self.refuse(name, way.actor(), refused).await;
-        self.rest_after(known, &way).await;
-        ack
+        let name = if model.is_empty() { NAME } else { &model };
+        self.refuse_by(name, &item.way, refused).await
     }
 
     /// After the sensors or their instruments have changed: a prior that was refused before may be for one of them.
@@ -163,6 +163,14 @@ impl Desk {
         let enrolled = self.enrolled.counts().and_then(|enrolment| enrolment.sensors.get(&sensor.id));
         let enrolled = enrolled.and_then(|enrolled| enrolled.model.as_deref());
         sensor.model.as_deref().or(enrolled) == Some(model)
+    }
+
+    /// The prior that fits of a sensor may use.
+    pub(super) fn prior_of(&self, sensor: &Sensor) -> Option<ModelPrior> {
+        let time = self.time_view();
+        let ours = self.priors.held.iter().filter(|(model, _)| self.is_of(sensor, model));
+        let mut counts = ours.filter_map(|(_, held)| held.counts.as_ref());
+        counts.find(|prior| !time.is_past(prior.expires)).cloned()
     }
 
     /// The priors, whose fits may use them, and why they may not.

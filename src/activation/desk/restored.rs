@@ -118,7 +118,7 @@ impl Desk {
             Ok(verified) => return Ok(Standing { verified: Arc::new(verified), revoked: false }),
             Err(refused) => refused,
         };
-        let former = match self.on_revoked {
+        let former = match self.rollouts.policy.when_invalid {
             Fallback::Keep => self.verify_by_former(envelope),
             Fallback::Previous | Fallback::Uncalibrated => None,
         };

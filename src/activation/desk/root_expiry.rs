@@ -6,16 +6,11 @@ use crate::domain::trust::root::{REMEDY, SOON};
 
 impl Desk {
     /// Says when the installed root ends, and tells the alerts if that is soon. A clock that is not believed expires nothing.
-    pub(super) async fn tell_root_expiry(&mut self) {
+    pub(super) async fn tell_root_expiry(&self) {
         let time = self.time_view();
         let root = self.roots.installed().map(|root| root.installed());
         root.into_iter().for_each(|root| self.events.root_counts(root));
         let ending = root.filter(|root| time.is_past(root.expires.saturating_add_micros(-SOON)));
-        // At first it is told even so: an alert from before may be over.
-        if self.root_ends == Some(false) && ending.is_none() {
-            return;
-        }
-        self.root_ends = Some(ending.is_some());
         let finding = ending.map(|root| {
             let message = root.end(time.is_past(root.expires));
             Box::new(Finding {

@@ -63,7 +63,8 @@ impl Desk {
     pub(super) async fn site(&self, sensor: &SensorId) -> Result<Site, StoreError> {
         let local = Id::new(&format!("{LOCAL_PREFIX}{sensor}")).ok();
         let floor = local.and_then(|local| self.floors.get(&local));
-        let facts = self.sensors.known_or_possible(sensor).map(|sensor| SensorFacts {
+        let known = self.sensors.known_or_possible(sensor);
+        let facts = known.as_ref().map(|sensor| SensorFacts {
             unit: sensor.unit.to_string(),
             model: sensor.model.clone(),
             serial: sensor.serial.clone(),
@@ -74,11 +75,7 @@ impl Desk {
             epoch: self.roots.installed().map_or(1, |root| root.epoch),
             version: floor.map_or(1, |floor| floor.version + 1),
             in_force: None,
-            prior: self
-                .priors_held()
-                .into_iter()
-                .find(|it| it.usable && it.sensors.contains(sensor))
-                .and_then(|it| it.prior),
+            prior: known.and_then(|known| self.prior_of(&known)),
         };
         if let Some(installed) = self.installed.get(sensor) {
             let reference = (*installed.active.reference).clone();

@@ -165,11 +165,14 @@ impl Desk {
         sensor: &SensorId,
         event: Event,
     ) -> Result<Result<(), Refused>, StoreError> {
-        let mut machine = match turn.machines.remove(sensor) {
-            Some(machine) => machine,
-            None => self.machine(sensor).await?,
+        let (mut machine, before) = match turn.machines.remove(sensor) {
+            Some(machine) => (machine, Vec::new()),
+            None => {
+                let machine = self.machine(sensor).await?;
+                let before = self.come_to_know(sensor, machine.state());
+                (machine, before)
+            }
         };
-        let before = self.come_to_know(sensor, machine.state());
         if matches!(event, Event::Pair(_)) {
             turn.paired.insert(sensor.clone());
         }

@@ -164,7 +164,6 @@ impl Desk {
 
     /// Goes over to another policy of the gateway.
     pub(super) async fn follow(&mut self, policy: Policy, pipeline: &mpsc::Sender<Request>) {
-        let policy = Policy { when_invalid: self.on_revoked, ..policy };
         if std::mem::replace(&mut self.rollouts.policy, policy) == policy {
             return;
         }
