@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::domain::sample::Reading;
 
@@ -30,6 +31,16 @@ impl Live {
     /// Watches from now on.
     pub fn watch(&self) -> broadcast::Receiver<Arc<[Reading]>> {
         self.0.subscribe()
+    }
+}
+
+/// The next readings; waits for ever where nobody watches.
+pub async fn next(
+    watched: &mut Option<broadcast::Receiver<Arc<[Reading]>>>,
+) -> Result<Arc<[Reading]>, RecvError> {
+    match watched {
+        Some(watched) => watched.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -73,7 +73,6 @@ impl Parts {
             }),
             mode: wanted.mode,
             max_step: settings.max_step,
-            seen: None,
             words: wanted.words.clone(),
             opened: self.clock.now(),
             clock_trusted: self.time.of(&self.clock) != ClockState::Untrusted,

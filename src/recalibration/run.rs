@@ -1,7 +1,6 @@
 //! The task of all sessions.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -15,9 +14,10 @@ use crate::domain::certificate::Office;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::quality::State;
 use crate::domain::sample::Reading;
+use crate::domain::sensor::Sensor;
 use crate::domain::session::{self, At, Beside, Effect, Event, Session};
 use crate::domain::trust::key::{KeyId, PrivateKey};
-use crate::pipeline::live::Live;
+use crate::pipeline::live::{self, Live};
 use crate::pipeline::maintenance::Maintenance;
 use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
@@ -100,7 +100,7 @@ impl Task {
 
     /// Shows readings to the sessions and does what is asked, for as long as the daemon runs.
     pub async fn run(mut self, mut asks: mpsc::Receiver<Ask>, mut waits: mpsc::Receiver<desk::Waits>) {
-        let mut live = self.parts.live.watch();
+        let mut watched = None;
         let sensors: Vec<SensorId> = self.open.keys().cloned().collect();
         for sensor in sensors {
             self.tell_itself(&sensor, Event::Restarted).await;
@@ -108,6 +108,11 @@ impl Task {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            // Without a session nobody watches: readings are copied for those who do.
+            watched = match self.open.is_empty() {
+                true => None,
+                false => watched.or_else(|| Some(self.parts.live.watch())),
+            };
             tokio::select! {
                 ask = asks.recv() => match ask {
                     Some(ask) => self.serve(ask).await,
@@ -116,7 +121,7 @@ impl Task {
                 Some((sensor, id, version)) = waits.recv() => {
                     self.tell_itself(&sensor, Event::PushWaits(id, version)).await;
                 }
-                readings = live.recv() => match readings {
+                readings = live::next(&mut watched) => match readings {
                     Ok(readings) => self.seen(&readings).await,
                     // Readings that were not seen are as if there were none.
                     Err(RecvError::Lagged(_)) => {}
@@ -290,23 +295,21 @@ impl Task {
     }
 
     /// Shows readings to the sessions of their sensors, of their covariates and of their reference sources.
-    async fn seen(&mut self, readings: &Arc<[Reading]>) {
-        if self.open.is_empty() {
-            return;
-        }
-        for reading in readings.iter() {
-            let sensors: Vec<SensorId> = self.open.keys().cloned().collect();
-            for sensor in sensors {
-                self.seen_by(&sensor, reading).await;
+    async fn seen(&mut self, readings: &[Reading]) {
+        let sensors: Vec<SensorId> = self.open.keys().cloned().collect();
+        for sensor in sensors {
+            let Some(facts) = self.parts.sensors.get(&sensor) else { continue };
+            for reading in readings {
+                self.seen_by(&facts, reading).await;
             }
         }
     }
 
-    async fn seen_by(&mut self, sensor: &SensorId, reading: &Reading) {
-        let roles = self.parts.sensors.get(sensor).map(|facts| facts.covariates.clone()).unwrap_or_default();
+    async fn seen_by(&mut self, facts: &Sensor, reading: &Reading) {
+        let sensor = &facts.id;
         let Some(held) = self.open.get_mut(sensor) else { return };
         let value = reading.value.or(reading.raw.filter(|_| reading.transform.is_none()));
-        for (role, _) in roles.iter().filter(|(_, other)| **other == reading.sensor) {
+        for (role, _) in facts.covariates.iter().filter(|(_, other)| **other == reading.sensor) {
             let Some(value) = value else { continue };
             let (sensor, unit) = (reading.sensor.clone(), reading.unit.to_string());
             held.covariates.insert(role.clone(), Beside { role: role.clone(), sensor, unit, value });
@@ -324,6 +327,11 @@ impl Task {
             let reference = held.session.measuring.as_ref().map(|it| it.offered.value);
             let (time, raw, value) = (reading.time, reading.raw, reading.value);
             held.reading = Some(SessionReading { time, raw, value, reference });
+            if held.session.measuring.is_none() || held.session.paused {
+                // It has no use for it, and is not copied for it.
+                self.parts.shown.show(|| state(&held.session, held.reading.as_ref(), &self.parts.clock));
+                return;
+            }
             let shown = session::Reading {
                 raw,
                 value,
@@ -375,7 +383,7 @@ impl Parts {
     /// Does one thing; what came of it, if the session has to know.
     async fn perform(&self, session: &Session, effect: Effect, by: &str) -> Option<Event> {
         match effect {
-            Effect::Write | Effect::Audit(..) | Effect::Progress => None,
+            Effect::Write | Effect::Audit(..) => None,
             Effect::Tell(fault) => {
                 tracing::warn!(sensor = %session.plan.sensor, "{fault}");
                 None

@@ -30,7 +30,7 @@ use crate::domain::reference::{Origin, Reference};
 use crate::domain::sample::Reading;
 use crate::domain::time::Timestamp;
 use crate::pipeline::beside::Beside;
-use crate::pipeline::live::Live;
+use crate::pipeline::live::{self, Live};
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
@@ -134,7 +134,7 @@ impl Tracking {
         loop {
             tokio::select! {
                 // What is read from the store comes first.
-                batch = next(&mut self.live), if !self.behind => match batch {
+                batch = live::next(&mut self.live), if !self.behind => match batch {
                     Ok(batch) => self.readings(&batch),
                     Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
                     Err(broadcast::error::RecvError::Closed) => self.live = None,
@@ -381,15 +381,6 @@ impl Tracking {
         self.judge().await;
         let elapsed = self.parts.clock.monotonic();
         self.parts.publisher.publish(&mut self.trackers, now, elapsed);
-    }
-}
-
-async fn next(
-    live: &mut Option<broadcast::Receiver<Arc<[Reading]>>>,
-) -> Result<Arc<[Reading]>, broadcast::error::RecvError> {
-    match live {
-        Some(live) => live.recv().await,
-        None => std::future::pending().await,
     }
 }
 

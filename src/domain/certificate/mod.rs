@@ -24,9 +24,9 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::Standard;
 use crate::domain::sensor::Instrument;
-use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::key::{KeyId, PublicKey};
+use crate::domain::trust::payload;
 use crate::domain::trust::reason::{Reason, Refusal};
 
 /// The only schema of certificates there is yet.
@@ -287,15 +287,7 @@ impl Certificate {
     /// # Errors
     /// `malformed`, `unknown_schema` or `invalid_content`, with the field's path.
     pub fn parse(payload: &[u8]) -> Result<Certificate, Refusal> {
-        let malformed = |fault| Refusal::new(Reason::Malformed, format!("certificate: {fault}"));
-        let value = strict_json::parse(payload).map_err(malformed)?;
-        if let Some(schema) = value.get("schema").and_then(serde_json::Value::as_u64)
-            && schema != SCHEMA
-        {
-            let text = format!("certificate: schema {schema} is not known here; update calibctl");
-            return Err(Refusal::new(Reason::UnknownSchema, text));
-        }
-        let certificate: Certificate = strict_json::from_value(&value).map_err(malformed)?;
+        let certificate: Certificate = payload::read("certificate", SCHEMA, payload)?;
         certificate
             .check()
             .map_err(|fault| Refusal::new(Reason::InvalidContent, format!("certificate: {fault}")))?;

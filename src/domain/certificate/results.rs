@@ -61,13 +61,7 @@ pub struct Conformity {
 
 /// The worst outcome that is stated.
 pub fn worst(points: &[PointResult]) -> Option<Outcome> {
-    let gravity = |outcome: &Outcome| match outcome {
-        Outcome::Pass => 0,
-        Outcome::ConditionalPass => 1,
-        Outcome::ConditionalFail => 2,
-        Outcome::Fail => 3,
-    };
-    points.iter().filter_map(|point| Some(point.conformity?.outcome)).max_by_key(gravity)
+    points.iter().filter_map(|point| Some(point.conformity?.outcome)).max()
 }
 
 impl Results {

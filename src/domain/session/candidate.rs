@@ -129,6 +129,7 @@ fn artifact(
     })?;
     let mut standards: Vec<String> =
         points.iter().filter_map(|point| Some(point.offered.standard.as_ref()?.to_string())).collect();
+    crate::domain::order::sort(&mut standards);
     standards.dedup();
     Ok(Transform {
         schema: SCHEMA,
@@ -217,8 +218,7 @@ fn judged(
         true => pairs.iter().map(|pair| Pair { out_of_fold: None, ..pair.clone() }).collect(),
         false => Vec::new(),
     };
-    let seen = Seen { input: plan.seen, ..Seen::default() };
-    let evidence = Evidence { roles, training, held_out: pairs, seen };
+    let evidence = Evidence { roles, training, held_out: pairs, seen: Seen::default() };
     let policy = Policy { min_training: 1, min_held_out: 1, max_step: plan.max_step, ..Policy::default() };
     // a correction is compared with what it corrects
     guards::judge(active, candidate, &evidence, &policy)

@@ -153,8 +153,6 @@ pub enum Effect {
     Activate(String),
     /// Put this back into force, or nothing, if nothing was.
     Restore(Option<Digest>),
-    /// What can be seen has changed.
-    Progress,
 }
 
 /// Why a session ended.

@@ -82,7 +82,7 @@ impl Session {
     fn turn(&mut self, at: &At<'_>, look: impl FnOnce(&mut Measuring, &Plan) -> Turn) -> Vec<Effect> {
         let Some(measuring) = self.measuring.as_mut().filter(|_| !self.paused) else { return Vec::new() };
         match look(measuring, &self.plan) {
-            Turn::On => vec![Effect::Progress],
+            Turn::On => Vec::new(),
             Turn::Tell(fault) => self.tell(fault),
             Turn::Taken(point) => self.taken(*point, at),
             Turn::GivenUp(fault) => {
@@ -259,7 +259,7 @@ impl Session {
     /// Whoever resumes a session has it, and a point that was being measured begins anew.
     fn resume(&mut self, at: &At<'_>) -> Result<Vec<Effect>, Fault> {
         if self.holder() == at.by && !self.paused {
-            return Ok(vec![Effect::Progress]);
+            return Ok(Vec::new());
         }
         if self.holder() != at.by {
             // Somebody who comes back and back again needs no further line.
@@ -284,7 +284,6 @@ impl Session {
         if self.is_open() {
             effects.push(Effect::Flag(true));
             effects.extend(self.pending());
-            effects.push(Effect::Progress);
         }
         effects
     }
@@ -303,7 +302,7 @@ impl Session {
 
     fn tell(&mut self, fault: Fault) -> Vec<Effect> {
         self.told = Some(fault.to_string());
-        vec![Effect::Tell(fault), Effect::Progress]
+        vec![Effect::Tell(fault)]
     }
 
     /// Goes into a stage: written before anything else is done.
@@ -312,7 +311,6 @@ impl Session {
         self.revision += 1;
         let mut effects = vec![Effect::Write];
         effects.extend(more);
-        effects.push(Effect::Progress);
         effects
     }
 

@@ -123,8 +123,6 @@ pub struct Plan {
     pub mode: Mode,
     /// The largest step of a new transform, in `unit`.
     pub max_step: Option<f64>,
-    /// Lowest and highest raw reading of late.
-    pub seen: Option<[f64; 2]>,
     /// What people say for the certificate.
     pub words: Words,
     /// When it began.

@@ -185,13 +185,7 @@ pub(super) fn state(plan: &Plan, reference: f64, error: f64, budget: &Budget) ->
 
 /// The verdict on several points: that of the worst. `None` if one has none, or there are none.
 pub fn worst(points: &[Point]) -> Option<Outcome> {
-    let rank = |outcome: &Outcome| match outcome {
-        Outcome::Pass => 0,
-        Outcome::ConditionalPass => 1,
-        Outcome::ConditionalFail => 2,
-        Outcome::Fail => 3,
-    };
     let outcomes: Option<Vec<Outcome>> =
         points.iter().map(|point| point.stated.map(|stated| stated.outcome)).collect();
-    outcomes?.into_iter().max_by_key(rank)
+    outcomes?.into_iter().max()
 }

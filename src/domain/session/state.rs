@@ -126,12 +126,7 @@ impl Session {
             told: None,
             ended: None,
         };
-        let effects = vec![
-            Effect::Write,
-            Effect::Audit("session.opened", detail),
-            Effect::Flag(true),
-            Effect::Progress,
-        ];
+        let effects = vec![Effect::Write, Effect::Audit("session.opened", detail), Effect::Flag(true)];
         Ok((session, effects))
     }
 

@@ -65,7 +65,6 @@ fn plan(mode: Mode) -> Plan {
         in_force: Some(InForce { id: id("co-electrochemical"), version: 7, digest: digest_of(&factory()) }),
         mode,
         max_step: None,
-        seen: None,
         words: Words::default(),
         opened: Timestamp::EPOCH,
         clock_trusted: true,

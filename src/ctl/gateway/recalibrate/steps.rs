@@ -175,7 +175,7 @@ impl Script<'_> {
         let (mut events, mut told) = (Events::default(), session.told.clone());
         let live = stderr().is_terminal() && !self.asked.json;
         let mut shown = 0;
-        follow(self.asked, &path, |bytes| {
+        let followed = follow(self.asked, &path, |bytes| {
             for event in events.take(bytes)? {
                 if event.name != "session" {
                     continue;
@@ -200,8 +200,9 @@ impl Script<'_> {
                 }
             }
             Ok(true)
-        })?;
+        });
         clear(&mut shown);
+        followed?;
         let after = self.whole(session)?;
         if points(&after.session) > points(session) {
             let round =
