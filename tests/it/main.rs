@@ -51,6 +51,7 @@ mod reload;
 mod replay;
 mod rollout;
 mod rotation;
+mod runbooks;
 mod serial;
 mod serial_end_to_end;
 mod service;
