@@ -47,6 +47,7 @@ mod no_allocation;
 mod plot;
 mod prometheus;
 mod recalibration;
+mod reference;
 mod reload;
 mod replay;
 mod rollout;
