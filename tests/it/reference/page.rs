@@ -11,7 +11,7 @@ pub fn page() -> String {
     for (index, section) in sections().iter().enumerate() {
         let heading = if index == 0 { "DESCRIPTION".to_owned() } else { plain(&section.heading) };
         out.push_str(&format!(".SH \"{}\"\n", heading.replace('"', "\\(dq")));
-        blocks(&section.body, &mut out);
+        blocks(&section.body.replace("Bold keys must be given", "What is needed must be given"), &mut out);
     }
     out.push_str(".SH SEE ALSO\n.BR calibd (8),\n.BR calibctl (1)\n");
     out
@@ -19,27 +19,32 @@ pub fn page() -> String {
 
 /// Paragraphs, lists and tables.
 fn blocks(body: &str, out: &mut String) {
-    let mut header = Vec::new();
-    for line in body.lines() {
+    let (mut header, mut begins) = (Vec::new(), true);
+    for line in body.lines().filter(|line| !line.starts_with("| ---")) {
         if line.is_empty() {
             header.clear();
-            out.push_str(".PP\n");
-        } else if line.starts_with("| ---") {
-        } else if line.starts_with('|') && header.is_empty() {
+            begins = true;
+            continue;
+        }
+        if line.starts_with('|') && header.is_empty() {
             header = cells(line);
         } else if line.starts_with('|') {
             row(&header, &cells(line), out);
         } else if let Some(item) = line.strip_prefix("- ") {
             out.push_str(&format!(".IP \\(bu 2\n{}\n", text(item)));
         } else {
+            out.push_str(if begins { ".PP\n" } else { "" });
             out.push_str(&format!("{}\n", text(line.trim_start())));
         }
+        begins = false;
     }
 }
 
 /// A key, what it is, and what holds without it.
 fn row(header: &[String], cells: &[String], out: &mut String) {
-    out.push_str(&format!(".TP\n{}\n", text(&cells[0])));
+    // On the page all keys are bold.
+    let needed = if header[0] == "key" && cells[0].contains("**") { " (needed)" } else { "" };
+    out.push_str(&format!(".TP\n{}{needed}\n", text(&cells[0])));
     for (name, cell) in header.iter().zip(cells).skip(1).filter(|(_, cell)| !cell.is_empty()) {
         match name.as_str() {
             "default" => out.push_str(&format!(".br\nDefault: {}\n", text(cell))),
