@@ -64,7 +64,9 @@ fn bare(words: &[String]) -> Vec<String> {
     while let Some(word) = rest.next() {
         match word.trim_start_matches(|sign: char| sign.is_ascii_digit()).strip_prefix(['>', '<']) {
             // The file is the next word, unless it stands right behind the sign.
-            Some("" | ">") => drop(rest.next()),
+            Some("" | ">") => {
+                rest.next();
+            }
             Some(_) => {}
             None => kept.push(word.clone()),
         }
