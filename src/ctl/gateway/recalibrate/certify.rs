@@ -4,7 +4,6 @@ use super::super::Door;
 use super::super::client::{escaped, get_at, post};
 use super::show::verdict;
 use super::steps::Script;
-use crate::ctl::files;
 use crate::ctl::output::{Failure, note};
 use crate::domain::certificate::{Certificate, TYPE};
 use crate::domain::session::Session;
@@ -18,9 +17,7 @@ const REMEDY: &str = "the session is open still: go on with --resume and another
 impl Script<'_> {
     /// Ends a session with its certificate; without one where the gateway issues none, which is told.
     pub(super) fn certify(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
-        let keys: Vec<_> = self.key.iter().map(|key| (*key).to_owned()).collect();
-        let keys = files::private_keys(&keys)?;
-        self.certified(whole, &keys).map_err(|failure| match failure.is_refusal() {
+        self.certified(whole, self.key.as_slice()).map_err(|failure| match failure.is_refusal() {
             true => failure.with_remedy(REMEDY),
             false => failure,
         })

@@ -18,6 +18,7 @@ use super::client::{escaped, get, post};
 use super::{Asked, Door};
 use crate::config::scalar::parse_duration;
 use crate::ctl::output::{Failure, print_json, print_lines};
+use crate::ctl::passphrase::PassphraseArgs;
 use crate::domain::id::SensorId;
 use crate::domain::session::{Ending, Mode, Words};
 use crate::domain::uncertainty::decision::Outcome;
@@ -58,6 +59,8 @@ pub struct RecalibrateArgs {
     /// The private key that approves the new transform and signs the certificate, in PEM.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// Asks nothing: the references are applied by themselves, and what the guards let pass is approved.
     #[arg(long)]
     yes: bool,
@@ -133,8 +136,10 @@ fn script(args: &RecalibrateArgs) -> Result<Script<'_>, Failure> {
             return Err(Failure::usage(text));
         }
     };
-    let (method, key) = (args.method.clone(), args.key.as_deref());
-    let certificate = !args.no_certificate;
+    // Before anything is measured: whoever does not know the passphrase shall not learn that at the end.
+    let key = args.key.as_deref().filter(|_| !args.abort);
+    let key = key.map(|file| args.passphrase.private_key(file)).transpose()?;
+    let (method, certificate) = (args.method.clone(), !args.no_certificate);
     Ok(Script { asked: &args.asked, points, method, key, certificate, yes: args.yes })
 }
 

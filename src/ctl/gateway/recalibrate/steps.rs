@@ -1,7 +1,6 @@
 //! The way through a session, step by step, from wherever it is.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
-use std::path::Path;
 
 use super::super::client::{escaped, follow, get, post};
 use super::super::events::Events;
@@ -9,11 +8,11 @@ use super::super::{Asked, Door};
 use super::points::Points;
 use super::prompt::{self, Action};
 use super::show;
-use crate::ctl::files;
 use crate::ctl::output::{Failure, ask, note, print_lines};
 use crate::ctl::screen::Screen;
 use crate::domain::session::{Mode, Point, Session, Stage};
 use crate::domain::trust::envelope::{payload_type, sign};
+use crate::domain::trust::key::PrivateKey;
 use crate::domain::uncertainty::decision::Outcome;
 use crate::wire::control::{SessionCommand, SessionState, WholeSession};
 
@@ -25,7 +24,8 @@ pub struct Script<'a> {
     pub asked: &'a Asked,
     pub points: Option<Points>,
     pub method: Option<String>,
-    pub key: Option<&'a Path>,
+    /// What approves and signs.
+    pub key: Option<PrivateKey>,
     /// Whether a certificate is wanted.
     pub certificate: bool,
     /// Whether nobody is to be asked.
@@ -262,12 +262,12 @@ impl Script<'_> {
                 "guards stand against the new transform: {reasons}; go on with another --method and --resume, or --abort"
             )));
         }
-        let key = self.key.ok_or_else(|| {
+        let key = self.key.as_ref().ok_or_else(|| {
             Failure::usage("no key to approve with: give --key FILE and --resume, or --abort")
         })?;
-        let keys = files::private_keys(&[key.to_owned()])?;
         self.confirm("sign it and put it in force? press Enter, or Ctrl-C to leave it")?;
-        let envelope = sign(&payload_type("transform"), candidate.payload.as_bytes(), &keys);
+        let envelope =
+            sign(&payload_type("transform"), candidate.payload.as_bytes(), std::slice::from_ref(key));
         let envelope = Some(String::from_utf8_lossy(&envelope).into_owned());
         let approved =
             self.command(whole, "approve", SessionCommand { envelope, ..SessionCommand::default() })?;
