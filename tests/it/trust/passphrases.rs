@@ -70,8 +70,8 @@ impl Desk {
 
     /// A line for the shell at a terminal of its own, where calibctl is `$0`.
     fn at_terminal(&self, line: &str) -> Conversation {
-        let mut command = Command::new("setsid");
-        command.args(["--ctty", "--wait", "sh", "-c", line, env!("CARGO_BIN_EXE_calibctl")]);
+        let mut command = Command::new("sh");
+        command.args(["-c", line, env!("CARGO_BIN_EXE_calibctl")]);
         Conversation::start(command.current_dir(self.folder.path()))
     }
 }
