@@ -22,7 +22,8 @@ pub struct Machine {
     nspawn: Process,
     /// The number of its first process on this machine.
     first: u32,
-    dir: TempDir,
+    /// What its console says.
+    _dir: TempDir,
     _one: MutexGuard<'static, ()>,
 }
 
@@ -45,7 +46,7 @@ impl Machine {
             assert!(nspawn.runs(), "systemd-nspawn ended");
             below(nspawn.id(), "systemd")
         });
-        let machine = Machine { nspawn, first, dir, _one: one };
+        let machine = Machine { nspawn, first, _dir: dir, _one: one };
         until_true("the machine to be up", || {
             machine.ask(&["systemctl", "is-system-running", "--wait"]).status.success()
         });
@@ -150,7 +151,6 @@ impl Drop for Machine {
         let _ = rooted(&["kill", "-KILL", &self.first.to_string()]).status();
         if !std::thread::panicking() {
             self.nspawn.ended();
-            self.dir.path().exists();
         }
     }
 }
