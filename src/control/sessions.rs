@@ -44,9 +44,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let Query(wanted) = wanted?;
     let limit = checked_limit(wanted.limit)?;
     let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
-    let (ask, answer) = oneshot::channel();
-    gateway.recalibration.asks.send(Ask::List(ask)).await.map_err(|_| gone())?;
-    let mut sessions = answer.await.map_err(|_| gone())?;
+    let mut sessions = gateway.recalibration.open().await.ok_or_else(gone)?;
     sessions.retain(|state| sensor.as_ref().is_none_or(|sensor| state.sensor == *sensor));
     if wanted.all.unwrap_or(false) {
         let stored = gateway.store.sessions(None, sensor, limit).await?;

@@ -99,7 +99,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
         match (&*text, text.strip_prefix("--config=")) {
             ("-h" | "--help" | "help", _) => return Ok(Asked::Help),
             ("-V" | "--version", _) => return Ok(Asked::Version),
-            ("demo" | "demo-broker", _) if !check => return Ok(Asked::Demo),
+            ("demo" | "demo-broker" | "demo-calibctl", _) if !check => return Ok(Asked::Demo),
             ("check", _) if !check => check = true,
             ("--json", _) => json = true,
             ("--config", _) | (_, Some(_)) if config.is_some() => {

@@ -100,6 +100,13 @@ impl Recalibration {
         (Recalibration { asks, shown: broadcast::Sender::new(BEHIND) }, asked)
     }
 
+    /// Where those sessions are that are not over; `None`: calibd is ending.
+    pub async fn open(&self) -> Option<Vec<SessionState>> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask::List(answer)).await.ok()?;
+        answered.await.ok()
+    }
+
     /// Shows where a session is to everybody who watches; never waits.
     pub(super) fn show(&self, state: impl FnOnce() -> SessionState) {
         if self.shown.receiver_count() > 0 {

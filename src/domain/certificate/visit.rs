@@ -3,12 +3,12 @@
 use super::error::{CertificateError, Problem};
 use super::{
     About, Certificate, Condition, Criterion, Curve, Item, Location, MOST, Measured, Method, Office, Party,
-    Person, PointRole, SignedBy, Transforms, issue,
+    Person, SignedBy, Transforms, issue,
 };
 use crate::domain::id::Id;
 use crate::domain::reference::Standard;
 use crate::domain::sensor::Instrument;
-use crate::domain::session::{self, Candidate, Plan, Point, Role, Session};
+use crate::domain::session::{self, Candidate, Plan, Point, Session};
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::key::{KeyId, PublicKey};
@@ -39,6 +39,12 @@ pub fn numbered(series: &str, place: u64) -> String {
     format!("{series}{place:04}")
 }
 
+/// The series and the place of a number; `None`: it is none of a gateway's.
+pub fn placed(number: &str) -> Option<(&str, u64)> {
+    let (series, place) = number.split_at(number.rfind('-')? + 1);
+    Some((series, place.parse().ok()?))
+}
+
 /// Makes the certificate of a session whose last round is judged.
 ///
 /// Maximum permissible error, rule and coverage probability are those that the session was judged by. Points that were
@@ -62,11 +68,7 @@ pub fn of_session(
 fn measured(plan: &Plan, points: &[Point]) -> Vec<Measured> {
     let one = |point: &Point| {
         Some(Measured {
-            role: match point.role {
-                Role::Zero => PointRole::Zero,
-                Role::Span => PointRole::Span,
-                Role::Linearity => PointRole::Linearity,
-            },
+            role: point.role,
             standard: point.offered.standard.clone(),
             // A clock that was set back may have the end before the beginning.
             during: [point.began.min(point.ended), point.ended],

@@ -124,6 +124,25 @@ pub struct SessionState {
     pub next: String,
 }
 
+/// A session that is not over, in the status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenedSession {
+    pub id: Id,
+    pub sensor: SensorId,
+    pub stage: Stage,
+    pub paused: bool,
+    /// Who has it.
+    pub by: String,
+    pub opened: Timestamp,
+}
+
+impl From<SessionState> for OpenedSession {
+    fn from(state: SessionState) -> OpenedSession {
+        let SessionState { id, sensor, stage, paused, by, opened, .. } = state;
+        OpenedSession { id, sensor, stage, paused, by, opened }
+    }
+}
+
 impl SessionState {
     /// Where a session is, as far as it says so itself.
     pub fn of(session: &Session) -> SessionState {
