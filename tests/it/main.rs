@@ -45,6 +45,7 @@ mod manual;
 mod monitors;
 mod mqtt_end_to_end;
 mod no_allocation;
+mod package;
 mod plot;
 mod prometheus;
 mod recalibration;
