@@ -131,7 +131,6 @@ mod tests {
         let salt = pbes2::Salt::new([1; 16]).unwrap();
         let scrypt = |cost_parameter| {
             let (block_size, parallelization) = (8, 1);
-            let salt = salt.clone();
             let kdf =
                 pbes2::ScryptParams { salt, cost_parameter, block_size, parallelization, key_length: None };
             let encryption = pbes2::EncryptionScheme::Aes256Cbc { iv: [0; 16] };

@@ -48,7 +48,7 @@ impl Drop for Quiet<'_> {
 pub fn asked(question: &str) -> io::Result<Option<Secret>> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let quiet = Quiet::begin(&terminal)?;
-    let mut ends = &*quiet.terminal;
+    let mut ends = quiet.terminal;
     ends.write_all(format!("{question}: ").as_bytes())?;
     typed(std::iter::from_fn(|| next(&mut ends)))
 }
