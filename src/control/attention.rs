@@ -226,6 +226,7 @@ mod tests {
             },
             sources: vec![SourceStatus { name, kind: "serial".into(), up: true, samples: 9, reconnects: 0 }],
             sensors: SensorCounts { known: 1, calibrated: Some(1), in_maintenance: 0, alerts: Some(0) },
+            sessions: Some(vec![]),
             attention: vec![],
         }
     }

@@ -14,14 +14,14 @@ use crate::store::Health;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Labels;
 use crate::wire::control::{
-    CheckStatus, DiskStatus, LinkStatus, SensorCounts, SourceStatus, Status, StoreStatus,
+    CheckStatus, DiskStatus, LinkStatus, OpenedSession, SensorCounts, SourceStatus, Status, StoreStatus,
 };
 
 /// The gateway's state.
 pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let oldest = tokio::time::timeout(PATIENCE, gateway.store.read_after(0, 1, u64::MAX));
-    let (oldest, in_force, alerts) =
-        tokio::join!(oldest, gateway.in_force(), alerts::standing(&gateway, None));
+    let (oldest, in_force, alerts, sessions) =
+        tokio::join!(oldest, gateway.in_force(), alerts::standing(&gateway, None), sessions(&gateway));
     let oldest = oldest.ok().and_then(Result::ok).and_then(|rows| Some(rows.first()?.time));
     let in_force = in_force.ok();
     let alerts = alerts.ok().map(|(alerts, _)| alerts);
@@ -46,6 +46,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
             in_maintenance: gateway.maintenance.all().len() as u64,
             alerts: alerts.as_deref().map(alerts::open),
         },
+        sessions,
         attention: Vec::new(),
     };
     let seen = Seen {
@@ -59,6 +60,11 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let restores = restores(now, gateway.restored, gateway.store.restore_waits());
     status.attention.extend(restores);
     json(&status)
+}
+
+async fn sessions(gateway: &Gateway) -> Option<Vec<OpenedSession>> {
+    let open = tokio::time::timeout(PATIENCE, gateway.recalibration.open()).await.ok().flatten()?;
+    Some(open.sessions.into_iter().map(OpenedSession::from).collect())
 }
 
 fn link(link: &Link) -> Option<LinkStatus> {

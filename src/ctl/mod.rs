@@ -14,6 +14,7 @@ mod gateway;
 mod groups;
 mod key;
 mod output;
+mod passphrase;
 mod plot;
 mod progress;
 mod root;
@@ -21,6 +22,7 @@ mod screen;
 mod sign;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -131,7 +133,13 @@ pub fn command() -> clap::Command {
 
 /// Runs calibctl with the process's arguments.
 pub fn main() -> ExitCode {
-    let parsed = Cli::from_arg_matches(&command().get_matches());
+    run(std::env::args_os().skip(1))
+}
+
+/// Runs calibctl with these arguments, the program's name left out.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = std::iter::once(OsString::from("calibctl")).chain(arguments);
+    let parsed = Cli::from_arg_matches(&command().get_matches_from(arguments));
     let result = match parsed.unwrap_or_else(|fault| fault.exit()).command {
         Command::Status(args) => gateway::run::status(&args),
         Command::Sensors(args) => gateway::run::sensors(&args),

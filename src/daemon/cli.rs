@@ -36,14 +36,16 @@ Options:
 
 CALIBD_LOG chooses what is logged: info unless said otherwise, debug, calibd::sync=debug, ...
 
-Exit codes: 0 done, valid (warnings may be shown), 2 wrong usage, 78 bad configuration";
+Exit codes: 0 done, valid (warnings may be shown), 2 wrong usage, 74 stopped as asked, but the last
+readings could not be stored, 78 bad configuration, 1 anything else";
 
 const EXAMPLES: &str = "\
 Examples:
   calibd --config /etc/calibd/calibd.toml        run until SIGTERM
   calibd check --config /etc/calibd/calibd.toml  report every fault of the configuration
 
-Exit codes: 0 done, 2 wrong usage, 78 bad configuration";
+Exit codes: 0 done, 2 wrong usage, 74 stopped as asked, but the last readings could not be stored, 78 bad configuration,
+1 anything else";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -97,7 +99,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, String>
         match (&*text, text.strip_prefix("--config=")) {
             ("-h" | "--help" | "help", _) => return Ok(Asked::Help),
             ("-V" | "--version", _) => return Ok(Asked::Version),
-            ("demo" | "demo-broker", _) if !check => return Ok(Asked::Demo),
+            ("demo" | "demo-broker" | "demo-calibctl", _) if !check => return Ok(Asked::Demo),
             ("check", _) if !check => check = true,
             ("--json", _) => json = true,
             ("--config", _) | (_, Some(_)) if config.is_some() => {

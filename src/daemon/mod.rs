@@ -33,6 +33,11 @@ use crate::runtime::notify::Notifier;
 use crate::runtime::quiet::Quiet;
 use crate::runtime::{kernel, logging};
 
+/// Exit code of a stop that was asked for, and after which readings are missing on the disk (EX_IOERR of sysexits.h).
+///
+/// The service manager must not take it for a crash, and start again what somebody has stopped.
+const EXIT_NOT_STORED: u8 = 74;
+
 /// Runs until SIGTERM or SIGINT, with the configuration that was loaded from `file`.
 pub fn run(file: &Path, loaded: Loaded) -> ExitCode {
     let quiet = logging::start();
@@ -108,7 +113,11 @@ async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
     // The last sign of life: the drain has a deadline of its own.
     notifier.tell("STOPPING=1\nSTATUS=committing and publishing what is left\nWATCHDOG=1");
     let drained = running.stop(run::DRAIN).await;
-    if healthy && drained.closed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match (healthy, drained.closed) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(EXIT_NOT_STORED),
+        (false, _) => ExitCode::FAILURE,
+    }
 }
 
 type Signals = (tokio::signal::unix::Signal, tokio::signal::unix::Signal, tokio::signal::unix::Signal);

@@ -1,14 +1,15 @@
 //! What can be said on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser};
 
-use super::dataset::ROWS;
+use super::dataset::ALL_ROWS;
 
-/// Lines a second unless said otherwise: 1,500 hours in 25 seconds.
-const USUAL_SPEED: f64 = 60.0;
+/// Lines a second unless said otherwise: 2,000 hours in half a minute.
+const USUAL_SPEED: f64 = 66.0;
 
 /// The part of `calibd`'s command line that is the demo's.
 #[derive(Debug, Parser)]
@@ -20,12 +21,15 @@ pub enum Command {
     /// The demo's broker, in a process of its own
     #[command(hide = true)]
     DemoBroker(BrokerArguments),
+    /// calibctl, in a process of its own: the demo needs no second binary
+    #[command(hide = true)]
+    DemoCalibctl(CalibctlArguments),
 }
 
 /// Options of `calibd demo`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Hours of the data set replayed in a second, 1 to 300 [default: 60]
+    /// Hours of the data set replayed in a second, 1 to 300 [default: 66]
     #[arg(long, value_name = "N", value_parser = speed, conflicts_with = "duration")]
     speed: Option<f64>,
     /// How long the replay takes, 5s to 25m, instead of a speed
@@ -47,6 +51,14 @@ pub struct BrokerArguments {
     pub gateways: u16,
 }
 
+/// What calibctl is to do.
+#[derive(Debug, Args)]
+pub struct CalibctlArguments {
+    /// As on calibctl's command line
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
 /// Examples for `calibd demo --help`.
 const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +71,7 @@ Exit codes: 0 all as it should be, 1 something was not so, 2 wrong usage, 130 in
 impl Arguments {
     /// How fast the sensor speaks.
     pub fn lines_per_second(&self) -> f64 {
-        let of_duration = |duration: Duration| ROWS as f64 / duration.as_secs_f64();
+        let of_duration = |duration: Duration| ALL_ROWS as f64 / duration.as_secs_f64();
         self.speed.or(self.duration.map(of_duration)).unwrap_or(USUAL_SPEED)
     }
 }
@@ -87,9 +99,9 @@ mod tests {
     #[test]
     fn a_duration_is_a_speed_in_other_words() {
         let of = |speed, duration| Arguments { speed, duration, data_dir: None }.lines_per_second();
-        assert_eq!(of(None, None), 60.0);
+        assert_eq!(of(None, None), 66.0);
         assert_eq!(of(Some(90.0), None), 90.0);
-        assert_eq!(of(None, Some(Duration::from_secs(50))), 30.0);
+        assert_eq!(of(None, Some(Duration::from_secs(50))), 40.0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The two processes that the demo starts: the broker and calibd, both this very binary.
+//! The processes that the demo starts: the broker, calibd and calibctl, all of them this very binary.
 
 use std::fs::File;
 use std::path::Path;
@@ -43,6 +43,21 @@ fn this_binary() -> Result<Command, DemoError> {
     let mut command = Command::new(path);
     command.process_group(0).kill_on_drop(true);
     Ok(command)
+}
+
+/// Runs calibctl with these words, at the socket for maintenance below `control` if it needs any; what it says.
+pub async fn calibctl(control: Option<&Path>, words: &[&str]) -> Result<String, DemoError> {
+    let mut command = this_binary()?;
+    command.arg("demo-calibctl").args(words);
+    if let Some(control) = control {
+        command.arg("--socket").arg(control.join("maintenance.sock"));
+    }
+    let output = command.stdin(Stdio::null()).output().await.map_err(DemoError::io("calibctl"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(DemoError::NotSo(format!("`calibctl {}` does its work ({})", words.join(" "), said.trim())))
 }
 
 /// The broker's process.

@@ -6,12 +6,16 @@ use crate::domain::transform::{Compiled, Input, compile};
 use super::error::DemoError;
 
 const CSV: &str = include_str!("data/uci_air_quality.csv");
+/// 500 hours that begin 24 days later, when the technician comes.
+const VISIT: &str = include_str!("data/uci_air_quality_visit.csv");
 /// Version 1: a line through two points, made in the first days.
 pub const FACTORY: &str = include_str!("data/factory.json");
 /// Version 2: fitted to the first [`FIT_ROWS`] hours, with its uncertainty.
 pub const FITTED: &str = include_str!("data/fitted.json");
-/// Hours of the set.
+/// Hours of the set before the technician comes.
 pub const ROWS: usize = 1500;
+/// Hours with those of the visit.
+pub const ALL_ROWS: usize = 2000;
 /// The fit has seen these first hours; it is judged by the others.
 pub const FIT_ROWS: usize = 900;
 /// Column of the reference analyser, in mg/m3.
@@ -37,13 +41,13 @@ pub fn header() -> &'static str {
     CSV.lines().next().unwrap_or_default()
 }
 
-/// All hours, in order.
+/// All hours, in order; those of the visit come last.
 pub fn rows() -> Vec<Row> {
     let row = |line: &'static str| {
         let cell = |index| line.split(';').nth(index).and_then(number);
         Row { line, response: cell(SENSOR_COLUMN), reference: cell(REFERENCE_COLUMN) }
     };
-    CSV.lines().skip(1).map(row).collect()
+    CSV.lines().skip(1).chain(VISIT.lines().skip(1)).map(row).collect()
 }
 
 fn number(cell: &str) -> Option<f64> {
@@ -74,7 +78,8 @@ mod tests {
     #[test]
     fn every_line_is_a_row_and_missing_values_stay_missing() {
         let rows = rows();
-        assert_eq!(rows.len(), ROWS);
+        assert_eq!(rows.len(), ALL_ROWS);
+        let rows = &rows[..ROWS];
         assert!(header().starts_with("Date;Time;CO(GT)"));
         assert_eq!((rows[0].response, rows[0].reference), (Some(1360.0), Some(2.6)));
         assert_eq!(rows.iter().filter(|row| row.reference.is_none()).count(), 307);

@@ -24,19 +24,25 @@ pub struct Fleet {
     pub root_key: PrivateKey,
     /// Signs transforms.
     pub fleet_key: PrivateKey,
+    /// Signs what the technician sets on site.
+    pub technician_key: PrivateKey,
 }
 
 impl Fleet {
     /// Makes new keys.
     pub fn new() -> Result<Fleet, DemoError> {
-        Ok(Fleet { root_key: key()?, fleet_key: key()? })
+        Ok(Fleet { root_key: key()?, fleet_key: key()?, technician_key: key()? })
     }
 
     /// The signed trust root, as a gateway is given it.
     pub fn root(&self) -> Result<Vec<u8>, DemoError> {
         let setup = |fault: String| DemoError::Setup(format!("the trust root: {fault}"));
         let issued_at = system_now();
-        let named = [(RoleName::Root, "root", &self.root_key), (RoleName::Fleet, "fleet", &self.fleet_key)];
+        let named = [
+            (RoleName::Root, "root", &self.root_key),
+            (RoleName::Fleet, "fleet", &self.fleet_key),
+            (RoleName::Maintenance, "the technician of the demo", &self.technician_key),
+        ];
         let mut keys = BTreeMap::new();
         let mut roles = BTreeMap::new();
         for (role, label, key) in named {

@@ -64,6 +64,13 @@ pub struct Status {
     pub online: bool,
 }
 
+/// Something that happened at the gateway.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Event {
+    /// What it is of, like `session`.
+    pub event: String,
+}
+
 /// Reads an ack that the gateway signed.
 ///
 /// Errors: a sentence.

@@ -18,6 +18,7 @@ pub mod site;
 pub mod story;
 pub mod table;
 pub mod tally;
+pub mod visit;
 pub mod voice;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ use site::Site;
 use story::Story;
 use voice::{Tone, Voice};
 
+use crate::ctl;
+
 /// How long the children may take to end.
 const FAREWELL: Duration = Duration::from_secs(15);
 
@@ -41,6 +44,7 @@ pub fn main() -> ExitCode {
     match Command::parse() {
         Command::Demo(arguments) => run(&arguments),
         Command::DemoBroker(arguments) => broker::run(&arguments),
+        Command::DemoCalibctl(arguments) => ctl::run(arguments.words),
     }
 }
 

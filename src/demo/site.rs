@@ -15,6 +15,13 @@ use crate::daemon::identity::PUBLIC_FILE;
 use crate::domain::trust::key::PublicKey;
 use crate::runtime::random;
 
+/// The signed trust root.
+pub const ROOT: &str = "root.json";
+/// What the technician signs with.
+pub const TECHNICIAN_KEY: &str = "technician.key.pem";
+/// Hours that a point of the recalibration is the mean of, at least: the error of one hour says little of the next
+/// ones, and the mean over a day and a half is judged to a few tenths of a milligram.
+const POINT_HOURS: f64 = 36.0;
 /// Lines of the log that are shown after a failure.
 const LAST_LINES: usize = 12;
 
@@ -91,12 +98,13 @@ impl Site {
     pub fn write_trust(&self, fleet: &Fleet) -> Result<(), DemoError> {
         self.write("root.key.pem", 0o600, fleet.root_key.to_pem().as_bytes())?;
         self.write("fleet.key.pem", 0o600, fleet.fleet_key.to_pem().as_bytes())?;
-        self.write("root.json", 0o644, &fleet.root()?)
+        self.write(TECHNICIAN_KEY, 0o600, fleet.technician_key.to_pem().as_bytes())?;
+        self.write(ROOT, 0o644, &fleet.root()?)
     }
 
-    /// Writes calibd's configuration for a serial `port`.
-    pub fn write_config(&self, port: &str, ports: &Ports) -> Result<(), DemoError> {
-        let text = self.config(port, ports)?;
+    /// Writes calibd's configuration for a serial `port` that so many hours of the data set come from in a second.
+    pub fn write_config(&self, port: &str, speed: f64, ports: &Ports) -> Result<(), DemoError> {
+        let text = self.config(port, speed, ports)?;
         self.write("calibd.toml", 0o644, text.as_bytes())
     }
 
@@ -107,19 +115,20 @@ impl Site {
         written.map_err(DemoError::io(path.display().to_string()))
     }
 
-    fn config(&self, port: &str, ports: &Ports) -> Result<String, DemoError> {
+    fn config(&self, port: &str, speed: f64, ports: &Ports) -> Result<String, DemoError> {
         let quoted = |path: &Path| {
             let text =
                 path.to_str().ok_or_else(|| DemoError::Setup(format!("{}: not UTF-8", path.display())))?;
             // A JSON string is a TOML string too.
             Ok(serde_json::Value::from(text).to_string())
         };
-        let (store, root) = (quoted(&self.path("store"))?, quoted(&self.path("root.json"))?);
+        let (store, root) = (quoted(&self.path("store"))?, quoted(&self.path(ROOT))?);
         let control = match self.control() {
             Some(control) => format!("\n[control]\ndir = {}\n", quoted(&control)?),
             None => String::new(),
         };
         let Ports { gateways, metrics, .. } = ports;
+        let t90 = POINT_HOURS / speed;
         Ok(format!(
             r#"# Written by `calibd demo`.
 
@@ -163,6 +172,23 @@ reference = {{ sensor = "co-ref", uncertainty = 0.1 }}
 [sensor.co-1.drift]
 baseline = 400
 objective = {{ share = 0.9 }}
+
+# Street air is not still: a point is the mean over 36 hours or more. What counts is the time that passes here.
+[sensor.co-1.recalibration]
+t90 = "{t90:.3}s"
+max_drift = 0.5
+max_scatter = 0.75
+time_limit = "5m"
+
+[certificate.laboratory]
+name = "calibd demo, which is no laboratory"
+country = "IT"
+
+[certificate.location]
+description = "beside the analyser, in the street"
+
+[certificate.method]
+name = "comparison with the reference analyser in street air"
 
 [sensor.co-ref]
 source = "line1"
@@ -229,7 +255,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let site = Site::create(Some(&dir.path().join("new \"place\""))).unwrap();
         site.write_trust(&Fleet::new().unwrap()).unwrap();
-        site.write_config("/dev/null", &Ports::free().unwrap()).unwrap();
+        site.write_config("/dev/null", 60.0, &Ports::free().unwrap()).unwrap();
         let loaded = load(&site.path("calibd.toml")).unwrap();
         assert_eq!(loaded.warnings, []);
         assert_eq!(loaded.config.store.dir, site.path("store"));

@@ -8,16 +8,17 @@ use tokio::time::{sleep, timeout};
 
 use super::alerts::{Alerts, beside};
 use super::children::{Broker, Children, Gateway};
-use super::dataset::{FACTORY, FIT_ROWS, FITTED, Factory, ROWS, rows};
+use super::dataset::{ALL_ROWS, FACTORY, FIT_ROWS, FITTED, Factory, ROWS, rows};
 use super::error::{DemoError, expect};
 use super::fleet::{Fleet, unsigned};
-use super::messages::{self, Ack, Reading, Status};
+use super::messages::{self, Ack, Event, Reading, Status};
 use super::operator::{Heard, Operator};
 use super::reach::{PATIENCE, drift, listening, reachable};
 use super::sensor::Sensor;
 use super::site::{Ports, Site};
 use super::table::{REFERENCE, SENSOR, Table};
 use super::tally::Tally;
+use super::visit::Visit;
 use super::voice::{Tone, Voice};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::trust::envelope::Envelope;
@@ -51,8 +52,8 @@ mod at {
 /// The story and what has happened so far.
 #[derive(Debug)]
 pub struct Story<'a> {
-    site: &'a Site,
-    voice: &'a Voice,
+    pub(super) site: &'a Site,
+    pub(super) voice: &'a Voice,
     speed: f64,
     tally: Tally,
     acks: VecDeque<Ack>,
@@ -66,6 +67,7 @@ pub struct Story<'a> {
     last_reference: Option<Reading>,
     refused: Vec<(&'static str, String)>,
     alerts: Alerts,
+    pub(super) session_is_open: bool,
 }
 
 impl<'a> Story<'a> {
@@ -87,6 +89,7 @@ impl<'a> Story<'a> {
             last_reference: None,
             refused: Vec::new(),
             alerts: Alerts::default(),
+            session_is_open: false,
         }
     }
 
@@ -100,7 +103,9 @@ impl<'a> Story<'a> {
         self.transforms(&fleet, &sensor, &mut operator).await?;
         self.outage(&ports, &sensor, &mut operator, children).await?;
         self.desired_state_again(&fleet, &mut operator).await?;
-        self.end(&sensor, &mut operator, children).await
+        self.drifted(&mut operator).await?;
+        let visit = self.visit(&sensor, &mut operator).await?;
+        self.end(&sensor, &mut operator, children, visit.as_ref()).await
     }
 
     async fn begin(
@@ -114,11 +119,11 @@ impl<'a> Story<'a> {
         voice.prints(Tone::Step, &format!("calibd demo, version {}", env!("CARGO_PKG_VERSION")));
         voice.prints(
             Tone::Plain,
-            "A carbon monoxide sensor of a field study, 1500 hours, on a serial line; the \
+            "A carbon monoxide sensor of a field study, 2000 hours, on a serial line; the \
              reference analyser stands beside it.\n\n",
         );
         self.site.write_trust(fleet)?;
-        self.site.write_config(sensor.port(), ports)?;
+        self.site.write_config(sensor.port(), self.speed, ports)?;
         voice.says(Tone::Step, "keys made, trust root signed, configuration written");
         let broker = Broker::start(ports)?;
         voice.says(Tone::Plain, &format!("broker: process {}, port {}", broker.id(), ports.gateways));
@@ -271,19 +276,24 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
+    async fn drifted(&mut self, operator: &mut Operator) -> Result<(), DemoError> {
+        self.readings(operator, ROWS).await?;
+        self.until(operator, "an alert tells that the sensor drifts", |story| {
+            story.alerts.stands(Kind::Drift)
+        })
+        .await?;
+        self.compared().await
+    }
+
     async fn end(
         &mut self,
         sensor: &Sensor,
         operator: &mut Operator,
         children: &mut Children,
+        visit: Option<&Visit>,
     ) -> Result<(), DemoError> {
-        self.readings(operator, ROWS).await?;
-        expect(sensor.sent() == ROWS, || "the sensor has sent its last line".to_owned())?;
-        self.until(operator, "an alert tells that the sensor drifts", |story| {
-            story.alerts.stands(Kind::Drift)
-        })
-        .await?;
-        self.compared().await?;
+        self.readings(operator, ALL_ROWS).await?;
+        expect(sensor.sent() == ALL_ROWS, || "the sensor has sent its last line".to_owned())?;
         self.voice.says(Tone::Step, "the data set is through; calibd is asked to stop");
         self.stopping = true;
         if let Some(gateway) = children.gateway.take() {
@@ -294,7 +304,7 @@ impl<'a> Story<'a> {
         self.until(operator, "calibd says farewell", |story| story.online == Some(false)).await?;
         self.voice.says(Tone::Good, "calibd drained, said farewell and ended with 0");
         let table = Table::new(&self.tally, &rows(), &Factory::new()?)?;
-        self.voice.prints(Tone::Plain, &table.render(&self.refused, &self.alerts.lines()));
+        self.voice.prints(Tone::Plain, &table.render(&self.refused, &self.alerts.lines(), visit));
         table.check()?;
         if self.site.is_kept() {
             let place = self.site.keep().display();
@@ -365,7 +375,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    fn take(&mut self, heard: Heard) -> Result<(), DemoError> {
+    pub(super) fn take(&mut self, heard: Heard) -> Result<(), DemoError> {
         let (about, payload) = match heard {
             Heard::Subscribed => {
                 self.subscriptions += 1;
@@ -399,7 +409,11 @@ impl<'a> Story<'a> {
                 self.marks += 1;
                 Ok(())
             }
-            // Reported states and events are for others.
+            "event" => {
+                self.session_is_open |= json::<Event>(&payload, "an event")?.event == "session";
+                Ok(())
+            }
+            // Reported states are for others.
             _ => Ok(()),
         }
     }

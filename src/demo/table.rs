@@ -1,13 +1,18 @@
 //! The closing table: what arrived, and how good it is against the reference. Pure.
 
-use super::dataset::{FIT_ROWS, Factory, ROWS, Row};
+use super::dataset::{ALL_ROWS, FIT_ROWS, Factory, ROWS, Row};
 use super::error::{DemoError, expect};
+use super::messages::Reading;
 use super::tally::{Score, Tally, score};
+use super::visit::Visit;
 
 /// The sensor.
 pub const SENSOR: &str = "co-1";
 /// Its reference.
 pub const REFERENCE: &str = "co-ref";
+
+/// The transform that is made on site.
+const LOCAL: &str = "local-co-1";
 
 /// What the demo ends with.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub struct Table {
     pub after: Score,
     /// Share of the errors after that are within twice the stated uncertainty.
     pub within_2u: f64,
+    /// The technician's transform on the hours since it is in force; `None` if nobody came.
+    pub since: Option<Score>,
     /// Distinct readings that arrived.
     pub received: usize,
     /// Readings that arrived again.
@@ -30,7 +37,7 @@ impl Table {
         complete(tally)?;
         faithful(tally, rows)?;
         let (mut before, mut after, mut within) = (Vec::new(), Vec::new(), 0);
-        let pairs = tally.series(SENSOR).zip(tally.series(REFERENCE)).skip(FIT_ROWS);
+        let pairs = tally.series(SENSOR).zip(tally.series(REFERENCE)).take(ROWS).skip(FIT_ROWS);
         for (reading, reference) in pairs {
             let Some(raw) = reading.raw else { continue };
             let (Some(value), Some(u), Some(2)) = (reading.value, reading.u, reading.version()) else {
@@ -49,7 +56,9 @@ impl Table {
             return Err(DemoError::NotSo("there are hours with a reference after the fit".to_owned()));
         };
         let within_2u = within as f64 / after.n as f64;
-        Ok(Table { before, after, within_2u, received: tally.len(), duplicates: tally.duplicates() })
+        let since = score(&on_site(tally));
+        let (received, duplicates) = (tally.len(), tally.duplicates());
+        Ok(Table { before, after, within_2u, since, received, duplicates })
     }
 
     /// Holds what the demo is to show.
@@ -64,7 +73,7 @@ impl Table {
     }
 
     /// The table as text; `refused` are pairs of what was pushed and the reason code, `alerts` lines.
-    pub fn render(&self, refused: &[(&str, String)], alerts: &[String]) -> String {
+    pub fn render(&self, refused: &[(&str, String)], alerts: &[String], visit: Option<&Visit>) -> String {
         let later = ROWS - FIT_ROWS;
         let row = |name: &str, score: &Score, within: &str| {
             let Score { n, bias, rmse } = score;
@@ -74,9 +83,15 @@ impl Table {
         text += &format!("  {:<24}{:>5}  {:>7}  {:>6}  {:>10}\n", "", "n", "bias", "RMSE", "within 2 u");
         text += &row("before: v1, two points", &self.before, "-");
         text += &row("after:  v2, fitted", &self.after, &format!("{:.0} %", 100.0 * self.within_2u));
-        text += &format!("\n  {:<24}{:>5}\n", "readings sent", 2 * ROWS);
+        if let (Some(since), Some(visit)) = (&self.since, visit) {
+            text += "\nSince the adjustment on site:\n\n";
+            text += &row("v2 and an offset", since, "-");
+            let Visit { number, as_found, as_left } = visit;
+            text += &format!("\n  {number}: as found {as_found}, as left {as_left}\n");
+        }
+        text += &format!("\n  {:<24}{:>5}\n", "readings sent", 2 * ALL_ROWS);
         text += &format!("  {:<24}{:>5}\n", "readings received", self.received);
-        text += &format!("  {:<24}{:>5}\n", "readings lost", 2 * ROWS - self.received);
+        text += &format!("  {:<24}{:>5}\n", "readings lost", 2 * ALL_ROWS - self.received);
         text += &format!("  {:<24}{:>5}\n\n", "duplicates, dropped", self.duplicates);
         for (what, reason) in refused {
             text += &format!("  refused: {what:<15}{reason}\n");
@@ -89,10 +104,17 @@ impl Table {
     }
 }
 
+/// Values of the transform that was made on site, with their references.
+fn on_site(tally: &Tally) -> Vec<(f64, f64)> {
+    let made_here = |reading: &Reading| reading.transform.as_ref().is_some_and(|it| it.id == LOCAL);
+    let pairs = tally.series(SENSOR).zip(tally.series(REFERENCE)).filter(|(reading, _)| made_here(reading));
+    pairs.filter_map(|(reading, reference)| reading.value.zip(reference.raw)).collect()
+}
+
 fn complete(tally: &Tally) -> Result<(), DemoError> {
     for sensor in [SENSOR, REFERENCE] {
         let count = tally.count(sensor);
-        expect(count == ROWS, || format!("{ROWS} readings of {sensor} arrived ({count} did)"))?;
+        expect(count == ALL_ROWS, || format!("{ALL_ROWS} readings of {sensor} arrived ({count} did)"))?;
     }
     let holes = tally.holes();
     expect(holes == 0, || format!("the sequence numbers have no hole ({holes} never came)"))?;
@@ -120,7 +142,7 @@ fn faithful(tally: &Tally, rows: &[Row]) -> Result<(), DemoError> {
 mod tests {
     use super::*;
     use crate::demo::dataset::{FITTED, rows};
-    use crate::demo::messages::{Reading, TransformName};
+    use crate::demo::messages::TransformName;
     use crate::domain::transform::artifact::Transform;
     use crate::domain::transform::{Input, compile};
 
@@ -173,8 +195,11 @@ mod tests {
     fn the_table_says_what_the_sources_state() {
         let table = table(published()).unwrap();
         table.check().unwrap();
-        let text =
-            table.render(&[("unsigned v1", "threshold_not_met".to_owned())], &["page    slo".to_owned()]);
+        let text = table.render(
+            &[("unsigned v1", "threshold_not_met".to_owned())],
+            &["page    slo".to_owned()],
+            None,
+        );
         for want in [
             "386   +0.340   0.694",
             "386   -0.313   0.591",
@@ -190,7 +215,7 @@ mod tests {
     fn a_lost_or_changed_reading_is_named() {
         let mut lost = published();
         lost.remove(2000);
-        assert!(table(lost).unwrap_err().to_string().contains("1500 readings of co-1 arrived (1499 did)"));
+        assert!(table(lost).unwrap_err().to_string().contains("2000 readings of co-1 arrived (1999 did)"));
         let mut changed = published();
         changed[10].raw = Some(1.0);
         assert!(table(changed).unwrap_err().to_string().contains("line 7"));

@@ -2,9 +2,10 @@
 
 use super::number::significant;
 use super::units::symbol;
-use crate::domain::certificate::{Component, Conformity, Place, PointRole, Results};
+use crate::domain::certificate::{Conformity, Place, Results};
 use crate::domain::time::Timestamp;
 use crate::domain::uncertainty::decision::{Combine, Mpe, Outcome, Rule};
+use crate::domain::uncertainty::point::Component;
 
 /// What is stated.
 pub fn outcome(outcome: Outcome) -> &'static str {
@@ -13,15 +14,6 @@ pub fn outcome(outcome: Outcome) -> &'static str {
         Outcome::ConditionalPass => "conditional pass",
         Outcome::ConditionalFail => "conditional fail",
         Outcome::Fail => "fail",
-    }
-}
-
-/// What a point is for.
-pub fn role(role: PointRole) -> &'static str {
-    match role {
-        PointRole::Zero => "zero",
-        PointRole::Span => "span",
-        PointRole::Linearity => "linearity",
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::FallocateFlags;
 
 use super::error::StoreError;
 use crate::domain::order;
@@ -38,6 +39,32 @@ pub enum OpenError {
     Broken(String),
     /// Going on would be wrong.
     Fatal(StoreError),
+}
+
+/// What SQLite maps of a WAL's index at once, in bytes; the WAL of both databases is checkpointed before it needs more.
+const INDEX: u64 = 32 << 10;
+
+/// The index of a database's WAL, with room on the disk for all of it.
+///
+/// SQLite maps that file, and makes room by writing one byte in each 4 KiB. Where the file system has smaller blocks, the
+/// others have none, and touching them on a full disk ends the process (SIGBUS).
+///
+/// Closing the file takes SQLite's locks on it away: whoever holds the connection drops this after it.
+#[derive(Debug)]
+pub struct WalIndex(#[expect(dead_code, reason = "held, not used")] Option<File>);
+
+impl WalIndex {
+    /// Makes the room, for a database that is open.
+    pub fn of(database: &Path) -> WalIndex {
+        let mut path = database.as_os_str().to_owned();
+        path.push("-shm");
+        let file = File::options().read(true).write(true).open(path).ok();
+        if let Some(file) = &file {
+            // File systems that cannot do this have blocks of their own kind, and a disk that is full already has no room to give.
+            let _ = rustix::fs::fallocate(file, FallocateFlags::empty(), 0, INDEX);
+        }
+        WalIndex(file)
+    }
 }
 
 /// Holds the directory for one process; the lock ends with the process, however that ends.

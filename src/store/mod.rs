@@ -44,6 +44,7 @@ pub use self::comparisons::{
     StoredStandard, Withdrawal,
 };
 pub use self::copies::{LedgerCopy, Staging, Upload};
+use self::disk::{Reserve, Space};
 pub use self::error::{FailureKind, StoreError};
 use self::history::{History, Limits, OpenedHistory};
 pub use self::ledger::examine::Examined;
@@ -83,6 +84,9 @@ impl Drop for Handles {
     }
 }
 
+/// With less than this free, in bytes, what is set aside is given to the files that SQLite makes when it opens databases.
+const TO_OPEN: u64 = 512 << 10;
+
 /// Opens both databases and starts their thread; blocks until the files are checked.
 ///
 /// Errors only where going on would be wrong: another process has the directory, it cannot be
@@ -95,9 +99,14 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         Limits { max_age: options.max_age, max_size: options.max_size, max_pages: options.max_pages };
     ledger::copy::clear_passing(&dir)?;
     ledger::restore::apply(&dir, clock.now())?;
+    let reserve = Reserve::of(&dir);
+    let given = Space::of(&dir).is_ok_and(|space| space.free < TO_OPEN) && reserve.release();
     let mut ledger = Ledger::open(&dir)?;
     let check = !ledger.ended_clean()?;
     let OpenedHistory { history, quarantined, checked } = history::open(&dir, limits, check, clock.now())?;
+    if given {
+        reserve.keep();
+    }
     let facts = HistoryFacts { last_seq: history.last_seq(), incarnation: history.incarnation()? };
     let settled = ledger.settle(&facts, random_name()?, clock.now())?;
     if facts.incarnation.as_ref() != Some(&settled.incarnation) {

@@ -29,7 +29,9 @@ pub use self::references::{
     Standards, Withdraw, Withdrawal, Withdrawn,
 };
 pub use self::rollout::{EndedAs, RolloutStage, SensorRollout};
-pub use self::sessions::{OpenSession, SessionCommand, SessionReading, SessionState, Sessions, WholeSession};
+pub use self::sessions::{
+    OpenSession, OpenedSession, SessionCommand, SessionReading, SessionState, Sessions, WholeSession,
+};
 pub use self::transform::{HeldTransform, InForce, Rollback, SensorTransforms};
 use super::message::ClockState;
 pub use crate::domain::alert::{Alert, Severity};
@@ -74,6 +76,9 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// How many sensors there are.
     pub sensors: SensorCounts,
+    /// Recalibration sessions that are not over; null: they are not known.
+    #[serde(default)]
+    pub sessions: Option<Vec<OpenedSession>>,
     /// What somebody should look at, the most urgent first.
     pub attention: Vec<Attention>,
 }

@@ -42,7 +42,11 @@ fn the_demo_ends_well_within_a_minute() {
         "alert:   ticket  drift co-1      stands",
         "before: v1, two points    386   +0.340   0.694",
         "after:  v2, fitted        386   -0.313   0.591        92 %",
-        "readings received        3000\n  readings lost               0\n",
+        "24 days later a technician comes",
+        "as left: pass",
+        "calibctl verify, which needs no gateway: accepted",
+        "-0001: as found conditional_pass, as left pass\n",
+        "readings received        4000\n  readings lost               0\n",
     ] {
         assert!(said.contains(want), "`{want}` is not in\n{said}");
     }
@@ -51,6 +55,28 @@ fn the_demo_ends_well_within_a_minute() {
     assert!(too_wide.is_empty(), "{too_wide:#?}");
     assert_eq!(text(&output.stderr), "");
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "the temporary directory is gone");
+}
+
+#[test]
+fn the_certificate_of_the_demo_verifies_and_states_what_was_left() {
+    let temporary = tempfile::tempdir().unwrap();
+    let kept = temporary.path().join("kept");
+    let arguments = ["--speed", "150", "--data-dir", kept.to_str().unwrap()];
+    assert_code(&demo(temporary.path(), &arguments).output().unwrap(), 0);
+    let calibctl = |words: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_calibctl")).current_dir(&kept).args(words).output().unwrap();
+        assert_code(&output, 0);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let verified = calibctl(&["verify", "certificate.json", "--root", "root.json", "--json"]);
+    assert_eq!(verified["verdict"], "accepted", "{verified}");
+    let certificate = calibctl(&["certificate", "show", "certificate.json", "--json"]);
+    for point in certificate["results"]["as_left"].as_array().unwrap() {
+        let (error, expanded) = (point["error"].as_f64().unwrap(), point["expanded"].as_f64().unwrap());
+        assert!(error.abs() + expanded <= 1.0, "beyond doubt within 1 mg/m3: {point}");
+    }
+    assert!(std::fs::read_to_string(kept.join("certificate.html")).unwrap().contains("co-1"));
 }
 
 #[test]

@@ -96,7 +96,9 @@ fn the_main_command_needs_no_other_set_up() {
 #[test]
 fn scripts_run_and_stop_at_the_first_fault() {
     let mut seen = 0;
-    for path in [".ci", "tests", "cross"].iter().flat_map(|folder| files(&repository().join(folder))) {
+    for path in
+        [".ci", "tests", "cross", "packaging"].iter().flat_map(|folder| files(&repository().join(folder)))
+    {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         if !text.lines().next().is_some_and(|line| line.starts_with("#!") && line.contains("bash")) {
             continue;

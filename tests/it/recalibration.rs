@@ -2,6 +2,7 @@
 
 mod bench;
 mod certified;
+mod held;
 mod interrupted;
 mod typed;
 
@@ -125,6 +126,8 @@ fn a_second_technician_and_a_wrong_key_are_told_what_to_do() {
 fn what_is_in_force_already_is_no_push() {
     let bench = Bench::new();
     let id = bench.open(json!({"sensor": "co-1"}))["session"]["id"].as_str().unwrap().to_owned();
+    let open = bench.get("/v1/status")["sessions"].take();
+    assert_eq!((&open[0]["id"], &open[0]["stage"]), (&json!(id), &json!("as_found")), "{open}");
     let refused = bench.audited("artifact.refused").len();
     // As the broker says it again with each connection.
     let again = bench.calibctl(&["transform", "install", &bench.path("factory.json"), "--json"]);

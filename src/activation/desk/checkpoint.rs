@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Desk, Floor};
+use crate::domain::certificate::placed;
+use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::store::{Head, LedgerFacts, StoreError, StoredFloor, StoredManifest, StoredOrder, StoredPrior};
 use crate::telemetry::alarm::Alarm;
@@ -22,6 +24,8 @@ const ORDER: &str = "order ";
 /// What stands before a branch in the name of the version of its manifest.
 const MANIFEST: &str = "manifest ";
 const PRIOR: &str = "prior ";
+/// What stands before the number of the last certificate; the serial is the last part of that.
+const CERTIFICATE: &str = "certificate ";
 
 /// The last checkpoint.
 #[derive(Debug)]
@@ -130,6 +134,10 @@ impl Desk {
         let prior = |StoredPrior { model, version, digest, .. }: StoredPrior| {
             (format!("{PRIOR}{model}"), CheckpointSerial { serial: version, digest })
         };
+        let certificate = |(number, digest): (String, Digest)| {
+            let (_, serial) = placed(&number)?;
+            Some((format!("{CERTIFICATE}{number}"), CheckpointSerial { serial, digest }))
+        };
         let command =
             facts.command.map(|(serial, digest)| (COMMAND.to_owned(), CheckpointSerial { serial, digest }));
         let (rows, head) = facts.head;
@@ -138,6 +146,7 @@ impl Desk {
         serials.extend(command.into_iter().chain(facts.orders.into_iter().map(order)));
         serials.extend(facts.manifests.into_iter().map(manifest));
         serials.extend(facts.priors.into_iter().map(prior));
+        serials.extend(facts.certificate.and_then(certificate));
         Checkpoint {
             schema: 1,
             fleet: self.fleet.clone(),
@@ -205,7 +214,11 @@ fn facts(checkpoint: Checkpoint) -> LedgerFacts {
         let (version, digest, accepted) = (it.serial, it.digest, checkpoint.time);
         Some(StoredPrior { model, version, digest, envelope: None, accepted })
     };
+    let certificate = |(name, it): (&String, &CheckpointSerial)| {
+        Some((name.strip_prefix(CERTIFICATE)?.to_owned(), it.digest))
+    };
     LedgerFacts {
+        certificate: checkpoint.serials.iter().find_map(certificate),
         priors: checkpoint.serials.iter().filter_map(prior).collect(),
         head: (rows, head),
         floors: checkpoint.floors.into_iter().map(floor).collect(),

@@ -60,7 +60,7 @@ pub struct AddArgs {
     /// Standard uncertainty of the value.
     #[arg(long, value_name = "U", requires = "unit")]
     u: Option<f64>,
-    /// When it has to be calibrated or replaced.
+    /// When it has to be calibrated or replaced: a time, or a date.
     #[arg(long, value_name = "TIME")]
     due: Option<String>,
     /// Whatever else is to be remembered.
@@ -85,8 +85,14 @@ pub fn run(command: &StandardCommand) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A time, or a date as certificates have it: the beginning of that day in UTC, so that nothing is used for too long.
+fn due(text: &str) -> Result<Timestamp, Failure> {
+    let day = || Timestamp::parse(&format!("{text}T00:00:00Z")).ok();
+    let wrong = |fault| Failure::usage(format!("--due: {fault}, or a date like 2027-03-01"));
+    Timestamp::parse(text).or_else(|fault| day().ok_or_else(|| wrong(fault)))
+}
+
 fn add(args: &AddArgs) -> Result<(), Failure> {
-    let due = args.due.as_deref().map(Timestamp::parse).transpose();
     let value = args.unit.as_ref().map(|unit| Certified {
         quantity: args.quantity.clone(),
         value: args.value,
@@ -99,7 +105,7 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
         certificate: args.certificate.clone(),
         lot: args.lot.clone(),
         values: value.into_iter().collect(),
-        due: due.map_err(|fault| Failure::usage(format!("--due: {fault}")))?,
+        due: args.due.as_deref().map(due).transpose()?,
         comment: args.comment.clone(),
     };
     let body = serde_json::json!(standard).to_string();
@@ -140,4 +146,17 @@ fn row(kept: &KeptStandard, now: Timestamp) -> Vec<String> {
     });
     let values = if values.is_empty() { "-".to_owned() } else { values };
     vec![id.to_string(), values, word(certificate), word(lot), due, word(description), clean(&kept.actor)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_the_beginning_of_its_day() {
+        let due = |text: &str| due(text).map(|time| time.to_string()).ok();
+        assert_eq!(due("2027-03-01").as_deref(), Some("2027-03-01T00:00:00.000000Z"));
+        assert_eq!(due("2027-03-01T12:00:00+01:00").as_deref(), Some("2027-03-01T11:00:00.000000Z"));
+        assert_eq!((due("2027-02-30"), due("1.3.2027"), due("")), (None, None, None));
+    }
 }

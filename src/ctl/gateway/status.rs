@@ -9,7 +9,9 @@ use super::show::{GOOD, MENTIONED, PLAIN, URGENT, clean, count, span, time};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, print_json, print_screen};
 use crate::ctl::screen::Screen;
-use crate::wire::control::{Attention, DiskStatus, Severity, SourceStatus, Status, StoreStatus};
+use crate::wire::control::{
+    Attention, DiskStatus, OpenedSession, Severity, SourceStatus, Status, StoreStatus,
+};
 use crate::wire::message::ClockState;
 
 const EXAMPLES: &str = "examples:
@@ -20,6 +22,8 @@ const EXAMPLES: &str = "examples:
 const USUAL_ROWS: usize = 24;
 /// Lines that sources have however much needs attention.
 const FEWEST_SOURCES: usize = 3;
+/// Sessions that are shown one by one.
+const MOST_SESSIONS: usize = 3;
 /// Columns before what is said of a name.
 const INDENT: usize = 9;
 
@@ -92,7 +96,7 @@ fn facts(status: &Status, screen: Screen) -> String {
         ClockState::Untrusted => "not to be believed",
     };
     let root = status.root_version.map_or("none".to_owned(), |version| format!("version {version}"));
-    let rows = [
+    let mut rows = vec![
         ("calibd", format!("{}, running for {}", clean(&status.version), span(running))),
         ("clock", format!("{}, {clock}", time(status.time))),
         ("broker", broker(status)),
@@ -101,6 +105,7 @@ fn facts(status: &Status, screen: Screen) -> String {
         ("root", root),
         ("sensors", sensors(status)),
     ];
+    rows.extend(sessions(status).map(|text| ("sessions", text)));
     let row = |(name, text): &(&str, String)| format!("{name:<8} {}\n", screen.wrapped(text, INDENT));
     format!("\n{}", rows.iter().map(row).collect::<String>())
 }
@@ -174,6 +179,22 @@ fn sensors(status: &Status) -> String {
     text
 }
 
+/// The recalibration sessions that are not over: somebody left those that nobody works on.
+fn sessions(status: &Status) -> Option<String> {
+    let open = status.sessions.as_deref().filter(|open| !open.is_empty())?;
+    let told = |it: &OpenedSession| {
+        let paused = if it.paused { ", paused" } else { "" };
+        let stage = it.stage.as_str().replace('_', " ");
+        format!("{} {stage}{paused}, {} since {}", it.sensor, clean(&it.by), time(it.opened))
+    };
+    let mut text = open.iter().take(MOST_SESSIONS).map(told).collect::<Vec<_>>().join("; ");
+    let left = open.len().saturating_sub(MOST_SESSIONS);
+    if left > 0 {
+        let _ = write!(text, "; and {left} more");
+    }
+    Some(text)
+}
+
 /// Those that are down come first.
 fn ordered(status: &Status) -> impl Iterator<Item = &SourceStatus> {
     let these = |up: bool| status.sources.iter().filter(move |source| source.up == up);
@@ -201,6 +222,7 @@ fn sources(status: &Status, screen: Screen) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::session::Stage;
 
     fn recorded() -> Status {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/control/answers/GET_v1_status.json");
@@ -257,6 +279,33 @@ mod tests {
         assert!(plain(&text(&busy, narrow)).contains("... and 29 more, 2 of them down"));
         // A terminal with hardly any lines is scrolled.
         assert_eq!(all(&busy, Some(5)), all(&busy, Some(24)));
+    }
+
+    #[test]
+    fn sessions_that_are_open_are_told_with_who_has_them() {
+        let mut status = recorded();
+        assert!(
+            !plain(&text(&status, Screen { columns: None, rows: None })).contains("sessions"),
+            "none are known"
+        );
+        let opened = status.started;
+        let session = |number: usize| OpenedSession {
+            id: format!("s-{number}").parse().unwrap(),
+            sensor: format!("co-{number}").parse().unwrap(),
+            stage: Stage::AsLeft,
+            paused: number == 1,
+            by: "ana".to_owned(),
+            opened,
+        };
+        status.sessions = Some((1..=5).map(session).collect());
+        let text = plain(&text(&status, Screen { columns: None, rows: None }));
+        assert!(
+            text.contains("sessions co-1 as left, paused, ana since 2026-11-20 08:00:00Z; co-2 as left"),
+            "{text}"
+        );
+        assert!(text.contains("; and 2 more\n") && !text.contains("co-4"), "{text}");
+        status.sessions = Some(Vec::new());
+        assert!(!plain(&super::text(&status, Screen { columns: None, rows: None })).contains("sessions"));
     }
 
     #[test]

@@ -25,16 +25,20 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 DATA = HERE / "uci_air_quality.csv"
+VISIT = HERE / "uci_air_quality_visit.csv"
 COLUMNS = ["Date", "Time", "CO(GT)", "PT08.S1(CO)", "T", "RH"]
 ROWS, FIT, MISSING = 1500, 900, -200.0
+# The hours of the technician's visit, counted from the beginning of the set.
+VISITED = slice(2070, 2570)
 BLOCKS, LAG = 6, 48
 
 
 def trim(source):
     with open(source, newline="", encoding="latin-1") as file:
-        rows = list(csv.DictReader(file, delimiter=";"))[:ROWS]
-    lines = [";".join(row[name] for name in COLUMNS) for row in rows]
-    DATA.write_text("\n".join([";".join(COLUMNS), *lines]) + "\n", encoding="ascii")
+        rows = list(csv.DictReader(file, delimiter=";"))
+    for path, part in [(DATA, rows[:ROWS]), (VISIT, rows[VISITED])]:
+        lines = [";".join(row[name] for name in COLUMNS) for row in part]
+        path.write_text("\n".join([";".join(COLUMNS), *lines]) + "\n", encoding="ascii")
 
 
 def load():

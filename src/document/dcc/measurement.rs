@@ -5,8 +5,9 @@ use super::super::units::Stated;
 use super::super::words as say;
 use super::administrative::{conformity, identification};
 use super::{decimal, decimals, words};
-use crate::domain::certificate::{About, Certificate, Component, Condition, PointResult, Results};
+use crate::domain::certificate::{About, Certificate, Condition, PointResult, Results};
 use crate::domain::reference::Standard;
+use crate::domain::uncertainty::point::Component;
 
 /// Writes them; values in `unit`, conditions each in its own.
 pub fn write(xml: &mut Markup, certificate: &Certificate, unit: &Stated, conditions: &[Stated]) {

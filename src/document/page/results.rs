@@ -5,7 +5,8 @@ use super::super::number::{LastDigit, significant};
 use super::super::units::symbol;
 use super::super::words;
 use super::table;
-use crate::domain::certificate::{Certificate, Component, PointResult, Results};
+use crate::domain::certificate::{Certificate, PointResult, Results};
+use crate::domain::uncertainty::point::Component;
 
 /// As found and as left, point by point.
 pub fn results(page: &mut Markup, certificate: &Certificate) {
@@ -41,7 +42,7 @@ fn head(results: &Results) -> Vec<(String, String)> {
 
 fn row(at: usize, point: &PointResult, results: &Results) -> Vec<String> {
     let last = LastDigit::of(point.expanded);
-    let mut row = vec![(at + 1).to_string(), words::role(point.role).to_owned()];
+    let mut row = vec![(at + 1).to_string(), point.role.as_str().to_owned()];
     row.extend([point.reference, point.indication, point.error, point.expanded].map(|it| last.show(it)));
     row.extend([format!("{:.2}", point.coverage_factor), degrees(point.degrees_of_freedom)]);
     if results.conformity.is_some() {

@@ -8,9 +8,10 @@ use crate::document::Original;
 use crate::document::dcc::dcc;
 use crate::document::number::significant;
 use crate::document::page::html;
+use crate::domain::certificate::TYPE;
 use crate::domain::certificate::fixtures::{GATEWAY, TECHNICIAN, key, table, thermometer};
-use crate::domain::certificate::{Component, TYPE};
 use crate::domain::trust::envelope::{Envelope, payload_type, sign};
+use crate::domain::uncertainty::point::Component;
 
 const ROOT: u8 = 1;
 const ENROL: u8 = 2;

@@ -7,6 +7,7 @@ use crate::domain::fit::linear::affine;
 use crate::domain::fit::method::Options;
 use crate::domain::fit::{Column, Pairs};
 use crate::domain::reference::Certified;
+use crate::domain::session::Role;
 use crate::domain::trust::key::PrivateKey;
 use crate::domain::uncertainty::decision::{Combine, Mpe, Rule};
 use crate::domain::units::Unit;
@@ -111,6 +112,7 @@ pub fn about() -> About {
         signed_by: SignedBy {
             gateway: key(GATEWAY).public().clone(),
             technicians: vec![key(TECHNICIAN).public().id()],
+            held: vec![],
         },
     }
 }
@@ -119,7 +121,7 @@ pub fn about() -> About {
 pub fn reading(indication: f64, reference: f64) -> Measured {
     let at = time("2026-05-04T11:30:00Z");
     Measured {
-        role: PointRole::Linearity,
+        role: Role::Linearity,
         standard: Some(id("prt-7")),
         during: [at, at],
         reference,

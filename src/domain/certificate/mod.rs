@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use self::error::{CertificateError, Problem};
 pub use self::issue::issue;
 pub use self::office::Office;
-pub use self::point::{Component, Distribution, Line, Measured, PointResult, PointRole};
+pub use self::point::{Measured, PointResult};
 pub use self::results::{Conformity, Criterion, Results, worst};
-pub use self::visit::{Facts, numbered, of_session, series};
+pub use self::visit::{Facts, numbered, of_session, placed, series};
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::reference::Standard;
@@ -279,6 +279,20 @@ pub struct SignedBy {
     /// Keys of role maintenance; empty where only the gateway answers for it.
     #[serde(default)]
     pub technicians: Vec<KeyId>,
+    /// Those of them that the gateway holds: it signed with them on behalf of whoever authorised the certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<KeyId>,
+}
+
+impl About {
+    /// On whose behalf the gateway signed with a maintenance key that it holds, as a sentence, if it did.
+    pub fn on_behalf(&self) -> Option<String> {
+        let (gateway, name) = (&self.gateway, &self.authorised_by.name);
+        let held = !self.signed_by.held.is_empty();
+        held.then(|| {
+            format!("Signed with a maintenance key that gateway {gateway} holds, on behalf of {name}.")
+        })
+    }
 }
 
 impl Certificate {

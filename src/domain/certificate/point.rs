@@ -4,29 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{CertificateError, Problem};
 use crate::domain::id::Id;
+use crate::domain::session::Role;
 use crate::domain::time::Timestamp;
-use crate::domain::uncertainty::coverage::{
-    Component as Part, Effective, coverage_factor, welch_satterthwaite,
-};
+use crate::domain::uncertainty::coverage::{Effective, coverage_factor};
 use crate::domain::uncertainty::decision::{Decision, Mpe, Outcome, Point, Rule, decide};
-
-/// What a point is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PointRole {
-    /// Where nothing of the quantity is there.
-    Zero,
-    /// Near the upper end.
-    Span,
-    /// Anywhere else.
-    Linearity,
-}
+use crate::domain::uncertainty::point::{self, Line, Parts};
 
 /// A point as it was measured. Everything but `raw` is in the unit of the results.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     /// What it is for.
-    pub role: PointRole,
+    pub role: Role,
     /// The standard behind the reference value.
     pub standard: Option<Id>,
     /// The first and the last of the readings.
@@ -55,53 +43,12 @@ pub struct Measured {
     pub movement: f64,
 }
 
-/// Where an uncertainty comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Component {
-    /// The reference value.
-    Reference,
-    /// The scatter of the readings, of their mean.
-    Repeatability,
-    /// The steps of the indication.
-    Resolution,
-    /// That the indication still moved.
-    Stability,
-}
-
-/// How the errors of a component are distributed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Distribution {
-    /// Normal, or Student's where the degrees of freedom are few.
-    Normal,
-    /// Rectangular.
-    Rectangular,
-}
-
-/// One line of an uncertainty budget.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Line {
-    /// Where it comes from.
-    pub component: Component,
-    /// How it is distributed.
-    pub distribution: Distribution,
-    /// Standard uncertainty.
-    pub u: f64,
-    /// The derivative of the error by it: the indication counts once, the reference with the other sign.
-    pub sensitivity: f64,
-    /// Degrees of freedom; absent for infinitely many.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub degrees_of_freedom: Option<f64>,
-}
-
 /// A point as a certificate states it, in the unit of the results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PointResult {
     /// What it is for.
-    pub role: PointRole,
+    pub role: Role,
     /// The standard behind the reference value; absent: the value is not traced to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard: Option<Id>,
@@ -154,17 +101,6 @@ impl From<Decision> for Stated {
     }
 }
 
-/// Half of a rectangular distribution's whole width, over the root of 3 (GUM 4.3.7): its standard deviation.
-fn rectangular(component: Component, width: f64) -> Line {
-    Line {
-        component,
-        distribution: Distribution::Rectangular,
-        u: width / 12.0_f64.sqrt(),
-        sensitivity: 1.0,
-        degrees_of_freedom: None,
-    }
-}
-
 impl Measured {
     /// The lines of its budget (EA-4/02).
     fn budget(&self) -> Result<Vec<Line>, CertificateError> {
@@ -180,22 +116,16 @@ impl Measured {
         if self.n_eff < 1.0 || (self.n_eff <= 1.0 && self.scatter_degrees.is_none()) {
             return Err(Problem::TooFew(self.n_eff).at("n_eff"));
         }
-        let repeatability = Line {
-            component: Component::Repeatability,
-            distribution: Distribution::Normal,
-            u: self.scatter / self.n_eff.sqrt(),
-            sensitivity: 1.0,
-            degrees_of_freedom: Some(self.scatter_degrees.unwrap_or(self.n_eff - 1.0)),
+        let parts = Parts {
+            u_reference: self.u_reference,
+            reference_degrees: self.reference_degrees,
+            scatter: self.scatter,
+            scatter_degrees: self.scatter_degrees,
+            n_eff: self.n_eff,
+            resolution: self.resolution,
+            movement: self.movement,
         };
-        let reference = Line {
-            component: Component::Reference,
-            u: self.u_reference,
-            sensitivity: -1.0,
-            degrees_of_freedom: self.reference_degrees,
-            ..repeatability
-        };
-        let resolution = rectangular(Component::Resolution, self.resolution);
-        Ok(vec![reference, repeatability, resolution, rectangular(Component::Stability, self.movement)])
+        Ok(parts.lines().to_vec())
     }
 
     /// The point as a certificate states it, with the coverage factor for `probability`.
@@ -248,15 +178,7 @@ fn combined(budget: &[Line]) -> Result<Effective, CertificateError> {
             return Err(under(Problem::DegreesOfFreedom(degrees).at("degrees_of_freedom")));
         }
     }
-    let parts: Vec<Part> = budget
-        .iter()
-        .map(|line| Part {
-            u: line.u,
-            sensitivity: line.sensitivity,
-            degrees_of_freedom: line.degrees_of_freedom,
-        })
-        .collect();
-    let effective = welch_satterthwaite(&parts);
+    let effective = point::combined(budget);
     if effective.u > 0.0 { Ok(effective) } else { Err(Problem::NoUncertainty.at("budget")) }
 }
 

@@ -3,12 +3,12 @@
 use super::error::{CertificateError, Problem};
 use super::{
     About, Certificate, Condition, Criterion, Curve, Item, Location, MOST, Measured, Method, Office, Party,
-    Person, PointRole, SignedBy, Transforms, issue,
+    Person, SignedBy, Transforms, issue,
 };
 use crate::domain::id::Id;
 use crate::domain::reference::Standard;
 use crate::domain::sensor::Instrument;
-use crate::domain::session::{self, Candidate, Plan, Point, Role, Session};
+use crate::domain::session::{self, Candidate, Plan, Point, Session};
 use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::trust::key::{KeyId, PublicKey};
@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub gateway: &'a PublicKey,
     /// The keys that are to sign it.
     pub technicians: Vec<KeyId>,
+    /// Those of them that the gateway holds.
+    pub held: Vec<KeyId>,
     /// Who authorises it.
     pub author: Person,
 }
@@ -37,6 +39,12 @@ pub fn series(gateway: &Id, issued: Timestamp) -> String {
 /// The number of the certificate at a place of its series, which begins with 1.
 pub fn numbered(series: &str, place: u64) -> String {
     format!("{series}{place:04}")
+}
+
+/// The series and the place of a number; `None`: it is none of a gateway's.
+pub fn placed(number: &str) -> Option<(&str, u64)> {
+    let (series, place) = number.split_at(number.rfind('-')? + 1);
+    Some((series, place.parse().ok()?))
 }
 
 /// Makes the certificate of a session whose last round is judged.
@@ -62,11 +70,7 @@ pub fn of_session(
 fn measured(plan: &Plan, points: &[Point]) -> Vec<Measured> {
     let one = |point: &Point| {
         Some(Measured {
-            role: match point.role {
-                Role::Zero => PointRole::Zero,
-                Role::Span => PointRole::Span,
-                Role::Linearity => PointRole::Linearity,
-            },
+            role: point.role,
             standard: point.offered.standard.clone(),
             // A clock that was set back may have the end before the beginning.
             during: [point.began.min(point.ended), point.ended],
@@ -125,7 +129,11 @@ fn about(session: &Session, office: &Office, facts: Facts<'_>) -> About {
         authorised_by: facts.author,
         transforms: Transforms { before, after: adjusted.map(|candidate| candidate.digest).or(before) },
         curve: adjusted.and_then(|candidate| curve(plan, candidate)),
-        signed_by: SignedBy { gateway: facts.gateway.clone(), technicians: facts.technicians },
+        signed_by: SignedBy {
+            gateway: facts.gateway.clone(),
+            technicians: facts.technicians,
+            held: facts.held,
+        },
     }
 }
 

@@ -88,9 +88,11 @@ pub(super) fn candidate(
     let compiled = Transform::parse(text.as_bytes()).and_then(|it| compile(&it)).map_err(content)?;
     let verdict = judged(plan, points, &fitting, active.as_ref(), &compiled);
     let mut notes = fitting.notes.clone();
-    notes.extend(points.iter().filter(|point| point.offered.standard.is_none()).take(1).map(|_| {
-        "a point names no standard: its reference is traced to nothing but what was typed".to_owned()
-    }));
+    notes.extend(
+        points.iter().filter(|point| point.offered.standard.is_none()).take(1).map(|_| {
+            "a point names no standard: what its reference is traced to is not known here".to_owned()
+        }),
+    );
     Ok(Candidate {
         digest: Digest::of(&[&pae(&payload_type("transform"), text.as_bytes())]),
         payload: text,

@@ -9,8 +9,9 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::stats::Stats;
 use crate::domain::time::Timestamp;
-use crate::domain::uncertainty::coverage::{Component, coverage_factor, welch_satterthwaite};
+use crate::domain::uncertainty::coverage::coverage_factor;
 use crate::domain::uncertainty::decision::{self, Outcome, decide};
+use crate::domain::uncertainty::point::{Component, Line, Parts, combined};
 
 /// What a point is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,25 +57,11 @@ pub struct Offered {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// Where it comes from.
-    pub source: ShareSource,
+    pub source: Component,
     /// Its standard uncertainty, in the plan's unit; its sensitivity is 1.
     pub u: f64,
     /// Of `u`; `None` for infinitely many.
     pub degrees_of_freedom: Option<f64>,
-}
-
-/// Where a part of the uncertainty comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ShareSource {
-    /// The reference value (type B, from its certificate).
-    Reference,
-    /// The mean of the readings: s / sqrt(n_eff) with n_eff - 1 degrees of freedom (type A; GUM 4.2.3).
-    Repeatability,
-    /// The step of the display: d / sqrt(12) (GUM F.2.2.1).
-    Resolution,
-    /// The change by the slope over the window: |slope| T / sqrt(12) (GUM 4.3.7).
-    Stability,
 }
 
 /// The uncertainty of a point's error.
@@ -154,22 +141,28 @@ pub struct Point {
 /// The budget of the error at a point. Without values only the reference counts: the scatter of raw readings has
 /// another unit.
 pub(super) fn budget(plan: &Plan, u_reference: f64, course: &Course, has_value: bool) -> Budget {
-    let share = |source, u, degrees_of_freedom| Share { source, u, degrees_of_freedom };
-    let mut shares = vec![share(ShareSource::Reference, u_reference, None)];
-    if has_value {
-        let n = course.n_effective;
-        shares.push(share(ShareSource::Repeatability, course.scatter / n.sqrt(), Some(n - 1.0)));
-        let resolution =
-            plan.resolution.map(|step| share(ShareSource::Resolution, step / 12f64.sqrt(), None));
-        shares.extend(resolution);
-        shares.push(share(ShareSource::Stability, course.drift() / 12f64.sqrt(), None));
-    }
-    let component = |share: &Share| Component {
-        u: share.u,
-        sensitivity: 1.0,
-        degrees_of_freedom: share.degrees_of_freedom.filter(|_| share.u > 0.0),
+    let parts = Parts {
+        u_reference,
+        reference_degrees: None,
+        scatter: course.scatter,
+        scatter_degrees: None,
+        n_eff: course.n_effective,
+        resolution: plan.resolution.unwrap_or(0.0),
+        movement: course.drift(),
     };
-    let whole = welch_satterthwaite(&shares.iter().map(component).collect::<Vec<_>>());
+    let mut lines = parts.lines().to_vec();
+    lines.retain(|line| match line.component {
+        Component::Reference => true,
+        Component::Repeatability | Component::Stability => has_value,
+        Component::Resolution => has_value && plan.resolution.is_some(),
+    });
+    let whole = combined(&lines);
+    let share = |line: &Line| Share {
+        source: line.component,
+        u: line.u,
+        degrees_of_freedom: line.degrees_of_freedom,
+    };
+    let shares = lines.iter().map(share).collect();
     let k = coverage_factor(plan.level, whole.degrees_of_freedom);
     Budget { shares, u: whole.u, degrees_of_freedom: whole.degrees_of_freedom, k, expanded: k * whole.u }
 }

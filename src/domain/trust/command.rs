@@ -243,10 +243,8 @@ impl Command {
 /// The first check that failed.
 pub fn verify_command(bytes: &[u8], ctx: &Context<'_>, past: &Past) -> Result<Accepted, Refused> {
     let signed = verify_typed(bytes, "command", ctx.root, &ctx.time)?;
-    let digest = signed.digest;
-    let refused =
-        |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };
-    let command = Command::parse(&signed.envelope.payload).map_err(refused)?;
+    let refused = signed.refused();
+    let command = Command::parse(&signed.envelope.payload).map_err(&refused)?;
     let version = Some(command.serial);
     judge(command, signed, ctx, past).map_err(|refusal| Refused { version, ..refused(refusal) })
 }

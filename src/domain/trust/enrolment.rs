@@ -128,10 +128,8 @@ impl Enrolment {
 pub fn verify_enrolment(bytes: &[u8], place: &Standpoint<'_>) -> Result<Enrolled, Refused> {
     let accepted = |digest: &Digest| place.floor.is_some_and(|(_, floor)| floor == *digest);
     let signed = verify_returning(bytes, "enrolment", place.root, &place.time, &accepted)?;
-    let digest = signed.digest;
-    let refused =
-        |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };
-    let enrolment = Enrolment::parse(&signed.envelope.payload).map_err(refused)?;
+    let refused = signed.refused();
+    let enrolment = Enrolment::parse(&signed.envelope.payload).map_err(&refused)?;
     let version = Some(enrolment.version);
     judge(enrolment, signed, place).map_err(|refusal| Refused { version, ..refused(refusal) })
 }

@@ -169,10 +169,8 @@ impl Freshness<'_> {
 /// later than now by a clock that is trusted: it may pass once that has come.
 pub fn verify_manifest(bytes: &[u8], place: &Standpoint<'_>) -> Result<Accepted, Refused> {
     let signed = verify_returning(bytes, "manifest", place.root, &place.time, place.accepted)?;
-    let digest = signed.digest;
-    let refused =
-        |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };
-    let manifest = Manifest::parse(&signed.envelope.payload).map_err(refused)?;
+    let refused = signed.refused();
+    let manifest = Manifest::parse(&signed.envelope.payload).map_err(&refused)?;
     let version = Some(manifest.version);
     judge(manifest, &signed, place).map_err(|refusal| Refused { version, ..refused(refusal) })
 }

@@ -110,10 +110,8 @@ impl Order {
 /// The first check that failed, in the order of [`Reason::ALL`].
 pub fn verify_order(bytes: &[u8], standpoint: &Standpoint<'_>) -> Result<Ordered, Refused> {
     let signed = verify_typed(bytes, "order", standpoint.root, &standpoint.time)?;
-    let digest = signed.digest;
-    let refused =
-        |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };
-    let order = Order::parse(&signed.envelope.payload).map_err(refused)?;
+    let refused = signed.refused();
+    let order = Order::parse(&signed.envelope.payload).map_err(&refused)?;
     let (id, version) = (Some(order.id.clone()), Some(order.serial));
     judge(order, signed, standpoint).map_err(|refusal| Refused { id, version, ..refused(refusal) })
 }

@@ -126,10 +126,8 @@ impl ModelPrior {
 /// The first check that failed.
 pub fn verify_prior(bytes: &[u8], place: &Standpoint<'_>) -> Result<Accepted, Refused> {
     let signed = verify_returning(bytes, "prior", place.root, &place.time, place.accepted)?;
-    let digest = signed.digest;
-    let refused =
-        |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true };
-    let prior = ModelPrior::parse(&signed.envelope.payload).map_err(refused)?;
+    let refused = signed.refused();
+    let prior = ModelPrior::parse(&signed.envelope.payload).map_err(&refused)?;
     let version = Some(prior.version);
     judge(prior, &signed, place).map_err(|refusal| Refused { version, ..refused(refusal) })
 }

@@ -97,6 +97,14 @@ pub struct Signed {
     pub candidates: Vec<Candidate>,
 }
 
+impl Signed {
+    /// How it is refused for its content: the digest and that a known key signed it can be told, whatever it claims.
+    pub(super) fn refused(&self) -> impl Fn(Refusal) -> Refused + use<> {
+        let digest = self.digest;
+        move |refusal| Refused { refusal, digest: Some(digest), id: None, version: None, by_known_key: true }
+    }
+}
+
 /// What has been learnt on the way to a refusal.
 #[derive(Default)]
 struct Seen {

@@ -7,6 +7,7 @@ pub mod covariance;
 pub mod coverage;
 pub mod decision;
 pub mod distribution;
+pub mod point;
 pub mod verification;
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub use self::schema::HISTORY;
 pub use self::write::Extra;
 use super::disk::Stage;
 use super::error::StoreError;
-use super::file::{self, OpenError};
+use super::file::{self, OpenError, WalIndex};
 use crate::domain::sequence::{Gap, GapReason};
 use crate::domain::time::Timestamp;
 
@@ -48,6 +48,8 @@ pub struct Limits {
 pub struct History {
     path: PathBuf,
     db: Connection,
+    #[expect(dead_code, reason = "held, not used")]
+    wal_index: WalIndex,
     detached: bool,
     limits: Limits,
     /// What the disk calls for, and the pages that the history keeps under it.
@@ -120,6 +122,7 @@ impl History {
         let mut history = History {
             path: path.to_path_buf(),
             db,
+            wal_index: WalIndex::of(path),
             detached: false,
             limits,
             stage: Stage::Ok,

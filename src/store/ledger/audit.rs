@@ -126,6 +126,7 @@ impl Ledger {
             orders: self.orders()?,
             manifests: self.manifests()?.into_iter().map(bare).collect(),
             priors: self.priors()?.into_iter().map(without).collect(),
+            certificate: self.last_certificate()?,
             time_floor: self.time_floor()?,
         })
     }

@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 
-use super::{Ledger, audit};
+use super::{Ledger, audit, set_meta};
+use crate::domain::certificate::placed;
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::time::Timestamp;
@@ -11,6 +12,9 @@ use crate::store::certificates::StoredCertificate;
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
 
+/// Where the last certificate is kept that only a checkpoint knows of, in the table `meta`.
+const SAID_NUMBER: &str = "certificate_number";
+const SAID_DIGEST: &str = "certificate_digest";
 /// Certificates read at a time.
 const PAGE: usize = 1000;
 const COLUMNS: &str = "place, number, digest, sensor, session, issued, as_found, as_left";
@@ -23,7 +27,52 @@ impl Ledger {
         let sql = "SELECT max(CAST(substr(number, length(?1) + 1) AS INTEGER)) FROM certificates
             WHERE number >= ?1 AND number < ?1 || ':'";
         let last: Option<u64> = self.name(self.db.query_row(sql, [series], |row| row.get(0)))?;
-        Ok(last.unwrap_or(0) + 1)
+        // A ledger that was restored has forgotten what its last checkpoint knew.
+        let said = self.name(self.certificate_said())?;
+        let said = said.as_ref().and_then(|(number, _)| placed(number));
+        let said = said.and_then(|(its, place)| (its == series).then_some(place));
+        Ok(last.max(said).unwrap_or(0) + 1)
+    }
+
+    /// Number and digest of the last certificate, of which the ledger may know only that there was one.
+    pub fn last_certificate(&self) -> Result<Option<(String, Digest)>, StoreError> {
+        let sql = "SELECT number, digest FROM certificates ORDER BY place DESC LIMIT 1";
+        let get = |row: &Row<'_>| Ok((row.get(0)?, Digest(row.get(1)?)));
+        let kept = self.name(self.db.query_row(sql, [], get).optional())?;
+        let said = self.name(self.certificate_said())?;
+        Ok(kept.into_iter().chain(said).max_by(|a, b| placed(&a.0).cmp(&placed(&b.0))))
+    }
+
+    /// Raises the last number to what another source knows; audited where that is more.
+    pub fn catch_up_certificates(
+        &mut self,
+        now: Timestamp,
+        other: Option<&(String, Digest)>,
+        source: &str,
+    ) -> Result<(), StoreError> {
+        self.whole()?;
+        let Some((number, digest)) = other else { return Ok(()) };
+        let known = self.last_certificate()?;
+        if placed(number) <= known.as_ref().and_then(|(known, _)| placed(known)) {
+            return Ok(());
+        }
+        self.transact(|tx| {
+            set_meta(tx, SAID_NUMBER, number)?;
+            set_meta(tx, SAID_DIGEST, digest.0)?;
+            audit::append(
+                tx,
+                now,
+                "calibd",
+                "serials.raised",
+                source,
+                &json!({ "certificate": number }).to_string(),
+            )
+        })
+    }
+
+    /// The last certificate by the word of a checkpoint.
+    fn certificate_said(&self) -> rusqlite::Result<Option<(String, Digest)>> {
+        Ok(self.meta(SAID_NUMBER)?.zip(self.meta(SAID_DIGEST)?.map(Digest)))
     }
 
     /// Certificates without their envelopes, the newest first.

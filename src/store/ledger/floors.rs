@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
+use serde::Serialize;
 
 use super::trust::id;
 use super::{Ledger, audit, raise_floor};
@@ -51,6 +52,27 @@ pub(super) fn newer<'a, T: Clone, K: Ord, H: PartialOrd>(
 }
 
 impl Ledger {
+    /// Raises what stands higher elsewhere; audited, with its names and how high each stands now.
+    pub(super) fn raise_serials<T, K: Serialize>(
+        &mut self,
+        now: Timestamp,
+        source: &str,
+        kind: &str,
+        news: &[T],
+        place: impl Fn(&T) -> (K, u64),
+        put: impl Fn(&Transaction<'_>, &T) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        if news.is_empty() {
+            return Ok(());
+        }
+        let raised: Vec<(K, u64)> = news.iter().map(place).collect();
+        let detail = serde_json::json!({ kind: raised }).to_string();
+        self.transact(|tx| {
+            news.iter().try_for_each(|it| put(tx, it))?;
+            audit::append(tx, now, "calibd", "serials.raised", source, &detail)
+        })
+    }
+
     /// The floors of all ids.
     pub fn floors(&self) -> Result<Vec<StoredFloor>, StoreError> {
         self.name(all(&self.db))

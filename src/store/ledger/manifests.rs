@@ -66,14 +66,7 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         self.whole()?;
         let news = newer(others, &self.manifests()?);
-        if news.is_empty() {
-            return Ok(());
-        }
-        self.transact(|tx| {
-            news.iter().try_for_each(|manifest| put(tx, now, manifest))?;
-            let raised: Vec<_> = news.iter().map(|it| (&it.branch, it.version)).collect();
-            let detail = serde_json::json!({ "manifests": raised }).to_string();
-            audit::append(tx, now, "calibd", "serials.raised", source, &detail)
-        })
+        let put = |tx: &Transaction<'_>, it: &StoredManifest| put(tx, now, it);
+        self.raise_serials(now, source, "manifests", &news, |it| (it.branch.clone(), it.version), put)
     }
 }

@@ -28,7 +28,7 @@ pub use self::blocks::HistoryFacts;
 use self::schema::LEDGER;
 use super::disk::Reserve;
 use super::error::StoreError;
-use super::file::{self, OpenError};
+use super::file::{self, OpenError, WalIndex};
 use super::history::forget_gap;
 use crate::domain::sequence::Gap;
 use crate::domain::time::Timestamp;
@@ -40,6 +40,8 @@ const FILE: &str = "ledger.db";
 pub struct Ledger {
     path: PathBuf,
     db: Connection,
+    #[expect(dead_code, reason = "held, not used")]
+    wal_index: Option<WalIndex>,
     broken: Option<String>,
     reserve: Reserve,
 }
@@ -52,10 +54,14 @@ impl Ledger {
     pub fn open(dir: &Path) -> Result<Ledger, StoreError> {
         let (path, reserve) = (dir.join(FILE), Reserve::of(dir));
         match file::open(&path, &LEDGER, true) {
-            Ok(db) => Ok(Ledger { path, db, broken: None, reserve }),
+            Ok(db) => {
+                let wal_index = Some(WalIndex::of(&path));
+                Ok(Ledger { path, db, wal_index, broken: None, reserve })
+            }
             Err(OpenError::Broken(fault)) => {
                 let fault = format!("{}: {fault}", path.display());
-                Ok(Ledger { path, db: file::in_memory(&LEDGER)?, broken: Some(fault), reserve })
+                let db = file::in_memory(&LEDGER)?;
+                Ok(Ledger { path, db, wal_index: None, broken: Some(fault), reserve })
             }
             Err(OpenError::Fatal(error)) => Err(error),
         }

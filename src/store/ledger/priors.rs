@@ -45,15 +45,7 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         self.whole()?;
         let news = newer(others, &self.priors()?);
-        if news.is_empty() {
-            return Ok(());
-        }
-        self.transact(|tx| {
-            news.iter().try_for_each(|prior| put(tx, prior))?;
-            let raised: Vec<_> = news.iter().map(|prior| (prior.model.as_str(), prior.version)).collect();
-            let detail = serde_json::json!({ "priors": raised }).to_string();
-            audit::append(tx, now, "calibd", "floors.raised", source, &detail)
-        })
+        self.raise_serials(now, source, "priors", &news, |it| (it.model.clone(), it.version), put)
     }
 
     /// The newest prior of each model.

@@ -17,7 +17,7 @@ use crate::domain::sample::TransformRef;
 use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
-use crate::store::file::{self, OpenError};
+use crate::store::file::{self, OpenError, WalIndex};
 use crate::store::history::{add_gap, gap_of};
 use crate::store::ledger::schema::LEDGER;
 use crate::store::manifests::StoredManifest;
@@ -245,7 +245,8 @@ impl Ledger {
     fn at(path: &Path) -> Result<Ledger, OpenError> {
         let db = file::open(path, &LEDGER, true)?;
         let reserve = Reserve::of(path.parent().unwrap_or(Path::new(".")));
-        Ok(Ledger { path: path.to_path_buf(), db, broken: None, reserve })
+        let wal_index = Some(WalIndex::of(path));
+        Ok(Ledger { path: path.to_path_buf(), db, wal_index, broken: None, reserve })
     }
 
     /// Closes the file as one that can be moved: nothing is left beside it.

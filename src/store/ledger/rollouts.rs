@@ -66,15 +66,7 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         self.whole()?;
         let news = newer(others, &self.orders()?);
-        if news.is_empty() {
-            return Ok(());
-        }
-        self.transact(|tx| {
-            news.iter().try_for_each(|order| put(tx, order))?;
-            let raised: Vec<_> = news.iter().map(|order| (order.id.as_str(), order.serial)).collect();
-            let detail = serde_json::json!({ "orders": raised }).to_string();
-            audit::append(tx, now, "calibd", "serials.raised", source, &detail)
-        })
+        self.raise_serials(now, source, "orders", &news, |it| (it.id.to_string(), it.serial), put)
     }
 
     /// The last orders that were followed.

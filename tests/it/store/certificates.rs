@@ -3,7 +3,7 @@
 use calibd::domain::certificate::Certificate;
 use calibd::domain::trust::envelope::{Envelope, payload_type, sign};
 use calibd::domain::trust::key::PrivateKey;
-use calibd::store::{SessionStep, StoredCertificate};
+use calibd::store::{LedgerFacts, SessionStep, StoredCertificate};
 use rusqlite::Connection;
 
 use super::*;
@@ -32,6 +32,32 @@ fn end(session: &str, certificate: StoredCertificate) -> SessionStep {
         audits: Vec::new(),
         certificate: Some(certificate),
     }
+}
+
+#[tokio::test]
+async fn a_number_that_a_checkpoint_knows_is_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { store, .. } = open(dir.path());
+    store.write_session(end("s-1", numbered("gw-1-2026-0002"))).await.unwrap();
+    let facts = store.ledger_facts().await.unwrap();
+    let (number, digest) = facts.certificate.clone().unwrap();
+    assert_eq!(number, "gw-1-2026-0002");
+    // What the ledger knows better changes nothing.
+    let said = |number: &str| LedgerFacts { certificate: Some((number.to_owned(), digest)), ..facts.clone() };
+    let head = store.audit_head().await.unwrap();
+    store.catch_up(said("gw-1-2026-0001")).await.unwrap();
+    assert_eq!(store.audit_head().await.unwrap(), head);
+    // As after a backup was restored that is older than five certificates.
+    let after = store.catch_up(said("gw-1-2026-0007")).await.unwrap();
+    assert_eq!(after.certificate, Some(("gw-1-2026-0007".to_owned(), digest)));
+    assert_eq!(after.head.0, head.0 + 1, "it is in the audit");
+    assert_eq!(store.next_certificate("gw-1-2026-".to_owned()).await.unwrap(), 8);
+    assert_eq!(store.next_certificate("gw-1-2027-".to_owned()).await.unwrap(), 1);
+    store.write_session(end("s-8", numbered("gw-1-2026-0008"))).await.unwrap();
+    assert_eq!(store.next_certificate("gw-1-2026-".to_owned()).await.unwrap(), 9);
+    // A new year begins with a lower number, which is a later one.
+    store.catch_up(said("gw-1-2027-0003")).await.unwrap();
+    assert_eq!(store.next_certificate("gw-1-2027-".to_owned()).await.unwrap(), 4);
 }
 
 #[tokio::test]

@@ -8,10 +8,17 @@ use calibd::store::disk::Space;
 use rustix::fs::FallocateFlags;
 use tempfile::TempDir;
 
-/// Runs a command as root: as whoever runs the tests, or else through sudo.
-fn as_root(words: &[&str]) {
+/// A command that runs as root: as whoever runs the tests, or else through sudo.
+pub fn rooted(words: &[&str]) -> Command {
     let script = r#"[ "$(id -u)" -eq 0 ] && exec "$@"; exec sudo -n "$@""#;
-    let output = Command::new("sh").args(["-c", script, "sh"]).args(words).output().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).args(words);
+    command
+}
+
+/// Runs a command as root.
+fn as_root(words: &[&str]) {
+    let output = rooted(words).output().unwrap();
     assert!(
         output.status.success(),
         "this test mounts a small file system: it needs root (or sudo without a password), tmpfs, loop devices and \
@@ -77,6 +84,12 @@ impl Disk {
         self.mount_image();
     }
 
+    /// Keeps everybody who writes there waiting until what is returned is dropped.
+    pub fn frozen(&self) -> Frozen<'_> {
+        as_root(&["fsfreeze", "--freeze", self.at.to_str().unwrap()]);
+        Frozen(self)
+    }
+
     /// Mounts it again with another option.
     pub fn remount(&self, option: &str) {
         as_root(&["mount", "-o", &format!("remount,{option}"), self.at.to_str().unwrap()]);
@@ -91,6 +104,16 @@ impl Disk {
         } else {
             rustix::fs::fallocate(&file, FallocateFlags::empty(), length, free - wanted).unwrap();
         }
+    }
+}
+
+/// A file system that lets nobody write.
+pub struct Frozen<'a>(&'a Disk);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        // Whatever has become of the test: what waits there cannot be killed.
+        let _ = rooted(&["fsfreeze", "--unfreeze", self.0.at.to_str().unwrap()]).status();
     }
 }
 

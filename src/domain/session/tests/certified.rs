@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::certificate::fixtures::{GATEWAY, TECHNICIAN, about, key, time};
 use crate::domain::certificate::{
-    Certificate, CertificateError, Facts, Office, Party, Person, PointRole, numbered, of_session, series,
+    Certificate, CertificateError, Facts, Office, Party, Person, numbered, of_session, series,
 };
 
 fn office() -> Office {
@@ -27,6 +27,7 @@ fn issued(session: &Session) -> Result<Certificate, CertificateError> {
         issued: time("2026-05-04T12:00:00Z"),
         gateway: gateway.public(),
         technicians: vec![key(TECHNICIAN).public().id()],
+        held: vec![],
         author: Person { name: "Ada".to_owned(), function: None },
     };
     of_session(session, &office(), facts)
@@ -69,7 +70,7 @@ fn what_was_found_and_left_is_certified_as_it_was_judged() {
         assert_eq!(stated.conformity.unwrap().outcome, point.stated.unwrap().outcome);
         assert_eq!(stated.standard, point.offered.standard);
     }
-    assert_eq!((results.as_found[0].role, results.as_found[2].role), (PointRole::Zero, PointRole::Span));
+    assert_eq!((results.as_found[0].role, results.as_found[2].role), (Role::Zero, Role::Span));
 
     assert_eq!((about.number.as_str(), about.session.as_str()), ("gw-1-2026-0007", "s-1"));
     let customer = Party { name: "Plant 9".to_owned(), ..about.customer.clone().unwrap() };
