@@ -37,3 +37,11 @@ size:
 deny:
     cargo deny --locked check
     cargo deny --locked --all-features check licenses
+
+# the release binaries for ARM gateways: just cross, or just cross armv7
+cross *processors:
+    cross/build {{processors}}
+
+# the ARM part of the tests, under qemu-user
+cross-test *processors:
+    cross/test {{processors}}

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::fault::Faults;
+use super::held_key::held_key;
 use super::tree::{Kind, Node, Table, join};
 
 /// Checks every file that `root` names. Relative paths are relative to the working directory.
@@ -20,6 +21,9 @@ pub fn check_files(root: &Table, faults: &Faults) {
     }
     if let Some(mqtt) = table(root, "mqtt") {
         check.connection(mqtt, "mqtt");
+    }
+    if let Some(recalibration) = table(root, "recalibration") {
+        check.each(recalibration, "recalibration", "key_file", Check::held_key);
     }
     let mut ports: Vec<(PathBuf, String)> = Vec::new();
     for (name, node) in table(root, "source").map_or(&[][..], |sources| &sources.entries) {
@@ -76,6 +80,13 @@ impl Check<'_> {
         if found.is_file() && found.permissions().mode() & 0o007 != 0 {
             let problem = format!("{} is open to every user of this machine", path.display());
             self.faults.warn(&node.place, key, problem, format!("run `chmod o= {}`", path.display()));
+        }
+    }
+
+    /// Whoever can open it can sign.
+    fn held_key(&self, node: &Node, key: &str, path: &Path) {
+        if let Err(fault) = held_key(path) {
+            self.faults.fault(&node.place, key, fault.problem, fault.remedy);
         }
     }
 

@@ -10,6 +10,7 @@ mod drift;
 pub mod fault;
 pub mod files;
 pub mod gateway;
+pub mod held_key;
 pub mod load;
 pub mod monitor;
 pub mod peers;
@@ -36,6 +37,8 @@ use sink::{SinkConfig, Surroundings};
 use source::SourceConfig;
 use store::StoreConfig;
 use trust::TrustConfig;
+
+use std::path::PathBuf;
 
 use crate::domain::alert::Policy;
 use crate::domain::certificate::Office;
@@ -70,6 +73,8 @@ pub struct Config {
     pub rollout: RolloutPolicy,
     /// What stands on every certificate; `None`: none are issued.
     pub certificate: Option<Office>,
+    /// The file of the maintenance key that signs in sessions; `None`: technicians sign with their own.
+    pub held_key: Option<PathBuf>,
     /// Where readings go.
     pub sinks: Vec<SinkConfig>,
 }
@@ -90,6 +95,7 @@ impl Config {
         let alerts = alerts::read_alerts(root);
         let rollout = rollout::read_rollout(root);
         let certificate = certificate::read_certificate(root);
+        let held_key = held_key::read_held_key(root);
         let broker = mqtt.as_ref().and_then(Option::as_ref);
         let around = Surroundings { has_mqtt, mqtt: broker, gateway: gateway.as_ref(), sources: &sources };
         let sinks = sink::read_sinks(root, &around);
@@ -108,6 +114,7 @@ impl Config {
             alerts,
             rollout,
             certificate,
+            held_key,
             sinks,
         })
     }
@@ -117,6 +124,7 @@ impl Config {
         self.mqtt.is_some() == root.has("mqtt")
             && self.http.is_some() == root.has("http")
             && self.certificate.is_some() == root.has("certificate")
+            && self.held_key.is_some() == root.has("recalibration")
             && self.sources.len() == root.count("source")
             && self.sensors.len() == root.count("sensor")
             && self.peers.len() == root.count("peers")

@@ -39,19 +39,26 @@ pub struct Signers {
     key: Option<String>,
 }
 
+/// Whether the gateway's key is to sign.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    gateway_key: Option<bool>,
+}
+
 /// The sessions that are not over, or the last ones at all.
 pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, QueryRejection>) -> Answer {
     let Query(wanted) = wanted?;
     let limit = checked_limit(wanted.limit)?;
     let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
-    let mut sessions = gateway.recalibration.open().await.ok_or_else(gone)?;
+    let Sessions { mut sessions, gateway_key } = gateway.recalibration.open().await.ok_or_else(gone)?;
     sessions.retain(|state| sensor.as_ref().is_none_or(|sensor| state.sensor == *sensor));
     if wanted.all.unwrap_or(false) {
         let stored = gateway.store.sessions(None, sensor, limit).await?;
         let ended = stored.iter().filter_map(|text| serde_json::from_str::<Session>(text).ok());
         sessions.extend(ended.filter(|session| !session.is_open()).map(|session| SessionState::of(&session)));
     }
-    json(&Sessions { sessions })
+    json(&Sessions { sessions, gateway_key })
 }
 
 /// One session.
@@ -123,11 +130,14 @@ pub async fn certify(
     State(gateway): State<Gateway>,
     Path(name): Path<String>,
     peer: Peer,
+    wanted: Result<Query<Held>, QueryRejection>,
     request: Request,
 ) -> Answer {
     let id = id(&name)?;
+    let Query(Held { gateway_key }) = wanted?;
+    let held = gateway_key.unwrap_or(false);
     let envelope = given::bytes(request, &gateway).await?;
-    asked(gateway, move |answer| Ask::Certify(id, envelope, peer.actor(), answer)).await
+    asked(gateway, move |answer| Ask::Certify(id, envelope, held, peer.actor(), answer)).await
 }
 
 async fn asked(gateway: Gateway, ask: impl FnOnce(recalibration::Answer) -> Ask + Send + 'static) -> Answer {

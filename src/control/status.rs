@@ -64,7 +64,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
 
 async fn sessions(gateway: &Gateway) -> Option<Vec<OpenedSession>> {
     let open = tokio::time::timeout(PATIENCE, gateway.recalibration.open()).await.ok().flatten()?;
-    Some(open.into_iter().map(OpenedSession::from).collect())
+    Some(open.sessions.into_iter().map(OpenedSession::from).collect())
 }
 
 fn link(link: &Link) -> Option<LinkStatus> {

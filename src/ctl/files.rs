@@ -25,7 +25,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
+/// Reads a whole text file; `-` is stdin.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(read(path)?)
         .map_err(|_| Failure::refused(format!("{}: not a text file in PEM", path.display())))
 }
@@ -109,34 +110,29 @@ impl Drop for Beside {
     }
 }
 
-fn key_failure(path: &Path) -> impl Fn(KeyError) -> Failure + '_ {
+/// What is wrong with the key in a file.
+pub fn key_failure(path: &Path) -> impl Fn(KeyError) -> Failure + '_ {
     move |fault| Failure::refused(format!("{}: {fault}", path.display()))
-}
-
-/// Reads a private key.
-pub fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
-    PrivateKey::from_pem(&read_text(path)?).map_err(key_failure(path))
-}
-
-/// Reads private keys.
-pub fn private_keys(paths: &[PathBuf]) -> Result<Vec<PrivateKey>, Failure> {
-    paths.iter().map(|path| private_key(path)).collect()
 }
 
 /// Reads a public key, from its own file or from the private key's.
 pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let text = read_text(path)?;
-    match PublicKey::from_pem(&text) {
-        Err(KeyError::NoBlock(_)) => PrivateKey::from_pem(&text)
-            .map(|key| key.public().clone())
-            .map_err(|_| Failure::refused(format!("{}: holds no key in PEM", path.display()))),
-        result => result.map_err(key_failure(path)),
-    }
+    public_key_in(path, &read_text(path)?)
 }
 
-/// Whether a file holds a private key.
-pub fn holds_private_key(path: &Path) -> Result<bool, Failure> {
-    Ok(PrivateKey::from_pem(&read_text(path)?).is_ok())
+/// The same from the text of the file.
+pub fn public_key_in(path: &Path, text: &str) -> Result<PublicKey, Failure> {
+    let name = path.display();
+    match PublicKey::from_pem(text) {
+        Err(KeyError::NoBlock(_)) => match PrivateKey::from_pem(text) {
+            Ok(key) => Ok(key.public().clone()),
+            Err(KeyError::Encrypted) => {
+                Err(Failure::refused(format!("{name}: is an encrypted private key; name its public one")))
+            }
+            Err(_) => Err(Failure::refused(format!("{name}: holds no key in PEM"))),
+        },
+        result => result.map_err(key_failure(path)),
+    }
 }
 
 /// Reads a root, signed by itself, with its digest.

@@ -14,6 +14,7 @@ mod gateway;
 mod groups;
 mod key;
 mod output;
+mod passphrase;
 mod plot;
 mod progress;
 mod root;

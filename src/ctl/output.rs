@@ -81,7 +81,7 @@ pub fn ask(question: &str) {
 }
 
 /// The text without what could move a terminal's cursor or colour it: files' cells are quoted in messages.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
 }
 

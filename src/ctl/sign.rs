@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::files;
 use super::output::{Failure, note, print_json};
+use super::passphrase::PassphraseArgs;
 use crate::domain::strict_json;
 use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::compile;
@@ -33,6 +34,8 @@ pub struct SignArgs {
     /// Private key in PEM; may be given several times.
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// What the artifact is: transform, root, order, ... or a whole media type; absent: seen from its fields.
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
@@ -48,7 +51,7 @@ pub fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     if args.json && args.output.as_deref() == Some(Path::new("-")) {
         return Err(Failure::usage("--json and an envelope on stdout exclude each other"));
     }
-    let keys = files::private_keys(&args.keys)?;
+    let keys = args.passphrase.private_keys(&args.keys)?;
     let mut envelope = unsigned(args, files::read(&args.file)?)?;
     if let Some(fault) = doubt(&envelope) {
         note(&format!("warning: {}: gateways will refuse this: {fault}", args.file.display()));

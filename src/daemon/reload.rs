@@ -45,6 +45,7 @@ impl Running {
         self.drives.retire(&gone).await;
         self.take_over_sensors(&config).await;
         self.office.send_replace(config.certificate.clone());
+        self.held.send_replace(config.held_key.clone());
         self.sources.change(&config.sources).await;
         let inbox = self.inbox.regrouped(&config.gateway.fleet, &config.gateway.id, &config.gateway.groups);
         let plans = wiring::plans(&config, self.sources.kits(), inbox.clone(), self.presence.will());

@@ -3,6 +3,7 @@
 //! Store, identity, trust root, transforms in force, pipeline, control sockets, sources, links, metrics.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -94,6 +95,8 @@ pub struct Running {
     pub(super) sensors: Sensors,
     /// What stands on certificates.
     pub(super) office: watch::Sender<Option<Office>>,
+    /// The file of the maintenance key that signs in sessions.
+    pub(super) held: watch::Sender<Option<PathBuf>>,
     pub(super) store: Store,
     reloads: mpsc::Receiver<Reload>,
     /// What the health is read from.
@@ -286,6 +289,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     background.push(task::spawn(arrivals.run(waiting)));
     let (recalibration, sessions_asked) = Recalibration::new();
     let (office, offices) = watch::channel(config.certificate.clone());
+    let (held, held_keys) = watch::channel(config.held_key.clone());
     let recalibrations = recalibration::run::Parts {
         fleet: config.gateway.fleet.clone(),
         gateway: config.gateway.id.clone(),
@@ -301,6 +305,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         clock: clock.clone(),
         key,
         office: offices,
+        held: held_keys,
         shown: recalibration.clone(),
     };
     let recalibrations = recalibration::run::Task::new(recalibrations, sessions);
@@ -359,6 +364,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         committed,
         sensors,
         office,
+        held,
         store,
         reloads,
         vitals,

@@ -9,7 +9,9 @@ use crate::domain::id::Id;
 use crate::domain::session::Fault;
 use crate::domain::trust::key::KeyId;
 use crate::store::StoreError;
-use crate::wire::control::{CertificateOffer, OpenSession, SessionCommand, SessionState, WholeSession};
+use crate::wire::control::{
+    CertificateOffer, OpenSession, SessionCommand, SessionState, Sessions, WholeSession,
+};
 
 /// States that a watcher may be behind before it loses some.
 const BEHIND: usize = 64;
@@ -77,12 +79,12 @@ pub enum Ask {
     Do(Id, Desire, Box<SessionCommand>, String, Answer),
     /// Give what technicians with these keys have to sign for one to end with a certificate.
     Offer(Id, Vec<KeyId>, oneshot::Sender<Result<CertificateOffer, Refused>>),
-    /// End one with the certificate that was signed, and by whose word.
-    Certify(Id, Bytes, String, Answer),
+    /// End one with the certificate that was signed, or that the gateway's key is to sign for whoever says so.
+    Certify(Id, Bytes, bool, String, Answer),
     /// Show one that is not over.
     Show(Id, oneshot::Sender<Option<Box<WholeSession>>>),
-    /// Show where those are that are not over.
-    List(oneshot::Sender<Vec<SessionState>>),
+    /// Show where those are that are not over, and with which key the gateway signs.
+    List(oneshot::Sender<Sessions>),
 }
 
 /// Where sessions are asked, and watched. Cheap to clone.
@@ -101,7 +103,7 @@ impl Recalibration {
     }
 
     /// Where those sessions are that are not over; `None`: calibd is ending.
-    pub async fn open(&self) -> Option<Vec<SessionState>> {
+    pub async fn open(&self) -> Option<Sessions> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask::List(answer)).await.ok()?;
         answered.await.ok()

@@ -83,11 +83,15 @@ impl Parts {
         }
         let series = series(&self.gateway, issued);
         let place = self.store.next_certificate(series.clone()).await?;
+        let held = self.held_id().filter(|held| technicians.contains(held));
+        // Whose key it is says nothing of who has the session where that is the gateway.
+        let labelled = technicians.first().filter(|key| Some(**key) != held);
         let facts = Facts {
             number: numbered(&series, place),
             issued,
             gateway: self.key.public(),
-            author: author(trust.root.as_ref(), technicians.first(), session.holder()),
+            author: author(trust.root.as_ref(), labelled, session.holder()),
+            held: held.into_iter().collect(),
             technicians,
         };
         of_session(session, office, facts).map_err(|fault| {
@@ -96,11 +100,12 @@ impl Parts {
     }
 
     /// What technicians have signed, if it is what the session would be offered now and they may; with the gateway's
-    /// signature.
+    /// signature. For whoever is named the key that the gateway holds signs, too.
     pub(super) async fn certified(
         &self,
         session: &Session,
         bytes: &[u8],
+        held_for: Option<&str>,
     ) -> Result<StoredCertificate, Refused> {
         session.can_be_certified()?;
         let office = self.office.borrow().clone();
@@ -125,6 +130,9 @@ impl Parts {
             )));
         }
         let root = known(trust.root.as_ref(), technicians)?;
+        if let Some(by) = held_for {
+            self.certified_for(session, &mut envelope, by)?;
+        }
         let whose = Place { gateway: Some(&self.gateway), enrolment: trust.enrolment.as_ref() };
         may_sign(&signed, &envelope, root, whose, &trust.time).map_err(|refusal| refused(&refusal))?;
         keep_technicians(&mut envelope, root, technicians);

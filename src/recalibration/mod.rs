@@ -5,6 +5,7 @@ mod ask;
 mod certify;
 mod effects;
 mod flags;
+mod held;
 mod opening;
 mod order;
 pub mod run;

@@ -32,6 +32,7 @@ impl Parts {
         session: &Session,
         desire: Desire,
         command: SessionCommand,
+        by: &str,
     ) -> Result<Event, Refused> {
         let missing = |what: &str| Refused::Bad(format!("{what} is missing: send it with the command"));
         Ok(match desire {
@@ -40,7 +41,15 @@ impl Parts {
             Desire::Finish => Event::Finish,
             Desire::Fit => Event::Fit(Box::new(self.fit(session, command.method).await?)),
             Desire::Discard => Event::Discard,
-            Desire::Approve => Event::Approve(command.envelope.ok_or_else(|| missing("envelope"))?),
+            Desire::Approve => match (command.envelope, command.gateway_key) {
+                (Some(_), true) => {
+                    let text =
+                        "what is signed already is not signed by the gateway: send envelope or gateway_key";
+                    return Err(Refused::Bad(text.to_owned()));
+                }
+                (None, true) => Event::Approve(self.approved_for(session, by)?, true),
+                (envelope, false) => Event::Approve(envelope.ok_or_else(|| missing("envelope"))?, false),
+            },
             Desire::Pause => Event::Pause,
             Desire::Resume => Event::Resume,
             Desire::Abort => Event::Abort(command.reason.unwrap_or_else(|| "not said".to_owned())),

@@ -1,6 +1,7 @@
 //! The task of all sessions.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -25,7 +26,9 @@ use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
 use crate::store::{Store, StoredCertificate};
 use crate::sync::link::Link;
-use crate::wire::control::{CertificateOffer, OpenSession, SessionReading, SessionState, WholeSession};
+use crate::wire::control::{
+    CertificateOffer, OpenSession, SessionReading, SessionState, Sessions, WholeSession,
+};
 
 /// Between two looks at the time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -52,6 +55,8 @@ pub struct Parts {
     pub key: PrivateKey,
     /// What stands on every certificate; `None`: none are issued.
     pub office: watch::Receiver<Option<Office>>,
+    /// The file of the maintenance key that the gateway holds; `None`: it holds none.
+    pub held: watch::Receiver<Option<PathBuf>>,
     /// Where sessions are shown.
     pub shown: Recalibration,
 }
@@ -144,15 +149,16 @@ impl Task {
                 let _ = answer.send(self.command(&sensor, desire, *command, &by).await);
             }
             Ask::Offer(id, keys, answer) => drop(answer.send(self.offer(&id, keys).await)),
-            Ask::Certify(id, envelope, by, answer) => {
-                drop(answer.send(self.certify(&id, &envelope, &by).await));
+            Ask::Certify(id, envelope, held, by, answer) => {
+                drop(answer.send(self.certify(&id, &envelope, held, &by).await));
             }
             Ask::Show(id, answer) => {
                 let found = self.sensor_of(&id).and_then(|sensor| self.whole(&sensor)).map(Box::new);
                 let _ = answer.send(found);
             }
             Ask::List(answer) => {
-                let _ = answer.send(self.open.values().map(|held| self.state(held)).collect());
+                let sessions = self.open.values().map(|held| self.state(held)).collect();
+                let _ = answer.send(Sessions { sessions, gateway_key: self.parts.held_id() });
             }
         }
     }
@@ -198,7 +204,7 @@ impl Task {
         let gone = Refused::Unavailable("the session has ended already");
         let Some(held) = self.open.get(sensor) else { return Err(gone) };
         held.session.check_revision(command.revision)?;
-        let event = self.parts.event(&held.session, desire, command).await?;
+        let event = self.parts.event(&held.session, desire, command, by).await?;
         let ended = self.tell(sensor, event, by).await?;
         match self.whole(sensor) {
             Some(whole) => Ok(whole),
@@ -214,12 +220,18 @@ impl Task {
     }
 
     /// Ends a session with its certificate. Both are written in one transaction, so that none is ever without the other.
-    async fn certify(&mut self, id: &Id, envelope: &[u8], by: &str) -> Result<WholeSession, Refused> {
+    async fn certify(
+        &mut self,
+        id: &Id,
+        envelope: &[u8],
+        held_key: bool,
+        by: &str,
+    ) -> Result<WholeSession, Refused> {
         let Some((sensor, held)) = self.open.iter().find(|(_, held)| held.session.id == *id) else {
             return self.parts.certified_before(id, envelope).await;
         };
         let sensor = sensor.clone();
-        let certificate = self.parts.certified(&held.session, envelope).await?;
+        let certificate = self.parts.certified(&held.session, envelope, held_key.then_some(by)).await?;
         let end = Event::End(Some(certificate.digest));
         let ended = self.tell_with(&sensor, end, by, Some(certificate.clone())).await?;
         self.parts.announce(&certificate);

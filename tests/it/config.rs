@@ -120,7 +120,8 @@ fn the_commented_keys_of_the_example_are_real() {
         assert!(fault["problem"].as_str().unwrap().contains("cannot be read"), "{fault}");
         seen.insert(fault["key"].as_str().unwrap().to_owned());
     }
-    let files = ["mqtt.ca_file", "mqtt.cert_file", "mqtt.key_file", "mqtt.password_file"];
+    let files =
+        ["mqtt.ca_file", "mqtt.cert_file", "mqtt.key_file", "mqtt.password_file", "recalibration.key_file"];
     assert_eq!(seen, files.map(str::to_owned).into());
 }
 

@@ -1,4 +1,5 @@
-//! The manual pages in `docs/man` say what `--help` says. `CALIBD_RECORD=1` writes them anew.
+//! The manual pages in `docs/man` say what `--help` and the reference of the configuration say. `CALIBD_RECORD=1`
+//! writes them anew.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -17,13 +18,13 @@ const QUOTE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 fn pages() -> BTreeMap<String, String> {
     // The demo is in no program that is installed.
     let daemon = calibd::daemon::cli::command().mut_subcommand("demo", |demo| demo.hide(true));
-    let mut pages = BTreeMap::new();
-    for command in [daemon, calibd::ctl::command()] {
+    let mut pages = BTreeMap::from([("calibd.toml.5".to_owned(), crate::reference::page::page())]);
+    for (command, section) in [(daemon, "8"), (calibd::ctl::command(), "1")] {
         let mut command = command.disable_help_subcommand(true);
         command.build();
         let program = format!("{} {}", command.get_name(), env!("CARGO_PKG_VERSION"));
         for (_, command) in commands(&command) {
-            let man = Man::new(command.clone()).source(&program);
+            let man = Man::new(command.clone()).section(section).source(&program);
             pages.insert(man.get_filename(), page(&man, &command));
         }
     }
@@ -43,7 +44,17 @@ fn page(man: &Man, command: &Command) -> String {
     }
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     // Each section brings the definition along.
-    QUOTE.to_owned() + &String::from_utf8(page).unwrap().replace(QUOTE, "") + &examples(&help)
+    let page = String::from_utf8(page).unwrap().replace(QUOTE, "");
+    QUOTE.to_owned() + &page + &examples(&help) + &see_also(command)
+}
+
+/// What else a reader of the first pages may want.
+fn see_also(command: &Command) -> String {
+    match command.get_name() {
+        "calibd" => ".SH SEE ALSO\n.BR calibctl (1),\n.BR calibd.toml (5)\n".to_owned(),
+        "calibctl" => ".SH SEE ALSO\n.BR calibd (8),\n.BR calibd.toml (5)\n".to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn examples(help: &str) -> String {
@@ -87,6 +98,6 @@ fn the_manual_pages_are_those_of_the_command_lines() {
         pages.keys().chain(kept.keys()).filter(|name| pages.get(*name) != kept.get(*name)).collect();
     assert!(
         differ.is_empty(),
-        "`CALIBD_RECORD=1 tests/run --test it manual` writes docs/man anew; not as `--help` says it: {differ:?}"
+        "`CALIBD_RECORD=1 tests/run --test it manual` writes docs/man anew; not as `--help` or docs/reference/configuration.md says it: {differ:?}"
     );
 }

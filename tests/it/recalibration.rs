@@ -2,6 +2,7 @@
 
 mod bench;
 mod certified;
+mod held;
 mod interrupted;
 mod typed;
 

@@ -6,6 +6,7 @@ mod command_line;
 mod fixtures;
 mod interop;
 mod mutations;
+mod passphrases;
 mod refused;
 mod states;
 mod transform_attacks;

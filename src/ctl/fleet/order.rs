@@ -14,6 +14,7 @@ use super::topic::{About, Branch, Up};
 use crate::ctl::files;
 use crate::ctl::gateway::block_on;
 use crate::ctl::output::{Failure, note};
+use crate::ctl::passphrase::PassphraseArgs;
 use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::rollout::OrderAction;
@@ -61,6 +62,8 @@ pub struct OrderArgs {
     /// Private key of the fleet role, in PEM; may be given several times.
     #[arg(long = "signing-key", value_name = "FILE", required_unless_present = "output")]
     keys: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// Writes the order unsigned instead of publishing it, to be signed elsewhere.
     #[arg(short, long, value_name = "FILE", conflicts_with = "keys")]
     output: Option<PathBuf>,
@@ -102,7 +105,7 @@ pub fn run(args: &OrderArgs, action: OrderAction) -> Result<ExitCode, Failure> {
 }
 
 fn order(args: &OrderArgs, action: OrderAction, percent: Option<f64>) -> Result<ExitCode, Failure> {
-    let keys = files::private_keys(&args.keys)?;
+    let keys = args.passphrase.private_keys(&args.keys)?;
     block_on(async {
         let mut session = args.reach.open(None).await?;
         let (branch, digest) = subject(&mut session, args).await?;

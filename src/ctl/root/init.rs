@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::ctl::expiry::expiry;
 use crate::ctl::files;
 use crate::ctl::output::{Failure, note, print_json};
+use crate::ctl::passphrase::PassphraseArgs;
 use crate::domain::id::Id;
 use crate::domain::strict_json;
 use crate::domain::time::Timestamp;
@@ -40,6 +41,8 @@ pub struct InitArgs {
     /// Private key of the root role, in PEM; the root is signed with each one given.
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// How many of the root keys must sign the next root.
     #[arg(long, value_name = "N", default_value_t = 1)]
     threshold: usize,
@@ -79,7 +82,7 @@ pub struct InitArgs {
 }
 
 pub fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
-    let signers = files::private_keys(&args.keys)?;
+    let signers = args.passphrase.private_keys(&args.keys)?;
     let root = build(args, &signers)?;
     let payload = serde_json::to_vec_pretty(&root).map_err(|fault| Failure::usage(fault.to_string()))?;
     let envelope = sign(&payload_type("root"), &payload, &signers);

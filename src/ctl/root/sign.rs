@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::ctl::files;
 use crate::ctl::output::{Failure, note, print_json};
+use crate::ctl::passphrase::PassphraseArgs;
 use crate::domain::digest::Digest;
 use crate::domain::trust::envelope::{Envelope, MAX_SIGNATURES, payload_type};
 use crate::domain::trust::key::PrivateKey;
@@ -32,6 +33,8 @@ pub struct SignArgs {
     /// Private key of the root role, in PEM; may be given several times.
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// The root before it; needed from version 2 on.
     #[arg(long, value_name = "FILE")]
     before: Option<PathBuf>,
@@ -88,7 +91,7 @@ pub fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     let root = Root::parse(&envelope.payload).map_err(refused)?;
     let before = args.before.as_deref().map(files::root).transpose()?;
     check_line(&root, before.as_ref().map(|(root, _)| root))?;
-    let keys = files::private_keys(&args.keys)?;
+    let keys = args.passphrase.private_keys(&args.keys)?;
     for (path, key) in args.keys.iter().zip(&keys) {
         check_counts(key, &root, before.as_ref().map(|(root, _)| root))
             .map_err(|text| Failure::refused(format!("{}: {text}", path.display())))?;

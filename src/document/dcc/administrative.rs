@@ -154,6 +154,9 @@ fn statements(xml: &mut Markup, certificate: &Certificate) {
             xml.leaf("dcc:date", &day);
         });
     }
+    if let Some(text) = about.on_behalf() {
+        statement(xml, "signature", &[&text], |_| {});
+    }
     statement(xml, "remarks", &say::USUAL, |_| {});
 }
 

@@ -169,6 +169,9 @@ pub fn signatures(page: &mut Markup, certificate: &Certificate, original: &Origi
             let named = [Some(name.as_str()), function].into_iter().flatten().collect::<Vec<_>>().join(", ");
             page.leaf("p", &format!("Authorised on {} by", words::minute(about.issued)));
             page.leaf_with("p", &[("class", "line")], &named);
+            if let Some(text) = about.on_behalf() {
+                page.leaf_with("p", &[("class", "note")], &text);
+            }
         });
         page.element("div", &[], |page| {
             let text = "This document shows a certificate that is signed electronically (Ed25519 in a DSSE envelope). \
@@ -185,7 +188,9 @@ pub fn signatures(page: &mut Markup, certificate: &Certificate, original: &Origi
         line("signed digest", original.digest.to_string());
         line("gateway's key", about.signed_by.gateway.id().to_string());
         for key in &about.signed_by.technicians {
-            line("technician's key", key.to_string());
+            let held = about.signed_by.held.contains(key);
+            let whose = if held { "maintenance key, held by the gateway" } else { "technician's key" };
+            line(whose, key.to_string());
         }
         let transform =
             |digest: Option<_>| digest.map_or("none: raw values".to_owned(), |it| format!("{it}"));

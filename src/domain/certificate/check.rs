@@ -91,7 +91,13 @@ impl About {
         }
         let mut keys = BTreeSet::new();
         let twice = self.signed_by.technicians.iter().any(|id| !keys.insert(id));
-        if twice { Err(Problem::Twice.at("signed_by.technicians")) } else { Ok(()) }
+        if twice {
+            return Err(Problem::Twice.at("signed_by.technicians"));
+        }
+        match self.signed_by.held.iter().all(|id| keys.remove(id)) {
+            true => Ok(()),
+            false => Err(Problem::NoSigner.at("signed_by.held")),
+        }
     }
 }
 

@@ -77,6 +77,9 @@ pub enum Problem {
     /// What is wrong with a standard.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
+    /// A key that the gateway holds, and that is not among those that sign.
+    #[error("names a key that is not among the technicians'")]
+    NoSigner,
     /// Something stands twice.
     #[error("stands twice")]
     Twice,

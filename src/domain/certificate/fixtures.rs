@@ -112,6 +112,7 @@ pub fn about() -> About {
         signed_by: SignedBy {
             gateway: key(GATEWAY).public().clone(),
             technicians: vec![key(TECHNICIAN).public().id()],
+            held: vec![],
         },
     }
 }

@@ -279,6 +279,20 @@ pub struct SignedBy {
     /// Keys of role maintenance; empty where only the gateway answers for it.
     #[serde(default)]
     pub technicians: Vec<KeyId>,
+    /// Those of them that the gateway holds: it signed with them on behalf of whoever authorised the certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<KeyId>,
+}
+
+impl About {
+    /// On whose behalf the gateway signed with a maintenance key that it holds, as a sentence, if it did.
+    pub fn on_behalf(&self) -> Option<String> {
+        let (gateway, name) = (&self.gateway, &self.authorised_by.name);
+        let held = !self.signed_by.held.is_empty();
+        held.then(|| {
+            format!("Signed with a maintenance key that gateway {gateway} holds, on behalf of {name}.")
+        })
+    }
 }
 
 impl Certificate {

@@ -103,7 +103,7 @@ fn fault(change: impl FnOnce(&mut About, &mut Measured)) -> CertificateError {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_its_field() {
-    let cases: [(CertificateError, &str, Problem); 10] = [
+    let cases: [(CertificateError, &str, Problem); 11] = [
         (fault(|_, it| it.scatter = -1.0), "results.as_found[0].scatter", Problem::Negative(-1.0)),
         (fault(|_, it| it.n_eff = 0.5), "results.as_found[0].n_eff", Problem::TooFew(0.5)),
         (fault(|_, it| it.scatter_degrees = None), "results.as_found[0].n_eff", Problem::TooFew(1.0)),
@@ -127,6 +127,11 @@ fn what_makes_no_sense_is_refused_with_its_field() {
         (fault(|_, it| it.standard = Some(id("ice"))), "results", Problem::Standard(id("ice"))),
         (fault(|it, _| it.number.clear()), "about.number", Problem::Number),
         (fault(|it, _| it.standards.push(standard())), "about.standards[1]", Problem::Twice),
+        (
+            fault(|it, _| it.signed_by.held.push(key(GATEWAY).public().id())),
+            "about.signed_by.held",
+            Problem::NoSigner,
+        ),
         (fault(|it, _| it.deviations = vec![String::new()]), "about.deviations[0]", Problem::Text(1000)),
     ];
     for (found, path, problem) in cases {

@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub gateway: &'a PublicKey,
     /// The keys that are to sign it.
     pub technicians: Vec<KeyId>,
+    /// Those of them that the gateway holds.
+    pub held: Vec<KeyId>,
     /// Who authorises it.
     pub author: Person,
 }
@@ -127,7 +129,11 @@ fn about(session: &Session, office: &Office, facts: Facts<'_>) -> About {
         authorised_by: facts.author,
         transforms: Transforms { before, after: adjusted.map(|candidate| candidate.digest).or(before) },
         curve: adjusted.and_then(|candidate| curve(plan, candidate)),
-        signed_by: SignedBy { gateway: facts.gateway.clone(), technicians: facts.technicians },
+        signed_by: SignedBy {
+            gateway: facts.gateway.clone(),
+            technicians: facts.technicians,
+            held: facts.held,
+        },
     }
 }
 

@@ -116,8 +116,8 @@ pub enum Event {
     Fit(Box<FitOrder>),
     /// Drop the preview; its points stay.
     Discard,
-    /// The preview's transform, signed: an envelope.
-    Approve(String),
+    /// The preview's transform, signed: an envelope, and whether with the gateway's key for whoever says it.
+    Approve(String, bool),
     /// It is in force.
     Activated(Digest),
     /// It was refused: reason code and sentence.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::candidate::candidate;
+use super::candidate::{Candidate, candidate};
 use super::event::{At, Effect, Ending, Event, FitOrder};
 use super::fault::Fault;
 use super::measuring::{Measuring, Turn};
@@ -52,13 +52,7 @@ impl Session {
             Event::Resume => return self.resume(at),
             _ => {}
         }
-        if self.holder() != at.by {
-            return Err(Fault::HeldBy {
-                session: self.id.clone(),
-                sensor: self.plan.sensor.clone(),
-                by: self.holder().to_owned(),
-            });
-        }
+        self.in_hands_of(at.by)?;
         if self.paused {
             return Err(Fault::Paused(self.plan.sensor.clone()));
         }
@@ -72,7 +66,7 @@ impl Session {
                 self.candidate = None;
                 Ok(self.moved(Stage::Found, Vec::new()))
             }
-            Event::Approve(envelope) => self.approve(at, envelope),
+            Event::Approve(envelope, gateway_key) => self.approve(at, envelope, gateway_key),
             Event::End(certificate) => self.end(at, certificate),
             _ => Ok(Vec::new()),
         }
@@ -160,13 +154,34 @@ impl Session {
         Ok(self.moved(Stage::Preview, Vec::new()))
     }
 
-    fn approve(&mut self, at: &At<'_>, envelope: String) -> Result<Vec<Effect>, Fault> {
+    /// Whether whoever does something has the session.
+    ///
+    /// # Errors
+    /// Who has it.
+    pub fn in_hands_of(&self, by: &str) -> Result<(), Fault> {
+        if self.holder() == by {
+            return Ok(());
+        }
+        let (session, sensor) = (self.id.clone(), self.plan.sensor.clone());
+        Err(Fault::HeldBy { session, sensor, by: self.holder().to_owned() })
+    }
+
+    /// The new transform that waits to be approved.
+    ///
+    /// # Errors
+    /// There is none, or guards stand against it.
+    pub fn to_be_approved(&self) -> Result<&Candidate, Fault> {
         self.in_stage("an approval", &[Stage::Preview])?;
         let Some(candidate) = &self.candidate else { return Err(self.not_now("an approval")) };
         if !candidate.guards.is_empty() {
             let (sensor, reasons) = (self.plan.sensor.clone(), candidate.guards.clone());
             return Err(Fault::Guards { sensor, reasons });
         }
+        Ok(candidate)
+    }
+
+    fn approve(&mut self, at: &At<'_>, envelope: String, gateway_key: bool) -> Result<Vec<Effect>, Fault> {
+        let candidate = self.to_be_approved()?;
         let read = Envelope::parse(envelope.as_bytes())
             .map_err(|refusal| Fault::NoEnvelope(refusal.message.clone()))?;
         if read.digest() != candidate.digest {
@@ -174,11 +189,18 @@ impl Session {
         }
         let keys: Vec<String> = read.hints().map(|key| key.to_string()).collect();
         let detail = json!({
-            "session": self.id, "digest": candidate.digest, "keys": keys, "method": candidate.method,
+            "session": self.id, "digest": candidate.digest, "keys": keys, "gateway_key": gateway_key,
+            "method": candidate.method,
         });
         let activate = Effect::Activate(envelope.clone());
-        self.approval =
-            Some(Approval { envelope, by: at.by.to_owned(), keys, time: at.time, in_force: None });
+        self.approval = Some(Approval {
+            envelope,
+            by: at.by.to_owned(),
+            keys,
+            gateway_key,
+            time: at.time,
+            in_force: None,
+        });
         let mut effects = self.moved(Stage::Approved, vec![Effect::Audit("session.approved", detail)]);
         effects.push(activate);
         Ok(effects)

@@ -57,6 +57,9 @@ pub struct Approval {
     pub by: String,
     /// The keys that it names.
     pub keys: Vec<String>,
+    /// Whether the gateway signed it on their behalf, with a maintenance key that it holds.
+    #[serde(default)]
+    pub gateway_key: bool,
     /// When.
     pub time: Timestamp,
     /// When it came into force.

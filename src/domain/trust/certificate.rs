@@ -261,6 +261,12 @@ fn notes(
             notes.push(format!("{name} was valid until {end}, and signed before"));
         }
     }
+    notes.extend(
+        certificate
+            .about
+            .on_behalf()
+            .map(|text| format!("{} Whoever has the gateway can sign so", printable(&text))),
+    );
     if certificate.about.signed_by.technicians.is_empty() {
         notes.push("no technician signed, only the gateway".to_owned());
     }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 use crate::domain::digest::Digest;
 
@@ -126,9 +127,20 @@ impl PrivateKey {
         PrivateKey::from_seed(key.as_bytes())
     }
 
+    /// Reads what a `PRIVATE KEY` block holds.
+    pub fn from_der(der: &[u8]) -> Result<PrivateKey, KeyError> {
+        let key = SigningKey::from_pkcs8_der(der).map_err(|_| KeyError::NotEd25519("PRIVATE KEY"))?;
+        PrivateKey::from_seed(key.as_bytes())
+    }
+
     /// The key as a `PRIVATE KEY` block, PKCS#8 version 1.
     pub fn to_pem(&self) -> String {
-        pem("PRIVATE KEY", &[&PKCS8_PREFIX[..], self.key.as_bytes()].concat())
+        pem("PRIVATE KEY", &self.to_der())
+    }
+
+    /// The same without PEM.
+    pub fn to_der(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new([&PKCS8_PREFIX[..], self.key.as_bytes()].concat())
     }
 
     /// The public half.
@@ -153,8 +165,8 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
-/// The first block of this label, without surrounding text and with plain line ends.
-fn pem_block(text: &str, label: &str) -> Option<String> {
+/// The first block in PEM of this label, without surrounding text and with plain line ends.
+pub fn pem_block(text: &str, label: &str) -> Option<String> {
     let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
     let start = text.find(&begin)?;
     let stop = text[start..].find(&end)? + start + end.len();

@@ -74,6 +74,7 @@ fn site(dir: &Path) -> Parts {
         clock,
         key: PrivateKey::from_seed(&[1; 32]).unwrap(),
         office: watch::channel(None).1,
+        held: watch::channel(None).1,
         shown: Recalibration::new().0,
     }
 }

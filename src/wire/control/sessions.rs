@@ -7,6 +7,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::session::{Ending, Mode, Progress, Role, Session, Stage, Words};
 use crate::domain::time::Timestamp;
+use crate::domain::trust::key::KeyId;
 use crate::domain::uncertainty::decision::{Outcome, Rule};
 
 /// The body of `POST /v1/sessions`: what is opened.
@@ -72,6 +73,9 @@ pub struct SessionCommand {
     /// `approve`: the signed transform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envelope: Option<String>,
+    /// `approve`: instead of it, whether the gateway is to sign with the maintenance key that it holds.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gateway_key: bool,
     /// `abort`: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -175,6 +179,8 @@ impl SessionState {
 pub struct Sessions {
     /// The newest first.
     pub sessions: Vec<SessionState>,
+    /// The maintenance key that the gateway holds and signs with for whoever has a session; null: none.
+    pub gateway_key: Option<KeyId>,
 }
 
 /// `GET /v1/sessions/{id}`, and the answer to what is done with it.

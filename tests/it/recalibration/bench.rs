@@ -47,7 +47,13 @@ impl Bench {
 
     /// The same with more lines in its configuration.
     pub fn with(more: &str) -> Bench {
+        Bench::made(|_| more.to_owned())
+    }
+
+    /// The same with lines that name files of the keys.
+    pub fn made(more: impl FnOnce(&Authority) -> String) -> Bench {
         let authority = Authority::with_technician();
+        let more = more(&authority);
         let tty = Tty::new();
         let gateway = Gateway::new().trusting(&authority).with(&format!(
             "[source.line]\nkind = \"serial\"\nport = \"{}\"\nbaud = 9600\nformat = {{ kind = \"csv\", separator = \";\" }}\n\
@@ -57,7 +63,7 @@ impl Bench {
              [sensor.co-1.recalibration]\nt90 = \"200ms\"\nresolution = 0.01\nrange = [0, 30]\n",
             tty.path().display()
         ));
-        let gateway = gateway.with(more);
+        let gateway = gateway.with(&more);
         let stop = Arc::new(AtomicBool::new(false));
         let line = spoken(tty, gateway.path("run/control.sock"), stop.clone());
         let mut bench = Bench { authority, gateway, daemon: None, stop, line: Some(line) };

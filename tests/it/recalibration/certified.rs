@@ -14,7 +14,7 @@ use crate::support::control::{connect, get, post};
 use crate::support::mqtt::Subscriber;
 
 /// What stands on every certificate.
-const OFFICE: &str = "[certificate]\nrecommend_as_agreed_in = \"contract 7\"\n\
+pub const OFFICE: &str = "[certificate]\nrecommend_as_agreed_in = \"contract 7\"\n\
     [certificate.laboratory]\nname = \"Example Metrology Service\"\ncountry = \"DE\"\n\
     [certificate.location]\ndescription = \"plant 7\"\n\
     [certificate.method]\nname = \"comparison with reference gases\"\n";

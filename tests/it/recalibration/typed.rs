@@ -1,15 +1,36 @@
 //! A session at a terminal.
 
+use std::process::Command;
+
 use serde_json::json;
 
 use super::bench::Bench;
 use crate::support::terminal::Conversation;
 
+const PASSPHRASE: &str = "correct horse battery";
+
+/// The technician's key under a passphrase.
+fn locked(bench: &Bench) -> String {
+    let (from, pass) = (bench.key("technician"), bench.file("pass", PASSPHRASE));
+    let (to, pass) = (bench.path("locked.pem"), format!("file:{pass}"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkcs8", "-topk8", "-in", &from, "-out", &to, "-passout", &pass]);
+    let output = openssl.output().unwrap();
+    assert!(output.status.success(), "{}", super::stderr(&output));
+    to
+}
+
 #[test]
 fn a_technician_types_a_session() {
     let bench = Bench::new();
-    let key = bench.key("technician");
-    let mut terminal = Conversation::start(&mut bench.command(&["recalibrate", "co-1", "--key", &key]));
+    let key = locked(&bench);
+    let mut terminal = Conversation::start(&bench.command(&["recalibrate", "co-1", "--key", &key]));
+    // Before anything is measured; and then no more.
+    terminal.sees("locked.pem:");
+    terminal.types("another horse");
+    terminal.sees("wrong passphrase: type it again");
+    terminal.sees("locked.pem:");
+    terminal.types(PASSPHRASE);
     terminal.sees("apply a reference and type it");
     terminal.types("?");
     terminal.sees("VALUE UNIT [STANDARD]");
@@ -43,7 +64,8 @@ fn a_technician_types_a_session() {
     terminal.types("pause");
     terminal.sees("rests; go on with");
     assert_eq!(terminal.ends().code(), Some(1));
-    let mut terminal = Conversation::start(&mut bench.command(&["recalibrate", "co-1", "--resume"]));
+    let shown = terminal.shown();
+    let mut terminal = Conversation::start(&bench.command(&["recalibrate", "co-1", "--resume"]));
     terminal.sees("as_left: the next reference");
     terminal.types("done");
     terminal.sees("as left: pass");
@@ -51,4 +73,5 @@ fn a_technician_types_a_session() {
     terminal.sees("as found fail, as left pass");
     assert_eq!(terminal.ends().code(), Some(0));
     assert_eq!(bench.get("/v1/sensors/co-1")["transform"]["id"], json!("local-co-1"));
+    assert!(!shown.contains("horse"), "{shown}");
 }

@@ -58,6 +58,7 @@ async fn killed_ten_times_every_reported_reading_is_there_and_no_number_twice() 
             }
         }
         child.wait().unwrap();
+        assert!(commits >= 3 + round * 2, "ended after {commits} commits, before it was killed");
     }
     let Opened { store, recovered, .. } = open(dir.path());
     let kept = numbers(&store).await;

@@ -46,6 +46,22 @@ fn opened(columns: u16, rows: u16) -> (File, File) {
     (File::from(ours), theirs)
 }
 
+/// The command as the leader of a session, whose terminal is what it has as stdin.
+fn leading(command: &Command) -> Command {
+    let mut leading = Command::new("setsid");
+    leading.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => leading.env(name, value),
+            None => leading.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        leading.current_dir(folder);
+    }
+    leading
+}
+
 /// A program at a terminal, with somebody who types.
 pub struct Conversation {
     child: Child,
@@ -58,10 +74,11 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Starts a program at a terminal of 80 columns.
-    pub fn start(command: &mut Command) -> Conversation {
+    /// Starts a program at a terminal of 80 columns, which is its `/dev/tty`.
+    pub fn start(command: &Command) -> Conversation {
         let (ours, theirs) = opened(80, 24);
         let end = || theirs.try_clone().unwrap();
+        let mut command = leading(command);
         let child = command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         let shown: Arc<Mutex<Vec<u8>>> = Arc::default();
         let (mut reader, kept) = (ours.try_clone().unwrap(), shown.clone());

@@ -56,6 +56,8 @@ fn facts(about: &About, digest: &str) -> Vec<Vec<String>> {
     let instrument = about.item.instrument.as_ref();
     let instrument = instrument.map(|it| format!("{}, serial {}", clean(&it.model), clean(&it.serial)));
     let customer = about.customer.as_ref().map_or(&about.laboratory.party.name, |it| &it.name);
+    let held = !about.signed_by.held.is_empty();
+    let signed = if held { ", signed with a key that the gateway holds" } else { "" };
     let line = |name: &str, value: String| vec![name.to_owned(), value];
     vec![
         line("sensor", format!("{} at {}", about.item.sensor, about.gateway)),
@@ -63,7 +65,7 @@ fn facts(about: &About, digest: &str) -> Vec<Vec<String>> {
         line("issued", time(about.issued)),
         line("by", clean(&about.laboratory.party.name)),
         line("for", clean(customer)),
-        line("authorised by", clean(&about.authorised_by.name)),
+        line("authorised by", clean(&about.authorised_by.name) + signed),
         line("digest", digest.to_owned()),
     ]
 }

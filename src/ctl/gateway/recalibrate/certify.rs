@@ -3,13 +3,11 @@
 use super::super::Door;
 use super::super::client::{escaped, get_at, post};
 use super::show::verdict;
-use super::steps::Script;
-use crate::ctl::files;
+use super::steps::{Script, Signer};
 use crate::ctl::output::{Failure, note};
 use crate::domain::certificate::{Certificate, TYPE};
 use crate::domain::session::Session;
 use crate::domain::trust::envelope::{Envelope, payload_type};
-use crate::domain::trust::key::PrivateKey;
 use crate::wire::control::{CertificateOffer, SessionCommand, WholeSession};
 
 /// What to do where no certificate can be had.
@@ -18,18 +16,20 @@ const REMEDY: &str = "the session is open still: go on with --resume and another
 impl Script<'_> {
     /// Ends a session with its certificate; without one where the gateway issues none, which is told.
     pub(super) fn certify(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
-        let keys: Vec<_> = self.key.iter().map(|key| (*key).to_owned()).collect();
-        let keys = files::private_keys(&keys)?;
-        self.certified(whole, &keys).map_err(|failure| match failure.is_refusal() {
+        self.certified(whole).map_err(|failure| match failure.is_refusal() {
             true => failure.with_remedy(REMEDY),
             false => failure,
         })
     }
 
-    fn certified(&self, whole: &WholeSession, keys: &[PrivateKey]) -> Result<WholeSession, Failure> {
+    fn certified(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
         let session = &whole.session;
         let path = format!("/v1/sessions/{}/certificate", escaped(session.id.as_str()));
-        let signer = keys.first().map_or(String::new(), |key| format!("?key={}", key.public().id()));
+        let signer = match &self.signer {
+            Signer::Key(key) => format!("?key={}", key.public().id()),
+            Signer::Gateway(key) => format!("?key={key}"),
+            Signer::Nobody => String::new(),
+        };
         let offer: CertificateOffer = get_at(self.asked, Door::Maintenance, &format!("{path}{signer}"))?;
         let Some(document) = &offer.envelope else {
             note(offer.note.as_deref().unwrap_or("the gateway offers no certificate"));
@@ -38,9 +38,15 @@ impl Script<'_> {
         let (mut envelope, certificate) = read(document, session)?;
         let number = &certificate.about.number;
         self.confirm(&format!("sign certificate {number}? press Enter, or Ctrl-C to leave it"))?;
-        envelope.add_signatures(keys);
+        let held = match &self.signer {
+            Signer::Key(key) => {
+                envelope.add_signatures(std::slice::from_ref(&**key));
+                ""
+            }
+            _ => "?gateway_key=true",
+        };
         let signed = String::from_utf8_lossy(&envelope.to_json()).into_owned();
-        let ended = post(self.asked, Door::Maintenance, &path, signed)?;
+        let ended = post(self.asked, Door::Maintenance, &format!("{path}{held}"), signed)?;
         let stated = certificate.results.conformity;
         let found = verdict(stated.and_then(|it| it.as_found));
         let left = match certificate.results.as_left.is_empty() {
@@ -48,7 +54,8 @@ impl Script<'_> {
             false => format!("as left {}", verdict(stated.and_then(|it| it.as_left))),
         };
         self.say(&format!(
-            "certificate {number}: as found {found}, {left}\n  calibctl certificate export {number} --format html -o {number}.html\n"
+            "certificate {number}: as found {found}, {left}\n{}  calibctl certificate export {number} --format html -o {number}.html\n",
+            self.on_behalf(session)
         ))?;
         Ok(ended)
     }

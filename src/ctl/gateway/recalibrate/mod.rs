@@ -13,11 +13,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::points::Points;
-use self::steps::Script;
+use self::steps::{Script, Signer};
 use super::client::{escaped, get, post};
 use super::{Asked, Door};
 use crate::config::scalar::parse_duration;
 use crate::ctl::output::{Failure, print_json, print_lines};
+use crate::ctl::passphrase::PassphraseArgs;
 use crate::domain::id::SensorId;
 use crate::domain::session::{Ending, Mode, Words};
 use crate::domain::uncertainty::decision::Outcome;
@@ -35,7 +36,8 @@ On a terminal each point is asked for; `?` says what may be typed. Else the poin
 U, k, source and round (as_found, as_left, both), each where it is needed. A point waits three response times
 and then until its readings have settled. What is interrupted is gone on with by --resume, also by somebody
 else, and --abort puts back what ran before. At its end the certificate is signed with --key,
-where the gateway issues any. Exit code 1 if the sensor is left, or found, out of tolerance.";
+where the gateway issues any. Without --key the gateway signs on your behalf, if it holds a maintenance
+key. Exit code 1 if the sensor is left, or found, out of tolerance.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -55,9 +57,12 @@ pub struct RecalibrateArgs {
     /// The method of the fit, as of `fit`; absent: the one that the points allow.
     #[arg(long, value_name = "M")]
     method: Option<String>,
-    /// The private key that approves the new transform and signs the certificate, in PEM.
+    /// The private key that approves the new transform and signs the certificate, in PEM; absent: the one that the
+    /// gateway holds, if it does.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// Asks nothing: the references are applied by themselves, and what the guards let pass is approved.
     #[arg(long)]
     yes: bool,
@@ -133,9 +138,14 @@ fn script(args: &RecalibrateArgs) -> Result<Script<'_>, Failure> {
             return Err(Failure::usage(text));
         }
     };
-    let (method, key) = (args.method.clone(), args.key.as_deref());
-    let certificate = !args.no_certificate;
-    Ok(Script { asked: &args.asked, points, method, key, certificate, yes: args.yes })
+    // Before anything is measured: whoever does not know the passphrase shall not learn that at the end.
+    let signer = match &args.key {
+        _ if args.abort => Signer::Nobody,
+        Some(file) => Signer::Key(Box::new(args.passphrase.private_key(file)?)),
+        None => sessions(args, "")?.gateway_key.map_or(Signer::Nobody, Signer::Gateway),
+    };
+    let (method, certificate) = (args.method.clone(), !args.no_certificate);
+    Ok(Script { asked: &args.asked, points, method, signer, certificate, yes: args.yes })
 }
 
 fn open(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
@@ -163,15 +173,22 @@ fn open(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
     post(&args.asked, Door::Maintenance, "/v1/sessions", serde_json::json!(wanted).to_string())
 }
 
+/// The sessions of the sensor, and with which key the gateway signs.
+fn sessions(args: &RecalibrateArgs, more: &str) -> Result<Sessions, Failure> {
+    get(&args.asked, &format!("/v1/sessions?sensor={}{more}", escaped(&args.id)))
+}
+
 /// The session that the sensor has.
 fn present(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
-    let path = format!("/v1/sessions?sensor={}", escaped(&args.id));
-    let found: Sessions = get(&args.asked, &path)?;
+    let found = sessions(args, "")?;
     if let Some(state) = found.sessions.into_iter().next() {
         return get(&args.asked, &format!("/v1/sessions/{}", escaped(state.id.as_str())));
     }
-    let past: Sessions = get(&args.asked, &format!("{path}&all=true&limit=1"))?;
-    let last = past.sessions.into_iter().next().map_or(String::new(), |state| ended(&state));
+    let last = sessions(args, "&all=true&limit=1")?
+        .sessions
+        .into_iter()
+        .next()
+        .map_or(String::new(), |state| ended(&state));
     Err(Failure::refused(format!("{} has no open session{last}: begin one without --resume", args.id)))
 }
 

@@ -1,7 +1,6 @@
 //! The way through a session, step by step, from wherever it is.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
-use std::path::Path;
 
 use super::super::client::{escaped, follow, get, post};
 use super::super::events::Events;
@@ -9,11 +8,11 @@ use super::super::{Asked, Door};
 use super::points::Points;
 use super::prompt::{self, Action};
 use super::show;
-use crate::ctl::files;
 use crate::ctl::output::{Failure, ask, note, print_lines};
 use crate::ctl::screen::Screen;
 use crate::domain::session::{Mode, Point, Session, Stage};
 use crate::domain::trust::envelope::{payload_type, sign};
+use crate::domain::trust::key::{KeyId, PrivateKey};
 use crate::domain::uncertainty::decision::Outcome;
 use crate::wire::control::{SessionCommand, SessionState, WholeSession};
 
@@ -25,11 +24,20 @@ pub struct Script<'a> {
     pub asked: &'a Asked,
     pub points: Option<Points>,
     pub method: Option<String>,
-    pub key: Option<&'a Path>,
+    pub signer: Signer,
     /// Whether a certificate is wanted.
     pub certificate: bool,
     /// Whether nobody is to be asked.
     pub yes: bool,
+}
+
+/// What approves the new transform, and signs the certificate.
+pub enum Signer {
+    /// A private key at hand.
+    Key(Box<PrivateKey>),
+    /// The maintenance key of this id that the gateway holds.
+    Gateway(KeyId),
+    Nobody,
 }
 
 impl Script<'_> {
@@ -262,19 +270,45 @@ impl Script<'_> {
                 "guards stand against the new transform: {reasons}; go on with another --method and --resume, or --abort"
             )));
         }
-        let key = self.key.ok_or_else(|| {
-            Failure::usage("no key to approve with: give --key FILE and --resume, or --abort")
-        })?;
-        let keys = files::private_keys(&[key.to_owned()])?;
-        self.confirm("sign it and put it in force? press Enter, or Ctrl-C to leave it")?;
-        let envelope = sign(&payload_type("transform"), candidate.payload.as_bytes(), &keys);
-        let envelope = Some(String::from_utf8_lossy(&envelope).into_owned());
-        let approved =
-            self.command(whole, "approve", SessionCommand { envelope, ..SessionCommand::default() })?;
+        let command = match &self.signer {
+            Signer::Key(key) => {
+                self.confirm("sign it and put it in force? press Enter, or Ctrl-C to leave it")?;
+                let keys = std::slice::from_ref(&**key);
+                let envelope = sign(&payload_type("transform"), candidate.payload.as_bytes(), keys);
+                let envelope = Some(String::from_utf8_lossy(&envelope).into_owned());
+                SessionCommand { envelope, ..SessionCommand::default() }
+            }
+            Signer::Gateway(key) => {
+                let by = whole.session.holder();
+                self.confirm(&format!(
+                    "have the gateway sign it with its maintenance key {key} on behalf of {by}, and put it in force? press Enter, or Ctrl-C to leave it"
+                ))?;
+                SessionCommand { gateway_key: true, ..SessionCommand::default() }
+            }
+            Signer::Nobody => {
+                return Err(Failure::usage(
+                    "no key to approve with, and this gateway holds none: give --key FILE and --resume, or --abort",
+                ));
+            }
+        };
+        let approved = self.command(whole, "approve", command)?;
         // It may have been decided by the time of the answer.
         match &approved.session.told {
             Some(told) if approved.session.stage == Stage::Preview => Err(Failure::refused(told.clone())),
-            _ => Ok(approved),
+            _ => {
+                self.say(&self.on_behalf(&approved.session))?;
+                Ok(approved)
+            }
+        }
+    }
+
+    /// With whose key the gateway has signed for whom, as a line; nothing if it has not.
+    pub(super) fn on_behalf(&self, session: &Session) -> String {
+        match &self.signer {
+            Signer::Gateway(key) => {
+                format!("signed with the gateway's maintenance key {key} on behalf of {}\n", session.holder())
+            }
+            _ => String::new(),
         }
     }
 

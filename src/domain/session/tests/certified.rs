@@ -27,6 +27,7 @@ fn issued(session: &Session) -> Result<Certificate, CertificateError> {
         issued: time("2026-05-04T12:00:00Z"),
         gateway: gateway.public(),
         technicians: vec![key(TECHNICIAN).public().id()],
+        held: vec![],
         author: Person { name: "Ada".to_owned(), function: None },
     };
     of_session(session, &office(), facts)
