@@ -35,7 +35,7 @@ fn a_full_disk_is_survived_and_so_are_stop_and_start_on_it() {
     machine.does(&["systemctl", "restart", "calibd.service"]);
     machine.stores();
     let process = machine.shows("MainPID");
-    disk.leave(0);
+    disk.fill();
     let needs = |what: &str| {
         machine.status()["attention"].as_array().is_some_and(|entries| {
             entries.iter().any(|entry| entry["message"].as_str().is_some_and(|said| said.contains(what)))

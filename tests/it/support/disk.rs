@@ -1,6 +1,7 @@
 //! Small file systems of a test's own, to be filled up and to fail. Mounting them needs root.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -93,6 +94,13 @@ impl Disk {
     /// Mounts it again with another option.
     pub fn remount(&self, option: &str) {
         as_root(&["mount", "-o", &format!("remount,{option}"), self.at.to_str().unwrap()]);
+    }
+
+    /// Lets somebody else's file take all that is left.
+    pub fn fill(&self) {
+        let file = File::options().create(true).append(true).open(self.at.join("somebody-elses"));
+        let error = io::copy(&mut io::repeat(0), &mut file.unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 
     /// Lets somebody else's file grow or shrink until so many bytes are free.
