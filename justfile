@@ -45,3 +45,7 @@ cross *processors:
 # the ARM part of the tests, under qemu-user
 cross-test *processors:
     cross/test {{processors}}
+
+# the Debian packages for amd64, arm64 and armhf
+packages:
+    packaging/all
