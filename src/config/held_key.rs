@@ -43,11 +43,12 @@ pub fn held_key(path: &Path) -> Result<PrivateKey, HeldKeyError> {
             "name a file that calibd's user can read".to_owned(),
         )
     };
+    // Before it is opened: to open a pipe would be to wait for somebody at its other end.
+    if !fs::metadata(path).map_err(unread)?.is_file() {
+        return Err(error(format!("{shown} is no file"), "name a file with the key".to_owned()));
+    }
     let file = File::open(path).map_err(unread)?;
     let found = file.metadata().map_err(unread)?;
-    if found.is_dir() {
-        return Err(error(format!("{shown} is a directory"), "name a file".to_owned()));
-    }
     if found.permissions().mode() & 0o077 != 0 && !is_credential(path) {
         return Err(error(
             format!("{shown} can be opened by others than its owner, and whoever has the key can sign"),
@@ -66,13 +67,12 @@ pub fn held_key(path: &Path) -> Result<PrivateKey, HeldKeyError> {
     })
 }
 
-/// Whether systemd has put the file there for this service alone.
+/// Whether systemd has put the file there for one service alone: also by the word of somebody who checks the
+/// configuration from outside of the service.
 fn is_credential(path: &Path) -> bool {
-    let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return false };
-    match (fs::canonicalize(path), fs::canonicalize(folder)) {
-        (Ok(path), Ok(folder)) => path.starts_with(folder),
-        _ => false,
-    }
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").and_then(|folder| fs::canonicalize(folder).ok());
+    let places = folder.into_iter().chain([PathBuf::from("/run/credentials")]);
+    fs::canonicalize(path).is_ok_and(|path| places.into_iter().any(|place| path.starts_with(place)))
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k.pem");
         assert!(held_key(&path).unwrap_err().problem.contains("cannot be read"));
-        assert!(held_key(folder.path()).unwrap_err().problem.contains("is a directory"));
+        assert!(held_key(folder.path()).unwrap_err().problem.contains("is no file"));
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
         for (text, part) in [("", "holds no key"), (encrypted, "is encrypted")] {
             fs::write(&path, text).unwrap();

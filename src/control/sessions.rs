@@ -51,7 +51,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let Query(wanted) = wanted?;
     let limit = checked_limit(wanted.limit)?;
     let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
-    let Sessions { mut sessions, gateway_key } = gateway.recalibration.open().await.ok_or_else(gone)?;
+    let Sessions { mut sessions, gateway_key } = gateway.recalibration.open(true).await.ok_or_else(gone)?;
     sessions.retain(|state| sensor.as_ref().is_none_or(|sensor| state.sensor == *sensor));
     if wanted.all.unwrap_or(false) {
         let stored = gateway.store.sessions(None, sensor, limit).await?;

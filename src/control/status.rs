@@ -63,7 +63,7 @@ pub async fn show(State(gateway): State<Gateway>) -> Answer {
 }
 
 async fn sessions(gateway: &Gateway) -> Option<Vec<OpenedSession>> {
-    let open = tokio::time::timeout(PATIENCE, gateway.recalibration.open()).await.ok().flatten()?;
+    let open = tokio::time::timeout(PATIENCE, gateway.recalibration.open(false)).await.ok().flatten()?;
     Some(open.sessions.into_iter().map(OpenedSession::from).collect())
 }
 

@@ -29,10 +29,10 @@ pub enum Command {
 /// Options of `calibd demo`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Hours of the data set replayed in a second, 1 to 300 [default: 66]
+    /// Hours of the data set replayed in a second, 1 to 200 [default: 66]
     #[arg(long, value_name = "N", value_parser = speed, conflicts_with = "duration")]
     speed: Option<f64>,
-    /// How long the replay takes, 5s to 25m, instead of a speed
+    /// How long the replay takes, 10s to 25m, instead of a speed
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
     /// An empty or new directory to keep keys, configuration, databases and log in; absent: a temporary one
@@ -78,17 +78,17 @@ impl Arguments {
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (1.0..=300.0).contains(&speed) { Ok(speed) } else { Err("outside 1 to 300".to_owned()) }
+    if (1.0..=200.0).contains(&speed) { Ok(speed) } else { Err("outside 1 to 200".to_owned()) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
     let signed: jiff::SignedDuration =
         text.parse().map_err(|_| "not a duration such as 40s or 2m".to_owned())?;
     let duration = Duration::try_from(signed).unwrap_or_default();
-    if (5..=25 * 60).contains(&duration.as_secs()) {
+    if (10..=25 * 60).contains(&duration.as_secs()) {
         Ok(duration)
     } else {
-        Err("outside 5s to 25m".to_owned())
+        Err("outside 10s to 25m".to_owned())
     }
 }
 
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_or_no_number_is_refused() {
-        assert_eq!(speed("300"), Ok(300.0));
+        assert_eq!(speed("200"), Ok(200.0));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for text in ["0", "301", "NaN", "fast", "-1"] {
+        for text in ["0", "201", "NaN", "fast", "-1"] {
             assert!(speed(text).is_err(), "{text}");
         }
         for text in ["1s", "1h", "-20s", "soon"] {

@@ -83,8 +83,8 @@ pub enum Ask {
     Certify(Id, Bytes, bool, String, Answer),
     /// Show one that is not over.
     Show(Id, oneshot::Sender<Option<Box<WholeSession>>>),
-    /// Show where those are that are not over, and with which key the gateway signs.
-    List(oneshot::Sender<Sessions>),
+    /// Show where those are that are not over; and with which key the gateway signs, if that is wanted.
+    List(bool, oneshot::Sender<Sessions>),
 }
 
 /// Where sessions are asked, and watched. Cheap to clone.
@@ -102,10 +102,11 @@ impl Recalibration {
         (Recalibration { asks, shown: broadcast::Sender::new(BEHIND) }, asked)
     }
 
-    /// Where those sessions are that are not over; `None`: calibd is ending.
-    pub async fn open(&self) -> Option<Sessions> {
+    /// Where those sessions are that are not over, and the gateway's key if that is wanted, for which its file is read;
+    /// `None`: calibd is ending.
+    pub async fn open(&self, key: bool) -> Option<Sessions> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send(Ask::List(answer)).await.ok()?;
+        self.asks.send(Ask::List(key, answer)).await.ok()?;
         answered.await.ok()
     }
 

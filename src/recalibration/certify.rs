@@ -85,7 +85,7 @@ impl Parts {
         let place = self.store.next_certificate(series.clone()).await?;
         let held = self.held_id().filter(|held| technicians.contains(held));
         // Whose key it is says nothing of who has the session where that is the gateway.
-        let labelled = technicians.first().filter(|key| Some(**key) != held);
+        let labelled = technicians.first().filter(|_| held.is_none());
         let facts = Facts {
             number: numbered(&series, place),
             issued,

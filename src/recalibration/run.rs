@@ -156,9 +156,10 @@ impl Task {
                 let found = self.sensor_of(&id).and_then(|sensor| self.whole(&sensor)).map(Box::new);
                 let _ = answer.send(found);
             }
-            Ask::List(answer) => {
+            Ask::List(key, answer) => {
                 let sessions = self.open.values().map(|held| self.state(held)).collect();
-                let _ = answer.send(Sessions { sessions, gateway_key: self.parts.held_id() });
+                let _ = answer
+                    .send(Sessions { sessions, gateway_key: key.then(|| self.parts.held_id()).flatten() });
             }
         }
     }

@@ -30,8 +30,8 @@ pub struct LedgerFacts {
     pub manifests: Vec<StoredManifest>,
     /// The newest prior of each sensor model.
     pub priors: Vec<StoredPrior>,
-    /// Number and digest of the last certificate.
-    pub certificate: Option<(String, Digest)>,
+    /// Number and digest of the last certificate of each series.
+    pub certificates: Vec<(String, Digest)>,
     /// The newest time ever proven.
     pub time_floor: Option<Timestamp>,
 }
@@ -73,7 +73,7 @@ impl Store {
             ledger.catch_up_orders(now, &said.orders, SOURCE)?;
             ledger.catch_up_manifests(now, &said.manifests, SOURCE)?;
             ledger.catch_up_priors(now, &said.priors, SOURCE)?;
-            ledger.catch_up_certificates(now, said.certificate.as_ref(), SOURCE)?;
+            ledger.catch_up_certificates(now, &said.certificates, SOURCE)?;
             ledger.facts()
         })
         .await

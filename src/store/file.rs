@@ -41,7 +41,8 @@ pub enum OpenError {
     Fatal(StoreError),
 }
 
-/// What SQLite maps of a WAL's index at once, in bytes; the WAL of both databases is checkpointed before it needs more.
+/// What SQLite maps of a WAL's index at once, in bytes: enough for what the WALs have at a checkpoint, unless a long reader
+/// keeps one from being written again from its beginning.
 const INDEX: u64 = 32 << 10;
 
 /// The index of a database's WAL, with room on the disk for all of it.

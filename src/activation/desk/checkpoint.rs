@@ -24,7 +24,7 @@ const ORDER: &str = "order ";
 /// What stands before a branch in the name of the version of its manifest.
 const MANIFEST: &str = "manifest ";
 const PRIOR: &str = "prior ";
-/// What stands before the number of the last certificate; the serial is the last part of that.
+/// What stands before the number of the last certificate of a series; the serial is the last part of that.
 const CERTIFICATE: &str = "certificate ";
 
 /// The last checkpoint.
@@ -146,7 +146,7 @@ impl Desk {
         serials.extend(command.into_iter().chain(facts.orders.into_iter().map(order)));
         serials.extend(facts.manifests.into_iter().map(manifest));
         serials.extend(facts.priors.into_iter().map(prior));
-        serials.extend(facts.certificate.and_then(certificate));
+        serials.extend(facts.certificates.into_iter().filter_map(certificate));
         Checkpoint {
             schema: 1,
             fleet: self.fleet.clone(),
@@ -218,7 +218,7 @@ fn facts(checkpoint: Checkpoint) -> LedgerFacts {
         Some((name.strip_prefix(CERTIFICATE)?.to_owned(), it.digest))
     };
     LedgerFacts {
-        certificate: checkpoint.serials.iter().find_map(certificate),
+        certificates: checkpoint.serials.iter().filter_map(certificate).collect(),
         priors: checkpoint.serials.iter().filter_map(prior).collect(),
         head: (rows, head),
         floors: checkpoint.floors.into_iter().map(floor).collect(),

@@ -126,7 +126,7 @@ impl Ledger {
             orders: self.orders()?,
             manifests: self.manifests()?.into_iter().map(bare).collect(),
             priors: self.priors()?.into_iter().map(without).collect(),
-            certificate: self.last_certificate()?,
+            certificates: self.last_certificates()?,
             time_floor: self.time_floor()?,
         })
     }

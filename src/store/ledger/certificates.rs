@@ -1,6 +1,6 @@
 //! Certificates that this gateway issued.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 
 use super::{Ledger, audit, set_meta};
@@ -12,9 +12,8 @@ use crate::store::certificates::StoredCertificate;
 use crate::store::error::StoreError;
 use crate::store::history::corrupt;
 
-/// Where the last certificate is kept that only a checkpoint knows of, in the table `meta`.
-const SAID_NUMBER: &str = "certificate_number";
-const SAID_DIGEST: &str = "certificate_digest";
+/// What stands in the table `meta` before the number of a certificate that only a checkpoint knew.
+const SAID: &str = "certificate ";
 /// Certificates read at a time.
 const PAGE: usize = 1000;
 const COLUMNS: &str = "place, number, digest, sensor, session, issued, as_found, as_left";
@@ -28,51 +27,53 @@ impl Ledger {
             WHERE number >= ?1 AND number < ?1 || ':'";
         let last: Option<u64> = self.name(self.db.query_row(sql, [series], |row| row.get(0)))?;
         // A ledger that was restored has forgotten what its last checkpoint knew.
-        let said = self.name(self.certificate_said())?;
-        let said = said.as_ref().and_then(|(number, _)| placed(number));
-        let said = said.and_then(|(its, place)| (its == series).then_some(place));
-        Ok(last.max(said).unwrap_or(0) + 1)
+        let said = self.name(said(&self.db))?;
+        let said = said.iter().filter_map(|(number, _)| placed(number)).find(|(its, _)| *its == series);
+        Ok(last.max(said.map(|(_, place)| place)).unwrap_or(0) + 1)
     }
 
-    /// Number and digest of the last certificate, of which the ledger may know only that there was one.
-    pub fn last_certificate(&self) -> Result<Option<(String, Digest)>, StoreError> {
+    /// Number and digest of the last certificate, and of those that only a checkpoint knew, one of each series.
+    pub fn last_certificates(&self) -> Result<Vec<(String, Digest)>, StoreError> {
         let sql = "SELECT number, digest FROM certificates ORDER BY place DESC LIMIT 1";
         let get = |row: &Row<'_>| Ok((row.get(0)?, Digest(row.get(1)?)));
-        let kept = self.name(self.db.query_row(sql, [], get).optional())?;
-        let said = self.name(self.certificate_said())?;
-        Ok(kept.into_iter().chain(said).max_by(|a, b| placed(&a.0).cmp(&placed(&b.0))))
+        let mut last = self.name(said(&self.db))?;
+        if let Some(kept) = self.name(self.db.query_row(sql, [], get).optional())? {
+            last.retain(|it| !is_before(it, &kept));
+            let known = |it: &(String, Digest)| is_before(&kept, it) || it.0 == kept.0;
+            if !last.iter().any(known) {
+                last.push(kept);
+            }
+        }
+        Ok(last)
     }
 
-    /// Raises the last number to what another source knows; audited where that is more.
+    /// Those that are later in their series than what the ledger knows.
+    pub(super) fn later_certificates(
+        &self,
+        others: &[(String, Digest)],
+    ) -> Result<Vec<(String, Digest)>, StoreError> {
+        let mut later = Vec::new();
+        for other in others {
+            let Some((series, place)) = placed(&other.0) else { continue };
+            if place >= self.next_certificate(series)? {
+                later.push(other.clone());
+            }
+        }
+        Ok(later)
+    }
+
+    /// Raises the last numbers to what another source knows; audited where that is more.
     pub fn catch_up_certificates(
         &mut self,
         now: Timestamp,
-        other: Option<&(String, Digest)>,
+        others: &[(String, Digest)],
         source: &str,
     ) -> Result<(), StoreError> {
         self.whole()?;
-        let Some((number, digest)) = other else { return Ok(()) };
-        let known = self.last_certificate()?;
-        if placed(number) <= known.as_ref().and_then(|(known, _)| placed(known)) {
-            return Ok(());
-        }
-        self.transact(|tx| {
-            set_meta(tx, SAID_NUMBER, number)?;
-            set_meta(tx, SAID_DIGEST, digest.0)?;
-            audit::append(
-                tx,
-                now,
-                "calibd",
-                "serials.raised",
-                source,
-                &json!({ "certificate": number }).to_string(),
-            )
-        })
-    }
-
-    /// The last certificate by the word of a checkpoint.
-    fn certificate_said(&self) -> rusqlite::Result<Option<(String, Digest)>> {
-        Ok(self.meta(SAID_NUMBER)?.zip(self.meta(SAID_DIGEST)?.map(Digest)))
+        let news = self.later_certificates(others)?;
+        let place =
+            |it: &(String, Digest)| placed(&it.0).map_or((String::new(), 0), |(it, at)| (it.to_owned(), at));
+        self.raise_serials(now, source, "certificates", &news, place, put)
     }
 
     /// Certificates without their envelopes, the newest first.
@@ -100,6 +101,27 @@ impl Ledger {
         let found = self.db.query_row(&sql, [number], stored).optional();
         Ok(self.name(found)?.map(|(_, certificate)| certificate))
     }
+}
+
+/// What checkpoints have said of certificates that are not here: in the table `meta`, by their numbers.
+fn said(db: &Connection) -> rusqlite::Result<Vec<(String, Digest)>> {
+    let mut statement =
+        db.prepare("SELECT substr(key, ?1), value FROM meta WHERE key LIKE ?2 ORDER BY key")?;
+    let bounds = params![SAID.len() as i64 + 1, format!("{SAID}%")];
+    statement.query_map(bounds, |row| Ok((row.get(0)?, Digest(row.get(1)?))))?.collect()
+}
+
+/// Keeps the last number of a series, in the place of one before.
+pub(super) fn put(tx: &Transaction<'_>, last: &(String, Digest)) -> rusqlite::Result<()> {
+    for before in said(tx)?.iter().filter(|it| is_before(it, last)) {
+        tx.execute("DELETE FROM meta WHERE key = ?", [format!("{SAID}{}", before.0)])?;
+    }
+    set_meta(tx, &format!("{SAID}{}", last.0), last.1.0)
+}
+
+/// Whether one is of the same series, and before another.
+fn is_before(one: &(String, Digest), other: &(String, Digest)) -> bool {
+    matches!((placed(&one.0), placed(&other.0)), (Some(one), Some(other)) if one.0 == other.0 && one.1 < other.1)
 }
 
 /// Keeps a certificate, with its audit row. A number that is taken is a fault, and nothing is changed then.

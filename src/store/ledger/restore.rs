@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::examine::{Examined, Fault, examine};
 use super::{
-    FILE, Ledger, Reserve, alerts, audit, commands, copy, enrolments, floors, manifests, priors, raise_floor,
-    rollouts, set_meta,
+    FILE, Ledger, Reserve, alerts, audit, certificates, commands, copy, enrolments, floors, manifests,
+    priors, raise_floor, rollouts, set_meta,
 };
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
@@ -189,6 +189,7 @@ struct Present {
     orders: Vec<StoredOrder>,
     manifests: Vec<StoredManifest>,
     priors: Vec<StoredPrior>,
+    certificates: Vec<(String, Digest)>,
     installed: Vec<StoredRoot>,
     enrolment: Option<StoredEnrolment>,
     roots: Roots,
@@ -219,6 +220,7 @@ impl Present {
             orders: ledger.orders()?,
             manifests: ledger.manifests()?,
             priors: ledger.priors()?,
+            certificates: ledger.last_certificates()?,
             installed: ledger.roots()?,
             enrolment: ledger.enrolment()?,
             roots: ledger.name(roots(&ledger.db))?,
@@ -278,6 +280,8 @@ impl Ledger {
         let newest = own_roots.last().map_or(0, |(version, _)| *version);
         let version = if foreign { 0 } else { newest };
         let (own_orders, own_manifests, own_priors) = (self.orders()?, self.manifests()?, self.priors()?);
+        let later =
+            present.as_ref().map_or(Ok(Vec::new()), |it| self.later_certificates(&it.certificates))?;
         let end = self.end()?.max(present.as_ref().map_or(0, |present| present.end));
         self.transact(|tx| {
             let mut detail = json!({ "rows": own.0, "head": own.1, "replaced": null });
@@ -293,6 +297,7 @@ impl Ledger {
                 newer.iter().try_for_each(|manifest| manifests::put(tx, now, manifest))?;
                 let newer = priors::newer(&present.priors, &own_priors);
                 newer.iter().try_for_each(|prior| priors::put(tx, prior))?;
+                later.iter().try_for_each(|last| certificates::put(tx, last))?;
                 present.rolled_back.iter().try_for_each(|(key, value)| set_meta(tx, key, value))?;
                 alerts::may_be_retained(tx, &present.retained)?;
             }

@@ -40,16 +40,17 @@ async fn a_number_that_a_checkpoint_knows_is_not_given_again() {
     let Opened { store, .. } = open(dir.path());
     store.write_session(end("s-1", numbered("gw-1-2026-0002"))).await.unwrap();
     let facts = store.ledger_facts().await.unwrap();
-    let (number, digest) = facts.certificate.clone().unwrap();
+    let [(number, digest)] = facts.certificates.clone().try_into().unwrap();
     assert_eq!(number, "gw-1-2026-0002");
     // What the ledger knows better changes nothing.
-    let said = |number: &str| LedgerFacts { certificate: Some((number.to_owned(), digest)), ..facts.clone() };
+    let said =
+        |number: &str| LedgerFacts { certificates: vec![(number.to_owned(), digest)], ..facts.clone() };
     let head = store.audit_head().await.unwrap();
     store.catch_up(said("gw-1-2026-0001")).await.unwrap();
     assert_eq!(store.audit_head().await.unwrap(), head);
     // As after a backup was restored that is older than five certificates.
     let after = store.catch_up(said("gw-1-2026-0007")).await.unwrap();
-    assert_eq!(after.certificate, Some(("gw-1-2026-0007".to_owned(), digest)));
+    assert_eq!(after.certificates, [("gw-1-2026-0007".to_owned(), digest)]);
     assert_eq!(after.head.0, head.0 + 1, "it is in the audit");
     assert_eq!(store.next_certificate("gw-1-2026-".to_owned()).await.unwrap(), 8);
     assert_eq!(store.next_certificate("gw-1-2027-".to_owned()).await.unwrap(), 1);
@@ -58,6 +59,13 @@ async fn a_number_that_a_checkpoint_knows_is_not_given_again() {
     // A new year begins with a lower number, which is a later one.
     store.catch_up(said("gw-1-2027-0003")).await.unwrap();
     assert_eq!(store.next_certificate("gw-1-2027-".to_owned()).await.unwrap(), 4);
+    // A clock that was far ahead for a while takes nothing from the series of the right year.
+    store.catch_up(said("gw-1-2099-0001")).await.unwrap();
+    store.catch_up(said("gw-1-2026-0012")).await.unwrap();
+    assert_eq!(store.next_certificate("gw-1-2026-".to_owned()).await.unwrap(), 13);
+    let all = store.ledger_facts().await.unwrap().certificates;
+    let numbers: Vec<_> = all.iter().map(|(number, _)| number.as_str()).collect();
+    assert_eq!(numbers, ["gw-1-2026-0012", "gw-1-2027-0003", "gw-1-2099-0001"]);
 }
 
 #[tokio::test]
