@@ -11,6 +11,7 @@ use crate::domain::certificate::fixtures::{about, celsius, criterion, reading, t
 use crate::domain::certificate::{Accreditation, Certificate, Measured, Recommended, issue};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::uncertainty::point::Parts;
 use crate::domain::units::Unit;
 
 fn original() -> Original {
@@ -142,7 +143,8 @@ fn extremes() -> [Certificate; 2] {
     bare.deviations.clear();
     bare.transforms.after = None;
     let point = reading(20.1, 20.0);
-    let untraced = Measured { standard: None, scatter_degrees: Some(1e9), ..point.clone() };
+    let parts = Parts { scatter_degrees: Some(1e9), ..point.parts };
+    let untraced = Measured { standard: None, parts, ..point.clone() };
     [
         issue(
             full,
@@ -188,7 +190,8 @@ fn the_structure_refuses_what_is_not_in_it() {
 #[test]
 fn values_are_stated_in_units_that_d_si_has() {
     let fahrenheit = Unit::parse("[degF]").unwrap();
-    let point = Measured { u_reference: 0.9, ..reading(68.9, 68.0) };
+    let read = reading(68.9, 68.0);
+    let point = Measured { parts: Parts { u_reference: 0.9, ..read.parts }, ..read };
     let certificate = issue(about(), &fahrenheit, 0.95, None, std::slice::from_ref(&point), &[]).unwrap();
     let root = within(&dcc(&certificate, &original()).unwrap());
     assert_eq!(texts(&root, "si:valueXMLList")[..3], ["20", "20.5", "0.5"]);

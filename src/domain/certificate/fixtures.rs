@@ -10,6 +10,7 @@ use crate::domain::reference::Certified;
 use crate::domain::session::Role;
 use crate::domain::trust::key::PrivateKey;
 use crate::domain::uncertainty::decision::{Combine, Mpe, Rule};
+use crate::domain::uncertainty::point::Parts;
 use crate::domain::units::Unit;
 
 pub const GATEWAY: u8 = 4;
@@ -125,16 +126,18 @@ pub fn reading(indication: f64, reference: f64) -> Measured {
         standard: Some(id("prt-7")),
         during: [at, at],
         reference,
-        u_reference: 0.001,
-        reference_degrees: None,
         raw: None,
         indication,
         readings: 1,
-        n_eff: 1.0,
-        scatter: 0.0035,
-        scatter_degrees: Some(9.0),
-        resolution: 0.001,
-        movement: 0.0,
+        parts: Parts {
+            u_reference: 0.001,
+            reference_degrees: None,
+            n_eff: 1.0,
+            scatter: 0.0035,
+            scatter_degrees: Some(9.0),
+            resolution: 0.001,
+            movement: 0.0,
+        },
     }
 }
 
@@ -170,12 +173,10 @@ pub fn thermometer() -> Certificate {
         [begin, begin.saturating_add_micros(60_000_000)]
     };
     let points = |indication: &dyn Fn(f64) -> f64| -> Vec<Measured> {
-        let one = |(at, (t, b)): (usize, (&f64, &f64))| Measured {
-            during: during(at),
-            raw: Some(*t),
-            scatter: s,
-            scatter_degrees: degrees,
-            ..reading(indication(*t), t + b)
+        let one = |(at, (t, b)): (usize, (&f64, &f64))| {
+            let read = reading(indication(*t), t + b);
+            let parts = Parts { scatter: s, scatter_degrees: degrees, ..read.parts };
+            Measured { during: during(at), raw: Some(*t), parts, ..read }
         };
         t.iter().zip(&b).enumerate().map(one).collect()
     };

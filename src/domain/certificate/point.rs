@@ -21,26 +21,14 @@ pub struct Measured {
     pub during: [Timestamp; 2],
     /// The reference value.
     pub reference: f64,
-    /// Its standard uncertainty.
-    pub u_reference: f64,
-    /// Degrees of freedom of that; `None` for infinitely many, as for a certificate's.
-    pub reference_degrees: Option<f64>,
     /// Mean of the raw readings, in the sensor's raw unit.
     pub raw: Option<f64>,
     /// Mean of the sensor's values.
     pub indication: f64,
     /// How many readings.
     pub readings: u64,
-    /// How many independent ones they are worth.
-    pub n_eff: f64,
-    /// Standard deviation of a single reading.
-    pub scatter: f64,
-    /// Degrees of freedom of `scatter`; `None`: `n_eff` - 1, those of a standard deviation of these readings.
-    pub scatter_degrees: Option<f64>,
-    /// The smallest step that a value can change by; 0 where it is far below the scatter or unknown.
-    pub resolution: f64,
-    /// By how much the mean moved while the point was measured, from one end to the other: |slope| times the time.
-    pub movement: f64,
+    /// What the uncertainty of its error is made of.
+    pub parts: Parts,
 }
 
 /// A point as a certificate states it, in the unit of the results.
@@ -104,28 +92,20 @@ impl From<Decision> for Stated {
 impl Measured {
     /// The lines of its budget (EA-4/02).
     fn budget(&self) -> Result<Vec<Line>, CertificateError> {
-        let finite = [("reference", self.reference), ("indication", self.indication), ("n_eff", self.n_eff)];
+        let Parts { u_reference, scatter, scatter_degrees, n_eff, resolution, movement, .. } = self.parts;
+        let finite = [("reference", self.reference), ("indication", self.indication), ("n_eff", n_eff)];
         finite.into_iter().chain(self.raw.map(|raw| ("raw", raw))).try_for_each(|(at, it)| number(at, it))?;
         let sizes = [
-            ("u_reference", self.u_reference),
-            ("scatter", self.scatter),
-            ("resolution", self.resolution),
-            ("movement", self.movement),
+            ("u_reference", u_reference),
+            ("scatter", scatter),
+            ("resolution", resolution),
+            ("movement", movement),
         ];
         sizes.into_iter().try_for_each(|(at, it)| size(at, it))?;
-        if self.n_eff < 1.0 || (self.n_eff <= 1.0 && self.scatter_degrees.is_none()) {
-            return Err(Problem::TooFew(self.n_eff).at("n_eff"));
+        if n_eff < 1.0 || (n_eff <= 1.0 && scatter_degrees.is_none()) {
+            return Err(Problem::TooFew(n_eff).at("n_eff"));
         }
-        let parts = Parts {
-            u_reference: self.u_reference,
-            reference_degrees: self.reference_degrees,
-            scatter: self.scatter,
-            scatter_degrees: self.scatter_degrees,
-            n_eff: self.n_eff,
-            resolution: self.resolution,
-            movement: self.movement,
-        };
-        Ok(parts.lines().to_vec())
+        Ok(self.parts.lines().to_vec())
     }
 
     /// The point as a certificate states it, with the coverage factor for `probability`.
@@ -148,7 +128,7 @@ impl Measured {
             standard: self.standard.clone(),
             during: self.during,
             readings: self.readings,
-            n_eff: self.n_eff,
+            n_eff: self.parts.n_eff,
             raw: self.raw,
             reference: self.reference,
             indication: self.indication,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::fixtures::*;
 use super::*;
 use crate::domain::uncertainty::decision::{DecisionError, Mpe, Outcome};
+use crate::domain::uncertainty::point::Parts;
 
 fn near(found: f64, wanted: f64, tolerance: f64) {
     assert!((found - wanted).abs() <= tolerance, "{found} for {wanted}");
@@ -104,17 +105,17 @@ fn fault(change: impl FnOnce(&mut About, &mut Measured)) -> CertificateError {
 #[test]
 fn what_makes_no_sense_is_refused_with_its_field() {
     let cases: [(CertificateError, &str, Problem); 11] = [
-        (fault(|_, it| it.scatter = -1.0), "results.as_found[0].scatter", Problem::Negative(-1.0)),
-        (fault(|_, it| it.n_eff = 0.5), "results.as_found[0].n_eff", Problem::TooFew(0.5)),
-        (fault(|_, it| it.scatter_degrees = None), "results.as_found[0].n_eff", Problem::TooFew(1.0)),
+        (fault(|_, it| it.parts.scatter = -1.0), "results.as_found[0].scatter", Problem::Negative(-1.0)),
+        (fault(|_, it| it.parts.n_eff = 0.5), "results.as_found[0].n_eff", Problem::TooFew(0.5)),
+        (fault(|_, it| it.parts.scatter_degrees = None), "results.as_found[0].n_eff", Problem::TooFew(1.0)),
         (
-            fault(|_, it| it.scatter_degrees = Some(0.0)),
+            fault(|_, it| it.parts.scatter_degrees = Some(0.0)),
             "results.as_found[0].budget[1].degrees_of_freedom",
             Problem::DegreesOfFreedom(0.0),
         ),
         (
             fault(|_, it| {
-                (it.u_reference, it.scatter, it.resolution) = (0.0, 0.0, 0.0);
+                (it.parts.u_reference, it.parts.scatter, it.parts.resolution) = (0.0, 0.0, 0.0);
             }),
             "results.as_found[0].budget",
             Problem::NoUncertainty,
@@ -171,7 +172,9 @@ fn what_is_not_traced_and_what_was_overdue_is_said() {
 
 #[test]
 fn many_readings_are_worth_as_many_as_are_independent() {
-    let point = Measured { n_eff: 4.0, scatter_degrees: None, movement: 0.006, ..reading(20.1, 20.0) };
+    let read = reading(20.1, 20.0);
+    let parts = Parts { n_eff: 4.0, scatter_degrees: None, movement: 0.006, ..read.parts };
+    let point = Measured { parts, ..read };
     let result = point.result(0.95, None).unwrap();
     let u: Vec<f64> = result.budget.iter().map(|line| line.u).collect();
     near(u[1], 0.00175, 1e-12);
@@ -187,15 +190,17 @@ proptest! {
         ),
         probability in 0.9..0.9999f64,
     ) {
-        let measured: Vec<Measured> = points.iter().map(|&(reference, error, u, n_eff, resolution, movement)| Measured {
-            u_reference: u, n_eff, scatter_degrees: None, resolution, movement, ..reading(reference + error, reference)
+        let measured: Vec<Measured> = points.iter().map(|&(reference, error, u_reference, n_eff, resolution, movement)| {
+            let read = reading(reference + error, reference);
+            let parts = Parts { u_reference, n_eff, scatter_degrees: None, resolution, movement, ..read.parts };
+            Measured { parts, ..read }
         }).collect();
         // few degrees of freedom may leave no bound, which is said
         if let Ok(certificate) = issue(about(), &celsius(), probability, Some(criterion()), &measured, &measured) {
             let payload = certificate.to_payload().unwrap();
             prop_assert_eq!(Certificate::parse(&payload).unwrap(), certificate);
         } else {
-            prop_assert!(measured.iter().any(|it| it.n_eff < 1.5));
+            prop_assert!(measured.iter().any(|it| it.parts.n_eff < 1.5));
         }
     }
 

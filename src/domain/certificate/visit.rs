@@ -75,16 +75,10 @@ fn measured(plan: &Plan, points: &[Point]) -> Vec<Measured> {
             // A clock that was set back may have the end before the beginning.
             during: [point.began.min(point.ended), point.ended],
             reference: point.offered.value,
-            u_reference: point.offered.u,
-            reference_degrees: None,
             raw: Some(point.course.raw),
             indication: point.value?,
             readings: point.course.readings,
-            n_eff: point.course.n_effective,
-            scatter: point.course.scatter,
-            scatter_degrees: None,
-            resolution: plan.resolution.unwrap_or(0.0),
-            movement: point.course.drift(),
+            parts: session::parts(plan, point.offered.u, &point.course),
         })
     };
     points.iter().filter_map(one).collect()

@@ -27,7 +27,7 @@ pub use fault::Fault;
 pub use fitting::Basis;
 pub use measuring::{Measuring, Progress};
 pub use plan::{DWELL, InForce, Item, LEAST_READINGS, Mode, Plan, Words, patience, silence};
-pub use point::{Budget, Condition, Offered, Point, Role, Share, Stated, worst};
+pub use point::{Budget, Condition, Offered, Point, Role, Share, Stated, parts, worst};
 pub use settings::Settings;
 pub use stability::Course;
 pub use state::{Approval, Holder, MOST_POINTS, Session, Stage};

@@ -138,10 +138,9 @@ pub struct Point {
     pub clock_stepped: bool,
 }
 
-/// The budget of the error at a point. Without values only the reference counts: the scatter of raw readings has
-/// another unit.
-pub(super) fn budget(plan: &Plan, u_reference: f64, course: &Course, has_value: bool) -> Budget {
-    let parts = Parts {
+/// What the uncertainty of the error at a point is made of.
+pub fn parts(plan: &Plan, u_reference: f64, course: &Course) -> Parts {
+    Parts {
         u_reference,
         reference_degrees: None,
         scatter: course.scatter,
@@ -149,8 +148,13 @@ pub(super) fn budget(plan: &Plan, u_reference: f64, course: &Course, has_value: 
         n_eff: course.n_effective,
         resolution: plan.resolution.unwrap_or(0.0),
         movement: course.drift(),
-    };
-    let mut lines = parts.lines().to_vec();
+    }
+}
+
+/// The budget of the error at a point. Without values only the reference counts: the scatter of raw readings has
+/// another unit.
+pub(super) fn budget(plan: &Plan, u_reference: f64, course: &Course, has_value: bool) -> Budget {
+    let mut lines = parts(plan, u_reference, course).lines().to_vec();
     lines.retain(|line| match line.component {
         Component::Reference => true,
         Component::Repeatability | Component::Stability => has_value,
