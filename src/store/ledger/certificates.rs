@@ -36,15 +36,10 @@ impl Ledger {
     pub fn last_certificates(&self) -> Result<Vec<(String, Digest)>, StoreError> {
         let sql = "SELECT number, digest FROM certificates ORDER BY place DESC LIMIT 1";
         let get = |row: &Row<'_>| Ok((row.get(0)?, Digest(row.get(1)?)));
-        let mut last = self.name(said(&self.db))?;
-        if let Some(kept) = self.name(self.db.query_row(sql, [], get).optional())? {
-            last.retain(|it| !is_before(it, &kept));
-            let known = |it: &(String, Digest)| is_before(&kept, it) || it.0 == kept.0;
-            if !last.iter().any(known) {
-                last.push(kept);
-            }
-        }
-        Ok(last)
+        let mut all = self.name(said(&self.db))?;
+        all.extend(self.name(self.db.query_row(sql, [], get).optional())?);
+        let is_last = |it: &&(String, Digest)| !all.iter().any(|other| is_before(it, other));
+        Ok(all.iter().filter(is_last).cloned().collect())
     }
 
     /// Those that are later in their series than what the ledger knows.
