@@ -104,6 +104,9 @@ fn opened_at_terminal(path: &Path, text: &str) -> Result<PrivateKey, Failure> {
 fn typed(path: &Path, question: &str) -> Result<Secret, Failure> {
     let name = path.display();
     match typed::asked(&printable(question)) {
+        Ok(Some(secret)) if secret.len() > MAX_LENGTH => {
+            Err(Failure::usage(format!("{name}: the passphrase has more than {MAX_LENGTH} bytes")))
+        }
         Ok(Some(secret)) => Ok(secret),
         Ok(None) => Err(Failure::refused(format!("{name}: no passphrase was typed"))),
         Err(_) => Err(Failure::usage(format!(

@@ -68,7 +68,8 @@ fn next(ends: &mut &File) -> Option<io::Result<u8>> {
 
 /// The line that these keys make; `None` if it is given up.
 fn typed(keys: impl Iterator<Item = io::Result<u8>>) -> io::Result<Option<Secret>> {
-    let mut line = Secret::new(Vec::with_capacity(MAX_LENGTH));
+    // One more than may be: whoever asked tells it from one that is as long as that.
+    let mut line = Secret::new(Vec::with_capacity(MAX_LENGTH + 1));
     for key in keys {
         match key? {
             b'\n' | b'\r' => return Ok(Some(line)),
@@ -79,7 +80,7 @@ fn typed(keys: impl Iterator<Item = io::Result<u8>>) -> io::Result<Option<Secret
             // All bytes of a character of UTF-8.
             BACKSPACE | DELETE => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
             // More would have to be copied elsewhere.
-            key if line.len() < MAX_LENGTH => line.push(key),
+            key if line.len() <= MAX_LENGTH => line.push(key),
             _ => {}
         }
     }
@@ -110,6 +111,6 @@ mod tests {
             assert_eq!(line(keys), None, "{keys:?}");
         }
         let long = typed("x".repeat(5000).bytes().chain(*b"\n").map(Ok)).unwrap().unwrap();
-        assert_eq!((long.len(), long.capacity()), (MAX_LENGTH, MAX_LENGTH));
+        assert_eq!((long.len(), long.capacity()), (MAX_LENGTH + 1, MAX_LENGTH + 1));
     }
 }
