@@ -46,6 +46,7 @@ fn a_freshly_installed_calibd_serves_those_it_should() {
 
     completes(&machine);
     is_sandboxed(&machine);
+    knows_of_its_clock(&machine);
     copies_its_ledger(&machine);
 }
 
@@ -66,6 +67,14 @@ fn is_sandboxed(machine: &Machine) {
     for (unit, tenths) in [("calibd.service", "15"), ("calibd-backup.service", "5")] {
         machine.does(&["systemd-analyze", "security", "--no-pager", &format!("--threshold={tenths}"), unit]);
     }
+}
+
+/// The sandbox lets it ask timedated, which comes over the system's bus. Not asked, the clock would be `holdover`.
+fn knows_of_its_clock(machine: &Machine) {
+    let known = || matches!(machine.status()["clock"].as_str(), Some("synced" | "untrusted"));
+    until_true("the clock to be known", known);
+    let journal = machine.journal();
+    assert!(!journal.contains("whether the clock is synchronised is not known"), "{journal}");
 }
 
 fn copies_its_ledger(machine: &Machine) {
@@ -122,7 +131,7 @@ fn it_comes_back_after_a_kill_on_a_read_only_etc_and_reads_its_credentials() {
 #[test]
 fn it_is_tried_again_after_many_starts_that_failed_unless_somebody_stopped_it() {
     let machine = Machine::installed(&[]);
-    let hasty = "[Unit]\nStartLimitIntervalSec=5s\nStartLimitBurst=3\n[Service]\nRestartSec=100ms\n";
+    let hasty = "[Unit]\nStartLimitIntervalSec=20s\nStartLimitBurst=3\n[Service]\nRestartSec=100ms\n";
     machine.override_unit("calibd.service", hasty);
     machine.override_unit("calibd-retry.timer", "[Timer]\nOnActiveSec=\nOnActiveSec=1h\n");
     machine.write(BROKEN_FILE, "[gateway]\nid = 7\n");
@@ -132,7 +141,7 @@ fn it_is_tried_again_after_many_starts_that_failed_unless_somebody_stopped_it() 
     machine.does(&["systemctl", "stop", "calibd.service"]);
     assert!(!machine.runs("calibd-retry.timer"));
 
-    machine.override_unit("calibd-retry.timer", "[Timer]\nOnActiveSec=\nOnActiveSec=6s\n");
+    machine.override_unit("calibd-retry.timer", "[Timer]\nOnActiveSec=\nOnActiveSec=21s\n");
     machine.does(&["systemctl", "reset-failed", "calibd.service"]);
     machine.refuses(&["systemctl", "start", "calibd.service"]);
     until_true("the timer", || machine.runs("calibd-retry.timer"));
