@@ -1,7 +1,7 @@
 //! The rules of the house: sizes, commands, links, scripts.
 
 pub mod files;
-mod links;
+pub mod links;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

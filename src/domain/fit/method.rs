@@ -220,14 +220,28 @@ impl Default for Options {
     }
 }
 
+/// How pairs are fitted: [`fit`], or [`fit_few`].
+pub type Fitter = fn(Method, &Pairs, &Options) -> Result<Fit, FitError>;
+
 /// Fits one method to all pairs.
 ///
 /// An option that the method does not heed is refused rather than passed over, and so are numbers
 /// beyond 1e150, which no method can square.
 pub fn fit(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
+    checked(dispatch, method, pairs, options)
+}
+
+/// Fits one of the methods that a handful of points can carry: offset, affine, polynomial, piecewise and pchip.
+///
+/// Fails as [`fit`] does, and for every other method: what calls only this holds none of the others in its program.
+pub fn fit_few(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
+    checked(dispatch_few, method, pairs, options)
+}
+
+fn checked(by: Fitter, method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     refuse_unheeded(method, pairs, options)?;
     range::check(method, pairs)?;
-    range::sound(dispatch(method, pairs, options)?, pairs)
+    range::sound(by(method, pairs, options)?, pairs)
 }
 
 fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
@@ -237,12 +251,7 @@ fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, Fit
         _ => {}
     }
     match method {
-        Method::Offset => linear::offset::fit(pairs, options),
-        Method::Affine => linear::affine::fit(pairs, options),
-        Method::Polynomial(degree) => linear::polynomial::fit(pairs, degree, options),
         Method::Multilinear => linear::multilinear::fit(pairs, options),
-        Method::Piecewise(pieces) => piecewise::fit(pairs, pieces),
-        Method::Pchip => pchip::fit(pairs),
         Method::Deming => deming::fit(pairs, options.variance_ratio),
         Method::York => york::fit(pairs, None),
         Method::TheilSen => theil_sen::fit(pairs),
@@ -261,6 +270,22 @@ fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, Fit
         Method::Saturation => nonlinear::saturation::fit(pairs, options),
         Method::Power => nonlinear::power::fit(pairs, options),
         Method::Logistic => nonlinear::logistic::fit(pairs, options),
+        Method::Offset | Method::Affine | Method::Polynomial(_) | Method::Piecewise(_) | Method::Pchip => {
+            dispatch_few(method, pairs, options)
+        }
+    }
+}
+
+fn dispatch_few(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
+    match method {
+        Method::Offset => linear::offset::fit(pairs, options),
+        Method::Affine => linear::affine::fit(pairs, options),
+        Method::Polynomial(degree) => linear::polynomial::fit(pairs, degree, options),
+        Method::Piecewise(pieces) => piecewise::fit(pairs, pieces),
+        Method::Pchip => pchip::fit(pairs),
+        other => Err(FitError::Unsupported(format!(
+            "{other} is not for a handful of points: take offset, affine, polynomial:N, piecewise:N or pchip"
+        ))),
     }
 }
 
@@ -298,6 +323,7 @@ fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::fit::Column;
 
     #[test]
     fn every_name_is_read_back() {
@@ -327,6 +353,32 @@ mod tests {
         ] {
             let message = Method::parse(name).unwrap_err().to_string();
             assert!(message.contains(wanted), "{name}: {message}");
+        }
+    }
+
+    fn bent() -> Pairs {
+        let x: Vec<f64> = (0..9).map(f64::from).collect();
+        let y = x.iter().map(|x| 1.0 + 0.5 * x + 0.02 * x * x).collect();
+        Pairs::new(vec![Column::new("x", x)], Column::new("y", y)).unwrap()
+    }
+
+    #[test]
+    fn a_handful_of_points_is_fitted_as_any_pairs_are() {
+        for name in ["offset", "affine", "polynomial:2", "piecewise:3", "pchip"] {
+            let method = Method::parse(name).unwrap();
+            let options = Options::default();
+            assert_eq!(fit_few(method, &bent(), &options), fit(method, &bent(), &options), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_handful_of_points_can_not_carry_is_refused_with_what_they_can() {
+        let few = ["offset", "affine", "polynomial:2", "piecewise:3", "pchip"];
+        let all = PLAIN.iter().map(|(name, _)| *name).chain(["histogram:2", "rational:1/1"]);
+        for name in all.filter(|name| !few.contains(name)) {
+            let error = fit_few(Method::parse(name).unwrap(), &bent(), &Options::default()).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains("take offset, affine, polynomial:N"), "{text}");
         }
     }
 }

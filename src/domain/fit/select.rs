@@ -2,7 +2,7 @@
 
 use super::error::FitError;
 use super::fitted::Fit;
-use super::method::{Method, Options, fit};
+use super::method::{Fitter, Method, Options, fit};
 use super::pairs::{Column, Pairs};
 use super::range;
 use super::validation::{HeldOut, held_out};
@@ -67,16 +67,16 @@ pub fn probability_methods(logits: bool) -> Vec<Method> {
 
 /// RMSE of a method at pairs that it has not seen, in the unit of y.
 pub fn cross_validate(method: Method, pairs: &Pairs, options: &Options) -> Result<f64, FitError> {
-    judge(method, pairs, options).map(|it| it.rmse())
+    judge(fit, method, pairs, options).map(|it| it.rmse())
 }
 
-fn judge(method: Method, pairs: &Pairs, options: &Options) -> Result<HeldOut, FitError> {
+fn judge(by: Fitter, method: Method, pairs: &Pairs, options: &Options) -> Result<HeldOut, FitError> {
     if method == Method::Temperature && pairs.columns().len() > 1 {
         let problem = "the numbers of classes have no errors to be squared";
         return Err(FitError::Unsupported(problem.to_owned()));
     }
     held_out(pairs, options.validation, |seen| {
-        let curve = fit(method, seen, options)?.curve(pairs)?;
+        let curve = by(method, seen, options)?.curve(pairs)?;
         Ok(move |at| curve.value(pairs, at))
     })
 }
@@ -88,9 +88,20 @@ fn judge(method: Method, pairs: &Pairs, options: &Options) -> Result<HeldOut, Fi
 /// Methods that fail, and curves that turn round between the pairs, are not taken, and say so.
 /// Fails, with the numbers, where none predicts better than the references' mean.
 pub fn choose(methods: &[Method], pairs: &Pairs, options: &Options) -> Result<Selection, FitError> {
+    choose_by(fit, methods, pairs, options)
+}
+
+/// As [`choose`], with methods that the fitter knows.
+pub fn choose_by(
+    by: Fitter,
+    methods: &[Method],
+    pairs: &Pairs,
+    options: &Options,
+) -> Result<Selection, FitError> {
     range::refuse_extremes(pairs)?;
     refuse_one_level(pairs)?;
-    let mut tried: Vec<Tried> = methods.iter().map(|method| Tried::new(*method, pairs, options)).collect();
+    let mut tried: Vec<Tried> =
+        methods.iter().map(|method| Tried::new(by, *method, pairs, options)).collect();
     tried.sort_by_key(|it| it.candidate.parameters);
     let best = tried.iter().filter_map(|it| it.held_out.as_ref());
     let Some(best) = best.min_by(|a, b| a.rmse().total_cmp(&b.rmse())).cloned() else {
@@ -162,12 +173,12 @@ struct Tried {
 }
 
 impl Tried {
-    fn new(method: Method, pairs: &Pairs, options: &Options) -> Tried {
+    fn new(by: Fitter, method: Method, pairs: &Pairs, options: &Options) -> Tried {
         let alone = (pairs.columns().len() > 1 && !method.takes_covariates()).then(|| pairs.sensor_only());
         let pairs = alone.as_ref().unwrap_or(pairs);
-        let judged = fit(method, pairs, options).and_then(|fitted| {
+        let judged = by(method, pairs, options).and_then(|fitted| {
             turns(&fitted, pairs)?;
-            Ok((fitted, judge(method, pairs, options)?))
+            Ok((fitted, judge(by, method, pairs, options)?))
         });
         let parameters = parameters(method, pairs);
         let candidate = |score, reason| Candidate {

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::point::Point;
 use crate::domain::fit::bayes::{self, Prior};
 use crate::domain::fit::few;
-use crate::domain::fit::method::{CovarianceKind, Method, Options, fit};
+use crate::domain::fit::method::{CovarianceKind, Method, Options, fit_few};
 use crate::domain::fit::select;
 use crate::domain::fit::validation::Validation;
 use crate::domain::fit::{Column, Fit, FitError, Pairs};
@@ -217,7 +217,7 @@ impl How {
             if levels > ENOUGH_TO_CHOOSE {
                 methods.push(Method::Polynomial(2));
             }
-            let selection = select::choose(&methods, pairs, &options())?;
+            let selection = select::choose_by(fit_few, &methods, pairs, &options())?;
             let line = |it: &select::Candidate| format!("{}: {}", it.method, it.reason);
             return Ok((selection.fit, selection.table.iter().map(line).collect()));
         }
@@ -240,15 +240,10 @@ impl How {
                 "an offset needs readings in the unit of the references: take affine, and a second level";
             return Err(FitError::Unsupported(problem.to_owned()));
         }
-        if method.is_probability() || method.takes_covariates() {
-            return Err(FitError::Unsupported(format!(
-                "{method} is not for the points of a session: take auto, offset, affine or polynomial:2"
-            )));
-        }
         let weighted = matches!(method, Method::Offset | Method::Affine | Method::Polynomial(_));
         match weighted {
-            true => fit(method, pairs, &options()),
-            false => fit(method, &pairs_alone(pairs)?, &Options::default()),
+            true => fit_few(method, pairs, &options()),
+            false => fit_few(method, &pairs_alone(pairs)?, &Options::default()),
         }
     }
 

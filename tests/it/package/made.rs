@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::house::files::repository;
+use crate::house::files::{files, repository};
+use crate::house::links;
 use crate::support::process::run;
 
 /// The programs under test, without what debuggers want of them.
@@ -57,6 +58,20 @@ fn lintian_finds_no_error() {
     lintian.args(["--allow-root", "--fail-on", "error", "--tag-display-limit", "0"]);
     let output = lintian.arg(folder().join("new.deb")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn no_document_of_the_package_has_a_link_that_leads_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    run(Command::new("dpkg-deb").arg("-x").arg(folder().join("new.deb")).arg(dir.path()));
+    let documents = dir.path().join("usr/share/doc/calibd");
+    let read: Vec<PathBuf> =
+        files(&documents).into_iter().filter(|path| path.extension().is_some_and(|it| it == "md")).collect();
+    let faults: Vec<String> = read.iter().flat_map(|path| links::faults(path)).collect();
+    assert!(read.len() > 30, "{read:?}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let readme = fs::read_to_string(documents.join("README.md")).unwrap();
+    assert!(readme.contains("](examples/norris.csv)") && readme.contains("](docs/start.md)"));
 }
 
 #[test]

@@ -266,3 +266,17 @@ fn every_stage_says_what_may_be_done() {
         }
     }
 }
+
+#[test]
+fn a_method_that_a_handful_of_points_can_not_carry_is_refused_and_another_goes_on() {
+    let mut bench = Bench::new(Mode::Adjust);
+    bench.fault = |x| x + 1.0;
+    bench.points(&[0.0, 10.0, 20.0]);
+    for (method, said) in
+        [("york", "take offset, affine"), ("isotonic", "take offset, affine"), ("best", "no method `best`")]
+    {
+        let fault = bench.fit(method).unwrap_err().to_string();
+        assert!(fault.contains("co-1") && fault.contains(method) && fault.contains(said), "{fault}");
+    }
+    assert_eq!(bench.fit("piecewise:2").unwrap().method, "piecewise:2");
+}
