@@ -47,8 +47,13 @@ impl Parts {
                         "what is signed already is not signed by the gateway: send envelope or gateway_key";
                     return Err(Refused::Bad(text.to_owned()));
                 }
-                (None, true) => Event::Approve(self.approved_for(session, by)?, true),
-                (envelope, false) => Event::Approve(envelope.ok_or_else(|| missing("envelope"))?, false),
+                (None, true) => {
+                    Event::Approve { envelope: self.approved_for(session, by)?, gateway_key: true }
+                }
+                (envelope, false) => Event::Approve {
+                    envelope: envelope.ok_or_else(|| missing("envelope"))?,
+                    gateway_key: false,
+                },
             },
             Desire::Pause => Event::Pause,
             Desire::Resume => Event::Resume,

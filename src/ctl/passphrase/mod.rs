@@ -73,6 +73,11 @@ impl PassphraseArgs {
             Some(file) => from_file(file)?,
             None => chosen(path)?,
         };
+        if secret.iter().any(u8::is_ascii_control) {
+            return Err(Failure::usage(
+                "the passphrase holds a key that writes nothing, like an arrow or a tab, and might not be typed again; nothing was written",
+            ));
+        }
         if String::from_utf8_lossy(&secret).chars().count() < SHORTEST {
             return Err(Failure::usage(format!(
                 "the passphrase has fewer than {SHORTEST} characters; nothing was written"

@@ -116,8 +116,13 @@ pub enum Event {
     Fit(Box<FitOrder>),
     /// Drop the preview; its points stay.
     Discard,
-    /// The preview's transform, signed: an envelope, and whether with the gateway's key for whoever says it.
-    Approve(String, bool),
+    /// The preview's transform is the one to take.
+    Approve {
+        /// It, signed.
+        envelope: String,
+        /// Whether with the gateway's own key, for whoever says so.
+        gateway_key: bool,
+    },
     /// It is in force.
     Activated(Digest),
     /// It was refused: reason code and sentence.

@@ -66,7 +66,7 @@ impl Session {
                 self.candidate = None;
                 Ok(self.moved(Stage::Found, Vec::new()))
             }
-            Event::Approve(envelope, gateway_key) => self.approve(at, envelope, gateway_key),
+            Event::Approve { envelope, gateway_key } => self.approve(at, envelope, gateway_key),
             Event::End(certificate) => self.end(at, certificate),
             _ => Ok(Vec::new()),
         }

@@ -207,7 +207,7 @@ impl Bench {
 
     /// Approves what is shown, and puts it into force.
     fn activate(&mut self) {
-        self.tell(Event::Approve(self.signed(), false)).unwrap();
+        self.tell(Event::Approve { envelope: self.signed(), gateway_key: false }).unwrap();
         let Some(Effect::Activate(envelope)) = self.effects.last().cloned() else { panic!() };
         let payload = Envelope::parse(envelope.as_bytes()).unwrap().payload;
         let compiled = compile(&Transform::parse(&payload).unwrap()).unwrap();
@@ -304,7 +304,8 @@ fn what_is_good_already_is_not_adjusted() {
     bench.points(&[0.0, 5.0, 10.0, 15.0, 20.0]);
     let candidate = bench.fit("polynomial:2").unwrap();
     assert!(candidate.guards.iter().any(|guard| guard.contains("held-out rmse")), "{:?}", candidate.guards);
-    let refusal = bench.tell(Event::Approve(bench.signed(), false)).unwrap_err().to_string();
+    let refusal =
+        bench.tell(Event::Approve { envelope: bench.signed(), gateway_key: false }).unwrap_err().to_string();
     assert!(refusal.contains("end the session without adjustment"), "{refusal}");
     bench.tell(Event::Discard).unwrap();
     bench.tell(Event::End(None)).unwrap();

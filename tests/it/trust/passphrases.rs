@@ -189,9 +189,12 @@ fn what_cannot_be_opened_says_why_and_what_to_do() {
         let failed = desk.fails(&[&["sign", "t.json"][..], words].concat());
         assert!(failed.0 == code && failed.1.contains(part), "{words:?}: {failed:?}");
     }
-    let (code, said) = desk.fails(&["key", "generate", "s", "--passphrase-file", "short"]);
-    assert!(code == 2 && said.contains("fewer than 8 characters"), "{said}");
-    assert!(!desk.path("s.key.pem").exists() && !desk.path("s.pub.pem").exists());
+    desk.write("arrow", "correct\u{1b}[Dhorse\n");
+    for (file, part) in [("short", "fewer than 8 characters"), ("arrow", "a key that writes nothing")] {
+        let (code, said) = desk.fails(&["key", "generate", "s", "--passphrase-file", file]);
+        assert!(code == 2 && said.contains(part), "{said}");
+        assert!(!desk.path("s.key.pem").exists() && !desk.path("s.pub.pem").exists());
+    }
     // Another algorithm, and encryption that is not read.
     desk.openssl(&["genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ec.pem"]);
     let base = ["pkcs8", "-topk8", "-out", "e.pem", "-passout", "file:pass", "-in"];

@@ -133,12 +133,15 @@ fn a_refused_key_leads_back_to_the_preview() {
     let mut bench = Bench::new(Mode::Adjust);
     bench.points(&[0.0, 20.0]);
     bench.fit("auto").unwrap();
-    assert!(matches!(bench.tell(Event::Approve("{}".to_owned(), false)), Err(Fault::NoEnvelope(_))));
+    assert!(matches!(
+        bench.tell(Event::Approve { envelope: "{}".to_owned(), gateway_key: false }),
+        Err(Fault::NoEnvelope(_))
+    ));
     let key = PrivateKey::from_seed(&[7; 32]).unwrap();
     let other = String::from_utf8(sign(&payload_type("transform"), factory().as_bytes(), &[key])).unwrap();
-    let wrong = bench.tell(Event::Approve(other, false)).unwrap_err().to_string();
+    let wrong = bench.tell(Event::Approve { envelope: other, gateway_key: false }).unwrap_err().to_string();
     assert!(wrong.contains("sign the file of this preview"), "{wrong}");
-    bench.tell(Event::Approve(bench.signed(), false)).unwrap();
+    bench.tell(Event::Approve { envelope: bench.signed(), gateway_key: false }).unwrap();
     assert!(matches!(bench.tell(Event::Finish), Err(Fault::NotNow { .. })));
     let (reason, message) = ("out_of_scope".to_owned(), "no scope covers co-1".to_owned());
     bench.tell(Event::Declined(reason, message)).unwrap();
@@ -256,7 +259,12 @@ fn plans_that_make_no_sense_are_refused() {
 fn every_stage_says_what_may_be_done() {
     use Stage::{Approved, AsFound, AsLeft, Ended, Found, Left, Preview, Reverting};
     for stage in [AsFound, Found, Preview, Approved, AsLeft, Left, Reverting, Ended] {
-        for event in [Event::Finish, Event::Discard, Event::Approve(String::new(), false), Event::End(None)] {
+        for event in [
+            Event::Finish,
+            Event::Discard,
+            Event::Approve { envelope: String::new(), gateway_key: false },
+            Event::End(None),
+        ] {
             let mut bench = Bench::new(Mode::Adjust);
             bench.session.stage = stage;
             if let Err(fault @ Fault::NotNow { .. }) = bench.tell(event) {

@@ -81,8 +81,8 @@ impl Bench {
             Step::Finish => Event::Finish,
             Step::Fit => Event::Fit(Box::new(self.fit_order("auto"))),
             Step::Approve => match &self.session.candidate {
-                Some(_) => Event::Approve(self.signed(), false),
-                None => Event::Approve(String::new(), false),
+                Some(_) => Event::Approve { envelope: self.signed(), gateway_key: false },
+                None => Event::Approve { envelope: String::new(), gateway_key: false },
             },
             Step::Activated => {
                 Event::Activated(self.session.candidate.as_ref().map_or(Digest([0; 32]), |it| it.digest))
