@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json as object;
 
 use super::answer::{Answer, Problem, json, to_its_end};
-use super::gateway::{Gateway, PATIENCE};
+use super::gateway::Gateway;
 use super::given::{Given, number, text};
 use super::peer::Peer;
 use super::readings::{checked_limit, known, known_if};
@@ -18,7 +18,7 @@ use crate::domain::id::SensorId;
 use crate::domain::order;
 use crate::wire::control::{Acknowledge, Alerts, Hush, Miss, Missed};
 
-/// How long a change may take: longer than a slow disk, shorter than calibctl waits.
+/// How long an answer or a change may take: longer than a slow disk, shorter than calibctl waits.
 const DONE: Duration = Duration::from_secs(8);
 /// Alerts that the store reads at a time.
 const PAGE: usize = 1000;
@@ -47,7 +47,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     let limit = checked_limit(wanted.limit)?;
     let before = number("before", wanted.before)?;
     let sensor = known_if(&gateway, wanted.sensor.as_deref()).await?;
-    let (mut alerts, tally) = standing(&gateway, sensor.clone()).await?;
+    let (mut alerts, tally) = standing(&gateway, sensor.clone(), DONE).await?;
     let mut next = None;
     if wanted.history.unwrap_or(false) {
         let limit = limit.min(PAGE);
@@ -67,7 +67,7 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
 
 /// One alert, also one that is over.
 pub async fn one(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
-    let (alerts, _) = standing(&gateway, None).await?;
+    let (alerts, _) = standing(&gateway, None, DONE).await?;
     if let Some(alert) = named(alerts, &name)? {
         return json(&alert);
     }
@@ -123,7 +123,7 @@ pub async fn silence(
 /// Notes that a sensor was found wrong of which no alert told.
 pub async fn missed(State(gateway): State<Gateway>, peer: Peer, Given(wanted): Given<Missed>) -> Answer {
     let sensor = known(&gateway, &wanted.sensor).await?;
-    let (alerts, _) = standing(&gateway, Some(sensor.clone())).await?;
+    let (alerts, _) = standing(&gateway, Some(sensor.clone()), DONE).await?;
     if let Some(alert) = alerts.into_iter().find(|alert| alert.cleared.is_none()) {
         return Err(refused(&Refused::NotMissed(alert.id)));
     }
@@ -131,15 +131,19 @@ pub async fn missed(State(gateway): State<Gateway>, peer: Peer, Given(wanted): G
     to_its_end(async move {
         gateway.store.audit(&actor, "alert.missed", sensor.as_str(), "").await?;
         changed(&gateway, Event::Missed { sensor: sensor.clone() }).await?;
-        json(&Miss { sensor, missed: standing(&gateway, None).await?.1.missed })
+        json(&Miss { sensor, missed: standing(&gateway, None, DONE).await?.1.missed })
     })
     .await
 }
 
 /// The alerts that stand or wait to be acknowledged, all or those that tell of one sensor, in the order in which they
-/// were raised.
-pub async fn standing(gateway: &Gateway, sensor: Option<SensorId>) -> Result<(Vec<Alert>, Tally), Problem> {
-    let found = tokio::time::timeout(PATIENCE, gateway.alerting.list(sensor)).await;
+/// were raised; fails after `patience`. What has just happened is written first, and a card may take seconds for that.
+pub async fn standing(
+    gateway: &Gateway,
+    sensor: Option<SensorId>,
+    patience: Duration,
+) -> Result<(Vec<Alert>, Tally), Problem> {
+    let found = tokio::time::timeout(patience, gateway.alerting.list(sensor)).await;
     found.ok().flatten().ok_or_else(|| {
         Problem::unavailable("the alerts do not answer; see what the log says of the store and the disk")
     })
@@ -147,7 +151,7 @@ pub async fn standing(gateway: &Gateway, sensor: Option<SensorId>) -> Result<(Ve
 
 /// The alert of this name, if it stands or waits to be acknowledged.
 async fn changeable(gateway: &Gateway, name: &str) -> Result<Alert, Problem> {
-    let (alerts, _) = standing(gateway, None).await?;
+    let (alerts, _) = standing(gateway, None, DONE).await?;
     named(alerts, name)?.ok_or_else(|| refused(&Refused::Unknown(name.to_owned())))
 }
 
