@@ -20,8 +20,12 @@ use crate::wire::control::{
 /// The gateway's state.
 pub async fn show(State(gateway): State<Gateway>) -> Answer {
     let oldest = tokio::time::timeout(PATIENCE, gateway.store.read_after(0, 1, u64::MAX));
-    let (oldest, in_force, alerts, sessions) =
-        tokio::join!(oldest, gateway.in_force(), alerts::standing(&gateway, None, PATIENCE), sessions(&gateway));
+    let (oldest, in_force, alerts, sessions) = tokio::join!(
+        oldest,
+        gateway.in_force(),
+        alerts::standing(&gateway, None, PATIENCE),
+        sessions(&gateway)
+    );
     let oldest = oldest.ok().and_then(Result::ok).and_then(|rows| Some(rows.first()?.time));
     let in_force = in_force.ok();
     let alerts = alerts.ok().map(|(alerts, _)| alerts);
