@@ -44,6 +44,13 @@ multiarch() {
     esac
 }
 
+# Once it is set up: cargo is the machine's own, or the one that came with the compiler.
+take_cargo() {
+    if [ -z "${CARGO-}" ] && [ -x "$work/cargo" ]; then
+        export CARGO=$work/cargo
+    fi
+}
+
 # Cargo for a processor, with the compiler and the linker of target/cross: cross_cargo PROCESSOR COMMAND ARGUMENT...
 cross_cargo() {
     local name=$1 command=$2 std=()
@@ -52,10 +59,6 @@ cross_cargo() {
     if [ -e "$work/rust/build-std-$name" ]; then
         std=("-Zbuild-std=std,panic_unwind")
         local -x RUSTC_BOOTSTRAP=1
-    fi
-    # The machine's own, or the one that came with the compiler.
-    if [ -z "${CARGO-}" ] && [ -x "$work/cargo" ]; then
-        local -x CARGO=$work/cargo
     fi
     RUSTC=$work/rustc \
         CARGO_ZIGBUILD_PYTHON_PATH=$work/venv/bin/python \

@@ -1,13 +1,19 @@
 # shellcheck shell=bash
 # Sourced by what makes release programs, in the root of the repository.
 
-# Runs a build so that the programs hold no folder of this machine: panics name source files, C's assertions too.
+# Runs a build so that the programs hold no folder of this machine: panics name source files, C's assertions too. That of the
+# registry has a name by its address, so what comes from a mirror would make other bytes.
 without_folders() {
-    local cargo_home=${CARGO_HOME:-$HOME/.cargo} flags
-    flags=$(sed -n 's/^CFLAGS = "\(.*\)"$/\1/p' .cargo/config.toml)
-    CFLAGS="$flags -ffile-prefix-map=$PWD=/calibd -ffile-prefix-map=$cargo_home=/cargo" \
-        RUSTFLAGS="${RUSTFLAGS-} --remap-path-prefix=$PWD=/calibd --remap-path-prefix=$cargo_home=/cargo" \
-        "$@"
+    local cargo_home=${CARGO_HOME:-$HOME/.cargo} folder c rust
+    # What is not there yet has no folder.
+    "${CARGO:-cargo}" fetch --locked --quiet
+    c="$(sed -n 's/^CFLAGS = "\(.*\)"$/\1/p' .cargo/config.toml) -ffile-prefix-map=$PWD=/calibd"
+    rust="${RUSTFLAGS-} --remap-path-prefix=$PWD=/calibd"
+    for folder in "$cargo_home"/registry/src/*; do
+        c+=" -ffile-prefix-map=$folder=/cargo"
+        rust+=" --remap-path-prefix=$folder=/cargo"
+    done
+    CFLAGS=$c RUSTFLAGS=$rust "$@"
 }
 
 # The newest glibc of which one of the programs uses something.
