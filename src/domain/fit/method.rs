@@ -245,13 +245,11 @@ fn checked(by: Fitter, method: Method, pairs: &Pairs, options: &Options) -> Resu
 }
 
 fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
-    match (method, &options.prior) {
-        (Method::Affine, Some(prior)) => return bayes::affine(pairs, prior),
-        (Method::Multilinear, Some(prior)) => return bayes::multilinear(pairs, prior),
-        _ => {}
-    }
     match method {
-        Method::Multilinear => linear::multilinear::fit(pairs, options),
+        Method::Multilinear => match &options.prior {
+            Some(prior) => bayes::multilinear(pairs, prior),
+            None => linear::multilinear::fit(pairs, options),
+        },
         Method::Deming => deming::fit(pairs, options.variance_ratio),
         Method::York => york::fit(pairs, None),
         Method::TheilSen => theil_sen::fit(pairs),
@@ -279,7 +277,10 @@ fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, Fit
 fn dispatch_few(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     match method {
         Method::Offset => linear::offset::fit(pairs, options),
-        Method::Affine => linear::affine::fit(pairs, options),
+        Method::Affine => match &options.prior {
+            Some(prior) => bayes::affine(pairs, prior),
+            None => linear::affine::fit(pairs, options),
+        },
         Method::Polynomial(degree) => linear::polynomial::fit(pairs, degree, options),
         Method::Piecewise(pieces) => piecewise::fit(pairs, pieces),
         Method::Pchip => pchip::fit(pairs),
@@ -369,6 +370,9 @@ mod tests {
             let options = Options::default();
             assert_eq!(fit_few(method, &bent(), &options), fit(method, &bent(), &options), "{name}");
         }
+        let known = Prior { mean: vec![0.0, 1.0], scale: None, shape: 1.0, rate: 1.0 };
+        let options = Options { prior: Some(known.clone()), ..Options::default() };
+        assert_eq!(fit_few(Method::Affine, &bent(), &options), bayes::affine(&bent(), &known));
     }
 
     #[test]
