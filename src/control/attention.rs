@@ -54,7 +54,9 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
         Some(standing) => found.extend(of_sensors(standing)),
         None => found.push(ticket("the alerts about sensors did not come at once", "ask again")),
     }
-    if status.clock == ClockState::Untrusted {
+    // An alarm says the same, and more loudly.
+    let told = found.iter().any(|it| it.message.starts_with("the clock says "));
+    if status.clock == ClockState::Untrusted && !told {
         let text = format!("the clock says {} and is not believed yet; readings are flagged", status.time);
         found.push(ticket(text, "let it synchronise, or set it"));
     }
@@ -63,8 +65,9 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
         found.push(ticket(text, "see the log for why they could not be stored; the gap is announced"));
     }
     if let Some(link) = status.link.as_ref().filter(|link| !link.connected) {
-        let text = format!("the broker is not connected; {} readings wait in the history", link.backlog);
-        found.push(ticket(text, "see the log; check the network, [mqtt] and the broker"));
+        let why = link.problem.as_ref().map_or(String::new(), |problem| format!(" ({problem})"));
+        let text = format!("the broker is not connected{why}; {} readings wait in the history", link.backlog);
+        found.push(ticket(text, "check the network, [mqtt] with its password, and the broker"));
     }
     let unnamed = |source: &&SourceStatus| !seen.alarms.stands_at_source(source.name.as_str());
     found.extend(status.sources.iter().filter(|source| !source.up).filter(unnamed).map(down));
@@ -213,7 +216,7 @@ mod tests {
             clock: ClockState::Holdover,
             root_version: Some(1),
             incarnation: "i".into(),
-            link: Some(LinkStatus { connected: true, backlog: 0 }),
+            link: Some(LinkStatus { connected: true, backlog: 0, problem: None }),
             store: StoreStatus {
                 written: 9,
                 waiting: 0,
@@ -261,7 +264,8 @@ mod tests {
     #[test]
     fn what_loses_readings_comes_before_what_can_wait() {
         let mut status = fine();
-        status.link = Some(LinkStatus { connected: false, backlog: 12 });
+        status.link =
+            Some(LinkStatus { connected: false, backlog: 12, problem: Some("b:1883: gone".to_owned()) });
         status.root_version = None;
         status.sources[0].up = false;
         let alarms = Alarms::default();
@@ -272,7 +276,19 @@ mod tests {
         assert_eq!(severities, [Severity::Page, Severity::Page, Severity::Ticket, Severity::Ticket]);
         assert_eq!(found[0].1, "the source line1 is not connected: gone");
         assert_eq!(found[1].1, "readings cannot be written; 7 wait in memory");
-        assert!(found[2].1.contains("12 readings wait"), "{found:?}");
+        assert_eq!(found[2].1, "the broker is not connected (b:1883: gone); 12 readings wait in the history");
+    }
+
+    #[test]
+    fn a_clock_that_is_not_believed_is_said_once() {
+        let mut status = fine();
+        status.clock = ClockState::Untrusted;
+        assert!(
+            matches!(&found(&status, &[])[..], [(Severity::Ticket, text)] if text.contains("not believed yet"))
+        );
+        let alarms = Alarms::default();
+        alarms.part("clock").raise("untrusted", "the clock says 1970 and is not believed", "set it");
+        assert!(matches!(&found_with(&status, &[], &alarms)[..], [(Severity::Page, _)]));
     }
 
     #[test]

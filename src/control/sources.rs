@@ -28,7 +28,10 @@ pub async fn test(
     let found = name.ok().and_then(|Path(name)| known.iter().find(|(source, _)| source.as_str() == name));
     let Some((source, kind)) = found.cloned() else {
         let names: Vec<&str> = known.iter().map(|(source, _)| source.as_str()).collect();
-        return Err(Problem::unknown(format!("there is no such source; there are: {}", names.join(", "))));
+        return Err(Problem::unknown(match &names[..] {
+            [] => "there is no such source: none is configured".to_owned(),
+            names => format!("there is no such source; there are: {}", names.join(", ")),
+        }));
     };
     let (connection, seen) = gateway.metrics.taps.of(&source).watch();
     let mut connected = matches!(connection, Some(Seen::Connected(_)));

@@ -72,7 +72,11 @@ async fn sessions(gateway: &Gateway) -> Option<Vec<OpenedSession>> {
 }
 
 fn link(link: &Link) -> Option<LinkStatus> {
-    link.is_configured().then(|| LinkStatus { connected: link.is_connected(), backlog: link.measure() })
+    link.is_configured().then(|| LinkStatus {
+        connected: link.is_connected(),
+        backlog: link.measure(),
+        problem: link.problem(),
+    })
 }
 
 fn store(health: &Health, oldest: Option<Timestamp>) -> StoreStatus {

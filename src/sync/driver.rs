@@ -109,6 +109,7 @@ impl Driver {
             for intake in &self.intakes {
                 intake.disconnected(&format!("broker {broker}: {problem}"), wait);
             }
+            self.link.lost(&format!("{broker}: {problem}"));
             LinkLost { broker: &broker, problem: &problem, retry: wait }.record(&self.metrics);
             waits.on(tokio::time::sleep(wait)).await;
         }

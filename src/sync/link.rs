@@ -76,6 +76,8 @@ struct Inner {
     moved: Vec<SinkKey>,
     announced: Vec<crate::domain::sequence::Gap>,
     scratch: Vec<u8>,
+    /// Why there is no connection, once one was tried in vain or lost.
+    problem: Option<String>,
 }
 
 impl Link {
@@ -98,6 +100,7 @@ impl Link {
             moved: Vec::new(),
             announced: Vec::new(),
             scratch: Vec::with_capacity(512),
+            problem: None,
         };
         let (fetch, progress) = (Notify::new(), Notify::new());
         Link(Arc::new(Shared { inner: Mutex::new(inner), fetch, progress, clock, metrics }))
@@ -304,6 +307,7 @@ impl Link {
     pub fn connected(&self) {
         let mut inner = self.lock();
         inner.ready = true;
+        inner.problem = None;
         inner.control.connected();
         drop(inner);
         self.pump();
@@ -313,6 +317,16 @@ impl Link {
     pub fn disconnected(&self) {
         self.lock().reset();
         self.0.progress.notify_one();
+    }
+
+    /// Why it is not connected, as far as it was tried.
+    pub fn lost(&self, problem: &str) {
+        self.lock().problem = Some(problem.to_owned());
+    }
+
+    /// Why it is not connected; `None`: it is, or was not tried yet.
+    pub fn problem(&self) -> Option<String> {
+        self.lock().problem.clone()
     }
 
     /// The client has put a publish on its way as `packet` (0 for QoS 0).

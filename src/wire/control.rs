@@ -99,6 +99,9 @@ pub struct LinkStatus {
     pub connected: bool,
     /// Readings not yet acknowledged by the slowest sink.
     pub backlog: u64,
+    /// Which broker, and why it does not stand; null: it does, or was not tried yet.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// How the history is doing; counts are since the start.

@@ -83,7 +83,9 @@ impl Desk {
         match self.store.record_refusal(record).await {
             Ok(true) => {
                 self.events.ledger_works();
-                tracing::warn!(transform = %id, reason, "artifact refused: {}", refused.refusal.message);
+                // What could not be read has no name.
+                let transform = (!id.is_empty()).then(|| tracing::field::display(&id));
+                tracing::warn!(transform, reason, "artifact refused: {}", refused.refusal.message);
             }
             Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
             Err(error) => tracing::warn!(transform = %id, reason, "artifact refused, not audited: {error}"),
