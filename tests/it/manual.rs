@@ -43,7 +43,7 @@ Read the configuration again, as
 .BR calibctl\-reload (1)
 does; with a fault in it nothing changes
 .TP
-.BR TERM , INT
+.B TERM, INT
 Commit and publish what is held, for 10 s at most, and end
 ";
 
