@@ -177,8 +177,6 @@ pub struct Parts {
     pub priors: Vec<StoredPrior>,
     pub commands: (Past, Vec<Recalibration>),
     pub incarnation: Arc<str>,
-    /// Whether the ledger was restored from a backup at this start.
-    pub restored: bool,
     pub trust: TrustPolicy,
     pub sensors: Sensors,
     pub time: TimeCheck,
@@ -214,7 +212,7 @@ impl Desk {
             priors,
             orders: HashMap::new(),
             commands: commands::Commands::new(past, asked, parts.clock.monotonic()),
-            checkpoints: checkpoint::Checkpoints::new(parts.incarnation, parts.restored, alarm),
+            checkpoints: checkpoint::Checkpoints::new(parts.incarnation, alarm),
             asking: asking::Asking::default(),
             sensors: parts.sensors,
             time: parts.time,

@@ -36,6 +36,16 @@ pub fn check_files(root: &Table, faults: &Faults) {
     }
 }
 
+/// Where systemd puts what it hands over to services.
+const CREDENTIALS: &str = "/run/credentials";
+
+/// Where the file comes from that systemd hands over under this name.
+fn put_there(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_prefix("calibd_").unwrap_or(&name).to_owned();
+    format!("put it into /etc/calibd/credentials/{name}, for root alone (mode 0600)")
+}
+
 fn table<'a>(parent: &'a Table, key: &str) -> Option<&'a Table> {
     parent.get(key)?.kind.as_table()
 }
@@ -67,10 +77,24 @@ impl Check<'_> {
                 self.faults.fault(&node.place, key, format!("{shown} is a directory"), "name a file");
             }
             Ok(_) => {}
+            Err(_) if path.starts_with(CREDENTIALS) => self.credential(node, key, path),
             Err(error) => {
                 let remedy = "name a file that calibd's user can read";
                 self.faults.fault(&node.place, key, format!("{shown} cannot be read: {error}"), remedy);
             }
+        }
+    }
+
+    /// One that is not there, or not for this process.
+    fn credential(&self, node: &Node, key: &str, path: &Path) {
+        let shown = path.display();
+        let service = std::env::var_os("CREDENTIALS_DIRECTORY");
+        if service.is_some_and(|own| path.starts_with(own)) {
+            let problem = format!("the service has no credential {shown}");
+            self.faults.fault(&node.place, key, problem, format!("{}, and restart it", put_there(path)));
+        } else {
+            let problem = format!("{shown} is for the service alone, and only while it runs");
+            self.faults.warn(&node.place, key, problem, put_there(path));
         }
     }
 
@@ -85,7 +109,9 @@ impl Check<'_> {
 
     /// Whoever can open it can sign.
     fn held_key(&self, node: &Node, key: &str, path: &Path) {
-        if let Err(fault) = held_key(path) {
+        if path.starts_with(CREDENTIALS) && File::open(path).is_err() {
+            self.credential(node, key, path);
+        } else if let Err(fault) = held_key(path) {
             self.faults.fault(&node.place, key, fault.problem, fault.remedy);
         }
     }
@@ -135,5 +161,30 @@ impl Check<'_> {
             self.faults.fault(place, key, problem, "give each source its own port");
         }
         ports.push((real, text.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_the_service_are_not_missed_elsewhere() {
+        let text = "[mqtt]\npassword_file = \"/run/credentials/none.service/calibd_password\"\n\
+            [recalibration]\nkey_file = \"/run/credentials/none.service/calibd_maintenance.key\"\n";
+        let faults = Faults::new();
+        check_files(&Table::parse("c.toml", text, &faults), &faults);
+        let (faults, warnings) = faults.take();
+        assert_eq!(faults, []);
+        let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "c.toml:2: mqtt.password_file: /run/credentials/none.service/calibd_password is for the service alone, and \
+                 only while it runs; put it into /etc/calibd/credentials/password, for root alone (mode 0600)",
+                "c.toml:4: recalibration.key_file: /run/credentials/none.service/calibd_maintenance.key is for the service \
+                 alone, and only while it runs; put it into /etc/calibd/credentials/maintenance.key, for root alone (mode 0600)",
+            ]
+        );
     }
 }

@@ -179,7 +179,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
             priors: recovered.priors,
             commands: (recovered.commands, recovered.recalibrations),
             incarnation: presence.incarnation.clone(),
-            restored: recovered.restored.is_some_and(|at| at >= started),
             trust: wiring::trust_policy(&config),
             sensors: sensors.clone(),
             time: time.clone(),

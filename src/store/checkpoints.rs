@@ -52,12 +52,15 @@ impl Store {
         self.with_history(move |history: &History| history.mirror_checkpoint(head, &envelope)).await
     }
 
-    /// Where the audit ended at the last mirrored checkpoint, if that end is not in the audit any more.
+    /// Where the audit ended at the last mirrored checkpoint, if that end is not in the audit any more, and not because
+    /// of a restore.
     pub async fn missing_checkpoint(&self) -> Result<Option<Head>, StoreError> {
         let head = self.with_history(|history: &History| history.checkpoint_head()).await?;
         let Some((rows, hash)) = head else { return Ok(None) };
-        let found = self.with_ledger(move |ledger: &mut Ledger, _| ledger.audit_hash(rows)).await?;
-        Ok((found != Some(hash)).then_some((rows, hash)))
+        let known = self.with_ledger(move |ledger: &mut Ledger, _| {
+            Ok([ledger.audit_hash(rows)?, ledger.replaced_checkpoint()?].contains(&Some(hash)))
+        });
+        Ok((!known.await?).then_some((rows, hash)))
     }
 
     /// The last mirrored checkpoint: the signed envelope.

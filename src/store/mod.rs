@@ -119,6 +119,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
         ledger.audit(clock.now(), &texts.map(str::to_owned))?;
     }
     if ledger.broken().is_none() {
+        ledger.note_replaced_checkpoint(history.checkpoint_head()?)?;
         let (floors, time) = history.floors()?;
         ledger.catch_up(clock.now(), &floors, time, "history.db")?;
         history.mirror(&ledger.floors()?, ledger.time_floor()?)?;

@@ -31,8 +31,6 @@ const CERTIFICATE: &str = "certificate ";
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     incarnation: Arc<str>,
-    /// Whether the ledger was restored from a backup at this start.
-    restored: bool,
     /// Of a ledger that does not go on from its last checkpoint.
     alarm: Alarm,
     /// The end of the audit in the last one, and when that was (monotonic).
@@ -45,8 +43,8 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// None yet.
-    pub fn new(incarnation: Arc<str>, restored: bool, alarm: Alarm) -> Checkpoints {
-        Checkpoints { incarnation, restored, alarm, last: None, not_before: Duration::ZERO, settled: false }
+    pub fn new(incarnation: Arc<str>, alarm: Alarm) -> Checkpoints {
+        Checkpoints { incarnation, alarm, last: None, not_before: Duration::ZERO, settled: false }
     }
 }
 
@@ -105,12 +103,9 @@ impl Desk {
         }
     }
 
-    /// Whether the audit still holds the end that it had at the last checkpoint.
+    /// Whether the audit still holds the end that it had at the last checkpoint, or a restore has replaced it.
     async fn look_for_the_last(&mut self) -> Result<(), StoreError> {
         let Some((rows, head)) = self.store.missing_checkpoint().await? else { return Ok(()) };
-        if self.checkpoints.restored {
-            return Ok(());
-        }
         let message = format!(
             "the ledger does not go on from its last checkpoint: row {rows} of its audit was another one"
         );

@@ -16,6 +16,7 @@ use crate::domain::id::{Id, SensorId};
 use crate::domain::sample::TransformRef;
 use crate::domain::sequence::{Block, Gap};
 use crate::domain::time::Timestamp;
+use crate::store::checkpoints::Head;
 use crate::store::error::StoreError;
 use crate::store::file::{self, OpenError, WalIndex};
 use crate::store::history::{add_gap, gap_of};
@@ -27,6 +28,8 @@ use crate::store::types::{StoredEnrolment, StoredFloor, StoredRoot};
 
 /// A checked backup that waits for the next start.
 const STAGED: &str = "ledger-restore.db";
+/// The end of the audit in the last checkpoint of the ledger that was replaced: in the table `meta`; empty until it is known.
+const REPLACED_CHECKPOINT: &str = "replaced_checkpoint";
 
 /// What will change with a restored ledger.
 #[derive(Debug)]
@@ -322,8 +325,27 @@ impl Ledger {
                 "DELETE FROM meta WHERE key IN ('incarnation', 'incarnation_first', 'clean_next', 'restored_by')",
                 [],
             )?;
+            // Until the history is open, which holds it: see `note_replaced_checkpoint`.
+            set_meta(tx, REPLACED_CHECKPOINT, Vec::<u8>::new())?;
             set_meta(tx, "restored", now.as_micros())
         })
+    }
+
+    /// After a restore, keeps which checkpoint was the last of the ledger before; nothing otherwise.
+    pub fn note_replaced_checkpoint(&mut self, last: Option<Head>) -> Result<(), StoreError> {
+        if self.name(self.meta::<Vec<u8>>(REPLACED_CHECKPOINT))?.is_none_or(|digest| !digest.is_empty()) {
+            return Ok(());
+        }
+        self.transact(|tx| match last {
+            Some((_, digest)) => set_meta(tx, REPLACED_CHECKPOINT, digest.0),
+            None => tx.execute("DELETE FROM meta WHERE key = ?", [REPLACED_CHECKPOINT]).map(drop),
+        })
+    }
+
+    /// The end of the audit in the last checkpoint of the ledger that a restore has replaced.
+    pub fn replaced_checkpoint(&self) -> Result<Option<Digest>, StoreError> {
+        let digest = self.name(self.meta::<Vec<u8>>(REPLACED_CHECKPOINT))?;
+        Ok(digest.and_then(|digest| digest.try_into().ok()).map(Digest))
     }
 }
 

@@ -142,6 +142,48 @@ fn backup_restored_floors() {
     daemon.process.stop();
 }
 
+/// A restore is no replaced ledger, also if the power fails before there is a checkpoint of it.
+#[test]
+fn a_restore_accuses_nobody_at_any_start_after_it() {
+    let mut site = Site::new();
+    let mut daemon = site.start();
+    site.push(1);
+    let backup = site.backup("ledger.db");
+    site.push(3);
+    daemon.process.stop();
+    let mut daemon = site.start();
+    let mirror = |key: &str| -> Option<rusqlite::types::Value> {
+        let history = Connection::open(site.gateway.store().join("history.db")).unwrap();
+        history.query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0)).ok()
+    };
+    let of_backup = Connection::open(&backup).unwrap();
+    let end: i64 = of_backup.query_row("SELECT max(seq) FROM audit", [], |row| row.get(0)).unwrap();
+    until_true(
+        "a checkpoint after the backup",
+        || matches!(mirror("checkpoint_rows"), Some(rusqlite::types::Value::Integer(rows)) if rows > end),
+    );
+    site.restore(&backup);
+    daemon.process.stop();
+    let mirrored = mirror("checkpoint_head");
+
+    for _ in 0..3 {
+        let mut daemon = site.gateway.start();
+        daemon.says("started: gateway");
+        daemon.process.kill();
+    }
+    assert_eq!(mirror("checkpoint_head"), mirrored, "killed before there was another checkpoint");
+    let mut daemon = site.start();
+    assert_eq!(site.audited("audit.discontinued"), [] as [Value; 0]);
+    assert!(!site.attention().contains("does not go on"), "{}", site.attention());
+    // What is put there later is told all the same.
+    until_true("a checkpoint after the restore", || mirror("checkpoint_head") != mirrored);
+    daemon.process.stop();
+    fs::copy(&backup, site.gateway.store().join("ledger.db")).unwrap();
+    let mut daemon = site.start();
+    until_true("the row of the audit", || site.audited("audit.discontinued").len() == 1);
+    daemon.process.stop();
+}
+
 #[test]
 fn a_broken_ledger_is_restored_and_its_transforms_are_in_force_again() {
     let mut site = Site::new();
