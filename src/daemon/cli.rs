@@ -27,7 +27,7 @@ Usage: calibd [--config FILE]           run until SIGTERM; SIGHUP reads the conf
 Options:
       --config FILE   the configuration [default: /etc/calibd/calibd.toml]; the files conf.d/*.toml
                       beside it are laid over it; relative paths in it are relative to the working
-                      directory
+                      directory (of the service: /)
       --json          with check: print one JSON object to standard output and nothing else:
                       {\"valid\", \"faults\": [{\"file\", \"line\", \"key\", \"problem\", \"remedy\"}],
                       \"warnings\": [...]}
@@ -52,7 +52,7 @@ Examples:
   calibd check
   calibd check --config calibd.toml --json
 
-Relative paths in the configuration are relative to the working directory.
+Relative paths in the configuration are relative to the working directory (of the service: `/`).
 Exit codes: 0 valid (warnings may be shown), 78 bad configuration
 --json prints {\"valid\", \"faults\": [{\"file\", \"line\", \"key\", \"problem\", \"remedy\"}], \"warnings\": [...]}";
 

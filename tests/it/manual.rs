@@ -14,6 +14,39 @@ use crate::support::commands::commands;
 /// Defines the apostrophe.
 const QUOTE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
+/// What calibd has to do with besides its command line.
+const SURROUNDINGS: &str = r".SH FILES
+.TP
+.I /etc/calibd/calibd.toml
+The configuration: see
+.BR calibd.toml (5);
+a commented example is /usr/share/doc/calibd/examples/calibd.toml
+.TP
+.I /etc/calibd/conf.d/*.toml
+Laid over it, key by key, in the order of their names
+.TP
+.I /etc/calibd/credentials
+Passwords and keys, for root alone; the service finds the file NAME as /run/credentials/calibd.service/calibd_NAME, as it was at the start
+.TP
+.I /run/calibd
+The control sockets: control.sock for the group calibd, maintenance.sock for calibd\-maintenance, admin.sock for root
+.TP
+.I /var/lib/calibd
+The store: history, ledger, the gateway\(aqs own key
+.TP
+.I /var/lib/calibd\-backup
+Copies of the ledger, one for each day of the week
+.SH SIGNALS
+.TP
+.B HUP
+Read the configuration again, as
+.BR calibctl\-reload (1)
+does; with a fault in it nothing changes
+.TP
+.B TERM, INT
+Commit and publish what is held, for 10 s at most, and end
+";
+
 /// Every page, by its file's name.
 fn pages() -> BTreeMap<String, String> {
     // The demo is in no program that is installed.
@@ -51,7 +84,7 @@ fn page(man: &Man, command: &Command) -> String {
 /// What else a reader of the first pages may want.
 fn see_also(command: &Command) -> String {
     match command.get_name() {
-        "calibd" => ".SH SEE ALSO\n.BR calibctl (1),\n.BR calibd.toml (5)\n".to_owned(),
+        "calibd" => SURROUNDINGS.to_owned() + ".SH SEE ALSO\n.BR calibctl (1),\n.BR calibd.toml (5)\n",
         "calibctl" => ".SH SEE ALSO\n.BR calibd (8),\n.BR calibd.toml (5)\n".to_owned(),
         _ => String::new(),
     }

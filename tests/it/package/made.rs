@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use tempfile::TempDir;
+
 use crate::house::files::{files, repository};
 use crate::house::links;
 use crate::support::process::run;
@@ -60,10 +62,16 @@ fn lintian_finds_no_error() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-#[test]
-fn no_document_of_the_package_has_a_link_that_leads_nowhere() {
+/// The package's files.
+fn unpacked() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     run(Command::new("dpkg-deb").arg("-x").arg(folder().join("new.deb")).arg(dir.path()));
+    dir
+}
+
+#[test]
+fn no_document_of_the_package_has_a_link_that_leads_nowhere() {
+    let dir = unpacked();
     let documents = dir.path().join("usr/share/doc/calibd");
     let read: Vec<PathBuf> =
         files(&documents).into_iter().filter(|path| path.extension().is_some_and(|it| it == "md")).collect();
@@ -72,6 +80,44 @@ fn no_document_of_the_package_has_a_link_that_leads_nowhere() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let readme = fs::read_to_string(documents.join("README.md")).unwrap();
     assert!(readme.contains("](examples/norris.csv)") && readme.contains("](docs/start.md)"));
+    // What only leads to the sources is not there at all.
+    let text = |name: &str| fs::read_to_string(documents.join("docs").join(name)).unwrap();
+    let (by_task, card) = (text("README.md"), text("flash.md"));
+    assert!(by_task.contains("[architecture](architecture.md)") && !by_task.contains("decisions"));
+    assert!(card.contains("fdatasync") && !card.contains("0041"), "{card}");
+}
+
+/// The words of a text that may be paths, but those that a link leads to.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    let behind_target = |piece| str::split_once(piece, ')').map_or("", |(_, rest)| rest);
+    let pieces = text.split("](").enumerate();
+    let told = pieces.map(move |(place, piece)| if place == 0 { piece } else { behind_target(piece) });
+    let words = told.flat_map(|piece| piece.split(|c: char| !(c.is_alphanumeric() || "/._-".contains(c))));
+    words.map(|word| word.trim_end_matches(['.', '/']))
+}
+
+#[test]
+fn the_documents_of_the_package_name_files_by_where_they_are_installed() {
+    let dir = unpacked();
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for path in files(&dir.path().join("usr/share/doc/calibd")) {
+        // The changelog is compressed.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for named in paths(&text) {
+            // Installed as what calibd reads, and named in how it is done without a package.
+            let in_the_sources = (named.starts_with("docs/") || named.starts_with("config/"))
+                && named != "config/package.toml"
+                && repository().join(named).exists();
+            let installed = named.starts_with("/usr/share/doc/calibd");
+            seen += usize::from(installed);
+            if in_the_sources || installed && !dir.path().join(&named[1..]).exists() {
+                wrong.push(format!("{}: {named}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(seen > 15, "{seen}");
 }
 
 #[test]
