@@ -63,8 +63,9 @@ async fn work(file: &Path, loaded: Loaded, quiet: &Quiet) -> ExitCode {
         }
     };
     let clock = Clock::system();
+    let question = kernel::Question::put();
     let Loaded { config, tree, .. } = loaded;
-    let mut running = match run::start(config, clock.clone()).await {
+    let mut running = match run::start(config, clock.clone(), question.noted(&clock)).await {
         Ok(running) => running,
         Err(error) => {
             tracing::error!("not started: {error}");

@@ -114,8 +114,13 @@ pub enum Event {
     Reload(Reload),
 }
 
-/// Starts everything; returns once readings can flow.
-pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+/// Starts everything; returns once readings can flow, which is not before `clock_known` has come to its end: it tells
+/// the clock what the kernel says of it.
+pub async fn start(
+    config: Config,
+    clock: Clock,
+    clock_known: impl Future<Output = ()>,
+) -> Result<Running, StartError> {
     let metrics = Metrics::new();
     let started = clock.now();
     let bound = page::bind(config.http.as_ref()).await?;
@@ -141,7 +146,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let sensors = Sensors::new(fixed, templates);
     wiring::mount(&sensors, &recovered.mounted);
     let uplink = uplink(&config, &recovered, &clock, &metrics);
-    presence.tell(&uplink, true);
     // Also without a broker: cursors of sinks that are gone must not hold back the retention.
     store.set_sinks(uplink.cursors());
 
@@ -236,8 +240,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     metrics.start_time.set(started.as_micros() as f64 / 1e6);
     let clock_events = ClockEvents::new(&metrics);
     let uptime = Uptime::new(time.clone(), store.clone(), clock.clone());
-    let looking = tick(aftermath, clock_events, uptime, uplink.clone(), presence.clone(), requests.clone());
-    background.push(task::spawn(looking));
 
     let live = Live::new();
     let pipeline = Pipeline {
@@ -329,6 +331,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         metrics: &metrics,
     };
     background.extend(control::start(sockets, &config, facts, &shutdown));
+    clock_known.await;
+    presence.tell(&uplink, true);
+    let looking = tick(aftermath, clock_events, uptime, uplink.clone(), presence.clone(), requests.clone());
+    background.push(task::spawn(looking));
     sources.change(&config.sources).await;
     let mut drives = Drives::new(&uplink, &links, &clock, &metrics, &shutdown, &pulses);
     drives.change(wiring::plans(&config, sources.kits(), inbox.clone(), presence.will())).await;

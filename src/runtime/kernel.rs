@@ -7,7 +7,7 @@ use std::env;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::clock::{Clock, Discipline};
 
@@ -17,41 +17,65 @@ const SOON: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(60);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long readings wait for the first answer: systemd may have to start `timedated` for it.
+const FIRST: Duration = Duration::from_secs(2);
 
 /// Keeps `clock` informed, for ever.
 pub async fn ask(clock: Clock) {
     let mut told = false;
+    let mut known = clock.discipline() != Discipline::Unknown;
     loop {
-        match synchronised().await {
-            Ok(now) => clock.disciplined(now),
-            Err(problem) if !told => {
-                told = true;
-                tracing::warn!(
-                    "whether the clock is synchronised is not known: {problem}; it is believed as long as it is not \
-                     before a proven time"
-                );
+        // What the start has learnt just now is not asked again.
+        if !std::mem::take(&mut known) {
+            match Question::put().answer(PATIENCE).await {
+                Ok(now) => clock.disciplined(now),
+                Err(problem) if !told => {
+                    told = true;
+                    tracing::warn!(
+                        "whether the clock is synchronised is not known: {problem}; it is believed as long as it is \
+                         not before a proven time"
+                    );
+                }
+                Err(_) => {}
             }
-            Err(_) => {}
         }
         let wait = if clock.discipline() == Discipline::Never { SOON } else { LATER };
         tokio::time::sleep(wait).await;
     }
 }
 
-/// The kernel's answer now; otherwise why there is none.
-async fn synchronised() -> Result<bool, String> {
-    let mut command = Command::new("timedatectl");
-    command.args(["show", "--property=NTPSynchronized", "--value"]);
-    // systemd's tools report their failures to NOTIFY_SOCKET, where they would pass for this process's own.
-    command.env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path)));
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output()).await;
-    let output = output.map_err(|_| "timedatectl gives no answer".to_owned())?;
-    let output = output.map_err(|error| format!("timedatectl: {error}"))?;
-    parse(&output.stdout).ok_or_else(|| {
-        let text = String::from_utf8_lossy(&output.stderr);
-        format!("timedatectl: {}", text.lines().next().unwrap_or("an answer that is neither yes nor no"))
-    })
+/// A question to the kernel, which is on its way.
+#[derive(Debug)]
+pub struct Question(Result<Child, String>);
+
+impl Question {
+    /// Asks, and waits for nothing.
+    pub fn put() -> Question {
+        let mut command = Command::new("timedatectl");
+        command.args(["show", "--property=NTPSynchronized", "--value"]);
+        // systemd's tools report their failures to NOTIFY_SOCKET, where they would pass for this process's own.
+        command.env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Question(command.spawn().map_err(|error| format!("timedatectl: {error}")))
+    }
+
+    /// Tells the clock the answer, if there is one soon; [`ask`] asks again if not.
+    pub async fn noted(self, clock: &Clock) {
+        if let Ok(now) = self.answer(FIRST).await {
+            clock.disciplined(now);
+        }
+    }
+
+    /// The kernel's answer; otherwise why there is none.
+    async fn answer(self, patience: Duration) -> Result<bool, String> {
+        let output = tokio::time::timeout(patience, self.0?.wait_with_output()).await;
+        let output = output.map_err(|_| "timedatectl gives no answer".to_owned())?;
+        let output = output.map_err(|error| format!("timedatectl: {error}"))?;
+        parse(&output.stdout).ok_or_else(|| {
+            let text = String::from_utf8_lossy(&output.stderr);
+            format!("timedatectl: {}", text.lines().next().unwrap_or("an answer that is neither yes nor no"))
+        })
+    }
 }
 
 fn parse(answer: &[u8]) -> Option<bool> {

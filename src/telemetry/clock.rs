@@ -42,8 +42,12 @@ impl ClockEvents {
                 self.metrics.clock_state.get_or_create(&label).set(i64::from(of == state));
             }
         }
-        if changed {
-            tracing::info!(parent: self.alarm.span(), "the clock is now {state}");
+        match before {
+            None => tracing::info!(parent: self.alarm.span(), "the clock is {state}"),
+            Some(before) if before != state => {
+                tracing::info!(parent: self.alarm.span(), "the clock is now {state}");
+            }
+            Some(_) => {}
         }
         if state != ClockState::Untrusted {
             self.untrusted_since = None;

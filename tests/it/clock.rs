@@ -57,7 +57,7 @@ impl Inside {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let running = start(config, its_clock).await.unwrap();
+                let running = start(config, its_clock, async {}).await.unwrap();
                 ended.await.unwrap();
                 running.stop(DRAIN).await
             })
@@ -211,7 +211,7 @@ fn the_kernel_is_asked_and_the_answer_published() {
     let yes =
         r#"[ -z "$NOTIFY_SOCKET" ] && [ "$*" = "show --property=NTPSynchronized --value" ] && echo yes"#;
     let log = published(Gateway::new().without_rtc(), yes, "synced");
-    assert!(log.contains("the clock is now synced"), "{log}");
+    assert!(log.contains("the clock is synced"), "{log}");
     published(Gateway::new().without_rtc(), "echo no", "untrusted");
     published(Gateway::new(), "echo no", "holdover");
 }
@@ -220,4 +220,25 @@ fn the_kernel_is_asked_and_the_answer_published() {
 fn without_an_answer_a_possible_time_is_believed_and_the_log_says_so_once() {
     let log = published(Gateway::new().without_rtc(), "echo no bus here >&2; exit 1", "holdover");
     assert_eq!(log.matches("timedatectl: no bus here").count(), 1, "{log}");
+}
+
+/// Also the first one, while `timedated` has to be started first.
+#[test]
+fn no_reading_is_believed_before_the_kernel_has_been_asked() {
+    let mut tty = Tty::new();
+    let line = format!(
+        "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
+         fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
+        tty.path().display()
+    );
+    let gateway = Gateway::new().without_rtc().with(&line);
+    let path = timedatectl(gateway.path("log").parent().unwrap(), "sleep 0.5; echo no");
+    let mut daemon = gateway.start_with(&[("PATH", &path)]);
+    daemon.reaches("calibd_source_up{source=\"line1\"}", 1);
+    tty.write("1\n");
+    until_true("the reading to be stored", || !gateway.history().rows().is_empty());
+    assert!(daemon.process.stop().success());
+    let reasons: Vec<Reasons> =
+        gateway.history().rows().iter().map(|row| Reasons::from_bits(row.reasons)).collect();
+    assert_eq!(untrusted(&reasons), [true]);
 }

@@ -92,7 +92,7 @@ impl Trial {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let running = start(config, clock).await.unwrap();
+                let running = start(config, clock, async {}).await.unwrap();
                 ended.await.unwrap();
                 running.stop(DRAIN).await
             })
