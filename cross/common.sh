@@ -44,10 +44,10 @@ multiarch() {
     esac
 }
 
-# Once it is set up: cargo is the machine's own, or the one that came with the compiler.
+# Once it is set up: cargo is the machine's own, or the one that came with the compiler, and goes with that.
 take_cargo() {
     if [ -z "${CARGO-}" ] && [ -x "$work/cargo" ]; then
-        export CARGO=$work/cargo
+        export CARGO=$work/cargo RUSTC=$work/rustc
     fi
 }
 

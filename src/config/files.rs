@@ -3,6 +3,7 @@
 //! Works on the tree and not on the validated types, because places are known here.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -36,15 +37,9 @@ pub fn check_files(root: &Table, faults: &Faults) {
     }
 }
 
-/// Where systemd puts what it hands over to services.
-const CREDENTIALS: &str = "/run/credentials";
-
-/// Where the file comes from that systemd hands over under this name.
-fn put_there(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.strip_prefix("calibd_").unwrap_or(&name).to_owned();
-    format!("put it into /etc/calibd/credentials/{name}, for root alone (mode 0600)")
-}
+/// Where systemd puts what it hands over to the service, and where the package has it come from.
+const CREDENTIALS: &str = "/run/credentials/calibd.service";
+const SEALED: &str = "/etc/calibd/credentials";
 
 fn table<'a>(parent: &'a Table, key: &str) -> Option<&'a Table> {
     parent.get(key)?.kind.as_table()
@@ -85,16 +80,32 @@ impl Check<'_> {
         }
     }
 
-    /// One that is not there, or not for this process.
+    /// A credential of systemd that is not there, or not for this process.
     fn credential(&self, node: &Node, key: &str, path: &Path) {
         let shown = path.display();
-        let service = std::env::var_os("CREDENTIALS_DIRECTORY");
-        if service.is_some_and(|own| path.starts_with(own)) {
-            let problem = format!("the service has no credential {shown}");
-            self.faults.fault(&node.place, key, problem, format!("{}, and restart it", put_there(path)));
-        } else {
-            let problem = format!("{shown} is for the service alone, and only while it runs");
-            self.faults.warn(&node.place, key, problem, put_there(path));
+        let name = path.strip_prefix(CREDENTIALS).unwrap_or(path).to_string_lossy();
+        let Some(name) = name.strip_prefix("calibd_") else {
+            let remedy = format!("the file NAME of {SEALED} is {CREDENTIALS}/calibd_NAME");
+            self.faults.fault(
+                &node.place,
+                key,
+                format!("{shown} is nothing that systemd hands over"),
+                remedy,
+            );
+            return;
+        };
+        let remedy =
+            format!("put it into {SEALED}/{name}, for root alone (mode 0600), and restart the service");
+        let inside = std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
+        match fs::metadata(Path::new(SEALED).join(name)) {
+            // The service will have it.
+            Ok(_) if !inside => {}
+            Err(error) if !inside && error.kind() != ErrorKind::NotFound => {
+                let problem =
+                    format!("{shown} is for root and the service alone: whether it is there is not known");
+                self.faults.warn(&node.place, key, problem, "look again as root");
+            }
+            _ => self.faults.fault(&node.place, key, format!("there is no credential {shown}"), remedy),
         }
     }
 
@@ -169,22 +180,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_of_the_service_are_not_missed_elsewhere() {
-        let text = "[mqtt]\npassword_file = \"/run/credentials/none.service/calibd_password\"\n\
-            [recalibration]\nkey_file = \"/run/credentials/none.service/calibd_maintenance.key\"\n";
+    fn a_credential_that_is_not_there_is_said_to_come_from_elsewhere() {
+        let text = "[mqtt]\npassword_file = \"/run/credentials/calibd.service/calibd_no-password\"\n\
+            key_file = \"/run/credentials/calibd.service/gw.key\"\n\
+            [recalibration]\nkey_file = \"/run/credentials/calibd.service/calibd_no.key\"\n";
         let faults = Faults::new();
         check_files(&Table::parse("c.toml", text, &faults), &faults);
-        let (faults, warnings) = faults.take();
-        assert_eq!(faults, []);
-        let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            shown,
-            [
-                "c.toml:2: mqtt.password_file: /run/credentials/none.service/calibd_password is for the service alone, and \
-                 only while it runs; put it into /etc/calibd/credentials/password, for root alone (mode 0600)",
-                "c.toml:4: recalibration.key_file: /run/credentials/none.service/calibd_maintenance.key is for the service \
-                 alone, and only while it runs; put it into /etc/calibd/credentials/maintenance.key, for root alone (mode 0600)",
-            ]
-        );
+        let shown: Vec<String> = faults.take().0.iter().map(ToString::to_string).collect();
+        let begins = [
+            "c.toml:2: mqtt.password_file: there is no credential /run/credentials/calibd.service/calibd_no-password; put \
+             it into /etc/calibd/credentials/no-password, for root alone",
+            "c.toml:3: mqtt.key_file: /run/credentials/calibd.service/gw.key is nothing that systemd hands over; the file \
+             NAME of /etc/calibd/credentials is /run/credentials/calibd.service/calibd_NAME",
+            "c.toml:5: recalibration.key_file: there is no credential",
+        ];
+        assert_eq!(shown.len(), begins.len(), "{shown:#?}");
+        assert!(shown.iter().zip(begins).all(|(shown, begin)| shown.starts_with(begin)), "{shown:#?}");
     }
 }

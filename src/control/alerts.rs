@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json as object;
 
 use super::answer::{Answer, Problem, json, to_its_end};
-use super::gateway::Gateway;
+use super::gateway::{Gateway, PATIENCE};
 use super::given::{Given, number, text};
 use super::peer::Peer;
 use super::readings::{checked_limit, known, known_if};
@@ -123,7 +123,7 @@ pub async fn silence(
 /// Notes that a sensor was found wrong of which no alert told.
 pub async fn missed(State(gateway): State<Gateway>, peer: Peer, Given(wanted): Given<Missed>) -> Answer {
     let sensor = known(&gateway, &wanted.sensor).await?;
-    let (alerts, _) = standing(&gateway, Some(sensor.clone()), DONE).await?;
+    let (alerts, _) = standing(&gateway, Some(sensor.clone()), PATIENCE).await?;
     if let Some(alert) = alerts.into_iter().find(|alert| alert.cleared.is_none()) {
         return Err(refused(&Refused::NotMissed(alert.id)));
     }
@@ -131,7 +131,7 @@ pub async fn missed(State(gateway): State<Gateway>, peer: Peer, Given(wanted): G
     to_its_end(async move {
         gateway.store.audit(&actor, "alert.missed", sensor.as_str(), "").await?;
         changed(&gateway, Event::Missed { sensor: sensor.clone() }).await?;
-        json(&Miss { sensor, missed: standing(&gateway, None, DONE).await?.1.missed })
+        json(&Miss { sensor, missed: standing(&gateway, None, PATIENCE).await?.1.missed })
     })
     .await
 }
@@ -151,7 +151,7 @@ pub async fn standing(
 
 /// The alert of this name, if it stands or waits to be acknowledged.
 async fn changeable(gateway: &Gateway, name: &str) -> Result<Alert, Problem> {
-    let (alerts, _) = standing(gateway, None, DONE).await?;
+    let (alerts, _) = standing(gateway, None, PATIENCE).await?;
     named(alerts, name)?.ok_or_else(|| refused(&Refused::Unknown(name.to_owned())))
 }
 

@@ -55,8 +55,7 @@ pub fn attention(status: &Status, seen: &Seen<'_>) -> Vec<Attention> {
         None => found.push(ticket("the alerts about sensors did not come at once", "ask again")),
     }
     // An alarm says the same, and more loudly.
-    let told = found.iter().any(|it| it.message.starts_with("the clock says "));
-    if status.clock == ClockState::Untrusted && !told {
+    if status.clock == ClockState::Untrusted && !seen.alarms.stands("clock") {
         let text = format!("the clock says {} and is not believed yet; readings are flagged", status.time);
         found.push(ticket(text, "let it synchronise, or set it"));
     }

@@ -42,6 +42,11 @@ impl Alarms {
         Alarm { key: source_key(name), span, all: self.clone() }
     }
 
+    /// Whether the alarm of a part of the daemon stands.
+    pub fn stands(&self, part: &str) -> bool {
+        self.lock().contains_key(part)
+    }
+
     /// Whether the alarm of a source stands.
     pub fn stands_at_source(&self, name: &str) -> bool {
         self.lock().contains_key(&source_key(name))

@@ -80,15 +80,15 @@ impl Desk {
             detail: refused.refusal.message.clone(),
             actor: actor.to_owned(),
         };
+        // What could not be read has no name.
+        let transform = (!id.is_empty()).then(|| tracing::field::display(&id));
         match self.store.record_refusal(record).await {
             Ok(true) => {
                 self.events.ledger_works();
-                // What could not be read has no name.
-                let transform = (!id.is_empty()).then(|| tracing::field::display(&id));
                 tracing::warn!(transform, reason, "artifact refused: {}", refused.refusal.message);
             }
-            Ok(false) => tracing::debug!(transform = %id, reason, "artifact refused again"),
-            Err(error) => tracing::warn!(transform = %id, reason, "artifact refused, not audited: {error}"),
+            Ok(false) => tracing::debug!(transform, reason, "artifact refused again"),
+            Err(error) => tracing::warn!(transform, reason, "artifact refused, not audited: {error}"),
         }
         id
     }

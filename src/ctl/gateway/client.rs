@@ -73,7 +73,8 @@ pub fn post<T: DeserializeOwned>(asked: &Asked, door: Door, path: &str, body: St
     answer(Question::new(asked, door, Method::POST, path, body))
 }
 
-fn answer<T: DeserializeOwned>(question: Question<'_>) -> Result<T, Failure> {
+/// Asks, and reads the answer.
+pub fn answer<T: DeserializeOwned>(question: Question<'_>) -> Result<T, Failure> {
     let bytes = answer_bytes(question)?;
     let unreadable = |fault| Failure::refused(format!("the answer of calibd cannot be read: {fault}"));
     serde_json::from_slice(&bytes).map_err(unreadable)

@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use std::time::Duration;
 
+use clap::Args;
+use hyper::Method;
+
+use super::client::{self, Question};
 use super::show::clean;
-use super::{Asked, Door, client};
+use super::{Asked, Door};
 use crate::ctl::output::{Failure, note, print_json, print_lines};
 use crate::wire::control::Reloaded;
 
@@ -15,6 +19,9 @@ const EXAMPLES: &str = "examples:
 What identifies the gateway, its paths and [store] need a restart instead.
 Exit codes: 0 taken over, 1 refused: the configuration before stays in force";
 
+/// Longer than the daemon takes at most: what is refused here in vain would be taken over all the same.
+const PATIENCE: Duration = Duration::from_secs(50);
+
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReloadArgs {
@@ -23,7 +30,8 @@ pub struct ReloadArgs {
 }
 
 pub fn run(args: &ReloadArgs) -> Result<ExitCode, Failure> {
-    let reloaded: Reloaded = client::post(&args.asked, Door::Admin, "/v1/reload", String::new())?;
+    let question = Question::new(&args.asked, Door::Admin, Method::POST, "/v1/reload", String::new());
+    let reloaded: Reloaded = client::answer(question.patient(PATIENCE))?;
     if args.asked.json {
         print_json(&reloaded)?;
     } else {

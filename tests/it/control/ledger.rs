@@ -167,16 +167,14 @@ fn a_restore_accuses_nobody_at_any_start_after_it() {
     let mirrored = mirror("checkpoint_head");
 
     for _ in 0..3 {
-        let mut daemon = site.gateway.start();
-        daemon.says("started: gateway");
-        daemon.process.kill();
+        site.start().process.kill();
     }
     assert_eq!(mirror("checkpoint_head"), mirrored, "killed before there was another checkpoint");
     let mut daemon = site.start();
+    until_true("a checkpoint after the restore", || mirror("checkpoint_head") != mirrored);
     assert_eq!(site.audited("audit.discontinued"), [] as [Value; 0]);
     assert!(!site.attention().contains("does not go on"), "{}", site.attention());
     // What is put there later is told all the same.
-    until_true("a checkpoint after the restore", || mirror("checkpoint_head") != mirrored);
     daemon.process.stop();
     fs::copy(&backup, site.gateway.store().join("ledger.db")).unwrap();
     let mut daemon = site.start();

@@ -32,8 +32,8 @@ the configuration, names and sizes of the files in store.dir, the last 2,000 lin
 the machine says of itself. It is made also while calibd does not run; missing.txt says what could not be had.
 
 No private key, no password and no comment of the configuration is in it. Names are: of the gateway, its sensors,
-its broker, its files and of who did what. Look through it before you send it: `sudo tar -xf gw-0042.tar`. Without sudo
-it holds only what you may read yourself.";
+its broker, its files and of who did what. Look through it before you send it: `sudo tar -xf gw-0042.tar`. Made
+without sudo, it holds only what you may read yourself.";
 
 /// The newest rows of the audit that are taken along.
 const ROWS: usize = 1000;

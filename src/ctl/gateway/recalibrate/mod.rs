@@ -54,7 +54,7 @@ pub struct RecalibrateArgs {
     /// Only looks how it is found, and adjusts nothing.
     #[arg(long)]
     spot_check: bool,
-    /// The method of the fit: offset, affine, polynomial:N, piecewise:N or pchip; absent: the one that the points allow.
+    /// The method of the fit: auto, offset, affine, polynomial:N, piecewise:N or pchip; absent: auto.
     #[arg(long, value_name = "M")]
     method: Option<String>,
     /// The private key that approves the new transform and signs the certificate, in PEM; absent: the one that the
