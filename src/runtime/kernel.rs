@@ -23,25 +23,30 @@ const FIRST: Duration = Duration::from_secs(2);
 /// Keeps `clock` informed, for ever.
 pub async fn ask(clock: Clock) {
     let mut told = false;
-    let mut known = clock.discipline() != Discipline::Unknown;
-    loop {
-        // What the start has learnt just now is not asked again.
-        if !std::mem::take(&mut known) {
-            match Question::put().answer(PATIENCE).await {
-                Ok(now) => clock.disciplined(now),
-                Err(problem) if !told => {
-                    told = true;
-                    tracing::warn!(
-                        "whether the clock is synchronised is not known: {problem}; it is believed as long as it is \
-                         not before a proven time"
-                    );
-                }
-                Err(_) => {}
-            }
-        }
-        let wait = if clock.discipline() == Discipline::Never { SOON } else { LATER };
-        tokio::time::sleep(wait).await;
+    // What the start has learnt just now is not asked again.
+    if clock.discipline() != Discipline::Unknown {
+        pause(&clock).await;
     }
+    loop {
+        match Question::put().answer(PATIENCE).await {
+            Ok(now) => clock.disciplined(now),
+            Err(problem) if !told => {
+                told = true;
+                tracing::warn!(
+                    "whether the clock is synchronised is not known: {problem}; it is believed as long as it is not \
+                     before a proven time"
+                );
+            }
+            Err(_) => {}
+        }
+        pause(&clock).await;
+    }
+}
+
+/// Until the next question.
+async fn pause(clock: &Clock) {
+    let wait = if clock.discipline() == Discipline::Never { SOON } else { LATER };
+    tokio::time::sleep(wait).await;
 }
 
 /// A question to the kernel, which is on its way.

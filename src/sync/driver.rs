@@ -106,10 +106,11 @@ impl Driver {
             let wait = full_jitter(away, FIRST_WAIT, LONGEST_WAIT, random::bits());
             away = away.saturating_add(wait);
             let broker = self.address();
+            let lost = format!("{broker}: {problem}");
             for intake in &self.intakes {
-                intake.disconnected(&format!("broker {broker}: {problem}"), wait);
+                intake.disconnected(&format!("broker {lost}"), wait);
             }
-            self.link.lost(&format!("{broker}: {problem}"));
+            self.link.lost(lost);
             LinkLost { broker: &broker, problem: &problem, retry: wait }.record(&self.metrics);
             waits.on(tokio::time::sleep(wait)).await;
         }

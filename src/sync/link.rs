@@ -320,8 +320,8 @@ impl Link {
     }
 
     /// Why it is not connected, as far as it was tried.
-    pub fn lost(&self, problem: &str) {
-        self.lock().problem = Some(problem.to_owned());
+    pub fn lost(&self, problem: String) {
+        self.lock().problem = Some(problem);
     }
 
     /// Why it is not connected; `None`: it is, or was not tried yet.

@@ -41,13 +41,8 @@ impl ClockEvents {
                 let label = vec![("state", name.to_owned())];
                 self.metrics.clock_state.get_or_create(&label).set(i64::from(of == state));
             }
-        }
-        match before {
-            None => tracing::info!(parent: self.alarm.span(), "the clock is {state}"),
-            Some(before) if before != state => {
-                tracing::info!(parent: self.alarm.span(), "the clock is now {state}");
-            }
-            Some(_) => {}
+            let now = if changed { "now " } else { "" };
+            tracing::info!(parent: self.alarm.span(), "the clock is {now}{state}");
         }
         if state != ClockState::Untrusted {
             self.untrusted_since = None;

@@ -26,6 +26,15 @@ pub fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
+/// A source with a sensor `a` that measures in nA.
+fn line(tty: &Tty) -> String {
+    format!(
+        "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
+         fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
+        tty.path().display()
+    )
+}
+
 /// A daemon in this process, whose clock stands where a test puts it.
 pub struct Inside {
     pub clock: Clock,
@@ -45,12 +54,7 @@ impl Inside {
     /// One whose sensor `a` measures in nA.
     pub fn of(gateway: Gateway, time: &str) -> Inside {
         let (tty, clock) = (Tty::new(), Clock::manual(at(time)));
-        let line = format!(
-            "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
-             fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
-            tty.path().display()
-        );
-        let gateway = gateway.with(&line);
+        let gateway = gateway.with(&line(&tty));
         let config = load(&gateway.configured()).unwrap().config;
         let (end, ended) = oneshot::channel();
         let its_clock = clock.clone();
@@ -226,12 +230,7 @@ fn without_an_answer_a_possible_time_is_believed_and_the_log_says_so_once() {
 #[test]
 fn no_reading_is_believed_before_the_kernel_has_been_asked() {
     let mut tty = Tty::new();
-    let line = format!(
-        "[source.line1]\nkind = \"serial\"\nport = \"{}\"\nfirst_line = \"keep\"\nformat = {{ kind = \"csv\" }}\n\
-         fields = {{ a = {{ column = 0 }} }}\n[sensor.a]\nsource = \"line1\"\nfield = \"a\"\nunit = \"nA\"\n",
-        tty.path().display()
-    );
-    let gateway = Gateway::new().without_rtc().with(&line);
+    let gateway = Gateway::new().without_rtc().with(&line(&tty));
     let path = timedatectl(gateway.path("log").parent().unwrap(), "sleep 0.5; echo no");
     let mut daemon = gateway.start_with(&[("PATH", &path)]);
     daemon.reaches("calibd_source_up{source=\"line1\"}", 1);

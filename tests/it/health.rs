@@ -123,14 +123,11 @@ fn a_broker_that_is_away_can_wait() {
     broker.stop();
     until_true("the link to be lost", || daemon.metric("calibd_link_up") == 0);
     is_healthy_but_for(&gateway, &daemon, None);
-    let first = || {
-        let said = get(&gateway.path("run/control.sock"), "/v1/status").json();
-        said["attention"][0]["message"].as_str().unwrap().to_owned()
-    };
     // First that it was lost, then that it can't be had again.
     until_true("the reason", || {
-        let said = first();
-        said.starts_with("the broker is not connected (") && said.contains("refused")
+        let said = get(&gateway.path("run/control.sock"), "/v1/status").json();
+        let first = said["attention"][0]["message"].as_str().unwrap();
+        first.starts_with("the broker is not connected (") && first.contains("refused")
     });
     assert_eq!(errors(&daemon.process.log()), 0);
 }

@@ -1,7 +1,6 @@
 //! `calibctl reload`
 
 use std::process::ExitCode;
-
 use std::time::Duration;
 
 use clap::Args;
