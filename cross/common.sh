@@ -53,14 +53,15 @@ take_cargo() {
 
 # Cargo for a processor, with the compiler and the linker of target/cross: cross_cargo PROCESSOR COMMAND ARGUMENT...
 cross_cargo() {
-    local name=$1 command=$2 std=()
+    local name=$1 command=$2 std=() flags=${RUSTFLAGS-}
     shift 2
+    [ "$name" != armv7 ] || flags+=" -C link-arg=$work/read_tp.o"
     # Only where Debian has no ready standard library: cross/setup says when.
     if [ -e "$work/rust/build-std-$name" ]; then
         std=("-Zbuild-std=std,panic_unwind")
         local -x RUSTC_BOOTSTRAP=1
     fi
-    RUSTC=$work/rustc \
+    RUSTC=$work/rustc RUSTFLAGS=$flags \
         CARGO_ZIGBUILD_PYTHON_PATH=$work/venv/bin/python \
         CARGO_ZIGBUILD_CACHE_DIR=$work/zigbuild \
         ZIG_GLOBAL_CACHE_DIR=$work/zig \
