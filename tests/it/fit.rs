@@ -189,6 +189,36 @@ fn weights_do_not_change_the_unit_of_the_scatter_that_it_writes() {
 }
 
 #[test]
+fn pairs_without_residuals_are_not_taken_for_certainty() {
+    let desk = Desk::new();
+    desk.write("d.csv", "x,y\n1,6\n2,4\n3,2\n");
+    let run = desk.run(&["fit", "d.csv", "--method", "affine", "--out", "t.json"]);
+    assert!(stderr(&run).contains("states no uncertainty"), "{}", stderr(&run));
+    desk.write("one.csv", "x\n2\n");
+    let rows = desk.json(&["apply", "one.csv", "--transform", "t.json"]);
+    assert_eq!((rows["rows"][0]["value"].as_f64(), rows["rows"][0]["u"].as_f64()), (Some(4.0), None));
+    // What is known of the pairs is not told by residuals.
+    desk.write("d.csv", "x,y,u\n1,6,0.1\n2,4,0.1\n3,2,0.1\n");
+    desk.done(&["fit", "d.csv", "--method", "affine", "--uy", "u", "--covariance", "known", "--out", "t.json"]);
+    let rows = desk.json(&["apply", "one.csv", "--transform", "t.json"]);
+    near(&rows["rows"][0]["u"], 0.1 / 3f64.sqrt(), 12);
+}
+
+#[test]
+fn uncertainties_that_the_residuals_contradict_are_told() {
+    let desk = Desk::new();
+    let fit = |data: &str| {
+        desk.write("d.csv", data);
+        let run = desk.run(&["fit", "d.csv", "--method", "affine", "--uy", "u", "--covariance", "known"]);
+        assert!(run.status.success(), "{}", stderr(&run));
+        String::from_utf8(run.stdout).unwrap()
+    };
+    let told = fit("x,y,u\n0,0,0.01\n1,1.2,0.01\n2,2,0.01\n");
+    assert!(told.contains("chi^2 266.6667 with 1 degrees of freedom"), "{told}");
+    assert!(!fit("x,y,u\n0,0,0.2\n1,1.2,0.2\n2,2,0.2\n").contains("chi^2"));
+}
+
+#[test]
 fn a_target_that_is_said_needs_no_edit() {
     let desk = Desk::new();
     let target = ["--id", "o3", "--fleet", "plant-7", "--gateway", "gw-1", "--sensor", "o3-1"];

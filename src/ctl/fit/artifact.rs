@@ -17,9 +17,13 @@ use crate::domain::time::Timestamp;
 use crate::domain::transform::artifact::{
     DomainSpec, Limits, Provenance, SCHEMA, Target, Transform, UncertaintySpec,
 };
+use crate::domain::transform::stage::StageSpec;
 use crate::domain::transform::{Compiled, compile, limits};
 use crate::domain::trust::envelope::MAX_ARTIFACT;
 use crate::runtime::clock::system_now;
+
+/// Residuals of so little of the largest reference are rounding.
+const EXACT: f64 = 1e-14;
 
 /// What the transform says beside the fit.
 #[derive(Args, Debug, Clone, Default)]
@@ -106,7 +110,15 @@ pub fn write(
         )));
     }
     files::write_out(Some(path), text.as_bytes())?;
-    Ok(remarks(path, args))
+    let mut remarks = remarks(path, args);
+    if tells_nothing(fit, data) {
+        remarks.push(
+            "the pairs lie on the curve to the last digit, which says nothing of how uncertain it is, so the transform \
+             states no uncertainty: take pairs with more digits, or their uncertainties with --uy and --covariance known"
+                .to_owned(),
+        );
+    }
+    Ok(remarks)
 }
 
 /// The transform of a fit as it stands, nothing said about its target.
@@ -160,7 +172,7 @@ fn transform(args: &ArtifactArgs, fit: &Fit, data: &Read, now: Timestamp) -> Res
         quantity: args.quantity.clone().unwrap_or_else(|| reference.to_owned()),
         input_unit: unit(&args.input_unit),
         output_unit: unit(&args.output_unit),
-        pipeline: fit.stages.clone(),
+        pipeline: stages(fit, data),
         cohorts: Vec::new(),
         domain: domain(data.pairs.columns()),
         uncertainty: uncertainty(fit, data),
@@ -198,11 +210,37 @@ fn domain(columns: &[Column]) -> DomainSpec {
     }
 }
 
+/// Whether there are residuals but they are nothing beside rounding, and nobody has said how uncertain the pairs are:
+/// a display with coarse steps does that.
+fn tells_nothing(fit: &Fit, data: &Read) -> bool {
+    let largest = data.pairs.y().iter().fold(0.0, |most: f64, y| y.abs().max(most));
+    let exact = fit.scatter.is_some_and(|scatter| scatter <= EXACT * largest);
+    exact && data.pairs.uy().is_none() && data.pairs.ux().is_none()
+}
+
+/// The stages of the fit; without uncertainties of parameters that no residual has told.
+fn stages(fit: &Fit, data: &Read) -> Vec<StageSpec> {
+    let mut stages = fit.stages.clone();
+    if tells_nothing(fit, data) {
+        for stage in &mut stages {
+            match stage {
+                StageSpec::Offset(spec) => spec.covariance = None,
+                StageSpec::Affine(spec) => spec.covariance = None,
+                StageSpec::Polynomial(spec) => spec.covariance = None,
+                StageSpec::Multilinear(spec) => spec.covariance = None,
+                StageSpec::Table(spec) => spec.u = None,
+                _ => {}
+            }
+        }
+    }
+    stages
+}
+
 fn uncertainty(fit: &Fit, data: &Read) -> UncertaintySpec {
     let root_mean_square =
         |values: &[f64]| (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt();
     UncertaintySpec {
-        residual_std: fit.scatter,
+        residual_std: fit.scatter.filter(|_| !tells_nothing(fit, data)),
         degrees_of_freedom: fit.degrees_of_freedom.filter(|freedom| *freedom > 0.0),
         raw_std_at_fit: data.pairs.ux().map(root_mean_square),
         ..UncertaintySpec::default()

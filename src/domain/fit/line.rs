@@ -107,6 +107,13 @@ pub(super) fn beyond(method: &str) -> FitError {
     ))
 }
 
+/// Uncertainties are to be taken as known, and there are none.
+pub(super) fn unknown() -> FitError {
+    FitError::Unsupported(
+        "a covariance from known uncertainties needs them: name their column with `--uy`, in the direction sensor-on-reference with `--ux`".to_owned(),
+    )
+}
+
 /// What every line needs: one column of x that is not constant, and enough pairs.
 pub(super) fn check(method: &str, pairs: &Pairs, needed: usize) -> Result<(), FitError> {
     if let [_, second, ..] = pairs.columns() {

@@ -8,6 +8,7 @@ use super::probability::isotonic::Trend;
 use super::validation::Validation;
 use super::{deming, huber, linear, nonlinear, pchip, piecewise, probability, range, theil_sen, york};
 use crate::domain::drift::probability::bins::Binning;
+use crate::domain::uncertainty::distribution::chi_squared;
 
 /// Largest degree of a polynomial.
 pub const MAX_DEGREE: usize = 15;
@@ -180,7 +181,7 @@ pub enum CovarianceKind {
 pub struct Options {
     /// Offset, affine and polynomial.
     pub direction: Direction,
-    /// Linear methods; nonlinear ones take what is known, or errors that are independent.
+    /// Linear methods; nonlinear and piecewise ones take what is known, or errors that are independent.
     pub covariance: CovarianceKind,
     /// Multilinear: whether there is an a.
     pub intercept: bool,
@@ -241,7 +242,24 @@ pub fn fit_few(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, 
 fn checked(by: Fitter, method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
     refuse_unheeded(method, pairs, options)?;
     range::check(method, pairs)?;
-    range::sound(by(method, pairs, options)?, pairs)
+    let mut fit = range::sound(by(method, pairs, options)?, pairs)?;
+    if options.covariance == CovarianceKind::Known && options.direction == Direction::ReferenceOnSensor {
+        fit.notes.extend(at_odds(&fit));
+    }
+    Ok(fit)
+}
+
+/// What the residuals of a fit say against uncertainties that are taken as known: the chi-squared test of ISO/TS
+/// 28037:2010, at 5 %.
+fn at_odds(fit: &Fit) -> Option<String> {
+    let (chi2, freedom) = (fit.rss?, fit.degrees_of_freedom?);
+    let p = chi_squared(chi2, freedom).upper;
+    (p < 0.05).then(|| {
+        format!(
+            "chi^2 {chi2:.4} with {freedom} degrees of freedom (p = {p:.1e}): the pairs lie further from the curve than \
+             their uncertainties allow: these are too small, or the relation is another"
+        )
+    })
 }
 
 fn dispatch(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit, FitError> {
@@ -282,7 +300,7 @@ fn dispatch_few(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit,
             None => linear::affine::fit(pairs, options),
         },
         Method::Polynomial(degree) => linear::polynomial::fit(pairs, degree, options),
-        Method::Piecewise(pieces) => piecewise::fit(pairs, pieces),
+        Method::Piecewise(pieces) => piecewise::fit(pairs, pieces, options.covariance),
         Method::Pchip => pchip::fit(pairs),
         other => Err(FitError::Unsupported(format!(
             "{other} is not for a handful of points: take offset, affine, polynomial:N, piecewise:N or pchip"
@@ -292,12 +310,12 @@ fn dispatch_few(method: Method, pairs: &Pairs, options: &Options) -> Result<Fit,
 
 fn refuse_unheeded(method: Method, pairs: &Pairs, options: &Options) -> Result<(), FitError> {
     use Method::{Affine, Deming, Exponential, Logistic, Multilinear, Offset, Polynomial};
-    use Method::{Histogram, Power, Rational, Saturation};
+    use Method::{Histogram, Piecewise, Power, Rational, Saturation};
     let given = Options::default();
     let linear = matches!(method, Offset | Affine | Polynomial(_) | Multilinear);
     let nonlinear = matches!(method, Rational(..) | Exponential | Saturation | Power | Logistic);
     let prior = options.prior.is_some();
-    let known = nonlinear && options.covariance == CovarianceKind::Known;
+    let known = (nonlinear || matches!(method, Piecewise(_))) && options.covariance == CovarianceKind::Known;
     let unheeded = [
         (prior && !matches!(method, Affine | Multilinear), "a prior"),
         (prior && options.direction != given.direction, "a prior and a direction"),

@@ -3,7 +3,8 @@
 use super::distinct::{distinct, sorted, table_fit};
 use super::error::FitError;
 use super::fitted::{Fit, Table};
-use super::line::{Scaled, beyond, check};
+use super::line::{Scaled, beyond, check, unknown};
+use super::method::CovarianceKind;
 use super::pairs::Pairs;
 use crate::domain::transform::stage::StageSpec;
 use crate::domain::transform::table::{MAX_POINTS, TableSpec};
@@ -15,7 +16,8 @@ pub struct Knots {
     pub x: Vec<f64>,
     /// The curve there.
     pub y: Vec<f64>,
-    /// Roots of the diagonal of (X'WX)^-1: the standard errors of `y` in residual standard deviations.
+    /// Roots of the diagonal of (X'WX)^-1: the standard errors of `y` in residual standard deviations, and `y`'s own
+    /// where the weights are 1/u^2.
     pub relative_errors: Vec<f64>,
 }
 
@@ -24,8 +26,9 @@ pub struct Knots {
 /// The knots are values of x: those at `pieces` + 1 evenly spaced ranks of the distinct ones, so
 /// that equally many distinct x lie between any two and every knot has a pair. The curve is a sum
 /// of hat functions (de Boor 2001, ch. XIV), fitted by Givens rotations of sorted rows: O(n log n).
-/// Needs `pieces` + 1 different x.
-pub fn fit(pairs: &Pairs, pieces: usize) -> Result<Fit, FitError> {
+/// Needs `pieces` + 1 different x. The knots' standard uncertainties are those that the residuals tell, or those of the
+/// pairs if these are `Known`.
+pub fn fit(pairs: &Pairs, pieces: usize, covariance: CovarianceKind) -> Result<Fit, FitError> {
     let method = format!("piecewise:{pieces}");
     if !(1..MAX_POINTS).contains(&pieces) {
         let problem = format!("{method}: expected 1 to {} pieces", MAX_POINTS - 1);
@@ -33,14 +36,18 @@ pub fn fit(pairs: &Pairs, pieces: usize) -> Result<Fit, FitError> {
     }
     check(&method, pairs, pieces + 1)?;
     let weights = pairs.weights();
+    let known = covariance == CovarianceKind::Known;
+    if known && weights.is_none() {
+        return Err(unknown());
+    }
     let knots = knots(pairs, pieces, weights.as_deref())?;
     let table = Table { x: knots.x, y: knots.y };
     let stage = |u| StageSpec::Table(TableSpec { x: table.x.clone(), y: table.y.clone(), u });
     let mut fit = table_fit(method, pairs, weights.as_deref(), stage(None), table.clone(), Vec::new())?;
-    if let Some(std) = fit.residual_std {
+    if let Some(std) = if known { Some(1.0) } else { fit.residual_std } {
         let u: Vec<f64> = knots.relative_errors.iter().map(|relative| relative * std).collect();
-        let known = u.iter().all(|u| u.is_finite());
-        fit.stages = vec![stage(known.then_some(u))];
+        let finite = u.iter().all(|u| u.is_finite());
+        fit.stages = vec![stage(finite.then_some(u))];
     }
     Ok(fit)
 }
@@ -153,6 +160,7 @@ fn length(a: f64, b: f64) -> f64 {
 mod tests {
     use super::super::Column;
     use super::*;
+    use crate::domain::fit::method::CovarianceKind::{Independent, Known};
     use crate::domain::resample::Seeded;
     use proptest::prelude::*;
 
@@ -170,7 +178,7 @@ mod tests {
     #[test]
     fn as_many_knots_as_points_go_through_them() {
         let pairs = pairs(&[3.0, 1.0, 2.0, 5.0], &[9.0, 1.0, 4.0, 25.0]);
-        let fit = fit(&pairs, 3).unwrap();
+        let fit = fit(&pairs, 3, Independent).unwrap();
         let table = fit.table.unwrap();
         assert_eq!(table.x, [1.0, 2.0, 3.0, 5.0]);
         for (found, expected) in table.y.iter().zip([1.0, 4.0, 9.0, 25.0]) {
@@ -182,7 +190,7 @@ mod tests {
     #[test]
     fn one_piece_is_the_line_of_least_squares() {
         // by hand: through the mean (1, 4/3) with slope 1/2
-        let fit = fit(&pairs(&[0.0, 1.0, 2.0], &[1.0, 1.0, 2.0]), 1).unwrap();
+        let fit = fit(&pairs(&[0.0, 1.0, 2.0], &[1.0, 1.0, 2.0]), 1, Independent).unwrap();
         let table = fit.table.unwrap();
         assert!((table.y[0] - 5.0 / 6.0).abs() < 1e-15 && (table.y[1] - 11.0 / 6.0).abs() < 1e-15);
         let knots = knots(&pairs(&[0.0, 1.0, 2.0], &[1.0, 1.0, 2.0]), 1, None).unwrap();
@@ -194,7 +202,7 @@ mod tests {
     fn residuals_are_orthogonal_to_every_hat() {
         let (x, y) = bent(500);
         let pairs = pairs(&x, &y);
-        let fit = fit(&pairs, 7).unwrap();
+        let fit = fit(&pairs, 7, Independent).unwrap();
         let StageSpec::Table(spec) = &fit.stages[0] else { panic!("no table") };
         // noise of 0.1 and some 60 pairs a piece
         assert!(spec.u.as_ref().unwrap().iter().all(|u| (0.01..0.05).contains(u)), "{:?}", spec.u);
@@ -213,15 +221,32 @@ mod tests {
     }
 
     #[test]
+    fn knots_have_the_uncertainties_of_the_pairs_where_these_are_known() {
+        let bare = pairs(&[1.0, 2.0, 3.0], &[1.0, 4.0, 9.0]);
+        let known = bare.clone().with_uy(Column::new("u", vec![0.08, 0.1, 0.05])).unwrap();
+        let StageSpec::Table(spec) = &fit(&known, 2, Known).unwrap().stages[0] else { panic!("no table") };
+        for (found, given) in spec.u.as_ref().unwrap().iter().zip([0.08, 0.1, 0.05]) {
+            assert!((found / given - 1.0).abs() < 1e-12, "{found} {given}");
+        }
+        // one line through three: GUM H.3, and not what three residuals happen to say
+        let StageSpec::Table(spec) = &fit(&known, 1, Known).unwrap().stages[0] else { panic!("no table") };
+        let w = [0.08f64, 0.1, 0.05].map(|u| 1.0 / (u * u));
+        let [s, sx, sxx] = [w[0] + w[1] + w[2], w[1] + 2.0 * w[2], w[1] + 4.0 * w[2]];
+        let at_first = (sxx / (s * sxx - sx * sx)).sqrt();
+        assert!((spec.u.as_ref().unwrap()[0] / at_first - 1.0).abs() < 1e-12);
+        assert!(fit(&bare, 2, Known).unwrap_err().to_string().contains("--uy"));
+    }
+
+    #[test]
     fn what_the_data_do_not_carry_is_refused() {
         let few = pairs(&[1.0, 1.0, 2.0, 2.0], &[1.0, 2.0, 3.0, 4.0]);
-        let error = fit(&few, 2).unwrap_err().to_string();
+        let error = fit(&few, 2, Independent).unwrap_err().to_string();
         assert!(error.contains("3 different values, and there are 2"), "{error}");
-        assert!(matches!(fit(&few, 4), Err(FitError::TooFew { needed: 5, .. })));
-        assert!(fit(&few, 0).is_err() && fit(&few, MAX_POINTS).is_err());
-        let error = fit(&pairs(&[1.0, 2.0, 3.0], &[4.0; 3]), 1).unwrap_err().to_string();
+        assert!(matches!(fit(&few, 4, Independent), Err(FitError::TooFew { needed: 5, .. })));
+        assert!(fit(&few, 0, Independent).is_err() && fit(&few, MAX_POINTS, Independent).is_err());
+        let error = fit(&pairs(&[1.0, 2.0, 3.0], &[4.0; 3]), 1, Independent).unwrap_err().to_string();
         assert!(error.contains("level"), "{error}");
-        let turning = fit(&pairs(&[1.0, 2.0, 3.0], &[1.0, 2.0, 1.5]), 2).unwrap();
+        let turning = fit(&pairs(&[1.0, 2.0, 3.0], &[1.0, 2.0, 1.5]), 2, Independent).unwrap();
         assert_eq!(turning.notes, ["not monotone: the curve turns at x = 2"]);
     }
 
@@ -234,8 +259,8 @@ mod tests {
             };
             let weights = counts.iter().map(|c| *c as f64).collect();
             let weighted = pairs(&x, &y).with_weights(Column::new("w", weights)).unwrap();
-            let a = fit(&weighted, 4).unwrap();
-            let b = fit(&pairs(&repeat(&x), &repeat(&y)), 4).unwrap();
+            let a = fit(&weighted, 4, Independent).unwrap();
+            let b = fit(&pairs(&repeat(&x), &repeat(&y)), 4, Independent).unwrap();
             let (p, q) = (a.table.unwrap(), b.table.unwrap());
             prop_assert_eq!(p.x, q.x);
             for (p, q) in p.y.iter().zip(&q.y) {
@@ -252,7 +277,7 @@ mod tests {
             let finite = |value: f64| if value.is_finite() { value } else { 1.0 };
             let x: Vec<f64> = points.iter().map(|(k, x, _)| if *k < 0 { finite(*x) } else { f64::from(*k) }).collect();
             let y: Vec<f64> = points.iter().map(|(_, _, y)| finite(*y)).collect();
-            if let Ok(fit) = fit(&pairs(&x, &y), pieces) {
+            if let Ok(fit) = fit(&pairs(&x, &y), pieces, Independent) {
                 let table = fit.table.unwrap();
                 prop_assert!(table.x.iter().chain(&table.y).all(|v| v.is_finite()));
                 prop_assert!(table.x.windows(2).all(|x| x[0] < x[1]));

@@ -216,11 +216,9 @@ fn judged(
         out_of_fold: fitting.left_out.as_ref().and_then(|values| values.get(at).copied()),
     };
     let pairs: Vec<Pair> = points.iter().enumerate().map(pair).collect();
-    let training = match fitting.left_out.is_some() {
-        true => pairs.iter().map(|pair| Pair { out_of_fold: None, ..pair.clone() }).collect(),
-        false => Vec::new(),
-    };
-    let evidence = Evidence { roles, training, held_out: pairs, seen: Seen::default() };
+    // Nothing to compare with errors of points left out: those are the residuals e themselves, e / (1 - h), so that
+    // what they are to each other is the spacing of the points and says nothing of the fit.
+    let evidence = Evidence { roles, training: Vec::new(), held_out: pairs, seen: Seen::default() };
     let policy = Policy { min_training: 1, min_held_out: 1, max_step: plan.max_step, ..Policy::default() };
     // a correction is compared with what it corrects
     guards::judge(active, candidate, &evidence, &policy)

@@ -16,6 +16,7 @@ use crate::domain::transform::affine::AffineSpec;
 use crate::domain::transform::artifact::{Cohort, Transform, UncertaintySpec};
 use crate::domain::transform::offset::OffsetSpec;
 use crate::domain::transform::stage::StageSpec;
+use crate::domain::uncertainty::coverage::{Component, welch_satterthwaite};
 
 /// From so many points on a method is chosen by how well it predicts those left out.
 const ENOUGH_TO_CHOOSE: usize = 4;
@@ -65,7 +66,7 @@ pub(super) fn fitted(
         );
     }
     notes.extend(fit.notes.iter().cloned());
-    let uncertainty = uncertainty(points, &fit, systematic);
+    let uncertainty = uncertainty(plan, points, &fit, systematic);
     if how.prior.is_some() {
         fit.method.push_str(few::MARK);
     }
@@ -153,20 +154,30 @@ fn pairs(plan: &Plan, points: &[Point], basis: Basis) -> Result<(Pairs, Option<f
     };
     let shared = points.iter().filter(|point| common(point)).map(|point| point.offered.u);
     let systematic = shared.fold(None, |most: Option<f64>, u| Some(most.map_or(u, |most| most.max(u))));
-    let mean_error = |point: &Point| match basis {
-        Basis::Values => point.course.scatter / point.course.n_effective.sqrt(),
-        Basis::Raw => gain * point.course.raw_std / point.course.n_effective.sqrt(),
-    };
     // An uncertainty of nothing would be an infinite weight.
     let least = points.iter().map(|point| point.offered.u).fold(f64::INFINITY, f64::min) * 1e-3;
     let uy = points.iter().map(|point| {
         let own = if common(point) { 0.0 } else { point.offered.u };
-        mean_error(point).hypot(own).max(least)
+        shown(plan, point, basis, gain).hypot(own).max(least)
     });
     let uy = uy.collect();
     let pairs = Pairs::new(vec![Column::new("sensor", x)], Column::new("reference", y))?;
     debug_assert_eq!(pairs.len(), points.len(), "{}", plan.sensor);
     Ok((pairs.with_uy(Column::new("u", uy))?, systematic))
+}
+
+/// How sure the mean of what a sensor showed at a point is, in the plan's unit: by the scatter, by the step of the
+/// display and by its movement, which are those of the point's own budget.
+fn shown(plan: &Plan, point: &Point, basis: Basis, gain: f64) -> f64 {
+    let course = &point.course;
+    let noise = match basis {
+        Basis::Values => course.scatter,
+        Basis::Raw => gain * course.raw_std,
+    };
+    // Without values the course is that of the raw readings.
+    let movement = if point.value.is_some() { course.movement() } else { gain * course.movement() };
+    let wide = (plan.resolution.unwrap_or(0.0).powi(2) + movement.powi(2)) / 12.0;
+    (noise * noise / course.n_effective + wide).sqrt()
 }
 
 /// From the lowest to the highest: how many units of the reference a raw unit is.
@@ -219,7 +230,8 @@ impl How {
             }
             let selection = select::choose_by(fit_few, &methods, pairs, &options())?;
             let line = |it: &select::Candidate| format!("{}: {}", it.method, it.reason);
-            return Ok((selection.fit, selection.table.iter().map(line).collect()));
+            let notes = selection.table.iter().map(line).collect();
+            return Ok((widened(selection.fit, pairs)?, notes));
         }
         let line = self.fit(Method::Affine, pairs)?;
         let error = line.standard_errors().map_or(0.0, |errors| errors[1]);
@@ -240,10 +252,12 @@ impl How {
                 "an offset needs readings in the unit of the references: take affine, and a second level";
             return Err(FitError::Unsupported(problem.to_owned()));
         }
-        let weighted = matches!(method, Method::Offset | Method::Affine | Method::Polynomial(_));
-        match weighted {
-            true => fit_few(method, pairs, &options()),
-            false => fit_few(method, &pairs_alone(pairs)?, &Options::default()),
+        match method {
+            Method::Offset | Method::Affine | Method::Polynomial(_) | Method::Piecewise(_) => {
+                widened(fit_few(method, pairs, &options())?, pairs)
+            }
+            // Through every point, with the uncertainties of the points; others are refused there.
+            _ => fit_few(method, pairs, &Options::default()),
         }
     }
 
@@ -272,6 +286,20 @@ fn options() -> Options {
     Options { covariance: CovarianceKind::Known, validation: Validation::LeaveOneOut, ..Options::default() }
 }
 
+/// The fit with parameters as uncertain as the residuals say, where these are larger than the uncertainties of the
+/// points allow: standard errors times the root of chi^2 / dof (Birge 1932), and never fewer than the points give.
+fn widened(fit: Fit, pairs: &Pairs) -> Result<Fit, FitError> {
+    let Some(ratio) = fit.residual_std.filter(|ratio| *ratio > 1.0) else { return Ok(fit) };
+    let method = Method::parse(&fit.method)?;
+    let covariance = CovarianceKind::Independent;
+    let mut wide = fit_few(method, pairs, &Options { covariance, ..options() })?;
+    wide.notes = fit.notes;
+    wide.notes.push(format!(
+        "the points lie further from the curve than their uncertainties say: its own is taken {ratio:.3} times as large"
+    ));
+    Ok(wide)
+}
+
 /// The pairs without uncertainties.
 fn pairs_alone(pairs: &Pairs) -> Result<Pairs, FitError> {
     Pairs::new(pairs.columns()[..1].to_vec(), pairs.reference().clone())
@@ -284,8 +312,9 @@ fn distinct(values: &[f64]) -> usize {
     values.len()
 }
 
-/// What the transform says of single readings: the scatter of those of the points, and what the fit leaves.
-fn uncertainty(points: &[Point], fit: &Fit, systematic: Option<f64>) -> UncertaintySpec {
+/// What the transform says of single readings: their scatter at the points, or the step of the display where that is
+/// all that is seen of it, and what the fit leaves.
+fn uncertainty(plan: &Plan, points: &[Point], fit: &Fit, systematic: Option<f64>) -> UncertaintySpec {
     let freedom: f64 = points.iter().map(|point| point.course.n_effective - 1.0).sum();
     let pooled = |of: fn(&Point) -> f64| {
         let squares = points.iter().map(|point| (point.course.n_effective - 1.0) * of(point).powi(2));
@@ -300,11 +329,16 @@ fn uncertainty(points: &[Point], fit: &Fit, systematic: Option<f64>) -> Uncertai
             slope(&xs, &ys).abs() * pooled(|point| point.course.raw_std)
         }
     };
+    let part = |u: f64, degrees_of_freedom: Option<f64>| Component { u, sensitivity: 1.0, degrees_of_freedom };
+    // The scatter of readings that move by steps holds the steps already.
+    let step = plan.resolution.unwrap_or(0.0) / 12.0_f64.sqrt();
+    let single = if step > scatter { part(step, None) } else { part(scatter, Some(freedom)) };
     let left = fit.scatter.filter(|left| left.is_finite()).unwrap_or(0.0);
+    let whole = welch_satterthwaite(&[single, part(left, fit.degrees_of_freedom)]);
     let positive = |value: f64| Some(value).filter(|value| *value > 0.0 && value.is_finite());
     UncertaintySpec {
-        residual_std: positive(scatter.hypot(left)),
-        degrees_of_freedom: positive(freedom + fit.degrees_of_freedom.unwrap_or(0.0)),
+        residual_std: positive(whole.u),
+        degrees_of_freedom: whole.degrees_of_freedom.and_then(positive),
         raw_std_at_fit: positive(pooled(|point| point.course.raw_std)),
         reference_systematic: systematic.and_then(positive),
         ..UncertaintySpec::default()

@@ -147,7 +147,7 @@ pub fn parts(plan: &Plan, u_reference: f64, course: &Course) -> Parts {
         scatter_degrees: None,
         n_eff: course.n_effective,
         resolution: plan.resolution.unwrap_or(0.0),
-        movement: course.drift(),
+        movement: course.movement(),
     }
 }
 

@@ -205,6 +205,12 @@ impl Course {
         self.slope.abs() * self.seconds
     }
 
+    /// The part of [`Course::drift`] that noise does not explain: the slope's square without that of its standard error,
+    /// which is there where nothing moves, and which the repeatability of the mean states already.
+    pub fn movement(&self) -> f64 {
+        (self.slope * self.slope - self.slope_error * self.slope_error).max(0.0).sqrt() * self.seconds
+    }
+
     fn within(&self, bounds: Option<Bounds>) -> bool {
         match bounds {
             Some(bounds) => self.drift() <= bounds.drift && self.scatter <= bounds.scatter,

@@ -2,6 +2,7 @@
 
 mod certified;
 mod faults;
+mod fits;
 mod properties;
 
 use std::time::Duration;

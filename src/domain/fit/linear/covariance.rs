@@ -6,6 +6,7 @@ use super::hac;
 use super::least_squares::Solution;
 use super::twofold::Twofold;
 use crate::domain::fit::FitError;
+use crate::domain::fit::line::unknown;
 use crate::domain::fit::method::{CovarianceKind, Options};
 
 /// What lies between the factors: the covariance in z is F M F'.
@@ -36,11 +37,7 @@ pub(super) fn middle(
     let lags = || lags(design.len(), lag1.unwrap_or(0.0));
     Ok(match options.covariance {
         CovarianceKind::Independent => (Some(Middle::Scalar(variance / design.weight_scale())), None),
-        CovarianceKind::Known if design.weights().is_none() => {
-            return Err(FitError::Unsupported(
-                "a covariance from known uncertainties needs them: name their column with `--uy`, in the direction sensor-on-reference with `--ux`".to_owned(),
-            ));
-        }
+        CovarianceKind::Known if design.weights().is_none() => return Err(unknown()),
         CovarianceKind::Known => (Some(Middle::Scalar(1.0 / design.weight_scale())), None),
         CovarianceKind::Hac => {
             let note = format!("covariance for autocorrelated errors (Newey-West) with {} lags", lags());
