@@ -211,7 +211,7 @@ fn uncertainties_that_the_residuals_contradict_are_told() {
         desk.write("d.csv", data);
         let run = desk.run(&["fit", "d.csv", "--method", "affine", "--uy", "u", "--covariance", "known"]);
         assert!(run.status.success(), "{}", stderr(&run));
-        String::from_utf8(run.stdout).unwrap()
+        stderr(&run)
     };
     let told = fit("x,y,u\n0,0,0.01\n1,1.2,0.01\n2,2,0.01\n");
     assert!(told.contains("chi^2 266.6667 with 1 degrees of freedom"), "{told}");
