@@ -27,11 +27,8 @@ pub struct LastDigit(i32);
 impl LastDigit {
     /// Of an expanded uncertainty above 0.
     pub fn of(expanded: f64) -> LastDigit {
-        let power = |value: f64| value.log10().floor() as i32;
-        let last = power(expanded) - 1;
-        // 0.0996 becomes 0.10, not 0.100
-        let rounded = (expanded / 10f64.powi(last)).round();
-        LastDigit(if rounded >= 100.0 { last + 1 } else { last })
+        // of two digits, so that 0.0996 becomes 0.10, not 0.100
+        LastDigit(exponent(&format!("{expanded:.1e}")) - 1)
     }
 
     /// One digit more, for what adds up.
@@ -47,11 +44,35 @@ impl LastDigit {
                 let step = 10f64.powi(self.0);
                 format!("{:.0}", (value / step).round() * step)
             }
-            _ => significant(value, 6),
+            last => scientific(value, last),
         };
         let zero = text.starts_with('-') && !text.bytes().any(|b| (b'1'..=b'9').contains(&b));
         if zero { text[1..].to_owned() } else { real_minus(&text) }
     }
+}
+
+/// A number rounded to a power of ten, with its own power of ten after it.
+fn scientific(value: f64, last: i32) -> String {
+    let own = exponent(&format!("{value:e}"));
+    if value == 0.0 || own < last - 1 || (own < last && value.abs() < 5.0 * 10f64.powi(own)) {
+        return "0".to_owned();
+    }
+    if own < last {
+        return format!("{:e}", 10f64.powi(last).copysign(value));
+    }
+    // a number has no more digits than 17
+    let decimals = usize::try_from(own - last).unwrap_or(0).min(16);
+    let text = format!("{value:.decimals$e}");
+    match text.parse::<f64>() {
+        // 9.96 to one decimal is 1.0e1, and that to the same place 1.00e1
+        Ok(rounded) if exponent(&text) > own => format!("{rounded:.0$e}", decimals + 1),
+        _ => text,
+    }
+}
+
+/// The power of ten of a number in scientific form; 0 where it has none.
+fn exponent(scientific: &str) -> i32 {
+    scientific.split_once('e').and_then(|(_, power)| power.parse().ok()).unwrap_or(0)
 }
 
 /// Minus signs as readers know them.
@@ -88,6 +109,16 @@ mod tests {
             (0.35, -0.001, ["0.35", "0.00"]),
             (12.4, 512.6, ["12", "513"]),
             (1234.0, 56_789.0, ["1200", "56800"]),
+            (1.234e-13, 5.678_912e-12, ["1.2e\u{2212}13", "5.68e\u{2212}12"]),
+            (1.234e-13, -9.999_9e-12, ["1.2e\u{2212}13", "\u{2212}1.000e\u{2212}11"]),
+            (1.234e-13, 4e-15, ["1.2e\u{2212}13", "0"]),
+            (1.234e-13, -6e-15, ["1.2e\u{2212}13", "\u{2212}1e\u{2212}14"]),
+            (9.96e-13, 0.0, ["1.0e\u{2212}12", "0"]),
+            (0.35e9, 123_456_789_012.0, ["3.5e8", "1.2346e11"]),
+            (99.6e9, -3.2e9, ["1.0e11", "0"]),
+            (1.234e-13, 9.996e-12, ["1.2e\u{2212}13", "1.000e\u{2212}11"]),
+            (5e-324, 5e-324, ["4.9e\u{2212}324", "4.9e\u{2212}324"]),
+            (1e-300, 512.6, ["1.0e\u{2212}300", "5.1260000000000002e2"]),
         ] {
             let last = LastDigit::of(expanded);
             assert_eq!([last.show(expanded), last.show(value)], shown, "{expanded}");

@@ -8,9 +8,10 @@ use super::dcc::{DccError, dcc};
 use super::page::html;
 use super::{Original, units};
 use crate::domain::certificate::fixtures::{about, celsius, criterion, reading, thermometer};
-use crate::domain::certificate::{Accreditation, Certificate, Measured, Recommended, issue};
+use crate::domain::certificate::{Accreditation, Certificate, Criterion, Measured, Recommended, issue};
 use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
+use crate::domain::uncertainty::decision::Rule;
 use crate::domain::uncertainty::point::Parts;
 use crate::domain::units::Unit;
 
@@ -169,6 +170,49 @@ fn documents_have_the_structure_of_the_reference() {
     assert_eq!(errors.split(' ').count(), 11);
     for certificate in extremes() {
         within(&dcc(&certificate, &original()).unwrap());
+    }
+}
+
+/// The numbers of the first quantity that begins like this.
+fn numbers(document: &str, begin: &str) -> Vec<f64> {
+    let after = document.split_once(begin).unwrap().1;
+    let list = after.split_once("<si:valueXMLList>").unwrap().1.split_once('<').unwrap().0;
+    list.split(' ').map(|it| it.parse().unwrap()).collect()
+}
+
+const UPPER: &str = "refType=\"basic_acceptanceLimitUpper\"";
+const LOWER: &str = "refType=\"basic_acceptanceLimitLower\"";
+
+/// A program that holds errors against the limits comes to the statement, whichever the rule is.
+#[test]
+fn acceptance_limits_are_those_of_the_statements() {
+    let document = dcc(&thermometer(), &original()).unwrap();
+    // MPE - U = 0.05 - 0.00806
+    assert!(numbers(&document, UPPER).iter().all(|limit| (limit - 0.041_94).abs() < 5e-6), "{document}");
+    let points = [20.04, 20.045, 19.96, 20.2].map(|indication| reading(indication, 20.0));
+    for (rule, wide, limit) in [
+        (Rule::GuardBand, false, 0.041_9),
+        (Rule::Simple, false, 0.05),
+        (Rule::GuardBand, true, -0.057),
+        (Rule::Simple, true, -0.057),
+    ] {
+        let criterion = Criterion { rule, ..criterion() };
+        let parts =
+            |it: &Measured| Parts { scatter: if wide { 0.047 } else { it.parts.scatter }, ..it.parts };
+        let points: Vec<_> = points.iter().map(|it| Measured { parts: parts(it), ..it.clone() }).collect();
+        let certificate = issue(about(), &celsius(), 0.95, Some(criterion), &points, &[]).unwrap();
+        let document = dcc(&certificate, &original()).unwrap();
+        within(&document);
+        let (lower, upper) = (numbers(&document, LOWER), numbers(&document, UPPER));
+        assert!(
+            (upper[0] - limit).abs() < 2e-3
+                && lower.iter().zip(&upper).all(|(lower, upper)| -lower == *upper)
+        );
+        let errors = numbers(&document, "refType=\"basic_measurementError\"");
+        let passes: Vec<bool> = (0..4).map(|at| (lower[at]..=upper[at]).contains(&errors[at])).collect();
+        let stated = &texts(&parse(&document), "dcc:conformityXMLList")[0];
+        assert_eq!(passes, stated.split(' ').map(|it| it == "pass").collect::<Vec<_>>(), "{rule:?} {stated}");
+        assert_eq!(numbers(&document, ">maximum permissible error<"), [0.05; 4]);
     }
 }
 

@@ -85,7 +85,9 @@ impl ConformityArgs {
             let variance = ux[at] * ux[at] + uy[at] * uy[at] - 2.0 * shared * shared;
             let (value, reference) = (pairs.x()[at], pairs.y()[at]);
             let expanded = k * variance.sqrt();
-            let point = Point { reference, error: value - reference, expanded, coverage_factor: k };
+            let error = value - reference;
+            // the columns are taken as exact standard uncertainties: files don't state degrees of freedom
+            let point = Point { reference, error, expanded, coverage_factor: k, degrees_of_freedom: None };
             let refused = |fault: FitError| Failure::refused(fault.to_string());
             let decided = decide(&point, &self.permitted(), out.rule)
                 .map_err(|fault| refused(pairs.fault(at, pairs.reference().name(), fault.to_string())))?;

@@ -7,6 +7,7 @@ use super::administrative::{conformity, identification};
 use super::{decimal, decimals, words};
 use crate::domain::certificate::{About, Certificate, Condition, PointResult, Results};
 use crate::domain::reference::Standard;
+use crate::domain::uncertainty::decision::Rule;
 use crate::domain::uncertainty::point::Component;
 
 /// Writes them; values in `unit`, conditions each in its own.
@@ -175,17 +176,32 @@ fn error(xml: &mut Markup, points: &[PointResult], results: &Results, unit: &Sta
                 });
             });
         });
-        let stated: Option<Vec<_>> = points.iter().map(|point| point.conformity).collect();
-        let Some(stated) = stated else { return };
-        let outcomes: Vec<&str> = stated.iter().map(|it| conformity(it.outcome)).collect();
-        let limits = decimals(stated.iter().map(|it| unit.difference(it.mpe)));
-        xml.element("dcc:measurementMetaData", &[], |xml| {
-            xml.element("dcc:metaData", &[("refType", "basic_conformity")], |xml| {
-                xml.leaf("dcc:conformityXMLList", &outcomes.join(" "));
-                xml.element("dcc:data", &[], |xml| {
-                    let (kind, name) = (Some("basic_acceptanceLimitUpper"), "maximum permissible error");
-                    list(xml, kind, name, &limits, unit.differences, |_| {});
-                });
+        if let Some(conformity) = &results.conformity {
+            statements(xml, points, conformity.rule, unit);
+        }
+    });
+}
+
+/// What is stated about each point, the limits that an error has to keep to pass, and what they are made of. Where
+/// nothing passes, the lower one is above the upper one.
+fn statements(xml: &mut Markup, points: &[PointResult], rule: Rule, unit: &Stated) {
+    let stated = || points.iter().filter_map(|point| point.conformity);
+    let outcomes: Vec<&str> = stated().map(|it| conformity(it.outcome)).collect();
+    let permitted = decimals(stated().map(|it| unit.difference(it.mpe)));
+    let limits = |sign: f64| {
+        decimals(points.iter().filter_map(|it| it.acceptance(rule)).map(|it| unit.difference(sign * it)))
+    };
+    xml.element("dcc:measurementMetaData", &[], |xml| {
+        xml.element("dcc:metaData", &[("refType", "basic_conformity")], |xml| {
+            xml.leaf("dcc:conformityXMLList", &outcomes.join(" "));
+            xml.element("dcc:data", &[], |xml| {
+                for (kind, name, values) in [
+                    (Some("basic_acceptanceLimitLower"), "acceptance limit, lower", limits(-1.0)),
+                    (Some("basic_acceptanceLimitUpper"), "acceptance limit, upper", limits(1.0)),
+                    (None, "maximum permissible error", permitted),
+                ] {
+                    list(xml, kind, name, &values, unit.differences, |_| {});
+                }
             });
         });
     });

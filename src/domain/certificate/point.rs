@@ -163,15 +163,25 @@ fn combined(budget: &[Line]) -> Result<Effective, CertificateError> {
 }
 
 impl PointResult {
-    /// What is to be stated about it.
-    fn decide(&self, (mpe, rule): (&Mpe, Rule)) -> Result<Stated, CertificateError> {
-        let point = Point {
+    /// What a decision is about.
+    fn judged(&self) -> Point {
+        Point {
             reference: self.reference,
             error: self.error,
             expanded: self.expanded,
             coverage_factor: self.coverage_factor,
-        };
-        let decided = decide(&point, mpe, rule);
+            degrees_of_freedom: self.degrees_of_freedom,
+        }
+    }
+
+    /// How large its error may be to pass under the rule; below 0 where none passes. `None` where nothing is stated.
+    pub fn acceptance(&self, rule: Rule) -> Option<f64> {
+        self.conformity.map(|stated| self.judged().acceptance(stated.mpe, rule))
+    }
+
+    /// What is to be stated about it.
+    fn decide(&self, (mpe, rule): (&Mpe, Rule)) -> Result<Stated, CertificateError> {
+        let decided = decide(&self.judged(), mpe, rule);
         decided.map(Stated::from).map_err(|fault| Problem::Decision(fault).at("conformity"))
     }
 

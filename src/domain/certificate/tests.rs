@@ -182,6 +182,22 @@ fn many_readings_are_worth_as_many_as_are_independent() {
     near(u[3], 0.006 / 12.0_f64.sqrt(), 1e-15);
 }
 
+/// With three degrees of freedom the normal distribution would have 0.07 % there.
+#[test]
+fn the_risk_of_a_few_readings_is_that_of_their_coverage_factor() {
+    let read = reading(20.0, 20.0);
+    let parts = Parts { u_reference: 0.0, resolution: 0.0, scatter_degrees: Some(3.0), ..read.parts };
+    let plain = Measured { parts, ..read }.result(0.95, None).unwrap();
+    near(plain.coverage_factor, 3.182, 5e-4);
+    // the error is as large as it may be to pass
+    let mpe = Mpe { absolute: Some(0.05), ..criterion().mpe };
+    let edge = reading(20.05 - plain.expanded, 20.0);
+    let stated = Measured { parts, ..edge }.result(0.95, Some((&mpe, criterion().rule))).unwrap();
+    let stated = stated.conformity.unwrap();
+    assert_eq!(stated.outcome, Outcome::Pass);
+    near(stated.risk, 0.025, 2e-4);
+}
+
 proptest! {
     #[test]
     fn whatever_is_issued_is_read_again(

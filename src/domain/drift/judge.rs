@@ -176,8 +176,8 @@ impl Judge {
         let mut references = Moments { n: self.references[0] as u64, mean: self.references[1], m2: 0.0 };
         references.push(pair.reference);
         self.references = [references.n as f64, references.mean];
-        if let Some(permitted) = terms.mpe.and_then(|mpe| mpe.at(pair.reference).ok()) {
-            self.burning.push(&terms.objective, pair.time, pair.error().abs() <= permitted, now);
+        if let Some(permitted) = terms.mpe.and_then(|mpe| mpe.permits(pair.reference, pair.error()).ok()) {
+            self.burning.push(&terms.objective, pair.time, permitted, now);
         }
         if let Some(point) = self.day.take(pair, now) {
             // Its numbers were checked with the pairs.

@@ -173,7 +173,13 @@ pub(super) fn budget(plan: &Plan, u_reference: f64, course: &Course, has_value: 
 
 /// The verdict on an error.
 pub(super) fn state(plan: &Plan, reference: f64, error: f64, budget: &Budget) -> Result<Stated, Fault> {
-    let point = decision::Point { reference, error, expanded: budget.expanded, coverage_factor: budget.k };
+    let point = decision::Point {
+        reference,
+        error,
+        expanded: budget.expanded,
+        coverage_factor: budget.k,
+        degrees_of_freedom: budget.degrees_of_freedom,
+    };
     let decided = decide(&point, &plan.mpe, plan.rule)
         .map_err(|error| Fault::Decision { sensor: plan.sensor.clone(), error })?;
     let decision::Decision { outcome, mpe, capable, risk } = decided;

@@ -18,6 +18,7 @@ use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::{Compiled, Input, compile};
 use crate::domain::trust::envelope::{Envelope, pae, payload_type, sign};
 use crate::domain::trust::key::PrivateKey;
+use crate::domain::uncertainty::coverage::coverage_factor;
 use crate::domain::uncertainty::decision::{Combine, Mpe, Outcome, Rule};
 
 fn id(text: &str) -> Id {
@@ -229,6 +230,20 @@ impl Bench {
         let told = |effect: &'_ Effect| matches!(effect, Effect::Tell(_));
         let all = self.effects.iter().filter(|effect| told(effect));
         all.filter_map(|effect| if let Effect::Tell(fault) = effect { Some(fault) } else { None }).collect()
+    }
+}
+
+/// The other limit is beyond all doubt, so the tail is that of one side: 2.5 % at a level of 95 %.
+#[test]
+fn the_risk_of_a_point_has_the_degrees_of_freedom_of_its_budget() {
+    let mut plan = plan(Mode::Adjust);
+    plan.mpe.absolute = Some(50.0);
+    for degrees in [Some(1.0), Some(3.0), Some(30.0), None] {
+        let k = coverage_factor(0.95, degrees);
+        let budget = Budget { shares: vec![], u: 0.01, degrees_of_freedom: degrees, k, expanded: 0.01 * k };
+        let stated = point::state(&plan, 8.0, 50.0 - budget.expanded, &budget).unwrap();
+        assert_eq!(stated.outcome, Outcome::Pass);
+        assert!((stated.risk - 0.025).abs() < 5e-5, "{degrees:?}: {}", stated.risk);
     }
 }
 

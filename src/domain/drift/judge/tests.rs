@@ -323,3 +323,17 @@ fn pairs_in_doubt_say_nothing_and_take_back_what_spoke_for_an_alarm() {
         assert_eq!(case.kinds(), [Kind::Drift], "what it learnt is still there");
     }
 }
+
+#[test]
+fn an_error_of_exactly_the_mpe_uses_up_nothing() {
+    let mpe = Mpe { absolute: Some(0.7), relative: None, combine: Default::default() };
+    let mut case = Case::new(Terms { mpe: Some(mpe), ..terms() });
+    // 4.3 - 5.0 is -0.7000000000000002
+    for hour in 0..10 {
+        case.pair(&stored(hour, -0.7, 1));
+        case.hour += 1;
+    }
+    case.pair(&stored(10, -0.71, 1));
+    let burn = case.judge.burn(&case.terms, at(11)).unwrap();
+    assert_eq!((burn.pairs, burn.out), (11, 1), "{burn:?}");
+}

@@ -102,8 +102,8 @@ impl Pane {
             self.agreement.en += en;
         }
         // no limit where it would be 0
-        if let Some(limit) = setup.mpe.and_then(|mpe| mpe.at(pair.reference).ok()) {
-            self.permitted.count(error.abs() <= limit);
+        if let Some(permitted) = setup.mpe.and_then(|mpe| mpe.permits(pair.reference, error).ok()) {
+            self.permitted.count(permitted);
         }
         if let Some(u) = pair.u_reference_alone() {
             self.references.n += 1;

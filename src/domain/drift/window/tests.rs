@@ -68,6 +68,17 @@ fn what_one_pair_cannot_say_is_none() {
 }
 
 #[test]
+fn an_error_of_exactly_the_mpe_is_within_it() {
+    let mpe = Mpe { absolute: Some(0.1), relative: None, combine: Combine::Max };
+    let mut window = Window::new(Setup { mpe: Some(mpe), ..Setup::new(Kind::Measurement) });
+    for (hour, value) in [1.1, 0.9, 1.11, 1.0].into_iter().enumerate() {
+        let facts = Facts::new(at(hour as i64), value, 1.0);
+        window.add(&Pair::new(Kind::Measurement, facts).unwrap(), at(4));
+    }
+    assert_eq!(window.report(at(4), None).calibrated.within_mpe, Some(0.75));
+}
+
+#[test]
 fn an_mpe_of_nothing_decides_nothing() {
     let mpe = Mpe { absolute: None, relative: Some(0.1), combine: Combine::Max };
     let mut window = Window::new(Setup { mpe: Some(mpe), ..Setup::new(Kind::Measurement) });

@@ -112,7 +112,7 @@ fn same_as_at_once(window: &Window, pairs: &[Pair], now: Timestamp) {
     close(report.calibrated.en_mean, all.en_mean, size, "E_n");
     assert_eq!(report.calibrated.en_within_1, all.en_fraction_within_1);
     let errors: Vec<f64> = kept.iter().map(Pair::error).collect();
-    let permitted = kept.iter().filter(|pair| pair.error().abs() <= MPE.at(pair.reference).unwrap()).count();
+    let permitted = kept.iter().filter(|pair| MPE.permits(pair.reference, pair.error()).unwrap()).count();
     assert_eq!(report.calibrated.within_mpe, Some(permitted as f64 / kept.len() as f64));
     let all_worth =
         lag1(&errors, all.bias).map_or(errors.len() as f64, |r1| n_effective(errors.len() as f64, r1));
