@@ -341,7 +341,8 @@ pub struct Provenance {
     /// SHA-256 of the data set.
     #[serde(default)]
     pub dataset_sha256: Option<String>,
-    /// Reference standards used.
+    /// Reference standards used: references by one of them have its error in common with the values, see
+    /// [`crate::domain::drift::traced`].
     #[serde(default)]
     pub standards: Vec<String>,
     /// The gateway where it was made, if it was made on one.

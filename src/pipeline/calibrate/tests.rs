@@ -7,7 +7,6 @@ use crate::domain::monitor::check::ControlLimits;
 use crate::domain::monitor::peers::PeerLimits;
 use crate::domain::monitor::scheduled::{Check, Schedule};
 use crate::domain::monitor::{self, Limits};
-use crate::domain::sample::TransformRef;
 use crate::domain::sensor::{Kind, Monitoring};
 use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::compile;
@@ -43,16 +42,8 @@ fn active(pipeline: &str) -> Option<Arc<Active>> {
             "issued_at": "1970-01-01T00:00:00Z", "expires": "2100-01-01T00:00:00Z"}}"#
     );
     let transform = Transform::parse(text.as_bytes()).unwrap();
-    let reference = TransformRef { id: id("t"), version: 1, digest: Digest::of(&[b"t"]) };
-    Some(Arc::new(Active {
-        reference: Arc::new(reference),
-        compiled: Arc::new(compile(&transform).unwrap()),
-        unit: "1".into(),
-        issued_at: transform.issued_at,
-        expires: transform.expires,
-        since: transform.issued_at,
-        revoked: false,
-    }))
+    let compiled = Arc::new(compile(&transform).unwrap());
+    Some(Arc::new(Active::of(&transform, Digest::of(&[b"t"]), compiled, transform.issued_at)))
 }
 
 fn calibrator(sensors: &[Arc<Sensor>]) -> Calibrator {

@@ -41,6 +41,7 @@ fn stored(hour: i64, error: f64, transform: u8) -> Pair {
         raw: None,
         reference_value: 5.0,
         reference_u: Some(0.05),
+        u_shared: None,
         unit: "mg/m3".into(),
         transform: (transform > 0).then(of),
         readings: 60,
