@@ -21,8 +21,8 @@ pub struct Active {
     pub unit: Arc<str>,
     /// What its values have from its standards.
     pub traced: Traced,
-    /// When it was issued: the age of the calibration counts from here.
-    pub issued_at: Timestamp,
+    /// When its last reference was, as far as is known: the age of the calibration counts from here.
+    pub calibrated_at: Timestamp,
     /// When it expires.
     pub expires: Timestamp,
     /// When it came into force here.
@@ -40,7 +40,7 @@ impl Active {
             compiled,
             unit: Arc::from(transform.output_unit.as_str()),
             traced: Traced::of(transform),
-            issued_at: transform.issued_at,
+            calibrated_at: transform.calibrated_at(),
             expires: transform.expires,
             since,
             revoked: false,
