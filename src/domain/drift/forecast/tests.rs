@@ -156,7 +156,8 @@ fn what_all_references_are_off_by_does_not_average_out() {
 
 #[test]
 fn a_past_that_was_stored_before_goes_on() {
-    let stored = r#"{"width": 86400000000, "points": [{"time": "2026-01-01T12:00:00Z", "bias": 0.5, "u": 0.1}]}"#;
+    let stored =
+        r#"{"width": 86400000000, "points": [{"time": "2026-01-01T12:00:00Z", "bias": 0.5, "u": 0.1}]}"#;
     let mut series: Series = serde_json::from_str(stored).unwrap();
     assert_eq!((series.points().len(), series.shared()), (1, 0.0));
     for u in [0.2, 0.4, f64::NAN] {
@@ -164,7 +165,10 @@ fn a_past_that_was_stored_before_goes_on() {
     }
     assert!((series.shared() - 0.3).abs() < 1e-15);
     assert_eq!(serde_json::from_str::<Series>(&serde_json::to_string(&series).unwrap()).unwrap(), series);
-    assert!(serde_json::from_str::<Series>(&stored.replace("}]}", r#"}], "shared": {"n": 1, "u": -1}}"#)).is_err());
+    assert!(
+        serde_json::from_str::<Series>(&stored.replace("}]}", r#"}], "shared": {"n": 1, "u": -1}}"#))
+            .is_err()
+    );
 }
 
 #[test]

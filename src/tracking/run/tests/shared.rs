@@ -27,11 +27,8 @@ async fn accepted(store: &Store) -> Arc<TransformRef> {
         actor: "test".to_owned(),
         rolled_back: false,
     };
-    let step = RolloutStep {
-        accepted: Some(activation.clone()),
-        put: vec![activation],
-        ..RolloutStep::default()
-    };
+    let step =
+        RolloutStep { accepted: Some(activation.clone()), put: vec![activation], ..RolloutStep::default() };
     store.advance(step).await.unwrap();
     Arc::new(TransformRef { id: id("t"), version: 1, digest })
 }
