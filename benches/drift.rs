@@ -111,6 +111,7 @@ fn stored(hours: i64) -> Stored {
         raw: Some(0.5),
         reference_value: 20.0,
         reference_u: Some(0.1),
+        u_shared: None,
         unit: "mg/m3".into(),
         transform: Some(transform.into()),
         readings: 60,

@@ -13,7 +13,6 @@ use crate::alerting::Alerting;
 use crate::domain::digest::Digest;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::plan::Policy;
-use crate::domain::sample::TransformRef;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::command::Past;
 use crate::domain::trust::reason::Reason;
@@ -435,14 +434,6 @@ fn activation(verified: &Verified, at: Timestamp, actor: String, rolled_back: bo
 
 fn active(verified: &Verified, since: Timestamp, revoked: bool) -> Active {
     let transform = &verified.transform;
-    let (id, version, digest) = (transform.id.clone(), transform.version, verified.digest);
-    Active {
-        reference: Arc::new(TransformRef { id, version, digest }),
-        compiled: Arc::new(verified.compiled.clone()),
-        unit: Arc::from(transform.output_unit.as_str()),
-        issued_at: transform.issued_at,
-        expires: transform.expires,
-        since,
-        revoked,
-    }
+    let compiled = Arc::new(verified.compiled.clone());
+    Active { revoked, ..Active::of(transform, verified.digest, compiled, since) }
 }

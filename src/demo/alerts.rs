@@ -66,7 +66,7 @@ pub fn beside(drift: &SensorDrift) -> String {
     let within = scores
         .within_mpe
         .map_or_else(String::new, |share| format!(", {:.0} % within the MPE", 100.0 * share));
-    let expanded = scores.u_bias.map_or_else(String::new, |u| format!(" +- {:.2}", 2.0 * u));
+    let expanded = scores.expanded().map_or_else(String::new, |expanded| format!(" +- {expanded:.2}"));
     format!(
         "the week beside the reference, by calibd: bias {}{expanded} {unit} of {} pairs{within}: {}",
         number(scores.bias),

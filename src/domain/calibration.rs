@@ -56,7 +56,7 @@ pub struct Dated<'a> {
     /// The stages.
     pub compiled: &'a Compiled,
     /// The age of the calibration counts from here.
-    pub issued_at: Timestamp,
+    pub calibrated_at: Timestamp,
     /// From then on its values are suspect.
     pub expires: Timestamp,
 }
@@ -85,7 +85,7 @@ impl Dated<'_> {
         covariates: &[Option<Covariate>],
         moment: Moment,
     ) -> Output {
-        let age_days = moment.now.micros_since(self.issued_at).max(0) as f64 / DAY_MICROS;
+        let age_days = moment.now.micros_since(self.calibrated_at).max(0) as f64 / DAY_MICROS;
         let mut output = self.compiled.apply(&Input { raw, u_raw, covariates, age_days });
         if self.has_expired(moment) {
             output.state = output.state.max(State::Suspect);

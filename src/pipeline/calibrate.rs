@@ -339,7 +339,7 @@ fn offered(kind: CheckKind) -> ReasonCode {
 }
 
 fn dated(active: &Active) -> Dated<'_> {
-    Dated { compiled: &active.compiled, issued_at: active.issued_at, expires: active.expires }
+    Dated { compiled: &active.compiled, calibrated_at: active.calibrated_at, expires: active.expires }
 }
 
 mod judge;

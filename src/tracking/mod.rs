@@ -15,6 +15,7 @@ mod pending;
 pub mod publish;
 pub mod run;
 mod stored;
+mod traced;
 pub mod tracker;
 mod trial;
 

@@ -17,7 +17,7 @@ pub fn statistic(sensor: &Sensor, pair: &Pair) -> Option<pair::Pair> {
         u: pair.u.filter(|u| *u > 0.0),
         reference: pair.reference_value,
         u_reference: pair.reference_u,
-        u_shared: None,
+        u_shared: pair.u_shared,
         cohort: comparison.cohorts.of(&comparison.tags, &covariate),
         lag: pair.lag.saturating_neg(),
         transform: pair.transform.as_ref().map(|transform| transform.digest),

@@ -18,6 +18,7 @@ use super::follow::{Followers, reference_of};
 use super::judges::Saving;
 use super::pending::{Made, Pending};
 use super::publish::Publisher;
+use super::traced::Traces;
 use super::tracker::Tracker;
 use crate::alerting::Alerting;
 use crate::domain::alert::Kind;
@@ -80,6 +81,7 @@ pub struct Tracking {
     pub(super) trackers: HashMap<SensorId, Tracker>,
     pub(super) saving: Saving,
     covariates: Covariates,
+    traces: Traces,
     /// The number of the last reading that was taken.
     last: u64,
     live: Option<broadcast::Receiver<Arc<[Reading]>>>,
@@ -111,6 +113,7 @@ impl Tracking {
             trackers: HashMap::new(),
             saving: Saving::default(),
             covariates: Covariates::default(),
+            traces: Traces::default(),
             last: 0,
             live: None,
             possible: HashSet::new(),

@@ -65,6 +65,7 @@ fn pair(hour: i64, value: f64, shared: &Shared) -> Pair {
         raw: Some(value),
         reference_value: 20.0,
         reference_u: Some(0.1),
+        u_shared: None,
         unit: shared.unit.clone(),
         transform: Some(shared.transform.clone()),
         readings: 60,

@@ -151,6 +151,7 @@ fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
     assert_eq!(transform.domain.input, Some([0.2, 999.0]));
     assert!(transform.limits.monotone);
     assert_eq!(transform.uncertainty.degrees_of_freedom, Some(34.0));
+    assert_eq!(transform.provenance.last_reference, None);
     let digest = transform.provenance.dataset_sha256.unwrap();
     let bytes = fs::read(norris()).unwrap();
     assert_eq!(digest, calibd::domain::digest::Digest::of(&[&bytes]).to_string());
@@ -163,6 +164,28 @@ fn what_it_writes_can_be_signed_and_does_what_was_fitted() {
         let rows = desk.json(&["apply", "one.csv", "--transform", file]);
         near(&rows["rows"][0]["value"], -0.262323073774029 + 500.0 * 1.00211681802045, 13);
     }
+}
+
+#[test]
+fn what_it_writes_is_as_old_as_its_newest_pair() {
+    let desk = Desk::new();
+    desk.write(
+        "t.csv",
+        "t,x,y\n2026-01-03T00:00:00Z,3,6\n2026-01-01T00:00:00Z,1,2\n2026-01-02T00:00:00Z,2,4.1\n",
+    );
+    let args =
+        ["fit", "t.csv", "--method", "affine", "--x", "x", "--y", "y", "--time", "t", "--out", "t.json"];
+    desk.done(&args);
+    let transform = Transform::parse(desk.read("t.json").as_bytes()).unwrap();
+    assert_eq!(transform.calibrated_at().to_string(), "2026-01-03T00:00:00.000000Z");
+    // A clock that is ahead makes no calibration of times to come.
+    desk.write(
+        "t.csv",
+        "t,x,y\n2026-01-01T00:00:00Z,1,2\n2026-01-02T00:00:00Z,2,4.1\n2999-01-01T00:00:00Z,3,6\n",
+    );
+    desk.done(&args);
+    let transform = Transform::parse(desk.read("t.json").as_bytes()).unwrap();
+    assert_eq!(transform.provenance.last_reference, Some(transform.issued_at));
 }
 
 #[test]

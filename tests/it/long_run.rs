@@ -10,7 +10,7 @@ use calibd::domain::alert::Policy;
 use calibd::domain::digest::Digest;
 use calibd::domain::id::Id;
 use calibd::domain::quality::ReasonCode;
-use calibd::domain::sample::{Reading, Sample, TransformRef};
+use calibd::domain::sample::{Reading, Sample};
 use calibd::domain::sensor::{Kind, Sensor};
 use calibd::domain::sequence::{BLOCK, Block, Numbers};
 use calibd::domain::time::Timestamp;
@@ -85,16 +85,8 @@ fn active() -> Arc<Active> {
         expiry()
     );
     let transform = Transform::parse(text.as_bytes()).unwrap();
-    let reference = TransformRef { id: Id::new("t").unwrap(), version: 1, digest: Digest::of(&[b"t"]) };
-    Arc::new(Active {
-        reference: Arc::new(reference),
-        compiled: Arc::new(compile(&transform).unwrap()),
-        unit: "mg/m3".into(),
-        issued_at: transform.issued_at,
-        expires: transform.expires,
-        since: transform.issued_at,
-        revoked: false,
-    })
+    let compiled = Arc::new(compile(&transform).unwrap());
+    Arc::new(Active::of(&transform, Digest::of(&[b"t"]), compiled, transform.issued_at))
 }
 
 /// A gateway between two starts.

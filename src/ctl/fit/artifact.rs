@@ -186,9 +186,16 @@ fn transform(args: &ArtifactArgs, fit: &Fit, data: &Read, now: Timestamp) -> Res
             method: Some(fit.method.clone()),
             pairs: Some(fit.n as u64),
             dataset_sha256: Some(data.digest.to_string()),
+            last_reference: newest(data, now),
             ..Provenance::default()
         },
     })
+}
+
+/// When the newest pair was, if that is said; local times that were taken for UTC may be ahead of now.
+fn newest(data: &Read, now: Timestamp) -> Option<Timestamp> {
+    let seconds = data.pairs.times()?.last()?;
+    Some(Timestamp::EPOCH.saturating_add_micros((seconds * 1e6).round() as i64).min(now))
 }
 
 fn named(text: &str) -> Result<Id, Failure> {

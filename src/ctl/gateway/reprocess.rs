@@ -119,7 +119,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn each(&mut self, mut write: impl FnMut(&Row) -> io::Result<()>) -> io::Result<()> {
         let Chosen { transform, compiled, .. } = self.chosen;
-        let dated = Dated { compiled, issued_at: transform.issued_at, expires: transform.expires };
+        let dated = Dated { compiled, calibrated_at: transform.calibrated_at(), expires: transform.expires };
         for stored in self.rows {
             let row = again(stored, dated, self.sensor.uncertainty, &mut self.around);
             self.summary.add(&row, stored.comparable);

@@ -11,7 +11,6 @@ use super::show::{clean, measured, reading, sparkline, state, time};
 use super::{Asked, client};
 use crate::ctl::output::{Failure, note, print_json, print_screen, print_table, significant};
 use crate::ctl::screen::Screen;
-use crate::domain::drift::state::K;
 use crate::domain::drift::window::Scores;
 use crate::wire::control::{Alert, Drift, Readings, Rollup, Rollups, Sensor, SensorDrift, Sensors, Upkeep};
 
@@ -185,13 +184,15 @@ fn recent(past: &Readings) -> Vec<f64> {
 
 /// How far the sensor is from its references, with the expanded uncertainty of that.
 fn agreement(drift: &SensorDrift) -> String {
-    let Scores { n, bias, u_bias, within_mpe, .. } = drift.all.calibrated;
+    let scores = &drift.all.calibrated;
+    let Scores { n, bias, within_mpe, .. } = *scores;
     let state = drift.state.as_str().replace('_', " ");
     let unit = drift.unit.as_deref().map_or(String::new(), |unit| format!(" {}", clean(unit)));
-    let expanded = u_bias.map(|u| K * u);
+    let expanded = scores.expanded();
     let mut parts = vec![state];
     parts.extend(bias.map(|bias| {
-        let k = if expanded.is_some() { " (k = 2)" } else { "" };
+        let k = scores.coverage_factor().filter(|_| expanded.is_some());
+        let k = k.map_or_else(String::new, |k| format!(" (k = {k:.2})"));
         format!("bias {}{unit}{k}", measured(bias, expanded))
     }));
     parts.extend(drift.mpe.map(|mpe| format!("permitted {}{unit}", significant(mpe, 6))));

@@ -25,7 +25,7 @@ use crate::domain::slo::{Burn, Burning, Objective};
 use crate::domain::stats::Moments;
 use crate::domain::time::Timestamp;
 use crate::domain::uncertainty::decision::Mpe;
-use day::Day;
+use day::{Day, Told};
 
 pub use findings::{Judgement, Seen};
 
@@ -179,9 +179,10 @@ impl Judge {
         if let Some(permitted) = terms.mpe.and_then(|mpe| mpe.permits(pair.reference, pair.error()).ok()) {
             self.burning.push(&terms.objective, pair.time, permitted, now);
         }
-        if let Some(point) = self.day.take(pair, now) {
+        if let Some(Told { point, u_reference }) = self.day.take(pair, now) {
             // Its numbers were checked with the pairs.
             let _ = self.past.push(point);
+            self.past.share(u_reference);
         }
         while self.shown.len() >= MOST_SHOWN {
             self.shown.pop_front();

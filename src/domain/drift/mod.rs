@@ -12,4 +12,5 @@ pub mod measurement;
 pub mod pair;
 pub mod probability;
 pub mod state;
+pub mod traced;
 pub mod window;

@@ -68,7 +68,7 @@ pub enum PairError {
     },
     /// More is shared than there is.
     #[error(
-        "{0} of the uncertainty is shared, expected less than the uncertainties of value and reference, both of them stated"
+        "{0} of the uncertainty is shared, expected no more than the uncertainties of value and reference have, both of them stated"
     )]
     Shared(f64),
 }
@@ -113,12 +113,13 @@ impl Pair {
     }
 
     /// E_n = (value - reference) / sqrt(U_value^2 + U_reference^2 - 2 U_shared^2) with U = 2 u; `None`
-    /// without both uncertainties (ISO/IEC 17043; ISO 13528, 9.7).
+    /// without both uncertainties, and where all of both is shared (ISO/IEC 17043; ISO 13528, 9.7).
     pub fn en(&self) -> Option<f64> {
         let (u, reference) = (self.facts.u?, self.facts.u_reference?);
         let shared = self.facts.u_shared.unwrap_or(0.0);
-        let variance = u * u + reference * reference - 2.0 * shared * shared;
-        Some(self.error() / (COVERAGE_FACTOR * variance.sqrt()))
+        // u^2 + reference^2 - 2 shared^2, without losing the little that may be left
+        let variance = (u - shared) * (u + shared) + (reference - shared) * (reference + shared);
+        (variance > 0.0).then(|| self.error() / (COVERAGE_FACTOR * variance.sqrt()))
     }
 
     /// What the reference may be off by that the value is not: sqrt(u_reference^2 - u_shared^2).
@@ -164,8 +165,7 @@ fn shared(facts: &Facts, shared: f64) -> Result<(), PairError> {
     let (Some(u), Some(reference)) = (facts.u, facts.u_reference) else {
         return Err(PairError::Shared(shared));
     };
-    let left = u * u + reference * reference - 2.0 * shared * shared;
-    let fits = (0.0..=u.min(reference)).contains(&shared) && left > 0.0;
+    let fits = (0.0..=u.min(reference)).contains(&shared);
     if fits { Ok(()) } else { Err(PairError::Shared(shared)) }
 }
 
@@ -229,13 +229,15 @@ mod tests {
     #[test]
     fn no_more_is_shared_than_there_is() {
         for facts in [
-            Facts { u_shared: Some(0.5), ..FACTS },
             Facts { u_shared: Some(0.6), u: Some(2.0), ..FACTS },
             Facts { u_shared: Some(-0.1), ..FACTS },
             Facts { u: None, ..FACTS },
         ] {
             assert!(refused(Kind::Measurement, facts).contains("is shared"), "{facts:?}");
         }
+        // Nothing is left for an error to be compared with.
+        let all = Pair::new(Kind::Measurement, Facts { u_shared: Some(0.5), ..FACTS }).unwrap();
+        assert_eq!((all.en(), all.u_reference_alone()), (None, Some(0.0)));
     }
 
     #[test]

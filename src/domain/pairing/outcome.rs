@@ -34,6 +34,10 @@ pub struct Pair {
     pub reference_value: f64,
     /// Its standard uncertainty in `unit`.
     pub reference_u: Option<f64>,
+    /// The standard uncertainty in `unit` that `value` and `reference_value` have in common, because the standard behind
+    /// the reference also stands behind the transform; filled by whoever knows that, see
+    /// [`crate::domain::drift::traced`].
+    pub u_shared: Option<f64>,
     /// The unit of the sensor's values or, where it does not convert to the reference's, that of the reference.
     pub unit: Arc<str>,
     /// The transform that made `value`.
@@ -147,6 +151,7 @@ impl Outcome {
             raw: part.raw,
             reference_value,
             reference_u,
+            u_shared: None,
             unit: Arc::clone(unit),
             transform: part.transform,
             readings: part.readings,

@@ -171,6 +171,8 @@ fn artifact(
             pairs: Some(points.len() as u64),
             dataset_sha256: serde_json::to_vec(points).ok().map(|all| Digest::of(&[&all]).to_string()),
             standards,
+            // The clock may have been set back since.
+            last_reference: points.iter().map(|point| point.ended).max().map(|last| last.min(at.time)),
             made_on: Some(plan.gateway.clone()),
             session: Some(session.to_string()),
             author: Some(at.by.to_owned()),

@@ -275,6 +275,7 @@ fn a_drifted_sensor_is_found_out_adjusted_and_left_within_tolerance() {
     assert_eq!(transform.pipeline.len(), 1, "a line after a line is one");
     assert_eq!(transform.provenance.session.as_deref(), Some("s-1"));
     assert_eq!(transform.provenance.made_on, Some(id("gw-1")));
+    assert_eq!(transform.provenance.last_reference, Some(bench.session.as_found[2].ended));
     assert_eq!(transform.target.serials, ["162741"]);
 
     bench.activate();

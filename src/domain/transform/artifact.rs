@@ -100,7 +100,7 @@ pub struct Transform {
     /// How it becomes active; absent: at once.
     #[serde(default)]
     pub rollout: Option<Rollout>,
-    /// Where it comes from; informative.
+    /// Where it comes from.
     #[serde(default)]
     pub provenance: Provenance,
 }
@@ -328,7 +328,7 @@ pub struct Gate {
     pub max_bias: Option<f64>,
 }
 
-/// Where a transform comes from; informative.
+/// Where a transform comes from; informative, but for `standards` and `last_reference`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
@@ -341,9 +341,14 @@ pub struct Provenance {
     /// SHA-256 of the data set.
     #[serde(default)]
     pub dataset_sha256: Option<String>,
-    /// Reference standards used.
+    /// Reference standards used: references by one of them have its error in common with the values, see
+    /// [`crate::domain::drift::traced`].
     #[serde(default)]
     pub standards: Vec<String>,
+    /// The newest reference that it was made with: the age of the calibration counts from here. Absent where that is not
+    /// known; not written then, so that what is written is read by those who do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reference: Option<Timestamp>,
     /// The gateway where it was made, if it was made on one.
     #[serde(default)]
     pub made_on: Option<Id>,
@@ -359,6 +364,12 @@ pub struct Provenance {
 }
 
 impl Transform {
+    /// From when on the calibration grows old: from its last reference, or from its issue where that is not stated.
+    /// Signing it again does not make it younger.
+    pub fn calibrated_at(&self) -> Timestamp {
+        self.provenance.last_reference.unwrap_or(self.issued_at)
+    }
+
     /// Reads an artifact's payload strictly: unknown fields, duplicate keys, trailing bytes, an
     /// unknown schema or stage and a target that names no sensors are refused.
     ///

@@ -35,6 +35,9 @@ fn check_times(transform: &Transform) -> Result<(), ContentError> {
     if transform.expires <= transform.issued_at {
         return Err(invalid("", "expires", "expected a time after issued_at"));
     }
+    if transform.provenance.last_reference.is_some_and(|last| last > transform.issued_at) {
+        return Err(invalid("provenance", "last_reference", "expected a time no later than issued_at"));
+    }
     match transform.not_before {
         Some(start) if start >= transform.expires => {
             Err(invalid("", "not_before", "expected a time before expires"))

@@ -7,11 +7,11 @@ use crate::domain::monitor::check::ControlLimits;
 use crate::domain::monitor::peers::PeerLimits;
 use crate::domain::monitor::scheduled::{Check, Schedule};
 use crate::domain::monitor::{self, Limits};
-use crate::domain::sample::TransformRef;
 use crate::domain::sensor::{Kind, Monitoring};
 use crate::domain::transform::artifact::Transform;
 use crate::domain::transform::compile;
 
+const DAY: i64 = 86_400_000_000;
 const MOMENT: Moment = Moment { now: Timestamp::EPOCH, trusted: true };
 
 fn id(text: &str) -> Id {
@@ -43,16 +43,37 @@ fn active(pipeline: &str) -> Option<Arc<Active>> {
             "issued_at": "1970-01-01T00:00:00Z", "expires": "2100-01-01T00:00:00Z"}}"#
     );
     let transform = Transform::parse(text.as_bytes()).unwrap();
-    let reference = TransformRef { id: id("t"), version: 1, digest: Digest::of(&[b"t"]) };
-    Some(Arc::new(Active {
-        reference: Arc::new(reference),
-        compiled: Arc::new(compile(&transform).unwrap()),
-        unit: "1".into(),
-        issued_at: transform.issued_at,
-        expires: transform.expires,
-        since: transform.issued_at,
-        revoked: false,
-    }))
+    let compiled = Arc::new(compile(&transform).unwrap());
+    Some(Arc::new(Active::of(&transform, Digest::of(&[b"t"]), compiled, transform.issued_at)))
+}
+
+/// A transform of this version, issued at the day beside it, that drifts by 0.04 in a day.
+fn drifting(version: i64, day: i64, provenance: &str) -> Option<Arc<Active>> {
+    let day = Timestamp::EPOCH.saturating_add_micros(day * DAY);
+    let text = format!(
+        r#"{{"schema": 1, "id": "t", "epoch": 1, "version": {version}, "target": {{"fleet": "f", "sensors": ["s"]}},
+            "quantity": "q", "input_unit": "1", "output_unit": "1", "pipeline": [{{"kind": "offset", "offset": 1}}],
+            "uncertainty": {{"residual_std": 0.05, "drift": {{"model": "random_walk", "offset": 0.04, "per": "sqrt_day"}}}},
+            "provenance": {provenance}, "issued_at": "{day}", "expires": "2100-01-01T00:00:00Z"}}"#
+    );
+    let transform = Transform::parse(text.as_bytes()).unwrap();
+    let compiled = Arc::new(compile(&transform).unwrap());
+    Some(Arc::new(Active::of(&transform, Digest::of(&[b"t"]), compiled, transform.issued_at)))
+}
+
+#[test]
+fn a_fit_that_is_signed_again_grows_no_younger() {
+    let said = r#"{"last_reference": "1970-01-02T00:00:00Z"}"#;
+    let aged = 0.05f64.hypot(0.4);
+    for (version, issued, provenance, wanted) in
+        [(1, 1, said, aged), (2, 101, said, aged), (1, 1, "{}", aged), (2, 101, "{}", 0.05)]
+    {
+        let mut it = calibrator(&[Arc::new(Sensor { uncertainty: None, ..(*sensor("a", &[])).clone() })]);
+        it.set_active(&id("a"), drifting(version, issued, provenance));
+        let moment = Moment { now: Timestamp::EPOCH.saturating_add_micros(101 * DAY), trusted: true };
+        let reading = it.reading(&sample("a", 5.0, 101 * 86_400), 1, moment).unwrap();
+        assert!((reading.u.unwrap() - wanted).abs() < 1e-12, "version {version}: {:?}", reading.u);
+    }
 }
 
 fn calibrator(sensors: &[Arc<Sensor>]) -> Calibrator {

@@ -10,7 +10,9 @@ mod references;
 pub use self::judges::Judges;
 pub(super) use self::judges::{judge_tables, judges, save_judges, written_after};
 pub use self::pairs::{PairPage, PairRange, Paired};
-pub(super) use self::pairs::{delete_pairs, insert_pairs, pair_page, pair_tables, paired, with_pairs};
+pub(super) use self::pairs::{
+    SHARED, delete_pairs, insert_pairs, pair_page, pair_tables, paired, with_pairs,
+};
 pub use self::references::{
     Added, ReferencePage, ReferenceRange, StoredReference, StoredStandard, Withdrawal,
 };

@@ -41,6 +41,9 @@ CREATE INDEX pairs_in_time ON pairs(sensor, until);
 }
 pub(crate) use pair_tables;
 
+/// What a value and its reference have in common by their standard; null in pairs from before it was known.
+pub(crate) const SHARED: &str = "ALTER TABLE pairs ADD COLUMN u_shared REAL;";
+
 /// Which pairs are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairRange {
@@ -79,7 +82,7 @@ macro_rules! columns {
     () => {
         "SELECT number, sensor, reference, since, until, value, u, raw, reference_value, reference_u, unit,
         transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag, standard, overdue,
-        origin, lag, latency, covariates FROM pairs"
+        origin, lag, latency, covariates, u_shared FROM pairs"
     };
 }
 
@@ -132,8 +135,8 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<boo
     let mut insert = db.prepare_cached(
         "INSERT OR REPLACE INTO pairs(sensor, reference, since, until, value, u, raw, reference_value,
          reference_u, unit, transform, version, digest, readings, completeness, first_seq, last_seq, flags, flag,
-         standard, overdue, origin, lag, latency, covariates)
-         VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+         standard, overdue, origin, lag, latency, covariates, u_shared)
+         VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     )?;
     for pair in pairs {
         let of = [pair.sensor.as_str(), pair.reference.as_str()];
@@ -173,7 +176,8 @@ pub fn insert_pairs(db: &Connection, pairs: &[Pair]) -> rusqlite::Result<Vec<boo
             pair.origin as u8,
             pair.lag,
             pair.latency,
-            covariates
+            covariates,
+            pair.u_shared
         ])?;
     }
     Ok(replaced)
@@ -229,6 +233,7 @@ pub(super) fn stored(row: &Row<'_>, before: Option<&Pair>) -> rusqlite::Result<P
         raw: row.get(7)?,
         reference_value: row.get(8)?,
         reference_u: row.get(9)?,
+        u_shared: row.get(26)?,
         unit: before
             .map(|before| &before.unit)
             .filter(|before| ***before == *unit)

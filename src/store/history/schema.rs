@@ -1,7 +1,7 @@
 //! The history's tables. Why they look like this, and what they cost: docs/decisions/0040.
 
 use super::learnt;
-use crate::store::comparisons::{judge_tables, pair_tables, reference_tables};
+use crate::store::comparisons::{SHARED, judge_tables, pair_tables, reference_tables};
 use crate::store::file::Kind;
 
 /// The history file.
@@ -10,7 +10,7 @@ pub const HISTORY: Kind = Kind {
     application_id: 0x6361_6c68, // "calh"
     page_size: 4096,
     checkpoint: 1000,
-    migrations: &[V1, V2, V3, V4, V5, learnt::TABLE],
+    migrations: &[V1, V2, V3, V4, V5, learnt::TABLE, SHARED],
 };
 
 /// Columns are in the order of the insert statement; small and often-empty ones cost no bytes.

@@ -93,8 +93,9 @@ impl Tracking {
             if made.is_empty() {
                 return Ok(());
             }
-            // Looks up the covariates beside them that are not remembered.
+            // Looks up what is not remembered of the transforms, and the covariates beside them.
             for made in made.iter_mut() {
+                made.pair.u_shared = self.traces.shared(&self.parts.store, &made.pair).await;
                 while let Some((role, sensor)) = made.beside.last() {
                     if let Some(value) = self.parts.store.beside(sensor, made.pair.span).await? {
                         made.pair.covariates.insert(role.clone(), value);

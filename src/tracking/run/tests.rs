@@ -15,6 +15,7 @@ use crate::sync::link::Link;
 use crate::tracking::{Wanted, Withdraw};
 
 mod judged;
+mod shared;
 
 /// So many seconds after a time no reading beside it is awaited any more.
 const NONE_COMES: i64 = 1000;

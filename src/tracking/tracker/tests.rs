@@ -63,6 +63,7 @@ fn pair(second: i64, version: u64) -> Pair {
         raw: None,
         reference_value: 20.0,
         reference_u: None,
+        u_shared: None,
         unit: "Cel".into(),
         transform: Some(Arc::new(TransformRef { id: Id::new("t").unwrap(), version, digest })),
         readings: 1,

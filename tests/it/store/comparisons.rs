@@ -55,6 +55,7 @@ fn pair(number: usize, value: f64) -> Pair {
         raw: Some(512.25),
         reference_value: 1.0 / 3.0,
         reference_u: Some(0.1),
+        u_shared: Some(0.05),
         unit: "mg/m3".into(),
         transform: Some(Arc::new(transform)),
         readings: 270,
@@ -188,7 +189,14 @@ async fn what_comes_by_itself_is_kept_with_the_readings_and_can_be_withdrawn() {
 async fn pairs_come_back_as_they_were_in_the_order_of_time() {
     let dir = tempfile::tempdir().unwrap();
     let Opened { store, .. } = open(dir.path());
-    let bare = Pair { value: None, raw: None, transform: None, covariates: BTreeMap::new(), ..pair(3, 0.0) };
+    let bare = Pair {
+        value: None,
+        raw: None,
+        u_shared: None,
+        transform: None,
+        covariates: BTreeMap::new(),
+        ..pair(3, 0.0)
+    };
     store.insert_pairs(vec![bare.clone(), pair(1, 0.1 + 0.2), pair(2, 2.0)]).await.unwrap();
     let twin = Pair { reference: id(9), ..pair(2, 2.5) };
     store.insert_pairs(vec![twin.clone()]).await.unwrap();

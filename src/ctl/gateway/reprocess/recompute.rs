@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_covariate_is_the_latest_before_the_reading_and_not_too_old() {
         let compiled = compiled();
-        let dated = Dated { compiled: &compiled, issued_at: at(0), expires: at(86_400) };
+        let dated = Dated { compiled: &compiled, calibrated_at: at(0), expires: at(86_400) };
         let mut around = Around::new(vec![Some(vec![beside(1, 0, 10.0), beside(3, 2, 20.0)])]);
         let mut value =
             |seq, seconds| again(&stored(seq, seconds, Reasons::NONE), dated, None, &mut around).value_new;
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_known_against_a_reading_stays_and_what_the_old_transform_said_goes() {
         let compiled = compiled();
-        let dated = Dated { compiled: &compiled, issued_at: at(0), expires: at(1) };
+        let dated = Dated { compiled: &compiled, calibrated_at: at(0), expires: at(1) };
         let row = |reasons: Reasons, seconds| {
             let mut around = Around::new(vec![Some(vec![beside(1, 0, 0.0)])]);
             let row = again(&stored(2, seconds, reasons), dated, None, &mut around);

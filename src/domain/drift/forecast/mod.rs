@@ -28,6 +28,9 @@ const PARSIMONY: f64 = 0.5;
 
 const DAY: f64 = 86_400e6;
 
+/// In units of the MPE: beyond this, squares would leave the numbers.
+const BEYOND: f64 = 1e60;
+
 /// What a forecast is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
@@ -91,7 +94,7 @@ pub struct Forecast {
     pub model: Model,
     /// The bias now, as the model has it.
     pub bias: f64,
-    /// Its standard uncertainty.
+    /// Its standard uncertainty; what the references may be off by together included.
     pub u_bias: f64,
     /// The MPE it was compared with.
     pub mpe: f64,
@@ -127,7 +130,9 @@ pub fn forecast(series: &Series, question: &Question, now: Timestamp) -> Result<
         bias += node.weight * mean;
         square += node.weight * (mean * mean + variance);
     }
-    let passage = Passage::simulated(&nodes, now_day, question.horizon_days, question.seed);
+    // What the points have in common is in none of them alone, and stays however many they are (GUM 5.2.2, note 1).
+    let shared = (series.shared() / question.mpe).min(BEYOND);
+    let passage = Passage::simulated(&nodes, shared, now_day, question.horizon_days, question.seed);
     let outside = bias.abs() >= 1.0;
     let quantile = |share| if outside { Some(0.0) } else { passage.quantile(share) };
     let days_to_mpe = [0.05, 0.5, 0.95].map(quantile);
@@ -135,7 +140,7 @@ pub fn forecast(series: &Series, question: &Question, now: Timestamp) -> Result<
     Ok(Forecast {
         model,
         bias: bias * question.mpe,
-        u_bias: (square - bias * bias).max(0.0).sqrt() * question.mpe,
+        u_bias: (square - bias * bias).max(0.0).sqrt().hypot(shared) * question.mpe,
         mpe: question.mpe,
         days_to_mpe,
         within_horizon: if outside { 1.0 } else { passage.within_horizon() },
@@ -160,8 +165,7 @@ fn checked(series: &Series, question: &Question) -> Result<Vec<Seen>, ForecastEr
     if points.len() < FEWEST_POINTS {
         return Err(ForecastError::TooFew(points.len()));
     }
-    // beyond this, squares would leave the numbers
-    let bounded = |value: f64| (value / mpe).clamp(-1e60, 1e60);
+    let bounded = |value: f64| (value / mpe).clamp(-BEYOND, BEYOND);
     let seen = |point: &Point| Seen {
         day: point.time.micros_since(points[0].time) as f64 / DAY,
         bias: bounded(point.bias),

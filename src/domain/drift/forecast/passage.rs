@@ -30,7 +30,9 @@ impl Passage {
     /// Noise and state are drawn from what the past allows, so that what is not known of them counts. Between two
     /// ends of a step, a walk has crossed a limit with the probability that a Brownian bridge has:
     /// exp(-2 a b / (walk^2 dt)), a and b being the distances from the limit (Karatzas, Shreve 1991, 4.3).
-    pub(super) fn simulated(nodes: &[Node], now: f64, horizon: f64, seed: u64) -> Passage {
+    ///
+    /// `shared` is the standard uncertainty that the whole past has in common: each future is off by one draw of it.
+    pub(super) fn simulated(nodes: &[Node], shared: f64, now: f64, horizon: f64, seed: u64) -> Passage {
         let mut draws = Seeded::new(seed);
         let mut within = [0.0; STEPS + 1];
         let (mut at, mut reached) = (0, nodes[0].weight);
@@ -43,7 +45,8 @@ impl Passage {
                 root = self::root(&nodes[at].state.covariance);
             }
             let state = drawn(&nodes[at], &root, &mut draws);
-            follow(&Future { node: &nodes[at], state, now, horizon }, &mut draws, &mut within);
+            let off = if shared > 0.0 { shared * draws.normal() } else { 0.0 };
+            follow(&Future { node: &nodes[at], state, off, now, horizon }, &mut draws, &mut within);
         }
         Passage { crossed: within.map(|within| 1.0 - within / PATHS as f64), horizon }
     }
@@ -68,16 +71,19 @@ impl Passage {
 struct Future<'a> {
     node: &'a Node,
     state: [f64; STATES],
+    /// By how much the bias is another one than the past shows, all the time.
+    off: f64,
     now: f64,
     horizon: f64,
 }
 
 /// Adds the probability that this future is still within the limits, step by step.
 fn follow(future: &Future<'_>, draws: &mut Seeded, within: &mut [f64; STEPS + 1]) {
-    let Future { node, state, now, horizon } = future;
+    let Future { node, state, off, now, horizon } = future;
     let walk = node.noise.walk;
-    let expected =
-        |day: f64| -> f64 { node.model.row(day).iter().zip(state).map(|(row, state)| row * state).sum() };
+    let expected = |day: f64| -> f64 {
+        off + node.model.row(day).iter().zip(state).map(|(row, state)| row * state).sum::<f64>()
+    };
     // what it has walked since the last point
     let mut walked = walk * (now - node.state.day).max(0.0).sqrt() * draws.normal();
     let (mut here, mut stays) = (expected(*now) + walked, 1.0);

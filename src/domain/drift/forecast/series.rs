@@ -23,7 +23,7 @@ pub struct Point {
     pub time: Timestamp,
     /// value - reference, in the unit of the values.
     pub bias: f64,
-    /// Its standard uncertainty, 0 or more.
+    /// Its standard uncertainty, 0 or more, as far as it is its own: see [`Series::share`].
     pub u: f64,
 }
 
@@ -59,11 +59,21 @@ pub struct PointError {
 ///
 /// Points of one slot of time are merged, weighted by 1/u^2. Whenever there would be too many, slots become
 /// twice as wide: the whole past stays, ever coarser. Begin a new one where another transform or instrument begins.
+///
+/// Points count as independent. What all of them may be off by together is kept apart, as the mean over the points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Kept")]
 pub struct Series {
     width: i64,
     points: Vec<Point>,
+    shared: Shared,
+}
+
+/// What points have in common: of how many it was said, and the mean.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Shared {
+    n: u64,
+    u: f64,
 }
 
 /// What is stored, not yet believed.
@@ -71,6 +81,9 @@ pub struct Series {
 struct Kept {
     width: i64,
     points: Vec<Point>,
+    /// Absent in what was stored before it was kept apart: then the points hold it.
+    #[serde(default)]
+    shared: Shared,
 }
 
 impl TryFrom<Kept> for Series {
@@ -80,7 +93,10 @@ impl TryFrom<Kept> for Series {
         if kept.width % FIRST_WIDTH != 0 || doublings.count_ones() != 1 || doublings > 1 << 24 {
             return Err(format!("a series of biases has slots of {} microseconds", kept.width));
         }
-        let mut series = Series { width: kept.width, points: Vec::new() };
+        if !(kept.shared.u.is_finite() && kept.shared.u >= 0.0) {
+            return Err(format!("a series of biases shares an uncertainty of {}", kept.shared.u));
+        }
+        let mut series = Series { width: kept.width, points: Vec::new(), shared: kept.shared };
         for point in kept.points {
             series.push(point).map_err(|fault| fault.to_string())?;
         }
@@ -90,7 +106,7 @@ impl TryFrom<Kept> for Series {
 
 impl Default for Series {
     fn default() -> Series {
-        Series { width: FIRST_WIDTH, points: Vec::new() }
+        Series { width: FIRST_WIDTH, points: Vec::new(), shared: Shared::default() }
     }
 }
 
@@ -118,6 +134,20 @@ impl Series {
         Ok(())
     }
 
+    /// Counts a standard uncertainty that a point has in common with all others, 0 or more: that of a standard, which is off
+    /// by the same every day. What is no uncertainty does not count.
+    pub fn share(&mut self, u: f64) {
+        if u.is_finite() && u >= 0.0 {
+            self.shared.n += 1;
+            self.shared.u += (u - self.shared.u) / self.shared.n as f64;
+        }
+    }
+
+    /// The mean of what the points have in common; it does not average out.
+    pub fn shared(&self) -> f64 {
+        self.shared.u
+    }
+
     /// The points, the oldest first.
     pub fn points(&self) -> &[Point] {
         &self.points
@@ -126,7 +156,7 @@ impl Series {
     /// The points up to a time: later ones are of a clock that was ahead.
     pub fn until(&self, now: Timestamp) -> Series {
         let points = self.points.iter().filter(|point| point.time <= now).copied().collect();
-        Series { width: self.width, points }
+        Series { points, ..*self }
     }
 
     fn widen(&mut self) {

@@ -94,7 +94,7 @@ fn a_walk_crosses_as_the_closed_form_says() {
     let walk: f64 = 0.08;
     let state = model::State { mean: [0.0; 4], covariance: [[0.0; 4]; 4], day: 0.0 };
     let node = Node { weight: 1.0, model: Model::Walk, noise: model::Noise { walk, scatter: 0.0 }, state };
-    let found = Passage::simulated(&[node], 0.0, 730.0, 1);
+    let found = Passage::simulated(&[node], 0.0, 0.0, 730.0, 1);
     let exact = |days: f64| -> f64 {
         let term = |k: i32| {
             let odd = f64::from(2 * k + 1);
@@ -118,7 +118,7 @@ fn a_drifting_walk_crosses_as_the_inverse_gaussian_says() {
         model::State { mean: [0.0, per_day * 365.2425, 0.0, 0.0], covariance: [[0.0; 4]; 4], day: 0.0 };
     let node =
         Node { weight: 1.0, model: Model::DriftingWalk, noise: model::Noise { walk, scatter: 0.0 }, state };
-    let found = Passage::simulated(&[node], 0.0, 730.0, 1);
+    let found = Passage::simulated(&[node], 0.0, 0.0, 730.0, 1);
     let phi = |z: f64| crate::domain::uncertainty::distribution::normal(z).lower;
     let exact = |t: f64| {
         let (s, m) = (walk * t.sqrt(), per_day * t);
@@ -128,6 +128,47 @@ fn a_drifting_walk_crosses_as_the_inverse_gaussian_says() {
         let days = found.quantile(share).unwrap();
         assert!((exact(days) - share).abs() < 0.03, "{share}: {days} days, {}", exact(days));
     }
+}
+
+#[test]
+fn what_all_references_are_off_by_does_not_average_out() {
+    let mut draws = Seeded::new(3);
+    let off = |mut series: Series| {
+        (0..120).for_each(|_| series.share(0.1));
+        series
+    };
+    let still = series((0..120).map(|_| 0.85 + 0.02 * draws.normal()), 0.02);
+    let (alone, found) = (ask(&still, 119.0), ask(&off(still.clone()), 119.0));
+    assert!(alone.u_bias < 0.03 && alone.days_to_mpe[0] != Some(0.0), "{alone:?}");
+    assert!((0.1..0.105).contains(&found.u_bias) && found.bias == alone.bias, "{found:?}");
+    // The bias is beyond the limit now with 1 - Phi(0.15 / 0.1) = 6.7 %.
+    assert_eq!(found.days_to_mpe[0], Some(0.0), "{found:?}");
+    let line = series((0..120).map(|day| -0.2 + 0.005 * f64::from(day) + 0.02 * draws.normal()), 0.02);
+    let width = |series: &Series| {
+        let [early, median, late] = ask(series, 119.0).days_to_mpe.map(Option::unwrap);
+        assert!((median - 121.0).abs() < 8.0, "{median}");
+        late - early
+    };
+    // 2 x 1.645 x 0.1 / 0.005 days
+    let (alone, found) = (width(&line), width(&off(line.clone())));
+    assert!(alone < 40.0 && (56.0..76.0).contains(&found), "{alone} and {found} days");
+}
+
+#[test]
+fn a_past_that_was_stored_before_goes_on() {
+    let stored =
+        r#"{"width": 86400000000, "points": [{"time": "2026-01-01T12:00:00Z", "bias": 0.5, "u": 0.1}]}"#;
+    let mut series: Series = serde_json::from_str(stored).unwrap();
+    assert_eq!((series.points().len(), series.shared()), (1, 0.0));
+    for u in [0.2, 0.4, f64::NAN] {
+        series.share(u);
+    }
+    assert!((series.shared() - 0.3).abs() < 1e-15);
+    assert_eq!(serde_json::from_str::<Series>(&serde_json::to_string(&series).unwrap()).unwrap(), series);
+    assert!(
+        serde_json::from_str::<Series>(&stored.replace("}]}", r#"}], "shared": {"n": 1, "u": -1}}"#))
+            .is_err()
+    );
 }
 
 #[test]

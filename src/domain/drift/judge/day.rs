@@ -9,6 +9,15 @@ use crate::domain::time::Timestamp;
 
 const DAY: i64 = 86_400_000_000;
 
+/// A point of the past, and what its references may be off by together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Told {
+    /// With what is random in it only.
+    pub point: Point,
+    /// The mean uncertainty of the references, less what the values share.
+    pub u_reference: f64,
+}
+
 /// The pairs of the day that goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Day {
@@ -32,21 +41,21 @@ impl Day {
     /// Takes a pair of this day or a later one. A later one ends this day: then its point is given. A pair of
     /// an earlier day, whose point was given, counts as a point of its own once the scatter of one is known. A day
     /// that has not begun at `now` is of a clock that was ahead, and is left out.
-    pub fn take(&mut self, pair: &Pair, now: Timestamp) -> Option<Point> {
+    pub fn take(&mut self, pair: &Pair, now: Timestamp) -> Option<Told> {
         let at = pair.time.as_micros().div_euclid(DAY);
         if self.n > 0 && self.at > now.as_micros().div_euclid(DAY).max(at) {
             *self = Day { scatter: self.scatter, ..Day::default() };
         }
         if self.n > 0 && at < self.at {
-            let u = self.scatter?.hypot(pair.u_reference_alone().unwrap_or(0.0));
-            return Some(Point { time: pair.time, bias: pair.error(), u });
+            let point = Point { time: pair.time, bias: pair.error(), u: self.scatter? };
+            return Some(Told { point, u_reference: pair.u_reference_alone().unwrap_or(0.0) });
         }
         let ended = (self.n > 0 && at > self.at).then(|| self.point());
         if let Some((_, scatter)) = ended {
             *self = Day { scatter, ..Day::default() };
         }
         self.push(at, pair);
-        ended.map(|(point, _)| point)
+        ended.map(|(told, _)| told)
     }
 
     fn push(&mut self, at: i64, pair: &Pair) {
@@ -61,16 +70,18 @@ impl Day {
         self.u_reference += pair.u_reference_alone().unwrap_or(0.0);
     }
 
-    /// The day's point, and the scatter that is known with it.
-    fn point(&self) -> (Point, Option<f64>) {
+    /// The day's point, and the scatter that is known with it. Where none is, as of one pair a day, the uncertainty of the
+    /// references stands for it: what is random in them is no more than that.
+    fn point(&self) -> (Told, Option<f64>) {
         let n = self.n as f64;
         let std = Moments { n: self.n, mean: self.mean, m2: self.m2 }.std();
         let scatter = std.filter(|std| *std > 0.0).or(self.scatter);
         // With von Neumann's ratio: lag-1 autocorrelation from the mean square of successive differences.
         let lag1 = if self.m2 > 0.0 { (1.0 - self.steps / (2.0 * self.m2)).clamp(0.0, 0.98) } else { 0.0 };
-        let random = scatter.map_or(0.0, |scatter| scatter / n_effective(n, lag1).max(1.0).sqrt());
+        let u_reference = self.u_reference / n;
+        let u = scatter.map_or(u_reference, |scatter| scatter / n_effective(n, lag1).max(1.0).sqrt());
         let micros = self.at.saturating_mul(DAY).saturating_add((self.times / n) as i64);
         let time = Timestamp::EPOCH.saturating_add_micros(micros);
-        (Point { time, bias: self.mean, u: random.hypot(self.u_reference / n) }, scatter)
+        (Told { point: Point { time, bias: self.mean, u }, u_reference }, scatter)
     }
 }

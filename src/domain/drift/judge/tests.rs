@@ -41,6 +41,7 @@ fn stored(hour: i64, error: f64, transform: u8) -> Pair {
         raw: None,
         reference_value: 5.0,
         reference_u: Some(0.05),
+        u_shared: None,
         unit: "mg/m3".into(),
         transform: (transform > 0).then(of),
         readings: 60,
@@ -261,7 +262,7 @@ fn days_are_points_of_the_past_with_an_honest_uncertainty() {
     for hour in 0..24 * 400 {
         error = 0.6 * error + 0.2 * draws.normal();
         let pair = Pair { reference_u: None, ..stored(hour, error, 1) };
-        if let Some(point) = day.take(&statistic(&pair), pair.span.end()) {
+        if let Some(Told { point, .. }) = day.take(&statistic(&pair), pair.span.end()) {
             points += 1;
             within += i32::from(point.bias.abs() <= 2.0 * point.u);
         }
@@ -272,7 +273,23 @@ fn days_are_points_of_the_past_with_an_honest_uncertainty() {
     assert!((0.80..=0.97).contains(&share), "{share}");
     let newest = stored(24 * 400, 0.0, 1).span.end();
     let late = day.take(&statistic(&stored(24, 0.3, 1)), newest).unwrap();
-    assert!((0.2..0.3).contains(&late.u), "{late:?}");
+    assert!((0.2..0.3).contains(&late.point.u) && late.u_reference == 0.05, "{late:?}");
+}
+
+#[test]
+fn a_standard_that_is_off_is_off_every_day() {
+    // Of one pair a day nothing is known of the scatter.
+    for pairs_a_day in [24, 1] {
+        let mut case = Case::new(terms());
+        for hour in (0..120 * 24).step_by(24 / pairs_a_day) {
+            case.hour = hour;
+            let error = 0.1 + 0.02 * case.draws.normal();
+            case.pair(&Pair { reference_u: Some(0.1), ..stored(hour, error, 1) });
+        }
+        case.forecast();
+        let found = &case.judge.forecast().unwrap().forecast;
+        assert!((0.1..0.115).contains(&found.u_bias), "{pairs_a_day} a day: {found:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::drift::probability::bins::Bin;
 use crate::domain::time::Timestamp;
+use crate::domain::uncertainty::coverage::{Component, coverage_factor, welch_satterthwaite};
+
+/// The level of the interval that a bias is judged by.
+const LEVEL: f64 = 0.95;
 
 /// Scores of values against references over a window; `None` where one can't be given. Errors are
 /// value - reference, in their unit.
@@ -41,6 +45,27 @@ pub struct Scores {
     pub brier: Option<f64>,
     /// Mean of -ln of the probability that was given to what happened.
     pub log_loss: Option<f64>,
+}
+
+impl Scores {
+    /// The coverage factor k of the bias: `bias` +- k `u_bias` holds 95 % of Student's distribution. Its
+    /// degrees of freedom are `n_effective` - 1 where scatter is all of `u_bias`, and more where what the references
+    /// may be off by is a part of it, for that has infinitely many (Welch-Satterthwaite, GUM G.4.1).
+    ///
+    /// `None` without `u_bias`; infinite where the pairs are worth no more than one.
+    pub fn coverage_factor(&self) -> Option<f64> {
+        let (u, std, worth) = (self.u_bias?, self.std?, self.n_effective?);
+        let scatter = std / worth.sqrt();
+        let references = (u * u - scatter * scatter).max(0.0).sqrt();
+        let of = |u, degrees_of_freedom| Component { u, sensitivity: 1.0, degrees_of_freedom };
+        let both = [of(scatter, Some((worth - 1.0).max(0.0))), of(references, None)];
+        Some(coverage_factor(LEVEL, welch_satterthwaite(&both).degrees_of_freedom))
+    }
+
+    /// The expanded uncertainty U = k `u_bias` of the bias, at 95 %; `None` where the pairs bound it by nothing.
+    pub fn expanded(&self) -> Option<f64> {
+        Some(self.coverage_factor()? * self.u_bias?).filter(|expanded| expanded.is_finite())
+    }
 }
 
 /// What a window says.

@@ -27,7 +27,7 @@ const EXAMPLE: &str = r#"{ "schema": 1, "id": "co-electrochemical", "epoch": 1, 
   "limits": { "max_step": 2.0, "monotone": true }, "supersedes": [],
   "issued_at": "2026-11-22T10:00:00Z", "not_before": null, "expires": "2027-11-22T00:00:00Z",
   "rollout": { "mode": "canary", "percent": 10, "seed": "2026-11", "bake": "24h", "gate": { "min_pairs": 12, "max_rmse_ratio": 1.05, "max_bias": 0.3 } },
-  "provenance": { "method": "ols", "pairs": 36, "dataset_sha256": "...", "standards": [], "made_on": null, "session": null, "author": "...", "comment": "..." } }"#;
+  "provenance": { "method": "ols", "pairs": 36, "dataset_sha256": "...", "standards": [], "last_reference": "2026-11-21T16:00:00Z", "made_on": null, "session": null, "author": "...", "comment": "..." } }"#;
 
 fn refused(text: &str) -> ContentError {
     Transform::parse(text.as_bytes()).expect_err(text)
@@ -42,6 +42,7 @@ fn reads_every_field_of_the_example() {
     assert_eq!(transform.cohorts[0].when.below, Some(10.0));
     assert_eq!(transform.domain.covariates["temperature"], [-10.0, 40.0]);
     assert_eq!(transform.uncertainty.averaging, Some(SignedDuration::from_hours(1)));
+    assert_eq!(transform.calibrated_at().to_string(), "2026-11-21T16:00:00.000000Z");
     assert_eq!(transform.rollout.unwrap().bake, Some(SignedDuration::from_hours(24)));
     assert_eq!(transform.expires.to_string(), "2027-11-22T00:00:00.000000Z");
 }
@@ -60,6 +61,14 @@ fn writing_and_reading_gives_the_same_transform() {
     let transform = Transform::parse(EXAMPLE.as_bytes()).unwrap();
     let text = serde_json::to_vec(&transform).unwrap();
     assert_eq!(Transform::parse(&text).unwrap(), transform);
+}
+
+#[test]
+fn a_last_reference_that_is_not_known_is_not_written() {
+    let text = EXAMPLE.replace(r#""last_reference": "2026-11-21T16:00:00Z", "#, "");
+    let transform = Transform::parse(text.as_bytes()).unwrap();
+    assert_eq!(transform.calibrated_at(), transform.issued_at);
+    assert!(!serde_json::to_string(&transform).unwrap().contains("last_reference"));
 }
 
 #[test]

@@ -354,6 +354,7 @@ fn refuses_content_without_meaning_and_names_the_field() {
         (limits(json!({"max_step": 1})), "limits.max_step"),
         (limits(json!({"monotone": true})), "limits.monotone"),
         (plain("expires", json!("2026-01-01T00:00:00Z")), "expires"),
+        (plain("provenance", json!({"last_reference": "2026-11-22T10:00:01Z"})), "provenance.last_reference"),
         (plain("not_before", json!("2099-01-01T00:00:00Z")), "not_before"),
         (plain("quantity", json!(" ")), "quantity"),
         (plain("replaces", json!(["t"])), "replaces"),

@@ -1,4 +1,4 @@
-//! How often the true bias is within 2 u_bias, on simulated weeks of hourly pairs.
+//! How often the true bias is within the expanded uncertainty of the bias, on simulated weeks of hourly pairs.
 
 use super::*;
 use crate::domain::resample::Seeded;
@@ -18,7 +18,7 @@ fn covered(memory: f64, standard: f64) -> f64 {
             window.add(&Pair::new(Kind::Measurement, facts).unwrap(), at(hours));
         }
         let scores = window.report(at(167), None).calibrated;
-        (scores.bias.unwrap() - 0.3).abs() <= 2.0 * scores.u_bias.unwrap()
+        (scores.bias.unwrap() - 0.3).abs() <= scores.expanded().unwrap()
     };
     (0..1000).filter(|_| week(&mut draws)).count() as f64 / 1000.0
 }
