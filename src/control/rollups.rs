@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::answer::{Answer, Problem, json};
 use super::gateway::{Gateway, PATIENCE};
+use super::given::number;
 use super::readings::known;
 use crate::domain::time::Timestamp;
 use crate::store::{RollupPage, RollupRange, Summary};
@@ -38,7 +39,8 @@ pub async fn list(State(gateway): State<Gateway>, wanted: Result<Query<Wanted>, 
     }
     let (from, to) = minutes(wanted.since, wanted.until);
     let sensor = known(&gateway, &wanted.sensor).await?;
-    let range = RollupRange { sensor, from, to, every, after: wanted.after.unwrap_or(0) };
+    let after = number("after", wanted.after)?.unwrap_or(0);
+    let range = RollupRange { sensor, from, to, every, after };
     let page = gather(&gateway, range).await?;
     json(&Rollups { rollups: page.rollups.iter().filter_map(rollup).collect(), after: page.after })
 }

@@ -79,7 +79,8 @@ impl Aftermath {
         }
         let given_up = self.given_up.load(Ordering::Relaxed);
         if self.made_good.swap(given_up, Ordering::Relaxed) < given_up {
-            // Messages whose readings were given up are unacknowledged: let the brokers send them again.
+            // Messages whose readings were given up are unacknowledged: let the brokers send them again. This comes
+            // before the acknowledgements of the commit: a message may have begun among those readings.
             self.links.all().iter().for_each(Link::reconnect);
         }
         self.events.committed(commit.rows);

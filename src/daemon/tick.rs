@@ -7,9 +7,8 @@ use tokio::sync::mpsc;
 
 use super::commits::Aftermath;
 use super::presence::Presence;
-use crate::domain::time::micros;
 use crate::pipeline::run::Request;
-use crate::pipeline::time::TimeCheck;
+use crate::pipeline::time::{Passing, TimeCheck};
 use crate::runtime::clock::Clock;
 use crate::store::Store;
 use crate::sync::link::Link;
@@ -19,34 +18,28 @@ use crate::telemetry::clock::ClockEvents;
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two status messages.
 const STATUS_TICKS: u32 = 60;
-/// How much time has to have passed before it is added to the proven time.
-const HOUR: Duration = Duration::from_secs(3600);
 
-/// Adds the time that calibd runs to the newest proven time: what was proven cannot be later than that.
+/// Adds the time that calibd runs to the newest proven time.
 pub struct Uptime {
     time: TimeCheck,
     store: Store,
     clock: Clock,
-    since: Duration,
+    passing: Passing,
 }
 
 impl Uptime {
     /// Counts from now.
     pub fn new(time: TimeCheck, store: Store, clock: Clock) -> Uptime {
-        let since = clock.monotonic();
-        Uptime { time, store, clock, since }
+        let passing = Passing::new(time.floor(), clock.monotonic());
+        Uptime { time, store, clock, passing }
     }
 
     /// Adds what has passed, once it is an hour.
     async fn count(&mut self) {
-        let now = self.clock.monotonic();
-        let passed = now.saturating_sub(self.since);
-        if passed < HOUR {
-            return;
-        }
-        self.since = now;
-        let micros = micros(passed);
-        self.time.prove(self.time.floor().saturating_add_micros(micros));
+        // Before the clock is read: what is proven in between is newer than that.
+        let floor = self.time.floor();
+        let Some(proven) = self.passing.proves(floor, self.clock.monotonic()) else { return };
+        self.time.prove(proven);
         if let Err(error) = self.store.raise_time_floor(self.time.floor()).await {
             tracing::warn!(%error, "the time that has passed is not noted");
         }
@@ -64,7 +57,10 @@ pub async fn tick(
 ) {
     let mut ticks = 0u32;
     let mut root = presence.root_version();
-    let mut look = || clock.state(presence.clock_state(), presence.clock.now(), presence.clock.monotonic());
+    let mut look = || {
+        let (wall, proven) = (presence.clock.now(), presence.time.floor());
+        clock.state(presence.clock_state(), wall, proven, presence.clock.monotonic())
+    };
     look();
     loop {
         tokio::time::sleep(TICK).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 use crate::runtime::clock::{Clock, Discipline};
 use crate::runtime::steps::Steps;
 use crate::wire::message::ClockState;
@@ -14,6 +14,12 @@ const PROGRAM_FLOOR: i64 = 1_767_225_600_000_000;
 
 /// A step of the wall clock against the monotonic one that counts as a jump.
 const JUMP_MICROS: i64 = 1_000_000;
+
+/// Between two additions of the time that passes to the proven time.
+const HOUR: Duration = Duration::from_secs(3600);
+/// Tenths of the time that passes which are proven: what is proven too early, by a signer's clock that is ahead or by a
+/// monotonic clock that runs too fast, is made up for by the rest.
+const TENTHS: u32 = 9;
 
 /// What the wall clock is checked against. Clones share what is proven and what is declared.
 #[derive(Debug, Clone)]
@@ -85,6 +91,34 @@ impl TimeCheck {
     }
 }
 
+/// What the passing of time proves: it is later than what was proven then, by what has passed since.
+#[derive(Debug)]
+pub struct Passing {
+    /// What was proven at `since`, by the monotonic clock.
+    base: Timestamp,
+    since: Duration,
+}
+
+impl Passing {
+    /// From `since` on, when `base` is proven.
+    pub fn new(base: Timestamp, since: Duration) -> Passing {
+        Passing { base, since }
+    }
+
+    /// The time that is proven at `now`, if an hour has passed since the last answer; `floor` is proven otherwise.
+    ///
+    /// Nothing is added to `floor`: it may have been raised a moment ago, and not an hour.
+    pub fn proves(&mut self, floor: Timestamp, now: Duration) -> Option<Timestamp> {
+        let passed = now.saturating_sub(self.since);
+        if passed < HOUR {
+            return None;
+        }
+        let proven = self.base.saturating_add_micros(micros(passed / 10 * TENTHS));
+        *self = Passing::new(proven.max(floor), now);
+        Some(proven)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +137,36 @@ mod tests {
         assert!(!trusts(&check, at("2026-11-22T00:00:00Z")));
         check.prove(at("2026-06-01T00:00:00Z"));
         assert_eq!(check.floor(), at("2027-01-01T00:00:00Z"));
+    }
+
+    fn minutes(minutes: u64) -> Duration {
+        Duration::from_secs(60 * minutes)
+    }
+
+    #[test]
+    fn what_is_proven_within_an_hour_is_not_an_hour_older() {
+        let start = at("2026-11-22T10:00:00Z");
+        let mut passing = Passing::new(start, minutes(0));
+        assert_eq!(passing.proves(start, minutes(59)), None);
+        // A root that was signed at 10:57 came at 10:58.
+        let root = at("2026-11-22T10:57:00Z");
+        assert_eq!(passing.proves(root, minutes(60)), Some(at("2026-11-22T10:54:00Z")));
+        assert_eq!(passing.proves(root, minutes(119)), None);
+        assert_eq!(passing.proves(root, minutes(120)), Some(at("2026-11-22T11:51:00Z")));
+    }
+
+    #[test]
+    fn a_proven_time_that_is_ahead_falls_behind_again() {
+        // An hour ahead, at 10:00.
+        let mut floor = at("2026-11-22T11:00:00Z");
+        let mut passing = Passing::new(floor, minutes(0));
+        let ahead = (1..=24).take_while(|hour| {
+            let now = at("2026-11-22T10:00:00Z").saturating_add_micros(hour * 3_600_000_000);
+            let passed = minutes(60 * hour.unsigned_abs());
+            passing.proves(floor, passed).into_iter().for_each(|proven| floor = floor.max(proven));
+            floor > now
+        });
+        assert_eq!(ahead.count(), 9);
     }
 
     #[test]

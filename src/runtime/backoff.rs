@@ -13,6 +13,34 @@ pub fn full_jitter(away: Duration, first: Duration, most: Duration, random: u64)
     ceiling.mul_f64(share).max(Duration::from_millis(100))
 }
 
+/// The waits between the attempts at something that is to last.
+#[derive(Debug)]
+pub struct Retries {
+    first: Duration,
+    most: Duration,
+    lasting: Duration,
+    /// What was waited in vain so far.
+    away: Duration,
+}
+
+impl Retries {
+    /// Waits with full jitter between `first` and `most`; what stood for `lasting` was not in vain.
+    pub fn new(first: Duration, most: Duration, lasting: Duration) -> Retries {
+        Retries { first, most, lasting, away: Duration::ZERO }
+    }
+
+    /// The wait after an attempt that stood for so long, which is no time at all if it failed. `random` as for
+    /// [`full_jitter`].
+    pub fn wait_after(&mut self, stood: Duration, random: u64) -> Duration {
+        if stood >= self.lasting {
+            self.away = Duration::ZERO;
+        }
+        let wait = full_jitter(self.away, self.first, self.most, random);
+        self.away = self.away.saturating_add(wait);
+        wait
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +84,20 @@ mod tests {
             });
             assert!(tenths.max().unwrap() < 3_334, "{outage:?}");
         }
+    }
+
+    #[test]
+    fn what_is_lost_again_at_once_is_waited_for_longer_and_longer() {
+        let mut draws = Seeded::new(2);
+        let minute = Duration::from_secs(60);
+        let mut retries = Retries::new(FIRST, MOST, minute);
+        let (mut time, mut attempts) = (Duration::ZERO, 0);
+        while time < Duration::from_secs(86_400) {
+            time += retries.wait_after(Duration::from_millis(20), draws.bits());
+            attempts += 1;
+        }
+        assert!(attempts < 1000, "{attempts} attempts in a day");
+        assert!(retries.wait_after(minute / 2, u64::MAX) > minute);
+        assert!(retries.wait_after(minute, u64::MAX) <= FIRST);
     }
 }

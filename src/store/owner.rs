@@ -2,7 +2,7 @@
 
 pub mod care;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::mem;
 use std::path::PathBuf;
@@ -55,8 +55,6 @@ pub struct State {
     /// Gaps not yet reported, and those of them not yet written.
     gaps: Vec<Gap>,
     unwritten: Vec<Gap>,
-    /// After readings were given up: the sources whose next acknowledgement has been withheld.
-    withheld: Option<HashSet<u16>>,
     retry_at: Option<Duration>,
     last_commit: Duration,
 }
@@ -208,14 +206,9 @@ impl Owner {
         result
     }
 
-    /// Takes what is pending, except what must not be stored or acknowledged.
+    /// Takes what is pending, except what must not be stored.
     fn take(&mut self) {
-        let known = self.state.batch.acks.len();
         self.mailbox.take(&mut self.state.batch);
-        if let Some(withheld) = &mut self.state.withheld {
-            let fresh = self.state.batch.acks.split_off(known);
-            self.state.batch.acks.extend(fresh.into_iter().filter(|ack| !withheld.insert(ack.source)));
-        }
         let mut last = self.history.last_seq();
         let readings = &mut self.state.batch.readings;
         let given = readings.len();
@@ -376,10 +369,9 @@ impl Owner {
                 Some(before) if before.last + 1 == gap.first => before.last = gap.last,
                 _ => state.unwritten.push(gap),
             }
-            // Which acknowledgements belong to the lost readings is not known, so none that waits
-            // is given, nor the next of each source: its message may have begun among the lost.
+            // Which acknowledgements belong to the lost readings is not known, so none that waits is given.
+            // Whoever is told of the loss has the brokers send those messages again.
             state.batch.acks.clear();
-            state.withheld = Some(HashSet::new());
         }
         state.health.failures += 1;
         state.health.failing = Some(error.kind());

@@ -203,7 +203,8 @@ pub struct Commit {
     pub last: u64,
     /// How many readings were written.
     pub rows: usize,
-    /// The upstream messages that may now be acknowledged, in the order of arrival.
+    /// The upstream messages that may now be acknowledged, in the order of arrival; but none on a connection that was
+    /// there when readings were given up, for a message may have begun among those.
     pub acks: Vec<AckToken>,
     /// Gaps that arose since the last report and are to be announced.
     pub gaps: Vec<Gap>,

@@ -10,6 +10,8 @@ pub struct UpstreamAcks {
     connection: u32,
     next: u64,
     waiting: VecDeque<Waiting>,
+    /// Nothing more is acknowledged on this connection.
+    ceased: bool,
 }
 
 #[derive(Debug)]
@@ -28,6 +30,19 @@ impl UpstreamAcks {
         self.connection = connection;
         self.next = 0;
         self.waiting.clear();
+        self.ceased = false;
+    }
+
+    /// Acknowledges nothing more on this connection, so that the next one brings all that waits. Answers whether
+    /// anything does.
+    pub fn cease(&mut self) -> bool {
+        self.ceased |= !self.waiting.is_empty();
+        self.ceased
+    }
+
+    /// Whether what waits is only brought by another connection.
+    pub fn has_ceased(&self) -> bool {
+        self.ceased
     }
 
     /// Notes a message that arrived as `packet`; `source` goes into its token.
@@ -52,7 +67,7 @@ impl UpstreamAcks {
 
     /// The next packet to acknowledge, if the oldest message is done.
     pub fn ready(&self) -> Option<u16> {
-        self.waiting.front().filter(|w| w.done).map(|w| w.packet)
+        self.waiting.front().filter(|w| w.done && !self.ceased).map(|w| w.packet)
     }
 
     /// Removes what [`UpstreamAcks::ready`] named, once it was handed to the client.
@@ -117,6 +132,23 @@ mod tests {
         assert!(drain(&mut theirs).is_empty());
         ours.done(token);
         assert_eq!(drain(&mut ours), [1]);
+    }
+
+    #[test]
+    fn nothing_is_acknowledged_any_more_before_the_next_connection() {
+        let mut acks = UpstreamAcks::default();
+        assert!(!acks.cease(), "there is nothing to be sent again");
+        let token = acks.arrived(0, 1);
+        assert!(acks.cease());
+        // Its readings are stored, but another's of the same connection were given up.
+        acks.done(token);
+        let later = acks.arrived(0, 2);
+        acks.done(later);
+        assert!(drain(&mut acks).is_empty());
+        acks.reconnected(1);
+        let again = acks.arrived(0, 1);
+        acks.done(again);
+        assert_eq!(drain(&mut acks), [1]);
     }
 
     #[test]

@@ -11,19 +11,25 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::{Event, EventLoop};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::connect::{Broker, client};
 use super::downlink::{Down, Inbox};
 use super::link::Link;
-use crate::runtime::backoff::full_jitter;
+use super::parting::{Brief, LASTING, ONE_EACH, Parting, SEE_ITS_LOG};
+use crate::runtime::backoff::Retries;
 use crate::runtime::pulse::{Pulse, Waits};
 use crate::runtime::random;
 use crate::source::mqtt::intake::{ALLOW, Intake, Taken};
+use crate::telemetry::alarm::Alarm;
 use crate::telemetry::link::{LinkLost, downlink_ignored};
 use crate::telemetry::metrics::Metrics;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Another client with the same id is back after [`LONGEST_WAIT`]: where a session stands for longer there is none, and
+/// what ended those before is over.
+const UNCONTESTED: Duration = Duration::from_secs(600);
 /// Topics whose destination is remembered.
 const ROUTES: usize = 20_000;
 
@@ -48,6 +54,15 @@ pub struct Driver {
     pub pulse: Pulse,
 }
 
+/// How a connection has ended.
+struct Ended {
+    parting: Parting,
+    /// For how long the session stood, if the broker accepted it.
+    stood: Option<Duration>,
+    /// This side asked for the end.
+    ours: bool,
+}
+
 /// Where messages of a topic go.
 #[derive(Debug, Clone, Copy)]
 enum Route {
@@ -65,6 +80,12 @@ impl Driver {
             () = end.notified() => {}
         }
         self.disconnected();
+        self.contested().clear();
+    }
+
+    /// That sessions do not last.
+    fn contested(&self) -> Alarm {
+        self.metrics.alarms.part(&format!("link {}", self.broker.client_id))
     }
 
     /// The uplink is the one that artifacts come by; the brokers of sources count as their sources do.
@@ -85,27 +106,26 @@ impl Driver {
     }
 
     async fn forever(&mut self) {
-        let mut away = Duration::ZERO;
+        let mut retries = Retries::new(FIRST_WAIT, LONGEST_WAIT, LASTING);
+        let mut brief = Brief::default();
         let mut waits = self.pulse.waits();
         loop {
-            let problem = match client(&self.broker) {
-                Ok((client, events)) => {
-                    self.link.connecting(client);
-                    let (problem, was_connected) = self.session(events, &mut waits).await;
-                    if was_connected {
-                        away = Duration::ZERO;
-                    }
-                    problem
-                }
-                Err(error) => error.to_string(),
-            };
+            let Ended { parting, stood, ours } = self.attempt(&mut waits).await;
             self.disconnected();
             if self.link.is_leaving() {
                 return;
             }
-            let wait = full_jitter(away, FIRST_WAIT, LONGEST_WAIT, random::bits());
-            away = away.saturating_add(wait);
+            let wait = retries.wait_after(stood.unwrap_or_default(), random::bits());
             let broker = self.address();
+            if parting.taken_over {
+                let client = &self.broker.client_id;
+                let message = format!("another client takes the session of {client} over at broker {broker}");
+                self.contested().raise("taken_over", message, ONE_EACH);
+            } else if brief.ended(stood, ours) {
+                let message = format!("broker {broker} takes connections and soon ends each of them");
+                self.contested().raise("dropped", message, SEE_ITS_LOG);
+            }
+            let problem = parting.problem;
             let lost = format!("{broker}: {problem}");
             for intake in &self.intakes {
                 intake.disconnected(&format!("broker {lost}"), wait);
@@ -116,18 +136,33 @@ impl Driver {
         }
     }
 
-    /// One connection, until it fails; answers why, and whether it had been accepted.
-    async fn session(&mut self, mut events: EventLoop, waits: &mut Waits) -> (String, bool) {
+    /// One connection, until it fails or cannot be made.
+    async fn attempt(&mut self, waits: &mut Waits) -> Ended {
+        match client(&self.broker) {
+            Ok((client, events)) => {
+                self.link.connecting(client);
+                self.session(events, waits).await
+            }
+            Err(error) => {
+                let parting = Parting { problem: error.to_string(), taken_over: false };
+                Ended { parting, stood: None, ours: false }
+            }
+        }
+    }
+
+    /// What comes and goes over it, until it fails.
+    async fn session(&mut self, mut events: EventLoop, waits: &mut Waits) -> Ended {
         let mut routes = HashMap::new();
-        let mut accepted = false;
-        let mut subscribed = false;
+        let mut accepted: Option<Instant> = None;
+        let (mut subscribed, mut uncontested, mut ours) = (false, false, false);
         loop {
             match waits.on(events.poll()).await {
                 Ok(Event::Incoming(Packet::Publish(publish))) => self.incoming(publish, &mut routes),
                 Ok(Event::Incoming(Packet::PubAck(ack))) => self.acknowledged(&ack),
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => self.link.sent(packet),
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => ours = true,
                 Ok(Event::Incoming(Packet::ConnAck(ack))) => {
-                    accepted = true;
+                    accepted = Some(Instant::now());
                     self.link.takes(ack.properties.and_then(|properties| properties.max_packet_size));
                     self.subscribe();
                 }
@@ -138,7 +173,14 @@ impl Driver {
                     }
                 }
                 Ok(_) => {}
-                Err(error) => return (error.to_string(), accepted),
+                Err(error) => {
+                    let parting = Parting::of(&error, &self.broker.client_id);
+                    return Ended { parting, stood: accepted.map(|accepted| accepted.elapsed()), ours };
+                }
+            }
+            if !uncontested && accepted.is_some_and(|accepted| accepted.elapsed() >= UNCONTESTED) {
+                uncontested = true;
+                self.contested().clear();
             }
         }
     }

@@ -73,6 +73,8 @@ struct Inner {
     next_key: SinkKey,
     control: ControlOutbox,
     upstream: UpstreamAcks,
+    /// The client has been asked to end the connection.
+    ending: bool,
     moved: Vec<SinkKey>,
     announced: Vec<crate::domain::sequence::Gap>,
     scratch: Vec<u8>,
@@ -97,6 +99,7 @@ impl Link {
             next_key: 0,
             control: ControlOutbox::default(),
             upstream: UpstreamAcks::default(),
+            ending: false,
             moved: Vec::new(),
             announced: Vec::new(),
             scratch: Vec::with_capacity(512),
@@ -453,12 +456,12 @@ impl Link {
         self.lock().leaving = false;
     }
 
-    /// Has the broker send again what it saw no acknowledgement for, by a new connection.
+    /// Has the broker send again what it saw no acknowledgement for, by a new connection; on this one it sees none any
+    /// more.
     pub fn reconnect(&self) {
-        let inner = self.lock();
-        if let Some(client) = inner.client.as_ref().filter(|_| inner.ready && !inner.upstream.is_empty()) {
-            // A client that cannot take the request is about to lose the connection anyway.
-            let _ = client.try_disconnect();
+        let mut inner = self.lock();
+        if inner.upstream.cease() {
+            inner.end_connection();
         }
     }
 

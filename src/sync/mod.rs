@@ -1,6 +1,6 @@
 //! The MQTT link: what goes up, what comes down, what was acknowledged.
 //!
-//! [`stream`], [`control`] and [`acks`] decide; [`link`] holds them together; [`driver`] and
+//! [`stream`], [`control`], [`acks`] and [`parting`] decide; [`link`] holds them together; [`driver`] and
 //! [`feed`] do the input and output.
 
 pub mod acks;
@@ -10,6 +10,7 @@ pub mod downlink;
 pub mod driver;
 pub mod feed;
 pub mod link;
+pub mod parting;
 pub mod references;
 pub mod sink;
 pub mod stream;

@@ -32,8 +32,15 @@ impl ClockEvents {
         ClockEvents { metrics: metrics.clone(), alarm, state: None, untrusted_since: None }
     }
 
-    /// Notes the state at `wall`, `monotonic` after the start. Answers whether it has changed.
-    pub fn state(&mut self, state: ClockState, wall: Timestamp, monotonic: Duration) -> bool {
+    /// Notes the state at `wall`, `monotonic` after the start, when `proven` is the newest proven time. Answers whether
+    /// it has changed.
+    pub fn state(
+        &mut self,
+        state: ClockState,
+        wall: Timestamp,
+        proven: Timestamp,
+        monotonic: Duration,
+    ) -> bool {
         let before = self.state.replace(state);
         let changed = before.is_some_and(|before| before != state);
         if before != Some(state) {
@@ -48,10 +55,21 @@ impl ClockEvents {
             self.untrusted_since = None;
             self.alarm.clear();
         } else if monotonic.saturating_sub(*self.untrusted_since.get_or_insert(monotonic)) > PATIENCE {
+            self.raise(wall, proven);
+        }
+        changed
+    }
+
+    fn raise(&self, wall: Timestamp, proven: Timestamp) {
+        if wall < proven {
+            let message = format!("the clock says {wall}, but it is {proven} at least; readings are flagged");
+            let remedy =
+                "set the clock; is it right, somebody signed by a clock that is ahead: see the runbook";
+            self.alarm.raise("before_proven", message, remedy);
+        } else {
             let message = format!("the clock says {wall} and is not believed; readings are flagged");
             self.alarm.raise("untrusted", message, "set the clock or let it synchronise");
         }
-        changed
     }
 }
 
@@ -85,7 +103,8 @@ mod tests {
         let metrics = Metrics::new();
         let mut events = ClockEvents::new(&metrics);
         let mut at = |state, seconds| {
-            let changed = events.state(state, Timestamp::EPOCH, Duration::from_secs(seconds));
+            let epoch = Timestamp::EPOCH;
+            let changed = events.state(state, epoch, epoch, Duration::from_secs(seconds));
             (changed, metrics.alarms.count())
         };
         assert_eq!(at(ClockState::Untrusted, 100), (false, 0));
@@ -97,5 +116,17 @@ mod tests {
         for line in ["{state=\"synced\"} 0", "{state=\"holdover\"} 0", "{state=\"untrusted\"} 1"] {
             assert!(text.contains(&format!("calibd_clock_state{line}")), "{line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_what_is_proven_is_told_so() {
+        let metrics = Metrics::new();
+        let mut events = ClockEvents::new(&metrics);
+        let (wall, proven) = (Timestamp::EPOCH, Timestamp::EPOCH.saturating_add_micros(60_000_000));
+        for seconds in [0, 1000] {
+            events.state(ClockState::Untrusted, wall, proven, Duration::from_secs(seconds));
+        }
+        let message = &metrics.alarms.standing()[0].message;
+        assert!(message.contains(&format!("but it is {proven} at least")), "{message}");
     }
 }

@@ -176,6 +176,12 @@ fn what_cannot_be_answered_is_a_problem_with_a_sentence() {
         ("/v1/readings?limit=0", 400, "limit is 0"),
         ("/v1/readings?limit=-1", 400, "limit"),
         ("/v1/audit?upto=3", 400, "upto"),
+        ("/v1/rollups?sensor=past&after=18446744073709551615", 400, "after is 18446744073709551615"),
+        ("/v1/audit?after=18446744073709551615", 400, "after is 18446744073709551615"),
+        ("/v1/references?after=18446744073709551615", 400, "after is 18446744073709551615"),
+        ("/v1/readings?before=18446744073709551615", 400, "before is 18446744073709551615"),
+        ("/v1/alerts?history=true&before=18446744073709551615", 400, "before is 18446744073709551615"),
+        ("/v1/certificates?before=18446744073709551615", 400, "before is 18446744073709551615"),
         ("/v2/status", 404, "there is no /v2/status"),
     ] {
         let answer = get(&socket(&gateway), path);

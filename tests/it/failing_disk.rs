@@ -60,6 +60,67 @@ fn readings_wait_in_memory_and_live_sinks_go_on() {
     }
 }
 
+/// Ten thousand readings a second, of no interest.
+const FLOOD: &str = r#"
+[source.flood]
+kind = "synthetic"
+period = "1ms"
+[source.flood.fields]
+f0 = { level = 0 }
+f1 = { level = 1 }
+f2 = { level = 2 }
+f3 = { level = 3 }
+f4 = { level = 4 }
+f5 = { level = 5 }
+f6 = { level = 6 }
+f7 = { level = 7 }
+f8 = { level = 8 }
+f9 = { level = 9 }
+"#;
+
+#[test]
+fn what_was_given_up_comes_again_and_what_comes_later_is_acknowledged() {
+    let broker = Broker::start();
+    let sensors: String = (0..10)
+        .map(|of| format!("[sensor.f{of}]\nsource = \"flood\"\nfield = \"f{of}\"\nunit = \"nA\"\n"))
+        .collect();
+    let gateway = Gateway::new().linked_to(&broker).with(MQTT_SOURCE).with(FLOOD).with(&sensors);
+    let mut publisher = Publisher::new(&broker);
+    let mut measured = |value: f64| publisher.publish("sensors/quiet/raw", json!({"v": value}).to_string());
+    let history = gateway.store().join("history.db");
+    let stored = |value: f64| {
+        let db = rusqlite::Connection::open(&history).unwrap();
+        let sql = "SELECT count(*) FROM readings WHERE raw = ?";
+        db.query_row(sql, [value], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let mut daemon = gateway.start();
+    daemon.linked();
+    measured(1001.0);
+    until_true("the first to be stored", || stored(1001.0) == 1);
+
+    let other = rusqlite::Connection::open(&history).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    measured(1002.0);
+    let given_up =
+        || get(&gateway.path("run/control.sock"), "/v1/status").json()["store"]["dropped"].as_u64();
+    until_true("readings to be given up", || given_up() > Some(5_000));
+    other.execute_batch("ROLLBACK").unwrap();
+    for value in [1002.0, 1003.0, 1004.0] {
+        if value > 1002.0 {
+            measured(value);
+        }
+        until_true(&format!("{value} to be stored"), || stored(value) > 0);
+    }
+    assert!(daemon.process.stop().success());
+    // What is not acknowledged comes once more with the next connection, before anything newer.
+    daemon = gateway.start();
+    daemon.linked();
+    measured(1005.0);
+    until_true("the last to be stored", || stored(1005.0) > 0);
+    assert_eq!(stored(1003.0), 1, "it was acknowledged");
+    assert!(daemon.process.stop().success());
+}
+
 #[test]
 fn an_upload_leaves_the_readings_their_room() {
     let gateway = Gateway::new();

@@ -4,9 +4,11 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use calibd::runtime::clock::Clock;
 use serde_json::json;
 
 use crate::support::broker::Broker;
+use crate::support::control::get;
 use crate::support::gateway::{DOWN, Gateway, MQTT_SOURCE, UP, UPLINK};
 use crate::support::mqtt::{Publisher, Subscriber};
 use crate::support::process::Daemon;
@@ -148,6 +150,45 @@ fn answer(stream: &mut TcpStream, bytes: &[u8]) {
     if stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok() && stream.read(&mut connect).is_ok() {
         let _ = stream.write_all(bytes).and_then(|()| stream.read(&mut connect).map(drop));
     }
+}
+
+/// A second gateway with the same id looks like this to the first one, over and over.
+#[test]
+fn a_session_that_is_taken_over_again_and_again_is_sought_less_and_less_often() {
+    const TAKEN_OVER: &[u8] = &[0x20, 3, 0, 0, 0, 0xe0, 2, 0x8e, 0];
+    let port = impostor(vec![TAKEN_OVER.to_vec()]);
+    let gateway = Gateway::new().with(&format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n")).with(UPLINK);
+    let mut daemon = gateway.start();
+    daemon.reaches("calibd_link_reconnects_total", 5);
+    let clock = Clock::system();
+    let (mut count, mut since) = (0, clock.monotonic());
+    until_true("a wait that is longer than a first one can be", || {
+        let now = daemon.metric("calibd_link_reconnects_total");
+        if now > count {
+            (count, since) = (now, clock.monotonic());
+        }
+        clock.monotonic() - since > Duration::from_secs(2)
+    });
+    let status = get(&gateway.path("run/control.sock"), "/v1/status").json();
+    let problem = status["link"]["problem"].as_str().unwrap();
+    assert!(problem.contains("another client has connected with the id gw-1"), "{problem}");
+    let page = &status["attention"][0];
+    assert_eq!(page["severity"], "page", "{status:#}");
+    assert!(page["remedy"].as_str().unwrap().contains("a gateway.id of its own"), "{page}");
+    let log = daemon.process.log();
+    let told = log.lines().filter(|line| line.contains("a gateway.id of its own"));
+    assert_eq!(told.count(), 1, "{log}");
+    assert_eq!(daemon.process.stop().code(), Some(0));
+}
+
+/// mosquitto does so when another client has the same id.
+#[test]
+fn a_broker_that_ends_every_session_without_a_word_is_for_somebody() {
+    let port = impostor(vec![vec![0x20, 3, 0, 0, 0]]);
+    let gateway = Gateway::new().with(&format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n"));
+    let mut daemon = gateway.start();
+    daemon.says("takes connections and soon ends each of them; see its log");
+    assert_eq!(daemon.process.stop().code(), Some(0));
 }
 
 #[test]

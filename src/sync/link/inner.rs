@@ -27,6 +27,7 @@ impl Inner {
     pub(super) fn reset(&mut self) {
         self.client = None;
         self.ready = false;
+        self.ending = false;
         self.fifo.clear();
         self.in_flight.iter_mut().for_each(|slot| *slot = None);
         self.control.rewind();
@@ -56,6 +57,13 @@ impl Inner {
                 let reason = if client.is_some() { "client_full" } else { "disconnected" };
                 metrics.publishes_dropped.of(sink.spec.name.as_str(), reason).inc();
             }
+        }
+    }
+
+    /// Asks the client to end a connection on which nothing is acknowledged any more; one without room is asked again.
+    pub(super) fn end_connection(&mut self) {
+        if let Some(client) = self.client.as_ref().filter(|_| self.upstream.has_ceased() && !self.ending) {
+            self.ending = client.try_disconnect().is_ok();
         }
     }
 
@@ -140,6 +148,7 @@ impl Inner {
     }
 
     pub(super) fn send_upstream_acks(&mut self) {
+        self.end_connection();
         let Some(client) = &self.client else { return };
         while let Some(packet) = self.upstream.ready() {
             let mut publish = Publish::new("", QoS::AtLeastOnce, Bytes::new(), None);

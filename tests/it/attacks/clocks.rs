@@ -1,5 +1,9 @@
 //! Clocks that lie, while artifacts come.
 
+use std::time::Duration;
+
+use calibd::domain::quality::ReasonCode;
+use calibd::domain::time::Timestamp;
 use calibd::domain::trust::envelope::Envelope;
 use serde_json::{Value, json};
 
@@ -9,7 +13,7 @@ use crate::support::gateway::{DOWN, Gateway, UP, UPLINK};
 use crate::support::mqtt::{Publisher, Subscriber};
 use crate::support::process::metric;
 use crate::support::trust::opened;
-use crate::support::wait::until_true;
+use crate::support::wait::{rest, until_true};
 use crate::trust::world::{FLEET, changed, root, signed, signed_root};
 
 /// A daemon in this process, whose clock stands where the test puts it, and a broker.
@@ -48,6 +52,12 @@ impl Lab {
         self.publisher.retain(&format!("{DOWN}/co-electrochemical"), envelope);
         until_true("an answer", || self.answers(envelope).len() > before);
         self.answers(envelope).swap_remove(before)
+    }
+
+    fn proven(&self) -> Timestamp {
+        let db = rusqlite::Connection::open(self.inside.gateway.store().join("ledger.db")).unwrap();
+        let sql = "SELECT value FROM meta WHERE key = 'time_floor'";
+        Timestamp::from_micros(db.query_row(sql, [], |row| row.get(0)).unwrap()).unwrap()
     }
 
     fn floor(&self) -> u64 {
@@ -120,4 +130,30 @@ fn clock_1970_expired() {
     assert_eq!(lab.floor(), 8);
     lab.inside.measures(1);
     assert_eq!(lab.inside.end().len(), 2);
+}
+
+/// No attack, but as bad: what proves the time comes minutes before an hour of uptime is added.
+#[test]
+fn root_shortly_before_the_hour() {
+    let mut lab = Lab::at(Gateway::new(), NOW);
+    lab.inside.clock.disciplined(true);
+    lab.inside.clock.advance(Duration::from_secs(59 * 60));
+    let issued = at("2026-11-22T10:58:00Z");
+    let mut next = root();
+    (next["version"], next["issued_at"]) = (json!(2), json!(issued));
+    let next = signed_root(&next);
+    lab.publisher.retain("calibd/1/plant-7/down/root/2", &next);
+    until_true("an answer", || !lab.answers(&next).is_empty());
+    assert_eq!(lab.answers(&next)[0], "accepted");
+    assert_eq!(lab.proven(), issued);
+    until_true("an hour to be added", || {
+        lab.inside.clock.advance(Duration::from_secs(600));
+        rest(Duration::from_millis(200));
+        lab.proven() > issued
+    });
+    let (proven, now) = (lab.proven(), lab.inside.clock.now());
+    assert!(proven <= now, "{proven} is proven at {now}");
+    lab.inside.measures(1);
+    let reasons = lab.inside.end();
+    assert!(!reasons[0].contains(ReasonCode::TimeUntrusted), "{reasons:?}");
 }
