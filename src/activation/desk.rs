@@ -376,7 +376,7 @@ impl Desk {
         self.note_unlisted(&way, refused.refusal.reason);
         if let Some(id) = refused.id.as_ref().filter(|_| known && refused.refusal.reason.waits()) {
             item.arrived.id = id.to_string();
-            if refused.refusal.reason == Reason::SessionOpen {
+            if refused.refusal.reason == Reason::SessionOpen && matches!(way, Way::Broker) {
                 self.tell_sessions(&item.arrived.payload);
             }
             if self.wait(item) {

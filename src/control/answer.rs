@@ -1,11 +1,14 @@
 //! Answers: JSON, or a problem with a sentence.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::runtime::task;
 use crate::store::StoreError;
@@ -63,11 +66,23 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Does work to its end even if the client leaves: a change must not be left half made.
+tokio::task_local! {
+    /// The place of the request that is being answered.
+    pub static PLACE: Arc<OwnedSemaphorePermit>;
+}
+
+/// Does work to its end even if the client leaves: a change must not be left half made. It keeps the request's
+/// place for as long.
 pub async fn to_its_end(work: impl Future<Output = Answer> + Send + 'static) -> Answer {
     let fault =
         |_| Problem::with(StatusCode::INTERNAL_SERVER_ERROR, "a fault of the program; please report it");
-    task::spawn(work).await.map_err(fault)?
+    let place = PLACE.try_with(Arc::clone).ok();
+    let kept = async move {
+        let answer = work.await;
+        drop(place);
+        answer
+    };
+    task::spawn(kept).await.map_err(fault)?
 }
 
 /// An answer in JSON.
@@ -93,4 +108,29 @@ pub fn with_body(status: StatusCode, kind: &'static str, body: Body) -> Response
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{Semaphore, oneshot};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_goes_on_without_its_client_keeps_the_place() {
+        let places = Arc::new(Semaphore::new(1));
+        let permit = Arc::new(places.clone().try_acquire_owned().unwrap());
+        let (end, ended) = oneshot::channel::<()>();
+        let work = to_its_end(async move {
+            let _ = ended.await;
+            json(&())
+        });
+        let client = tokio::spawn(PLACE.scope(permit, work));
+        tokio::task::yield_now().await;
+        client.abort();
+        assert!(client.await.unwrap_err().is_cancelled());
+        assert_eq!(places.available_permits(), 0);
+        end.send(()).unwrap();
+        let _free = places.acquire().await.unwrap();
+    }
 }

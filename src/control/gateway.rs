@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::answer::Problem;
+use super::sockets::Role;
 use crate::activation::desk::Ask;
 use crate::alerting::Alerting;
 use crate::domain::id::{Id, SensorId};
@@ -28,8 +29,11 @@ use crate::wire::control::{Reloaded, SensorRollout, Transform};
 
 /// How long the pipeline or the store may take to answer before a request does without.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-/// Requests that may be worked on at a time.
-const REQUESTS: usize = 16;
+/// Requests that may be worked on at a time, by the socket that they came by: who may read only must not stand in
+/// the way of who may do more.
+const REQUESTS: [(Role, usize); 3] = [(Role::Control, 16), (Role::Maintenance, 8), (Role::Admin, 8)];
+/// The same of those that have to be answered whatever else goes on.
+const VITAL: usize = 16;
 /// Long work with the ledger that may go on at a time: it takes the disk and a thread.
 const LONG: usize = 1;
 /// Clients that may watch at a time.
@@ -83,7 +87,8 @@ pub struct Gateway(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     parts: Parts,
-    requests: Arc<Semaphore>,
+    requests: [(Role, Arc<Semaphore>); 3],
+    vital: Arc<Semaphore>,
     watchers: Arc<Semaphore>,
     long: Arc<Semaphore>,
 }
@@ -100,13 +105,20 @@ impl Gateway {
     /// The gateway with these parts.
     pub fn new(parts: Parts) -> Gateway {
         let room = |clients| Arc::new(Semaphore::new(clients));
-        let (requests, watchers, long) = (room(REQUESTS), room(WATCHERS), room(LONG));
-        Gateway(Arc::new(Inner { parts, requests, watchers, long }))
+        let requests = REQUESTS.map(|(role, most)| (role, room(most)));
+        let (vital, watchers, long) = (room(VITAL), room(WATCHERS), room(LONG));
+        Gateway(Arc::new(Inner { parts, requests, vital, watchers, long }))
     }
 
-    /// Room for one more request.
-    pub fn requests(&self) -> &Arc<Semaphore> {
-        &self.0.requests
+    /// A place for one more request by this socket, if there is one.
+    pub fn place(&self, role: Role) -> Option<OwnedSemaphorePermit> {
+        let (_, places) = self.0.requests.iter().find(|(of, _)| *of == role)?;
+        places.clone().try_acquire_owned().ok()
+    }
+
+    /// A place for one more request that has to be answered whatever else goes on.
+    pub fn vital_place(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.vital.clone().try_acquire_owned().ok()
     }
 
     /// Room for one more watcher.

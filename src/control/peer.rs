@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{Extensions, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -23,6 +23,11 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Who it is by a request's extensions. Every connection notes its peer; without one nothing but reading is allowed.
+    pub fn of(extensions: &Extensions) -> Peer {
+        extensions.get().copied().unwrap_or(Peer { uid: None, role: Role::Control })
+    }
+
     /// How the audit names the user: `user:NAME`, or `uid:NUMBER` for a number without a name.
     pub fn actor(self) -> String {
         let Some(uid) = self.uid else { return "unknown".to_owned() };
@@ -44,9 +49,7 @@ impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Peer, Infallible> {
-        // Every connection notes its peer; without one nothing but reading is allowed.
-        let noted = parts.extensions.get::<Peer>().copied();
-        Ok(noted.unwrap_or(Peer { uid: None, role: Role::Control }))
+        Ok(Peer::of(&parts.extensions))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can be asked, version 1; `openapi.json` describes it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -9,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use hyper::body::Body as _;
 
-use super::answer::{Problem, typed};
+use super::answer::{PLACE, Problem, typed};
 use super::erased::{get, post};
 use super::gateway::Gateway;
 use super::given::{LARGEST, too_large};
 use super::openapi::OPENAPI;
-use super::peer::only;
+use super::peer::{Peer, only};
 use super::sockets::Role;
 use super::{
     alerts, audit, backup, certificates, drift, health, instruments, maintenance, metrics, priors, readings,
@@ -22,11 +24,15 @@ use super::{
     watch,
 };
 
+/// What has to be answered whatever else goes on.
+const STATUS: &str = "/v1/status";
+const HEALTH: &str = "/v1/health";
+
 /// All paths. What is not for everybody says so with [`super::peer::only`].
 pub fn all() -> Vec<(&'static str, MethodRouter<Gateway>)> {
     vec![
-        ("/v1/status", get(status::show)),
-        ("/v1/health", get(health::show)),
+        (STATUS, get(status::show)),
+        (HEALTH, get(health::show)),
         ("/v1/sensors", get(sensors::list)),
         ("/v1/sensors/{id}", get(sensors::one)),
         ("/v1/sensors/{id}/instrument", only(Role::Maintenance, post(instruments::mount))),
@@ -97,8 +103,12 @@ async fn bounded(State(gateway): State<Gateway>, request: Request, next: Next) -
     if request.body().size_hint().lower() > LARGEST as u64 && request.uri().path() != restore::PATH {
         return too_large().into_response();
     }
-    match gateway.requests().try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => Problem::unavailable("too many requests at a time; try again").into_response(),
+    let place = match request.uri().path() {
+        HEALTH | STATUS => gateway.vital_place(),
+        _ => gateway.place(Peer::of(request.extensions()).role),
+    };
+    match place {
+        Some(place) => PLACE.scope(Arc::new(place), next.run(request)).await,
+        None => Problem::unavailable("too many requests at a time; try again").into_response(),
     }
 }

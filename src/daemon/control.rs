@@ -76,7 +76,7 @@ pub fn start(
         restored: facts.restored,
         sources: facts.sources,
         sensors: facts.sensors.clone(),
-        store: facts.store.clone(),
+        store: facts.store.for_clients(),
         link: facts.uplink.clone(),
         pipeline: facts.pipeline.clone(),
         desk: facts.desk.clone(),

@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::runtime::notify::Notifier;
 use crate::runtime::pulse::{Pulse, Pulses};
 use crate::source::binding::Sensors;
-use crate::store::{FailureKind, Store};
+use crate::store::{FailureKind, Store, StoreError};
 use crate::sync::link::Link;
 use crate::telemetry::alarm::Alarms;
 
@@ -115,8 +115,12 @@ impl Watch {
 
 /// Asks the store's thread for signs of life until the store is closed.
 pub async fn ping(store: Store, pulse: Pulse) {
-    while store.ping().await.is_ok() {
-        pulse.beat();
+    loop {
+        match store.ping().await {
+            Ok(()) => pulse.beat(),
+            Err(StoreError::Closed) => return,
+            Err(error) => tracing::warn!("no sign of life of the store: {error}"),
+        }
         tokio::time::sleep(crate::runtime::pulse::BEAT).await;
     }
 }
@@ -126,6 +130,9 @@ mod tests {
     use std::future::pending;
 
     use super::*;
+    use crate::domain::time::Timestamp;
+    use crate::runtime::clock::Clock;
+    use crate::store::{self, Options};
 
     const LINE: Line = Line { sensors: 12, rate: 33.96, link: Some((true, 0)), failing: None };
 
@@ -135,6 +142,41 @@ mod tests {
         let alone = Line { sensors: 1, link: None, failing: Some(FailureKind::DiskFull), ..LINE };
         assert_eq!(alone.text(), "1 sensor, 34 readings/s, local only, the store takes nothing: disk_full");
         assert!(Line { link: Some((false, 7)), ..LINE }.text().ends_with("link down, backlog 7"));
+    }
+
+    #[tokio::test]
+    async fn only_the_end_of_the_store_ends_the_asking() {
+        let dir = tempfile::tempdir().unwrap();
+        let hour = Duration::from_secs(3600);
+        let options = Options {
+            dir: dir.path().to_path_buf(),
+            commit_interval: hour,
+            ack_batch: 10,
+            max_age: 24 * hour,
+            max_size: 1 << 30,
+            max_pages: None,
+        };
+        let store = store::open(options, Clock::manual(Timestamp::EPOCH)).unwrap().store;
+        // The store's thread waits for the ledger, for at most two seconds.
+        let ledger = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
+        ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut asked: Vec<_> = (0..3000).map(|_| Box::pin(store.audit("ann", "asked", "", ""))).collect();
+        for asked in &mut asked {
+            tokio::select! {
+                biased;
+                _ = asked => {}
+                () = std::future::ready(()) => {}
+            }
+        }
+        let busy = store.ping().await;
+        assert!(matches!(busy, Err(StoreError::Busy)), "{busy:?}");
+        let asking = tokio::spawn(ping(store.clone(), Pulse::new()));
+        tokio::task::yield_now().await;
+        assert!(!asking.is_finished());
+        drop(asked);
+        ledger.execute_batch("ROLLBACK").unwrap();
+        store.close(hour).await.unwrap();
+        asking.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -32,6 +32,8 @@ use crate::wire::control::{
 
 /// Between two looks at the time.
 const LOOK: Duration = Duration::from_secs(1);
+/// The longest wait before a step that could not be done is tried again.
+const SELDOM: Duration = Duration::from_secs(3600);
 /// Who it is in the audit where nobody does it.
 pub(super) const ITSELF: &str = "calibd";
 
@@ -68,6 +70,29 @@ struct Held {
     reading: Option<SessionReading>,
     /// The last value of each covariate, by its role.
     covariates: BTreeMap<String, Beside>,
+    /// When to do again what its stage waits for (monotonic), and how long the wait for that is.
+    again: Option<(Duration, Duration)>,
+}
+
+impl Held {
+    fn new(session: Session) -> Held {
+        Held { session, reading: None, covariates: BTreeMap::new(), again: None }
+    }
+
+    /// What its stage waits for, where it is time to do it again. It was done when the stage was reached, so what came
+    /// of it could not be written, or it was refused: tried at once, and then after waits that grow.
+    fn overdue(&mut self, now: Duration) -> Option<Effect> {
+        let Some(effect) = self.session.pending() else {
+            self.again = None;
+            return None;
+        };
+        if self.again.is_some_and(|(at, _)| now < at) {
+            return None;
+        }
+        let wait = self.again.map_or(LOOK, |(_, wait)| (wait * 2).min(SELDOM));
+        self.again = Some((now + wait, wait));
+        Some(effect)
+    }
 }
 
 /// The sessions that are not over.
@@ -96,7 +121,7 @@ impl Task {
     pub fn new(parts: Parts, sessions: Vec<Session>) -> Task {
         let held = |session: Session| {
             let sensor = session.plan.sensor.clone();
-            (sensor, Held { session, reading: None, covariates: BTreeMap::new() })
+            (sensor, Held::new(session))
         };
         let mut open = BTreeMap::new();
         open.extend(sessions.into_iter().map(held));
@@ -178,8 +203,7 @@ impl Task {
         let (session, effects) = Session::open(id, plan, &at, wanted.untrusted_clock)?;
         self.parts.write(&session, &effects, by, None).await?;
         let sensor = session.plan.sensor.clone();
-        let held = Held { session, reading: None, covariates: BTreeMap::new() };
-        self.open.insert(sensor.clone(), held);
+        self.open.insert(sensor.clone(), Held::new(session));
         self.done(&sensor, effects, by).await;
         self.whole(&sensor).ok_or(Refused::Unavailable("the session has ended already"))
     }
@@ -291,7 +315,7 @@ impl Task {
             match next.handle(&at, event) {
                 Ok(more) => {
                     if let Err(error) = self.parts.write(&next, &more, by, None).await {
-                        // After a restart it is done again, and found done.
+                        // It is done again with a later look, and found done.
                         tracing::warn!(%sensor, "a step of the recalibration session is not written: {error}");
                         break;
                     }
@@ -362,6 +386,12 @@ impl Task {
         let sensors: Vec<SensorId> = measuring.map(|(sensor, _)| sensor.clone()).collect();
         for sensor in sensors {
             self.tell_itself(&sensor, Event::Tick).await;
+        }
+        let now = self.parts.clock.monotonic();
+        let overdue =
+            self.open.iter_mut().filter_map(|(sensor, held)| Some((sensor.clone(), held.overdue(now)?)));
+        for (sensor, effect) in overdue.collect::<Vec<_>>() {
+            self.done(&sensor, vec![effect], ITSELF).await;
         }
         let open: Vec<&Session> = self.open.values().map(|held| &held.session).collect();
         self.parts.tend_flags(&open).await;

@@ -57,6 +57,9 @@ pub enum StoreError {
         "the ledger is broken ({0}): transforms and roots are refused until it is restored from a backup"
     )]
     LedgerBroken(String),
+    /// Too many requests wait, or one has waited for too long; nothing of it was done.
+    #[error("the store has too much to do, or its disk does not answer; try again")]
+    Busy,
     /// The store was closed, or its thread is gone.
     #[error("the store is closed")]
     Closed,

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::error::StoreError;
 use super::history::History;
 use super::ledger::Ledger;
+use super::queue::{Queue, Waiting, Whose, Wish};
 use super::types::{
     ActiveTransform, Health, Page, PastActivation, Range, RefusalRecord, RollupPage, RollupRange,
     RootInstallation, StoredEnrolment, StoredTransform,
@@ -28,8 +29,6 @@ use crate::runtime::clock::Clock;
 pub const QUEUE: usize = 8192;
 /// Readings that make a commit without waiting for the interval.
 pub const BATCH: usize = 4096;
-/// Requests that may wait; more than this come only from a bug, and are refused.
-const REQUESTS: usize = 1024;
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -124,7 +123,7 @@ pub struct Pending {
 #[derive(Default)]
 struct Inner {
     pending: Pending,
-    requests: VecDeque<Request>,
+    requests: Queue,
     cursors: BTreeMap<String, u64>,
     health: Health,
     /// The thread is to look after the files at once.
@@ -134,7 +133,7 @@ struct Inner {
 
 /// What the thread is to do next.
 pub struct Work {
-    pub requests: VecDeque<Request>,
+    pub requests: VecDeque<Waiting>,
     /// Whether the pending readings are due.
     pub due: bool,
     /// Whether all handles are gone.
@@ -203,16 +202,17 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Queues a request.
-    pub fn send(&self, request: Request) -> Result<(), StoreError> {
+    /// Queues a request; it is withdrawn when the wish for it is dropped.
+    pub fn send(&self, whose: Whose, request: Request) -> Result<Wish, StoreError> {
+        let (waiting, wish) = Waiting::new(request);
         let mut inner = self.lock();
-        if inner.closed || inner.requests.len() >= REQUESTS {
+        if inner.closed {
             return Err(StoreError::Closed);
         }
-        inner.requests.push_back(request);
+        inner.requests.push(whose, waiting)?;
         drop(inner);
         self.wake.notify_one();
-        Ok(())
+        Ok(wish)
     }
 
     /// Notes a cursor; it never goes back.
@@ -263,7 +263,7 @@ impl Mailbox {
             let due = full || deadline.is_some_and(|deadline| deadline <= now);
             let look = std::mem::take(&mut inner.nudged) || look_at <= now;
             if due || look || inner.closed || !inner.requests.is_empty() {
-                let requests = std::mem::take(&mut inner.requests);
+                let requests = inner.requests.turn();
                 return Work { requests, due, orphaned: inner.closed };
             }
             let until = deadline.map_or(look_at, |deadline| deadline.min(look_at));

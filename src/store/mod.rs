@@ -25,8 +25,11 @@ mod manifests;
 mod owner;
 mod positions;
 mod priors;
+mod queue;
 mod rollouts;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -54,6 +57,7 @@ pub use self::manifests::StoredManifest;
 use self::owner::care::Care;
 use self::owner::{Owner, State};
 pub use self::priors::StoredPrior;
+use self::queue::Whose;
 pub use self::rollouts::{RolloutStep, StoredOrder};
 pub use self::sessions::SessionStep;
 pub use self::types::*;
@@ -71,6 +75,7 @@ use crate::runtime::clock::Clock;
 pub struct Store {
     mailbox: Arc<Mailbox>,
     dir: Arc<Path>,
+    whose: Whose,
     _handles: Arc<Handles>,
 }
 
@@ -84,6 +89,8 @@ impl Drop for Handles {
     }
 }
 
+/// How long a request of a client waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// With less than this free, in bytes, what is set aside is given to the files that SQLite makes when it opens databases.
 const TO_OPEN: u64 = 512 << 10;
 
@@ -189,7 +196,7 @@ pub fn open(options: Options, clock: Clock) -> Result<Opened, StoreError> {
     };
     start(owner, &dir)?;
     let handles = Arc::new(Handles(Arc::clone(&mailbox)));
-    let store = Store { mailbox, dir: dir.into(), _handles: handles };
+    let store = Store { mailbox, dir: dir.into(), whose: Whose::Own, _handles: handles };
     Ok(Opened { store, commits, recovered })
 }
 
@@ -387,9 +394,24 @@ impl Store {
         tokio::time::timeout(deadline, done).await.unwrap_or(Err(StoreError::Deadline))
     }
 
+    /// The same store for what clients ask: they have room of their own, and get [`StoreError::Busy`] where it is
+    /// full or their turn does not come within five seconds.
+    pub fn for_clients(&self) -> Store {
+        Store { whose: Whose::Client, ..self.clone() }
+    }
+
+    /// Asks the store's thread. If the future is dropped before the thread has begun, nothing is done.
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.mailbox.send(request(reply))?;
+        let (reply, mut answer) = oneshot::channel();
+        let wish = self.mailbox.send(self.whose, request(reply))?;
+        if self.whose == Whose::Client {
+            match tokio::time::timeout(PATIENCE, &mut answer).await {
+                Ok(answered) => return answered.unwrap_or(Err(StoreError::Closed)),
+                Err(_) if wish.withdraw() => return Err(StoreError::Busy),
+                // It has been begun, so its outcome counts.
+                Err(_) => {}
+            }
+        }
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 }

@@ -17,6 +17,7 @@ use super::file;
 use super::history::{self, Extra, History, Limits};
 use super::ledger::Ledger;
 use super::mailbox::{HistoryWork, Mailbox, Pending, Reply, Request};
+use super::queue::Waiting;
 use super::types::{Commit, Failure, Health};
 use crate::domain::sequence::{Block, Gap, GapReason};
 use crate::runtime::clock::Clock;
@@ -84,7 +85,7 @@ impl Owner {
             // Begin early by what the last commit took, so that the next one ends in time.
             let early = self.state.last_commit.min(self.interval / 2);
             let work = self.mailbox.wait(self.interval - early, self.state.retry_at, self.care.look_at);
-            for request in work.requests {
+            for request in work.requests.into_iter().filter_map(Waiting::begin) {
                 if let Some(reply) = self.answer(request) {
                     let closed = self.close();
                     drop(self);

@@ -17,7 +17,7 @@ use crate::pipeline::run::Request;
 use crate::pipeline::time::TimeCheck;
 use crate::runtime::clock::Clock;
 use crate::source::binding::Sensors;
-use crate::store::{Added, Store, StoreError};
+use crate::store::{Added, Store, StoreError, StoredStandard};
 use crate::sync::link::Link;
 use crate::sync::references::{ArrivedReferences, Waiting};
 use crate::telemetry::metrics::Metrics;
@@ -79,7 +79,7 @@ impl Arrivals {
 
     /// What is known now.
     async fn moment(&self) -> Result<Moment, StoreError> {
-        let standards = match self.store.standards().await {
+        let standards = match self.standards().await {
             Ok(standards) => standards.into_iter().map(|kept| kept.standard).collect(),
             Err(StoreError::Closed) => return Err(StoreError::Closed),
             Err(error) => {
@@ -94,6 +94,16 @@ impl Arrivals {
                 None => tracing::warn!("references wait: the pipeline does not say which units are in force"),
             }
             tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// The standards, as soon as the store has time for that.
+    async fn standards(&self) -> Result<Vec<StoredStandard>, StoreError> {
+        loop {
+            match self.store.standards().await {
+                Err(StoreError::Busy) => tokio::time::sleep(AGAIN).await,
+                answer => return answer,
+            }
         }
     }
 
@@ -197,12 +207,22 @@ fn read(payload: &[u8]) -> Result<Vec<Result<Given, String>>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn outcomes(payload: &str) -> Vec<bool> {
         read(payload.as_bytes()).unwrap().iter().map(Result::is_ok).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_end_of_the_store_ends_the_asking() {
+        let answers = RefCell::new(vec![Ok(7), Err(StoreError::Busy), Err(StoreError::Deadline)]);
+        let ask = || async { answers.borrow_mut().pop().unwrap_or(Err(StoreError::Closed)) };
+        assert_eq!(insist(ask).await.unwrap(), 7);
+        assert!(matches!(insist(ask).await, Err(StoreError::Closed)));
     }
 
     #[test]

@@ -4,14 +4,15 @@ mod bench;
 mod certified;
 mod held;
 mod interrupted;
+mod pushed;
 mod typed;
+mod unwritten;
 
 use std::process::Output;
 
 use serde_json::{Value, json};
 
 use self::bench::Bench;
-use crate::support::wait::until;
 
 /// What points are measured: the sensor shows 1.2 x + 0.8 of what it is offered.
 const POINTS: &str = "role,reference,unit,standard\nzero,0,mg/m3,zero-air\nspan,20,mg/m3,co-20\n";
@@ -120,61 +121,4 @@ fn a_second_technician_and_a_wrong_key_are_told_what_to_do() {
     let output =
         bench.calibctl(&["recalibrate", "co-1", "--points", &points, "--key", &key, "--yes", "--resume"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-}
-
-#[test]
-fn what_is_in_force_already_is_no_push() {
-    let bench = Bench::new();
-    let id = bench.open(json!({"sensor": "co-1"}))["session"]["id"].as_str().unwrap().to_owned();
-    let open = bench.get("/v1/status")["sessions"].take();
-    assert_eq!((&open[0]["id"], &open[0]["stage"]), (&json!(id), &json!("as_found")), "{open}");
-    let refused = bench.audited("artifact.refused").len();
-    // As the broker says it again with each connection.
-    let again = bench.calibctl(&["transform", "install", &bench.path("factory.json"), "--json"]);
-    let ack: Value = serde_json::from_slice(&again.stdout).unwrap();
-    assert_eq!(ack["verdict"], "already_applied", "{ack}");
-    assert!(ack["message"].as_str().unwrap().contains("in force already"), "{ack}");
-    assert_eq!(bench.audited("artifact.refused").len(), refused);
-    // A push that waits is told after it, so nothing was told before.
-    let pushed = bench.file("pushed.json", bench.authority.signed(&bench::factory(2)));
-    bench.calibctl(&["transform", "install", &pushed]);
-    let session = until("the session to know", || {
-        let whole = bench.get(&format!("/v1/sessions/{id}"));
-        whole["session"]["waiting"].is_array().then_some(whole)
-    });
-    // Opened, and the one push.
-    assert_eq!((&session["session"]["waiting"][1], &session["session"]["revision"]), (&json!(2), &json!(2)));
-}
-
-#[test]
-fn a_push_waits_for_the_end_of_the_session_and_an_abort_puts_back_what_ran() {
-    let bench = Bench::new();
-    let points = bench.file("points.csv", POINTS);
-    let key = bench.key("technician");
-    let mut session = bench.open(json!({"sensor": "co-1"}));
-    let pushed = bench.file("pushed.json", bench.authority.signed(&bench::factory(2)));
-    let refused = bench.calibctl(&["transform", "install", &pushed, "--json"]);
-    let ack: Value = serde_json::from_slice(&refused.stdout).unwrap();
-    assert_eq!((&ack["verdict"], &ack["reason"]), (&json!("refused"), &json!("session_open")), "{ack}");
-    session = until("the session to know", || {
-        let whole = bench.get(&format!("/v1/sessions/{}", session["session"]["id"].as_str().unwrap()));
-        whole["state"]["told"].as_str()?.contains("it waits until this session ends").then_some(whole)
-    });
-    assert_eq!(session["session"]["waiting"][1], 2);
-    // Through to the new transform in force, and back.
-    let through = ["recalibrate", "co-1", "--points", &points, "--key", &key, "--yes", "--resume"];
-    let handle = bench.spawn(&through);
-    until("the new transform in force", || {
-        (bench.get("/v1/sensors/co-1")["transform"]["id"] == "local-co-1").then_some(())
-    });
-    let output = bench.calibctl(&["recalibrate", "co-1", "--abort", "--reason", "rain"]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stdout(&output).contains("aborted: rain"), "{}", stdout(&output));
-    let _ = handle.join().unwrap();
-    assert!(bench.audited("session.").ends_with(&["session.aborted".into(), "session.restored".into()]));
-    // What waited is judged now.
-    until("the push in force", || {
-        let transform = bench.get("/v1/sensors/co-1")["transform"].take();
-        (transform["id"] == "co" && transform["version"] == 2).then_some(())
-    });
 }

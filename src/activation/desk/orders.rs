@@ -67,10 +67,7 @@ impl Desk {
                 Ok(self.refuse(ordered.order.id.as_str(), item.way.actor(), refused).await)
             }
             Err(error) => {
-                self.events.not_activated(ordered.order.id.as_str(), &error.to_string());
-                let mut item = item;
-                item.arrived.id = order_about(&ordered.order.id);
-                self.wait(item);
+                self.not_written(item, order_about(&ordered.order.id), &ordered.order.id, &error);
                 Err(error)
             }
         }

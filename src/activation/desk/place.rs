@@ -30,7 +30,7 @@ impl Desk {
     pub(super) async fn place(
         &mut self,
         mut verified: Verified,
-        mut item: Item,
+        item: Item,
         pipeline: &mpsc::Sender<Request>,
     ) -> Result<Ack, StoreError> {
         if verified.already_applied {
@@ -56,9 +56,7 @@ impl Desk {
             }
             Ok(Err(refused)) => Ok(self.refuse(transform.id.as_str(), item.way.actor(), refused).await),
             Err(error) => {
-                self.events.not_activated(transform.id.as_str(), &error.to_string());
-                item.arrived.id = transform.id.to_string();
-                self.wait(item);
+                self.not_written(item, transform.id.to_string(), &transform.id, &error);
                 Err(error)
             }
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::turn::Turn;
-use super::{Desk, Item, Reach};
+use super::{Desk, Item, Reach, Way};
 use crate::domain::digest::Digest;
 use crate::domain::id::SensorId;
 use crate::domain::rollout::Event;
@@ -49,7 +49,7 @@ impl Desk {
                 self.of_document(NAME, version, digest, Verdict::AlreadyApplied, text)
             }
             Ok(Succession::Next(next)) => {
-                let ack = self.succeed(*next, item.arrived.payload, item.way.actor(), pipeline).await?;
+                let ack = self.succeed(*next, item.arrived.payload, &item.way, pipeline).await?;
                 self.succeed_by_waiting(pipeline).await;
                 ack
             }
@@ -64,7 +64,8 @@ impl Desk {
     }
 
     async fn turn_root_away(&mut self, item: Item, mut refused: Refused) -> Ack {
-        if let Some(version) = refused.version.filter(|_| refused.refusal.reason.waits()) {
+        let waits = refused.refusal.reason.waits() && matches!(item.way, Way::Broker);
+        if let Some(version) = refused.version.filter(|_| waits) {
             self.roots.wait(version, item.arrived.payload);
             refused.refusal.message.push_str("; it waits here until then");
         }
@@ -75,7 +76,9 @@ impl Desk {
     pub(super) async fn succeed_by_waiting(&mut self, pipeline: &mpsc::Sender<Request>) {
         while let Some(payload) = self.roots.next_waiting() {
             let outcome = match self.roots.judge(&payload, &self.fleet) {
-                Ok(Succession::Next(next)) => self.succeed(*next, payload, "mqtt", pipeline).await.map(drop),
+                Ok(Succession::Next(next)) => {
+                    self.succeed(*next, payload, &Way::Broker, pipeline).await.map(drop)
+                }
                 Ok(Succession::Known(..)) => Ok(()),
                 Err(refused) => {
                     self.refuse(NAME, "mqtt", refused).await;
@@ -93,21 +96,24 @@ impl Desk {
         &mut self,
         next: Successor,
         payload: Bytes,
-        actor: &str,
+        way: &Way,
         pipeline: &mpsc::Sender<Request>,
     ) -> Result<Ack, StoreError> {
         let Successor { root, digest, .. } = next;
         let (version, issued_at) = (root.version, root.issued_at);
         self.roots.succeed(root, digest);
         self.enrolled.judge_again(self.roots.installed());
-        let written = self.write_down(version, digest, &payload, actor).await;
+        let written = self.write_down(version, digest, &payload, way.actor()).await;
         let (fallen, turn) = match written {
             Ok(written) => written,
             Err(error) => {
                 self.roots.step_back();
                 self.enrolled.judge_again(self.roots.installed());
-                self.roots.wait(version, payload);
-                self.events.root_not_installed(version, &error.to_string());
+                // Whoever brought it here has the error.
+                if matches!(way, Way::Broker) {
+                    self.roots.wait(version, payload);
+                    self.events.root_not_installed(version, &error.to_string());
+                }
                 return Err(error);
             }
         };

@@ -2,9 +2,10 @@
 
 use tokio::sync::mpsc;
 
-use super::{Desk, Item};
+use super::{Desk, Item, Way};
 use crate::domain::id::Id;
 use crate::pipeline::run::Request;
+use crate::store::StoreError;
 use crate::sync::downlink::Artifact;
 
 /// Artifacts that may wait for their time ...
@@ -26,8 +27,14 @@ pub(super) struct LeftOut {
 impl Desk {
     /// Keeps an artifact to be judged again, if there is room; a later one of the same id takes its place.
     ///
+    /// What somebody brought here is never kept: they have the answer, and what was refused must not come into force
+    /// behind their back.
+    ///
     /// What concerns this gateway comes first: a fleet may retain any number of orders about transforms of others.
     pub(super) fn wait(&mut self, item: Item) -> bool {
+        if matches!(item.way, Way::Local(_)) {
+            return false;
+        }
         self.waiting.retain(|waiting| waiting.arrived.id != item.arrived.id);
         let strange = self.is_strange(&item);
         let places: Vec<usize> =
@@ -46,6 +53,18 @@ impl Desk {
         }
         self.waiting.push(item);
         true
+    }
+
+    /// Tells of what was verified and could not be written about a transform, and keeps it under this name, to be tried
+    /// again. Whoever brought it here has the error, and nothing comes again that could end an alarm.
+    pub(super) fn not_written(&mut self, mut item: Item, name: String, transform: &Id, error: &StoreError) {
+        if let Way::Local(user) = &item.way {
+            tracing::warn!(%transform, "what {user} brought is verified, but has no effect: {error}");
+            return;
+        }
+        self.events.not_activated(transform.as_str(), &error.to_string());
+        item.arrived.id = name;
+        self.wait(item);
     }
 
     fn leave_out(&mut self, strange: bool) {

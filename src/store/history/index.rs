@@ -3,7 +3,7 @@
 //! The index in memory may be ahead of the file by what a failed commit did not write; that is
 //! written with the next one, so numbers once given stay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
@@ -19,6 +19,10 @@ pub struct Series {
     pub sensor: usize,
     pub unit: Arc<str>,
     pub transform: Option<Arc<TransformRef>>,
+    /// The number of its last committed reading; 0 if it has none.
+    last_seq: u64,
+    /// What the file has of that; `None`: the series is not in the file.
+    saved_seq: Option<u64>,
 }
 
 /// A sensor as the history knows it.
@@ -33,14 +37,23 @@ pub struct Sensor {
     current: u32,
 }
 
-/// Sensors and series by their numbers, which count from 1 in the file and from 0 here.
+/// The most series that one sweep forgets: the store's thread has to commit.
+const STEP: usize = 4096;
+/// No series.
+const NONE: u32 = u32::MAX;
+
+/// Sensors and series by their numbers, which count from 1 in the file and from 0 here. Series go with their last
+/// readings, and leave gaps.
 #[derive(Debug, Default)]
 pub struct Index {
     pub sensors: Vec<Sensor>,
-    pub series: Vec<Series>,
+    pub series: HashMap<u32, Series>,
     by_name: HashMap<SensorId, usize>,
     saved_sensors: usize,
-    saved_series: usize,
+    /// The next series' number.
+    next: u32,
+    /// Series that are not in the file.
+    new: Vec<u32>,
 }
 
 impl Index {
@@ -60,8 +73,9 @@ impl Index {
             index.sensors[id - 1].last_seq = last;
             index.sensors[id - 1].saved_seq = last;
         }
-        let mut statement =
-            db.prepare("SELECT id, sensor, unit, transform, version, digest FROM series ORDER BY id")?;
+        let mut statement = db.prepare(
+            "SELECT id, sensor, unit, transform, version, digest, last_seq FROM series ORDER BY id",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let sensor = row.get::<_, usize>(1)?.wrapping_sub(1);
@@ -77,32 +91,41 @@ impl Index {
                     digest: Digest(row.get(5)?),
                 })),
             };
-            let series = index.add_series(Series { sensor, unit: unit.into(), transform });
-            if series as usize + 1 != row.get::<_, usize>(0)? {
+            let last_seq: u64 = row.get(6)?;
+            let number = row.get::<_, u32>(0)?.wrapping_sub(1);
+            if number >= NONE / 2 {
                 return Err(corrupt());
             }
+            let unit = unit.into();
+            index.put_series(number, Series { sensor, unit, transform, last_seq, saved_seq: Some(last_seq) });
         }
         index.saved_sensors = index.sensors.len();
-        index.saved_series = index.series.len();
         Ok(index)
     }
 
     fn add_sensor(&mut self, name: &SensorId) -> usize {
         let place = self.sensors.len();
         let sensor =
-            Sensor { name: name.clone(), last_seq: 0, saved_seq: 0, series: Vec::new(), current: u32::MAX };
+            Sensor { name: name.clone(), last_seq: 0, saved_seq: 0, series: Vec::new(), current: NONE };
         self.sensors.push(sensor);
         self.by_name.insert(name.clone(), place);
         place
     }
 
-    fn add_series(&mut self, series: Series) -> u32 {
-        // A series is an activation at a sensor: four thousand million do not come together.
-        let number = self.series.len() as u32;
+    fn put_series(&mut self, number: u32, series: Series) {
         let sensor = &mut self.sensors[series.sensor];
         sensor.series.push(number);
         sensor.current = number;
-        self.series.push(series);
+        self.series.insert(number, series);
+        // A series is an activation at a sensor: four thousand million do not come together.
+        self.next = number + 1;
+    }
+
+    fn add_series(&mut self, sensor: usize, reading: &Reading) -> u32 {
+        let (unit, transform) = (Arc::clone(&reading.unit), reading.transform.clone());
+        let number = self.next;
+        self.put_series(number, Series { sensor, unit, transform, last_seq: 0, saved_seq: None });
+        self.new.push(number);
         number
     }
 
@@ -113,23 +136,18 @@ impl Index {
             None => self.add_sensor(&reading.sensor),
         };
         let sensor = &self.sensors[place];
-        if let Some(series) = self.series.get(sensor.current as usize)
+        if let Some(series) = self.series.get(&sensor.current)
             && same(series, reading)
         {
             return sensor.current;
         }
-        let known =
-            sensor.series.iter().copied().find(|number| same(&self.series[*number as usize], reading));
+        let known = sensor.series.iter().copied().find(|number| same(&self.series[number], reading));
         match known {
             Some(number) => {
                 self.sensors[place].current = number;
                 number
             }
-            None => self.add_series(Series {
-                sensor: place,
-                unit: Arc::clone(&reading.unit),
-                transform: reading.transform.clone(),
-            }),
+            None => self.add_series(place, reading),
         }
     }
 
@@ -146,12 +164,13 @@ impl Index {
                 insert.execute(params![place + 1, sensor.name.as_str()])?;
             }
         }
-        if self.saved_series < self.series.len() {
-            let mut insert = db.prepare_cached("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?)")?;
-            for (place, series) in self.series.iter().enumerate().skip(self.saved_series) {
+        if !self.new.is_empty() {
+            let mut insert = db.prepare_cached("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, 0)")?;
+            for number in &self.new {
+                let series = &self.series[number];
                 let transform = series.transform.as_deref();
                 insert.execute(params![
-                    place + 1,
+                    number + 1,
                     series.sensor + 1,
                     &*series.unit,
                     transform.map(|transform| transform.id.as_str()),
@@ -166,7 +185,11 @@ impl Index {
     /// Notes that what `save_new` wrote is committed.
     pub fn saved(&mut self) {
         self.saved_sensors = self.sensors.len();
-        self.saved_series = self.series.len();
+        for number in std::mem::take(&mut self.new) {
+            if let Some(series) = self.series.get_mut(&number) {
+                series.saved_seq = Some(0);
+            }
+        }
     }
 
     /// Writes the last numbers that have changed since they were last written.
@@ -177,6 +200,12 @@ impl Index {
                 update.execute(params![sensor.last_seq, place + 1])?;
             }
         }
+        let mut update = db.prepare_cached("UPDATE series SET last_seq = ? WHERE id = ?")?;
+        for (number, series) in &self.series {
+            if series.saved_seq.is_some_and(|saved| saved != series.last_seq) {
+                update.execute(params![series.last_seq, number + 1])?;
+            }
+        }
         Ok(())
     }
 
@@ -185,12 +214,49 @@ impl Index {
         for sensor in &mut self.sensors {
             sensor.saved_seq = sensor.last_seq;
         }
+        for series in self.series.values_mut() {
+            series.saved_seq = series.saved_seq.map(|_| series.last_seq);
+        }
     }
 
     /// Notes a committed reading of a series.
     pub fn passed(&mut self, series: u32, seq: u64) {
-        let sensor = self.series[series as usize].sensor;
-        self.sensors[sensor].last_seq = seq;
+        if let Some(series) = self.series.get_mut(&series) {
+            series.last_seq = seq;
+            self.sensors[series.sensor].last_seq = seq;
+        }
+    }
+
+    /// Series in the file without a reading above `cut`, some of them. Readings go in the order of their numbers and
+    /// take their rollups along, so nothing names these any more once all up to `cut` have gone.
+    pub fn unused(&self, cut: u64) -> Vec<u32> {
+        let unused = |series: &Series| series.saved_seq.is_some() && series.last_seq <= cut;
+        self.series
+            .iter()
+            .filter(|(_, series)| unused(series))
+            .map(|(number, _)| *number)
+            .take(STEP)
+            .collect()
+    }
+
+    /// Deletes series from the file; call [`Index::forget`] once that is committed.
+    pub fn delete(&self, db: &Connection, unused: &[u32]) -> rusqlite::Result<()> {
+        let mut delete = db.prepare_cached("DELETE FROM series WHERE id = ?")?;
+        unused.iter().try_for_each(|number| delete.execute([number + 1]).map(drop))
+    }
+
+    /// Forgets series that are no longer in the file. One of them that goes on gets another number.
+    pub fn forget(&mut self, unused: &[u32]) {
+        let gone = unused.iter().filter_map(|number| self.series.remove(number));
+        for place in gone.map(|series| series.sensor).collect::<BTreeSet<_>>() {
+            let sensor = &mut self.sensors[place];
+            sensor.series.retain(|number| self.series.contains_key(number));
+            sensor.series.shrink_to(2 * sensor.series.len());
+            if !self.series.contains_key(&sensor.current) {
+                sensor.current = NONE;
+            }
+        }
+        self.series.shrink_to(2 * self.series.len());
     }
 }
 

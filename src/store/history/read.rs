@@ -69,7 +69,7 @@ impl History {
     }
 
     fn series(&self, number: u32) -> rusqlite::Result<&Series> {
-        self.index.series.get(number.wrapping_sub(1) as usize).ok_or_else(corrupt)
+        self.index.series.get(&number.wrapping_sub(1)).ok_or_else(corrupt)
     }
 
     pub(super) fn reading(&self, row: &Row<'_>) -> rusqlite::Result<Reading> {
@@ -97,7 +97,7 @@ impl History {
         })
     }
 
-    /// Gathers the rollups, and the sensors' last numbers, of the readings since they were last
+    /// Gathers the rollups, and the last numbers of sensors and series, of the readings since they were last
     /// written: what a crash took from memory.
     pub(super) fn gather_again(&mut self) -> rusqlite::Result<()> {
         let rolled = self.meta_number("rolled")?.unwrap_or(0);
@@ -106,7 +106,7 @@ impl History {
         let mut rows = statement.query([rolled])?;
         while let Some(row) = rows.next()? {
             let series = row.get::<_, u32>(1)?.wrapping_sub(1);
-            if series as usize >= self.index.series.len() {
+            if !self.index.series.contains_key(&series) {
                 return Err(corrupt());
             }
             let (seq, time, raw, value) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);

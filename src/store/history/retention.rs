@@ -17,7 +17,7 @@ const STEP: std::ops::RangeInclusive<u64> = 64..=4096;
 const VACUUM: &str = "PRAGMA incremental_vacuum(256)";
 /// ... where the file is too large, or more than this many and more than a quarter of it are free.
 const SPARE: u64 = 256;
-/// The minutes without readings are looked for once in so many steps.
+/// Minutes and series without readings are looked for once in so many steps.
 const SWEEP: u64 = 64;
 
 /// What a step did.
@@ -138,6 +138,7 @@ impl History {
             .collect();
         let rolled = self.meta_number("rolled")?.unwrap_or(0);
         let sweep = self.steps.is_multiple_of(SWEEP);
+        let unused = if sweep { self.index.unused(cut) } else { Vec::new() };
         let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
         let deleted = tx.prepare_cached("DELETE FROM readings WHERE seq <= ?")?.execute([cut])?;
         // A start after a crash gathers rollups from the readings above `rolled`: none of those may
@@ -150,10 +151,12 @@ impl History {
         if sweep {
             tx.execute("DELETE FROM minutes WHERE last_seq <= ?", params![cut])?;
         }
+        self.index.delete(&tx, &unused)?;
         for gap in &gaps {
             add_gap(&tx, gap)?;
         }
         tx.commit()?;
+        self.index.forget(&unused);
         if cut > rolled {
             self.rolled(now);
         }

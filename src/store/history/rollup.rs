@@ -1,6 +1,7 @@
 //! Rollups: one-minute statistics of each series, gathered while readings pass. Pure.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::domain::stats::Stats;
 
@@ -63,7 +64,7 @@ pub struct Span {
 /// Rollups that are not yet written: of exactly the readings since the last time they were.
 #[derive(Debug, Default)]
 pub struct Rollups {
-    open: Vec<Option<Rollup>>,
+    open: BTreeMap<u32, Rollup>,
     closed: Vec<Rollup>,
     minutes: BTreeMap<i64, Span>,
     current: Option<(i64, Span)>,
@@ -75,15 +76,17 @@ impl Rollups {
     /// Adds a reading; they come in ascending order of their numbers.
     pub fn push(&mut self, point: &Point) {
         let minute = point.minute();
-        let index = point.series as usize;
-        if index >= self.open.len() {
-            self.open.resize(index + 1, None);
-        }
-        let slot = &mut self.open[index];
-        if let Some(done) = slot.take_if(|open| open.minute != minute) {
-            self.closed.push(done);
-        }
-        slot.get_or_insert_with(|| Rollup::start(point, minute)).push(point);
+        let start = || Rollup::start(point, minute);
+        let rollup = match self.open.entry(point.series) {
+            Entry::Vacant(place) => place.insert(start()),
+            Entry::Occupied(mut open) => {
+                if open.get().minute != minute {
+                    self.closed.push(open.insert(start()));
+                }
+                open.into_mut()
+            }
+        };
+        rollup.push(point);
         self.pass(point);
     }
 
@@ -125,7 +128,7 @@ impl Rollups {
     /// All rollups, ascending by their first number.
     pub fn all(&self) -> Vec<Rollup> {
         let mut all = self.closed.clone();
-        all.extend(self.open.iter().flatten());
+        all.extend(self.open.values());
         all.sort_unstable_by_key(|rollup| rollup.first_seq);
         all
     }
@@ -138,7 +141,7 @@ impl Rollups {
 
     /// Forgets everything: it has been written.
     pub fn clear(&mut self) {
-        self.open.fill(None);
+        self.open.clear();
         self.closed.clear();
         self.minutes.clear();
         self.current = None;

@@ -10,13 +10,13 @@ pub const HISTORY: Kind = Kind {
     application_id: 0x6361_6c68, // "calh"
     page_size: 4096,
     checkpoint: 1000,
-    migrations: &[V1, V2, V3, V4, V5, learnt::TABLE, SHARED],
+    migrations: &[V1, V2, V3, V4, V5, learnt::TABLE, SHARED, V8],
 };
 
 /// Columns are in the order of the insert statement; small and often-empty ones cost no bytes.
 const V1: &str = "
--- incarnation: of the ledger that belongs here; rolled: rollups, minutes and sensors.last_seq
--- cover exactly the readings up to this number
+-- incarnation: of the ledger that belongs here; rolled: rollups, minutes, sensors.last_seq and
+-- series.last_seq cover exactly the readings up to this number
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE sensors(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, last_seq INTEGER NOT NULL) STRICT;
 -- what the readings of a sensor have in common as long as nothing changes
@@ -75,4 +75,11 @@ const V4: &str = concat!(reference_tables!(), pair_tables!(), judge_tables!());
 const V5: &str = "
 ALTER TABLE readings ADD COLUMN event TEXT;
 CREATE INDEX readings_of_events ON readings(event) WHERE event IS NOT NULL;
+";
+
+/// The last reading of a series, so that one can go with its readings. Of what was there before it is only known that
+/// it is none that comes later.
+const V8: &str = "
+ALTER TABLE series ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;
+UPDATE series SET last_seq = (SELECT coalesce(max(seq), 0) FROM readings);
 ";

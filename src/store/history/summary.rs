@@ -76,7 +76,7 @@ impl History {
     }
 
     fn add(&self, range: &RollupRange, rollup: &Rollup, page: &mut RollupPage) {
-        let Some(series) = self.index.series.get(rollup.series as usize) else { return };
+        let Some(series) = self.index.series.get(&rollup.series) else { return };
         if (range.from..range.to).contains(&rollup.minute) {
             let start = rollup.minute.div_euclid(range.every) * range.every;
             let summary = page.rollups.entry((start, series.unit.clone())).or_default();

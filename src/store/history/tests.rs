@@ -194,3 +194,101 @@ fn a_history_that_is_read_only_takes_the_same_readings_once_it_is_writable() {
     history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
     assert_eq!(history.read_after(0, 9, u64::MAX).unwrap(), batch);
 }
+
+/// A reading of a transform of its own, at its second since 1970.
+fn of_version(seq: u64, version: u64) -> Reading {
+    let id = Id::new("t").unwrap();
+    let transform = Some(Arc::new(TransformRef { id, version, digest: Digest([7; 32]) }));
+    let time = Timestamp::EPOCH.saturating_add_micros(seq as i64 * 1_000_000);
+    Reading { transform, time, received: time, reasons: Reasons::NONE, ..reading(seq, (0, 0, 1.0), 1) }
+}
+
+/// How many series the file has, and how many of them are missing in it though a row names them.
+fn series_of(history: &History) -> (u64, u64) {
+    let sql = "SELECT (SELECT count(*) FROM series), count(*) FROM
+        (SELECT series FROM readings UNION SELECT series FROM rollups) WHERE series NOT IN (SELECT id FROM series)";
+    history.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
+/// A step that looks for series, as the first one after a start does.
+fn swept(history: &mut History) -> retention::Retained {
+    history.steps = 0;
+    history.retain(&BTreeMap::new(), 1, Duration::ZERO).unwrap()
+}
+
+#[test]
+fn series_go_with_their_readings_and_come_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = open_in(dir.path());
+    for from in (1..=20_000).step_by(100) {
+        let batch: Vec<Reading> = (from..from + 100).map(|seq| of_version(seq, seq / 10)).collect();
+        history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
+    }
+    assert_eq!(series_of(&history), (2001, 0));
+    // Another start knows of each series how long it is needed.
+    history.commit(&[], &CLOSING, Duration::ZERO).unwrap();
+    drop(history);
+    let mut history = open_in(dir.path());
+    while swept(&mut history).cut < 19_000 {}
+    let (stored, missing) = series_of(&history);
+    assert!(stored < 300 && missing == 0, "{stored} {missing}");
+    assert_eq!(
+        (history.index.series.len(), history.index.sensors[0].series.len()),
+        (stored as usize, stored as usize)
+    );
+    let batch = [of_version(20_001, 0), of_version(20_002, 2000)];
+    history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
+    assert_eq!(series_of(&history), (stored + 1, 0));
+    assert_eq!(history.read_after(20_000, 9, u64::MAX).unwrap(), batch);
+    drop(history);
+    assert_eq!(open_in(dir.path()).read_after(20_000, 9, u64::MAX).unwrap(), batch);
+}
+
+#[test]
+fn a_series_from_before_they_went_is_kept_as_long_as_it_may_be_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = open_in(dir.path());
+    let batch: Vec<Reading> = (1..=100).map(|seq| of_version(seq, seq)).collect();
+    history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
+    history.commit(&[], &CLOSING, Duration::ZERO).unwrap();
+    history.db.execute_batch("ALTER TABLE series DROP COLUMN last_seq; PRAGMA user_version = 6").unwrap();
+    drop(history);
+    let mut history = open_in(dir.path());
+    assert_eq!((series_of(&history), history.index.unused(99).len()), ((100, 0), 0));
+    while swept(&mut history).deleted > 0 {}
+    assert_eq!(series_of(&history), (0, 0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn no_row_is_without_its_series_whatever_happens(
+        steps in prop::collection::vec((0u8..6, 0u64..40, 1u64..60), 1..60),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut history = open_in(dir.path());
+        let (mut next, mut cut) = (1, 0);
+        for (step, version, count) in steps {
+            match step {
+                0 => history.commit(&[], &CLOSING, Duration::ZERO).unwrap(),
+                1 => {
+                    drop(history);
+                    history = open_in(dir.path());
+                }
+                2 | 3 => cut = swept(&mut history).cut.max(cut),
+                _ => {
+                    let batch: Vec<Reading> =
+                        (next..next + count).map(|seq| of_version(seq, version + seq / 20)).collect();
+                    history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
+                    next += count;
+                }
+            }
+            prop_assert_eq!(series_of(&history).1, 0);
+            let kept = history.read_after(0, 10_000, u64::MAX).unwrap();
+            let seqs = kept.iter().map(|reading| (reading.seq, reading.unit.clone())).collect::<Vec<_>>();
+            prop_assert_eq!(seqs, (cut + 1..next).map(|seq| (seq, of_version(seq, 0).unit)).collect::<Vec<_>>());
+        }
+        while swept(&mut history).deleted > 0 {}
+        prop_assert_eq!((series_of(&history), history.index.series.len()), ((0, 0), 0));
+    }
+}

@@ -15,7 +15,8 @@ const EXAMPLES: &str = "examples:
   calibctl sign co-7.json --key fleet.key.pem -o co-7.dsse.json
   sudo calibctl transform install co-7.dsse.json
 
-The gateway judges it exactly as one that comes from the broker.
+The gateway judges it exactly as one that comes from the broker, but what it refuses
+does not wait there: install it again when its time has come.
 exit codes: 0 accepted or in force already, 1 refused";
 
 #[derive(Args)]
