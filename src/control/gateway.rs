@@ -25,7 +25,7 @@ use crate::store::Store;
 use crate::sync::link::Link;
 use crate::telemetry::metrics::Metrics;
 use crate::tracking;
-use crate::wire::control::{Reloaded, SensorRollout, Transform};
+use crate::wire::control::{Reloaded, SensorRollout, SessionState, Transform};
 
 /// How long the pipeline or the store may take to answer before a request does without.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -141,6 +141,13 @@ impl Gateway {
             answer.await.ok()
         };
         tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or_default()
+    }
+
+    /// Where the session is that is open at a sensor.
+    pub async fn session_at(&self, sensor: &SensorId) -> Result<Option<SessionState>, Problem> {
+        let gone = || Problem::unavailable("calibd is ending: try again when it has started");
+        let open = self.recalibration.open(false).await.ok_or_else(gone)?.sessions;
+        Ok(open.into_iter().find(|open| open.sensor == *sensor))
     }
 
     /// What is in force, by sensor.

@@ -1,6 +1,7 @@
 //! `POST /v1/sensors/{id}/instrument` and `GET /v1/sensors/{id}/instruments`
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, Problem, json, to_its_end};
@@ -11,6 +12,7 @@ use super::readings::known;
 use crate::activation::desk::Ask;
 use crate::domain::id::SensorId;
 use crate::domain::sensor::Instrument;
+use crate::domain::session::Stage;
 use crate::source::binding;
 use crate::store;
 use crate::tracking;
@@ -32,7 +34,21 @@ pub async fn mount(
 ) -> Answer {
     checked(&instrument)?;
     let sensor = known(&gateway, &name).await?;
+    free(&gateway, &sensor).await?;
     to_its_end(async move { swap(&gateway, sensor, instrument, peer.actor()).await }).await
+}
+
+/// Refuses a swap in the middle of a session: its points, its transform and its certificate are of one instrument. Of
+/// one that is given up there will be no certificate.
+async fn free(gateway: &Gateway, sensor: &SensorId) -> Result<(), Problem> {
+    let Some(open) = gateway.session_at(sensor).await?.filter(|open| open.stage != Stage::Reverting) else {
+        return Ok(());
+    };
+    let text = format!(
+        "{sensor} is being recalibrated (session {}, in the hands of {}), and a session is of one instrument: end it (`calibctl recalibrate {sensor} --resume`) or give it up (`--abort`), mount the instrument then, and open a new one",
+        open.id, open.by
+    );
+    Err(Problem::with(StatusCode::CONFLICT, text))
 }
 
 /// The ledger first: what is not noted there must not count.

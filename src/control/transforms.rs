@@ -12,6 +12,7 @@ use super::peer::Peer;
 use super::readings::known;
 use crate::activation::desk::{Answered, Ask, Declined, RollBack, back};
 use crate::domain::id::SensorId;
+use crate::domain::session::Stage;
 use crate::domain::time::Timestamp;
 use crate::domain::trust::envelope::Envelope;
 use crate::store::{PastActivation, StoredTransform};
@@ -90,7 +91,11 @@ pub async fn roll_back(
     Path(name): Path<String>,
     Given(body): Given<Rollback>,
 ) -> Answer {
-    let order = RollBack { sensor: named(&name)?, to: body.digest, actor: peer.actor() };
+    let sensor = named(&name)?;
+    // Of one whose way back fails nothing is measured or certified any more: what runs is for root to say.
+    let reverting = gateway.session_at(&sensor).await?.filter(|open| open.stage == Stage::Reverting);
+    let session = reverting.map(|open| open.id);
+    let order = RollBack { sensor, to: body.digest, actor: peer.actor(), session };
     asked(&gateway, |answer| Ask::RollBack(order, answer)).await
 }
 

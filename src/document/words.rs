@@ -80,7 +80,7 @@ pub fn rule(rule: Rule) -> &'static str {
         Rule::GuardBand => {
             "Guard band w = U (ILAC-G8:09/2019, 4.2.3), point by point, by the size |e| of the error: pass where \
              |e| \u{2264} MPE \u{2212} U; conditional pass where |e| \u{2264} MPE; conditional fail where \
-             |e| \u{2264} MPE + U; fail beyond. Where U is larger than the MPE nothing passes."
+             |e| \u{2264} MPE + U; fail beyond. Where U is larger than the MPE there is no pass, only a conditional one."
         }
     }
 }

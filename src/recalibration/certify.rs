@@ -8,7 +8,7 @@ use crate::activation::desk::{Ask as DeskAsk, Trust};
 use crate::domain::certificate::{Certificate, Facts, Office, Person, TYPE, numbered, of_session, series};
 use crate::domain::id::Id;
 use crate::domain::reference::is_text;
-use crate::domain::session::{Ending, Session};
+use crate::domain::session::{Ending, Item, Session};
 use crate::domain::time::Timestamp;
 use crate::domain::trust::certificate::may_sign;
 use crate::domain::trust::envelope::{Envelope, payload_type};
@@ -57,6 +57,7 @@ impl Parts {
         }
         let trust = self.trust().await?;
         known(trust.root.as_ref(), &technicians)?;
+        self.is_true(session).await?;
         let certificate = self.made(session, &office, &trust, self.clock.now(), technicians).await?;
         let payload = certificate.to_payload().map_err(|fault| Refused::Bad(fault.to_string()))?;
         let unsigned = Envelope { payload_type: payload_type(TYPE), payload, signatures: Vec::new() };
@@ -67,6 +68,17 @@ impl Parts {
             envelope: serde_json::from_slice(&unsigned.to_json()).ok(),
             note: None,
         })
+    }
+
+    /// That what a certificate of the session would say of the sensor is so now.
+    async fn is_true(&self, session: &Session) -> Result<(), Refused> {
+        let sensor = &session.plan.sensor;
+        let item = match self.sensors.known_or_possible(sensor) {
+            Some(sensor) => self.item(&sensor).await?,
+            None => Item::default(),
+        };
+        let in_force = self.site(sensor).await?.in_force.map(|(transform, _)| transform.digest);
+        Ok(session.is_true_of(&item, in_force)?)
     }
 
     /// The certificate of a session, as it would be issued at a time.
@@ -115,6 +127,7 @@ impl Parts {
             return Err(Refused::Bad(format!("the envelope holds no {}", payload_type(TYPE))));
         }
         let signed = Certificate::parse(&envelope.payload).map_err(|refusal| refused(&refusal))?;
+        self.is_true(session).await?;
         let (issued, technicians) = (signed.about.issued, &signed.about.signed_by.technicians);
         let trust = self.trust().await?;
         let same = match self.made(session, &office, &trust, issued, technicians.clone()).await {

@@ -92,7 +92,8 @@ impl Parts {
             });
         };
         let (answer, answered) = oneshot::channel();
-        let order = RollBack { sensor, to: Some(digest), actor: by.to_owned() };
+        let order =
+            RollBack { sensor, to: Some(digest), actor: by.to_owned(), session: Some(session.id.clone()) };
         self.desk.send(DeskAsk::RollBack(order, answer)).await.ok()?;
         let done: Result<_, Declined> = answered.await.ok()?;
         Some(match done {

@@ -100,7 +100,7 @@ impl Parts {
     }
 
     /// What is mounted at the sensor.
-    async fn item(&self, sensor: &Sensor) -> Result<Item, Refused> {
+    pub(super) async fn item(&self, sensor: &Sensor) -> Result<Item, Refused> {
         let mounted = self.store.mounts_of(sensor.id.clone(), 1).await?.pop().map(|mount| mount.instrument);
         // A configuration that has come to name another serial number is the newer word.
         let mounted = mounted.filter(|it| sensor.serial.as_ref() == Some(&it.serial));

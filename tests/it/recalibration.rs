@@ -6,6 +6,7 @@ mod held;
 mod interrupted;
 mod pushed;
 mod typed;
+mod undisturbed;
 mod unwritten;
 
 use std::process::Output;
@@ -79,6 +80,12 @@ fn a_scripted_session_leaves_the_sensor_within_tolerance() {
         flagged.as_array().unwrap().iter().filter(has).count()
     };
     assert!(count("maintenance") > 50, "{}", count("maintenance"));
+    // What is too uncertain does not pass, though there is no error.
+    let vague = bench.file("vague.csv", "role,reference,unit,u\nzero,0,mg/m3,0.4\n");
+    let output = bench.calibctl(&["recalibrate", "co-1", "--points", &vague, "--spot-check", "--yes"]);
+    let text = stdout(&output);
+    assert!(text.contains("conditional pass (U is above the MPE"), "{text}");
+    assert_eq!(output.status.code(), Some(1), "{text}{}", stderr(&output));
 }
 
 #[test]
@@ -98,6 +105,14 @@ fn what_is_typed_wrong_is_refused_with_what_to_do() {
         ("reference,unit\n20,mg/m3\n", "nothing says how uncertain the reference"),
         ("reference,standard\n20 mg/m3,old-20\n", "take one that is not overdue"),
         ("reference,standard\n20 mg/m3,other\n", "add it with `calibctl standard add other`"),
+        (
+            "reference,unit,standard\n20,ug/m3,co-20\n",
+            "is not what the standard co-20 is certified for, 20 mg/m3",
+        ),
+        (
+            "reference,unit,standard\n20,mg/m3,zero-air\n",
+            "is not what the standard zero-air is certified for",
+        ),
         ("role,source\nlinearity,none\n", "there is no sensor `none`"),
     ] {
         let message = refused(points);

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::turn::Turn;
 use super::{Desk, Item, Way};
 use crate::domain::digest::Digest;
-use crate::domain::id::SensorId;
+use crate::domain::id::{Id, SensorId};
 use crate::domain::rollout::Event;
 use crate::domain::rollout::plan::Artifact;
 use crate::domain::trust::envelope::{Envelope, type_name};
@@ -30,6 +30,8 @@ pub struct RollBack {
     pub to: Option<Digest>,
     /// Who orders it, for the audit.
     pub actor: String,
+    /// The session that is given up with it, if one is: others that are open stand against it.
+    pub session: Option<Id>,
 }
 
 /// Why what was asked was not done.
@@ -85,7 +87,7 @@ impl Desk {
     ) -> Result<Ack, Declined> {
         let sensor = &order.sensor;
         let stored = target(&self.store, order).await?;
-        match self.verified_for(&stored, sensor) {
+        match self.is_free(order, &stored).and_then(|()| self.verified_for(&stored, sensor)) {
             Err(refused) => self.decline(order, &stored, &refused).await,
             Ok(verified) if self.runs(&verified, sensor) => {
                 let sentence = format!("these very bytes are in force at {sensor} already");
@@ -105,6 +107,21 @@ impl Desk {
                 Ok(self.ack(&verified, Verdict::Accepted, sentence))
             }
         }
+    }
+
+    /// What a session measures, and what its certificate says, is of what is in force: it stays meanwhile.
+    fn is_free(&self, order: &RollBack, stored: &StoredTransform) -> Result<(), Refused> {
+        let sensor = &order.sensor;
+        let Some(open) = self.sessions.get(sensor).filter(|open| order.session.as_ref() != Some(*open))
+        else {
+            return Ok(());
+        };
+        let text = format!(
+            "sensor {sensor} is being recalibrated (session {open}): end it, or give it up with `calibctl recalibrate {sensor} --abort`, which puts back what ran before"
+        );
+        let (digest, id, version) = (Some(stored.digest), Some(stored.id.clone()), Some(stored.version));
+        let refusal = Refusal::new(Reason::SessionOpen, text);
+        Err(Refused { refusal, digest, id, version, by_known_key: true })
     }
 
     /// Checks again what was accepted before, for one sensor only.

@@ -51,10 +51,10 @@ pub struct Conformity {
     pub mpe: Mpe,
     /// The decision rule.
     pub rule: Rule,
-    /// The worst statement about a point as found.
+    /// The worst statement about a point as found; absent where a point has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_found: Option<Outcome>,
-    /// The worst statement about a point as left.
+    /// The worst statement about a point as left; absent where a point has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_left: Option<Outcome>,
 }
@@ -139,7 +139,9 @@ impl Results {
             ("conformity.as_found", conformity.as_found, worst(&self.as_found)),
             ("conformity.as_left", conformity.as_left, worst(&self.as_left)),
         ];
-        stated.into_iter().filter(|(_, found, wanted)| found != wanted).try_for_each(|(at, found, wanted)| {
+        // A round with points that have no value is not stated as a whole.
+        let differs = |(_, found, wanted): &(_, Option<Outcome>, _)| found.is_some() && found != wanted;
+        stated.into_iter().filter(differs).try_for_each(|(at, found, wanted)| {
             let said = |it: Option<Outcome>| it.map_or("not stated", Outcome::as_str);
             Err(Problem::differs(said(found), said(wanted)).at(at))
         })

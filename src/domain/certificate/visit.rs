@@ -63,7 +63,14 @@ pub fn of_session(
     let unit = Unit::parse(&plan.unit).map_err(|_| Problem::Unit(plan.unit.clone()).at("results.unit"))?;
     let criterion = Criterion { mpe: plan.mpe, rule: plan.rule };
     let [found, left] = [&session.as_found, &session.as_left].map(|points| measured(plan, points));
-    issue(about(session, office, facts), &unit, plan.level, Some(criterion), &found, &left)
+    let mut certificate =
+        issue(about(session, office, facts), &unit, plan.level, Some(criterion), &found, &left)?;
+    if let Some(conformity) = &mut certificate.results.conformity {
+        // A round is as good as its worst point, and of one without a value nobody knows how bad it is.
+        conformity.as_found = conformity.as_found.filter(|_| session::worst(&session.as_found).is_some());
+        conformity.as_left = conformity.as_left.filter(|_| session::worst(&session.as_left).is_some());
+    }
+    Ok(certificate)
 }
 
 /// The points that have values.
@@ -87,7 +94,7 @@ fn measured(plan: &Plan, points: &[Point]) -> Vec<Measured> {
 fn about(session: &Session, office: &Office, facts: Facts<'_>) -> About {
     let plan = &session.plan;
     let before = plan.in_force.as_ref().map(|it| it.digest);
-    let adjusted = adjusted(session);
+    let adjusted = session.adjusted();
     let expires = adjusted.and_then(|candidate| {
         let transform = Transform::parse(candidate.payload.as_bytes()).ok()?;
         Some(transform.expires)
@@ -129,12 +136,6 @@ fn about(session: &Session, office: &Office, facts: Facts<'_>) -> About {
             held: facts.held,
         },
     }
-}
-
-/// The new transform, if it came into force.
-fn adjusted(session: &Session) -> Option<&Candidate> {
-    session.approval.as_ref()?.in_force?;
-    session.candidate.as_ref()
 }
 
 /// Rounds with their names, as a certificate's sentences have them.
@@ -216,10 +217,28 @@ fn deviations(session: &Session) -> Vec<String> {
     let rejected = points(session, |point| point.rejected > 0)
         .map(|points| format!("Readings without a value were left out at: {points}."));
     let without = points(session, |point| point.value.is_none()).map(|points| {
-        format!("Without a transform, so without values that could be compared, were: {points}. They are not stated.")
+        format!("Without a transform, so without values that could be compared, were: {points}. They are not stated, nor is their round as a whole.")
     });
-    let own = [clock, item, stepped, rejected, without].into_iter().flatten();
+    let own_u = points(session, |point| is_off_its_standard(session, point)).map(|points| {
+        format!("Not the certified values of their standards, but with uncertainties of their own, were the references of: {points}.")
+    });
+    let own = [clock, item, stepped, rejected, without, own_u].into_iter().flatten();
     own.chain(plan.words.remarks.iter().cloned()).collect()
+}
+
+/// Whether a point's reference is not what its standard is certified for.
+fn is_off_its_standard(session: &Session, point: &Point) -> bool {
+    let offered = &point.offered;
+    let named = |standard: &&Standard| Some(&standard.id) == offered.standard.as_ref();
+    // What another sensor measured has no certified value.
+    let Some(standard) = session.standards.iter().find(named).filter(|_| offered.source.is_none()) else {
+        return false;
+    };
+    let (value, code) = match &offered.given {
+        Some((value, unit)) => (*value, unit),
+        None => (offered.value, &session.plan.unit),
+    };
+    Unit::parse(code).is_ok_and(|unit| standard.contradicts(value, &unit).is_some())
 }
 
 /// The points of which something holds, by round and place.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::id::{IdError, SensorId};
+use crate::domain::id::{Id, IdError, SensorId};
 use crate::domain::time::Timestamp;
 use crate::domain::units::UnitError;
 
@@ -79,6 +79,24 @@ pub enum ReferenceError {
     /// A coverage factor that nobody uses.
     #[error("the coverage factor is {0}, expected 1 to 10: U / k is the standard uncertainty")]
     CoverageFactor(f64),
+    /// Not what the standard behind it is certified for.
+    #[error(
+        "{value} {unit} is not what the standard {standard} is certified for, {certified} {certified_unit} with u = {u} {certified_unit}: correct the value or its unit, name the right standard, or give an uncertainty with the value, as of a dilution"
+    )]
+    NotAsCertified {
+        /// The value given.
+        value: f64,
+        /// Its unit.
+        unit: Arc<str>,
+        /// The standard.
+        standard: Id,
+        /// Its certified value.
+        certified: f64,
+        /// The standard uncertainty of that.
+        u: f64,
+        /// The unit of both.
+        certified_unit: String,
+    },
     /// Too short or too long.
     #[error("the interval is {0:?}, expected 1 ms to 366 days")]
     Interval(Duration),
@@ -145,9 +163,10 @@ impl ReferenceError {
             ReferenceError::Flag(_) => "flag",
             ReferenceError::Id(..) => "id",
             ReferenceError::Future { .. } => "future",
-            ReferenceError::Text(..) | ReferenceError::TooManyValues(_) | ReferenceError::Value { .. } => {
-                "standard"
-            }
+            ReferenceError::Text(..)
+            | ReferenceError::TooManyValues(_)
+            | ReferenceError::Value { .. }
+            | ReferenceError::NotAsCertified { .. } => "standard",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::{About, derived};
-use super::{Origin, Reference, ReferenceError, Span, Stamp, Standard};
+use super::{Certified, Origin, Reference, ReferenceError, Span, Stamp, Standard};
 use crate::domain::event::is_event;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::quality::State;
@@ -108,6 +108,10 @@ impl Given {
             self.check_label(known.sensor)?;
         }
         let stated = self.stated_u()?.map(|u| u * conversion.scale.abs());
+        // A label has no uncertainty of its own, and no certified value.
+        if stated.is_none() && known.kind == Kind::Measurement {
+            self.agrees_with(known.standard, &unit)?;
+        }
         let u = stated.or_else(|| known.standard.and_then(|standard| standard.u_in(&unit)));
         u.map_or(Ok(()), |u| judge_u(u, value, known.mpe))?;
         let about = About {
@@ -205,6 +209,24 @@ impl Given {
             Some((_, name)) => Err(ReferenceError::NotOfLabels(sensor.clone(), name)),
             None => Ok(()),
         }
+    }
+
+    /// Without an uncertainty of its own a value has that of the standard, so it has to be the standard's.
+    fn agrees_with(&self, standard: Option<&Standard>, unit: &Unit) -> Result<(), ReferenceError> {
+        let given = self.unit.as_deref().map(parse_unit).transpose()?;
+        let unit = given.as_ref().unwrap_or(unit);
+        let contradicts = |standard: &Standard| {
+            let Certified { value, unit: certified_unit, u, .. } = standard.contradicts(self.value, unit)?;
+            Some(ReferenceError::NotAsCertified {
+                value: self.value,
+                unit: Arc::clone(unit.code()),
+                standard: standard.id.clone(),
+                certified: (*value)?,
+                u: (*u)?,
+                certified_unit: certified_unit.clone(),
+            })
+        };
+        standard.and_then(contradicts).map_or(Ok(()), Err)
     }
 
     /// The standard uncertainty in the unit given.

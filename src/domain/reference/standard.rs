@@ -6,10 +6,13 @@ use super::ReferenceError;
 use super::given::parse_unit;
 use crate::domain::id::Id;
 use crate::domain::time::Timestamp;
-use crate::domain::units::Unit;
+use crate::domain::units::{Conversion, Unit};
 
 /// The most values of one standard.
 pub const MOST_VALUES: usize = 64;
+/// A reference further from the certified value than so many standard uncertainties is another one: of normal errors
+/// one in 370 would be.
+const BEYOND: f64 = 3.0;
 /// The longest word about a standard, in characters.
 const LONGEST: usize = 128;
 /// The longest comment.
@@ -77,13 +80,27 @@ impl Standard {
     /// The standard uncertainty of a value in `unit` that was measured with it, where exactly one of its
     /// values has a unit that converts to that.
     pub fn u_in(&self, unit: &Unit) -> Option<f64> {
-        let in_unit = |value: &Certified| {
+        let (certified, conversion) = self.only_in(unit)?;
+        certified.u.map(|u| u * conversion.scale.abs())
+    }
+
+    /// What it is certified for, if that is one value with an uncertainty in a unit that converts to `unit`, and a
+    /// reference of `value` in `unit` is further from it than 3 u and what writing it with so many decimals rounds.
+    pub fn contradicts(&self, value: f64, unit: &Unit) -> Option<&Certified> {
+        let (certified, conversion) = self.only_in(unit)?;
+        let u = certified.u? * conversion.scale.abs();
+        let off = (value - conversion.apply(certified.value?)).abs();
+        (off > BEYOND * u + rounded(value)).then_some(certified)
+    }
+
+    /// The only one of its values whose unit converts to `unit`, and the way there.
+    fn only_in(&self, unit: &Unit) -> Option<(&Certified, Conversion)> {
+        let mut found = self.values.iter().filter_map(|value| {
             let conversion = Unit::parse(&value.unit).ok()?.conversion(unit).ok()?;
-            Some(value.u.map(|u| u * conversion.scale.abs()))
-        };
-        let mut found = self.values.iter().filter_map(in_unit);
+            Some((value, conversion))
+        });
         match (found.next(), found.next()) {
-            (Some(u), None) => u,
+            (Some(only), None) => Some(only),
             _ => None,
         }
     }
@@ -101,6 +118,14 @@ impl Certified {
             _ => Ok(()),
         }
     }
+}
+
+/// By how much a value may have been rounded to be written with its decimals: half a unit of the last one. A whole
+/// number was not rounded, for all that can be seen.
+fn rounded(value: f64) -> f64 {
+    let written = value.to_string();
+    let decimals = written.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    if decimals == 0 { 0.0 } else { 0.5 * 0.1_f64.powi(decimals.min(300) as i32) }
 }
 
 fn text(name: &'static str, text: Option<&str>, longest: usize) -> Result<(), ReferenceError> {

@@ -270,3 +270,59 @@ proptest! {
         }
     }
 }
+
+fn certified(values: &[(Option<f64>, &str, Option<f64>)]) -> Option<Standard> {
+    let value = |(value, unit, u): &(Option<f64>, &str, Option<f64>)| Certified {
+        quantity: None,
+        value: *value,
+        unit: (*unit).to_owned(),
+        u: *u,
+    };
+    let values = values.iter().map(value).collect();
+    let id = Id::new("gas-7").unwrap();
+    Some(Standard { id, description: None, certificate: None, lot: None, values, due: None, comment: None })
+}
+
+#[test]
+fn a_value_without_an_uncertainty_is_that_of_its_standard() {
+    let place =
+        |values: &[(Option<f64>, &str, Option<f64>)]| Place { standard: certified(values), ..measured() };
+    let gas = || Given { standard: Some("gas-7".to_owned()), ..of(0.0, "mg/m3") };
+    let one = place(&[(Some(19.87), "mg/m3", Some(0.01))]);
+    let check = |place: &Place, value, unit: &str| {
+        place.check(&Given { value, unit: Some(unit.to_owned()), ..gas() }).map(|reference| reference.u)
+    };
+    // 3 u = 0.03, and with one decimal half of 0.1 more
+    for (value, unit) in [(19.87, "mg/m3"), (19.9, "mg/m3"), (19.8, "mg/m3"), (19_896.0, "ug/m3")] {
+        assert!(check(&one, value, unit).is_ok(), "{value} {unit}");
+    }
+    for (value, unit) in
+        [(20.0, "mg/m3"), (19.7, "mg/m3"), (19.95, "mg/m3"), (19.87, "ug/m3"), (19_901.0, "ug/m3")]
+    {
+        let error = check(&one, value, unit).unwrap_err();
+        assert!(matches!(&error, ReferenceError::NotAsCertified { .. }), "{error}");
+        assert_eq!(error.reason(), "standard");
+    }
+    let said = check(&one, 19.87, "ug/m3").unwrap_err().to_string();
+    assert!(
+        said.contains("19.87 ug/m3 is not what the standard gas-7 is certified for, 19.87 mg/m3"),
+        "{said}"
+    );
+    // One that says how uncertain it is, is taken at its word: a dilution is.
+    let diluted = Given { value: 2.0, u: Some(0.1), ..gas() };
+    assert_eq!(one.check(&diluted).unwrap().u, Some(0.1));
+    let expanded = Given { value: 2.0, expanded: Some(0.2), k: Some(2.0), ..gas() };
+    assert_eq!(one.check(&expanded).unwrap().u, Some(0.1));
+    // An instrument has no value, and of several nobody knows which.
+    let instrument = place(&[(None, "mg/m3", Some(0.01))]);
+    assert_eq!(check(&instrument, 2.0, "mg/m3"), Ok(Some(0.01)));
+    let several = place(&[(Some(20.0), "mg/m3", Some(0.1)), (Some(5.0), "ug/m3", Some(0.1))]);
+    assert_eq!(check(&several, 2.0, "mg/m3"), Ok(None));
+    let bare = place(&[(Some(20.0), "mg/m3", None)]);
+    assert_eq!(check(&bare, 2.0, "mg/m3"), Ok(None));
+    // A label has no certified value.
+    let labelled = Place { standard: certified(&[(Some(0.5), "1", Some(0.1))]), ..labelled() };
+    assert!(
+        labelled.check(&Given { value: 1.0, standard: Some("gas-7".to_owned()), ..Given::default() }).is_ok()
+    );
+}

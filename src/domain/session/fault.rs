@@ -111,6 +111,40 @@ pub enum Fault {
         /// The sensor.
         sensor: SensorId,
     },
+    /// Another instrument is mounted than the one that the session is about.
+    #[error(
+        "{now} is mounted at {sensor} now, and the session was opened for {opened}: no certificate can be of both; end it with --no-certificate, or abort it, and open a new one"
+    )]
+    AnotherMounted {
+        /// The sensor.
+        sensor: SensorId,
+        /// What was mounted then.
+        opened: String,
+        /// What is now.
+        now: String,
+    },
+    /// What the session left in force is not in force any more.
+    #[error(
+        "in force at {sensor} is {now}, and the session left {left} in force: its certificate would not be true; see `calibctl transform history {sensor}`, abort the session, which puts back what ran before, or end it with --no-certificate, and open a new one"
+    )]
+    NotLeftInForce {
+        /// The sensor.
+        sensor: SensorId,
+        /// What the session left.
+        left: String,
+        /// What is in force.
+        now: String,
+    },
+    /// A standard is not what it was when the session first used it.
+    #[error(
+        "the standard {standard} was recorded anew since a point of this session of {sensor} was measured with it: undo those points, or end the session and open a new one; another bottle or instrument needs another name"
+    )]
+    StandardChanged {
+        /// The sensor.
+        sensor: SensorId,
+        /// The standard.
+        standard: Id,
+    },
     /// The sensor has a session.
     #[error(
         "{sensor} has a session already: {session}, open since {since} by {by}; go on with it (`calibctl recalibrate {sensor} --resume`) or end it (`--abort`)"

@@ -26,6 +26,7 @@ impl Session {
             return Err(Fault::StandardOverdue { standard: standard.id.clone(), due });
         }
         let standard = order.standard.as_ref();
+        self.is_as_known(standard)?;
         let (offered, source) = match &order.against {
             Against::Stated(given) => (self.stated(at, given, standard)?, None),
             Against::Source { sensor, unit, u } => {
@@ -36,6 +37,20 @@ impl Session {
         };
         let measuring = Measuring::new(&self.plan, at, order.role, offered, source);
         Ok(self.begin(measuring, standard))
+    }
+
+    /// Points that were measured rest on the standard as it was known then, and the certificate has one version of it.
+    fn is_as_known(&self, standard: Option<&Standard>) -> Result<(), Fault> {
+        let Some(standard) = standard else { return Ok(()) };
+        let mut points = self.as_found.iter().chain(&self.as_left);
+        let in_use = points.any(|point| point.offered.standard.as_ref() == Some(&standard.id));
+        match in_use && self.standards.iter().any(|known| known.id == standard.id && known != standard) {
+            false => Ok(()),
+            true => Err(Fault::StandardChanged {
+                sensor: self.plan.sensor.clone(),
+                standard: standard.id.clone(),
+            }),
+        }
     }
 
     /// A reference that somebody states, in the plan's unit.

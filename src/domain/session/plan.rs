@@ -63,6 +63,18 @@ pub struct Item {
     pub firmware: Option<String>,
 }
 
+impl std::fmt::Display for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = [&self.make, &self.model, &self.serial, &self.element_serial, &self.firmware];
+        let known: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
+        if known.is_empty() {
+            f.write_str("an instrument of which nothing is known")
+        } else {
+            f.write_str(&known.join(" "))
+        }
+    }
+}
+
 /// What people say for the certificate; nothing is computed from it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

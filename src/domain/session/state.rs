@@ -7,8 +7,9 @@ use super::candidate::Candidate;
 use super::event::{At, Effect, Ending};
 use super::fault::Fault;
 use super::measuring::{Measuring, Progress};
-use super::plan::Plan;
+use super::plan::{Item, Plan};
 use super::point::{Point, worst};
+use crate::domain::digest::Digest;
 use crate::domain::id::Id;
 use crate::domain::reference::Standard;
 use crate::domain::time::Timestamp;
@@ -173,6 +174,37 @@ impl Session {
         if self.paused { Err(Fault::Paused(self.plan.sensor.clone())) } else { Ok(()) }
     }
 
+    /// The new transform, if it came into force.
+    pub fn adjusted(&self) -> Option<&Candidate> {
+        self.approval.as_ref()?.in_force?;
+        self.candidate.as_ref()
+    }
+
+    /// Whether a certificate of it would be true: what is mounted at the sensor and what is in force there now is what
+    /// its points were measured with.
+    ///
+    /// # Errors
+    /// [`Fault::AnotherMounted`], [`Fault::NotLeftInForce`] and [`Fault::AnotherInForce`].
+    pub fn is_true_of(&self, item: &Item, in_force: Option<Digest>) -> Result<(), Fault> {
+        let sensor = self.plan.sensor.clone();
+        if *item != self.plan.item {
+            let (opened, now) = (self.plan.item.to_string(), item.to_string());
+            return Err(Fault::AnotherMounted { sensor, opened, now });
+        }
+        let before = self.plan.in_force.as_ref().map(|it| it.digest);
+        let after = self.adjusted().map(|candidate| candidate.digest).or(before);
+        if in_force != after {
+            return Err(Fault::NotLeftInForce { sensor, left: words(after), now: words(in_force) });
+        }
+        let by = |points: &[Point], transform: Option<Digest>| {
+            points.iter().all(|point| point.transform == transform)
+        };
+        match by(&self.as_found, before) && by(&self.as_left, after) {
+            true => Ok(()),
+            false => Err(Fault::AnotherInForce { sensor }),
+        }
+    }
+
     /// The verdict on the as-found points, once they are judged.
     pub fn found(&self) -> Option<Outcome> {
         worst(&self.as_found).filter(|_| self.stage != Stage::AsFound)
@@ -204,4 +236,9 @@ impl Session {
             _ => None,
         }
     }
+}
+
+/// What is in force, in a word.
+fn words(transform: Option<Digest>) -> String {
+    transform.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string().chars().take(12).collect())
 }

@@ -251,7 +251,7 @@ fn a_series_from_before_they_went_is_kept_as_long_as_it_may_be_needed() {
     let batch: Vec<Reading> = (1..=100).map(|seq| of_version(seq, seq)).collect();
     history.commit(&batch, &Extra::default(), Duration::ZERO).unwrap();
     history.commit(&[], &CLOSING, Duration::ZERO).unwrap();
-    history.db.execute_batch("ALTER TABLE series DROP COLUMN last_seq; PRAGMA user_version = 6").unwrap();
+    history.db.execute_batch("ALTER TABLE series DROP COLUMN last_seq; PRAGMA user_version = 7").unwrap();
     drop(history);
     let mut history = open_in(dir.path());
     assert_eq!((series_of(&history), history.index.unused(99).len()), ((100, 0), 0));

@@ -33,25 +33,34 @@ fn a_technicians_references_are_kept_revised_and_withdrawn() {
     };
     assert_eq!(told("500", "mV"), "is added\n");
     assert_eq!(told("0.5", "V"), "is there already\n");
-    assert_eq!(told("490", "mV"), "is revised: this value counts from now on\n");
+    assert_eq!(told("495", "mV"), "is revised: this value counts from now on\n");
+    // 500 mV was meant, or a dilution, of which somebody has to say how uncertain it is.
+    let contradicts = String::from_utf8(add("500", "uV", "gas-7").stderr).unwrap();
+    assert!(
+        contradicts.contains("500 uV is not what the standard gas-7 is certified for, 500 mV"),
+        "{contradicts}"
+    );
     let unknown = String::from_utf8(add("500", "mV", "gas-8").stderr).unwrap();
     assert!(unknown.contains("calibctl standard add gas-8"), "{unknown}");
 
     let listed = parsed(&["reference", "list", "past"], &control);
     let one = &listed["references"][0];
-    assert_eq!((&one["value"], &one["u"], &one["overdue"]), (&json!(490.0), &json!(2.0), &json!(true)));
+    assert_eq!((&one["value"], &one["u"], &one["overdue"]), (&json!(495.0), &json!(2.0), &json!(true)));
     assert_eq!((&one["since"], &one["revision"]), (&json!("2026-03-10T09:00:00.000000Z"), &json!(2)));
     let id = one["id"].as_str().unwrap();
     let withdraw = ["reference", "withdraw", "past", id, "--reason", "wrong bottle"];
     assert_eq!(prints(&withdraw, &maintenance), format!("past: {id} is withdrawn\n"));
     assert_eq!(calibctl(&withdraw, &maintenance).status.code(), Some(1), "it is already");
     assert_eq!(
-        told("490", "mV"),
+        told("495", "mV"),
         "was withdrawn and stays so: give another value, or another id with --id\n"
     );
     let all = parsed(&["reference", "list", "past", "--all"], &control);
     assert_eq!(all["references"].as_array().unwrap().len(), 3);
     assert_eq!(all["references"][1]["withdrawn"]["reason"], "wrong bottle");
+    let diluted =
+        ["reference", "add", "past", "50", "mV", "--standard", "gas-7", "--u", "1", "--id", "diluted"];
+    assert!(calibctl(&diluted, &maintenance).status.success());
     let refused = ["reference", "add", "past", "500", "mV", "--u", "0"];
     assert_eq!(calibctl(&refused, &maintenance).status.code(), Some(1));
     assert_eq!(calibctl(&refused, &control).status.code(), Some(4), "reading only");

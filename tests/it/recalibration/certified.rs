@@ -20,16 +20,16 @@ pub const OFFICE: &str = "[certificate]\nrecommend_as_agreed_in = \"contract 7\"
     [certificate.method]\nname = \"comparison with reference gases\"\n";
 const EVENTS: &str = "calibd/1/plant-7/up/gw-1/event";
 
-fn private_key(bench: &Bench, name: &str) -> PrivateKey {
+pub fn private_key(bench: &Bench, name: &str) -> PrivateKey {
     PrivateKey::from_pem(&std::fs::read_to_string(bench.key(name)).unwrap()).unwrap()
 }
 
-fn path(session: &str) -> String {
+pub fn path(session: &str) -> String {
     format!("/v1/sessions/{session}/certificate")
 }
 
 /// A spot check with one point, judged.
-fn judged(bench: &Bench) -> String {
+pub fn judged(bench: &Bench) -> String {
     let opened = bench.open(json!({"sensor": "co-1", "mode": "spot_check"}));
     let id = opened["session"]["id"].as_str().unwrap().to_owned();
     measured(bench, &id);
@@ -43,7 +43,7 @@ fn measured(bench: &Bench, id: &str) {
 }
 
 /// What the technician is to sign, signed by somebody.
-fn signed(bench: &Bench, id: &str, by: &str) -> Vec<u8> {
+pub fn signed(bench: &Bench, id: &str, by: &str) -> Vec<u8> {
     let technician = private_key(bench, "technician").public().id();
     let offer = get(&bench.socket("maintenance"), &format!("{}?key={technician}", path(id)));
     assert_eq!(offer.status, 200, "{}", offer.text());

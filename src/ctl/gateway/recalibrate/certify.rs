@@ -49,9 +49,9 @@ impl Script<'_> {
         let ended = post(self.asked, Door::Maintenance, &format!("{path}{held}"), signed)?;
         let stated = certificate.results.conformity;
         let found = verdict(stated.and_then(|it| it.as_found));
-        let left = match certificate.results.as_left.is_empty() {
-            true => "not adjusted".to_owned(),
-            false => format!("as left {}", verdict(stated.and_then(|it| it.as_left))),
+        let left = match certificate.about.transforms.adjusted() {
+            false => "not adjusted".to_owned(),
+            true => format!("as left {}", verdict(stated.and_then(|it| it.as_left))),
         };
         self.say(&format!(
             "certificate {number}: as found {found}, {left}\n{}  calibctl certificate export {number} --format html -o {number}.html\n",

@@ -20,7 +20,7 @@ use crate::config::scalar::parse_duration;
 use crate::ctl::output::{Failure, print_json, print_lines};
 use crate::ctl::passphrase::PassphraseArgs;
 use crate::domain::id::SensorId;
-use crate::domain::session::{Ending, Mode, Words};
+use crate::domain::session::{Ending, Mode, Point, Session, Stated, Words};
 use crate::domain::uncertainty::decision::Outcome;
 use crate::wire::control::{OpenSession, SessionCommand, SessionState, Sessions, WholeSession};
 
@@ -37,7 +37,7 @@ U, k, source and round (as_found, as_left, both), each where it is needed. A poi
 and then until its readings have settled. What is interrupted is gone on with by --resume, also by somebody
 else, and --abort puts back what ran before. At its end the certificate is signed with --key,
 where the gateway issues any. Without --key the gateway signs on your behalf, if it holds a maintenance
-key. Exit code 1 if the sensor is left, or found, out of tolerance.";
+key. Exit code 1 if the sensor is left, or found, out of tolerance, or the uncertainty is too large to tell.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -120,11 +120,15 @@ pub fn run(args: &RecalibrateArgs) -> Result<ExitCode, Failure> {
     if whole.session.is_open() {
         return Ok(ExitCode::from(1));
     }
-    let last = if whole.session.as_left.is_empty() { whole.session.found() } else { whole.session.left() };
-    Ok(match last {
-        Some(Outcome::Pass | Outcome::ConditionalPass) => ExitCode::SUCCESS,
-        _ => ExitCode::from(1),
-    })
+    let Session { as_found, as_left, .. } = &whole.session;
+    let last = if as_left.is_empty() { as_found } else { as_left };
+    Ok(if !last.is_empty() && last.iter().all(is_within) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Whether a point is within tolerance, beyond doubt or not. Where U exceeds what is permitted nobody can tell.
+fn is_within(point: &Point) -> bool {
+    let within = |it: Stated| matches!(it.outcome, Outcome::Pass | Outcome::ConditionalPass) && it.capable;
+    point.stated.is_some_and(within)
 }
 
 fn script(args: &RecalibrateArgs) -> Result<Script<'_>, Failure> {

@@ -30,8 +30,12 @@ pub fn point(point: &Point, unit: &str) -> String {
         Some(error) => {
             let (limit, outcome) =
                 point.stated.map_or((0.0, None), |stated| (stated.mpe, Some(stated.outcome)));
+            let unable = match point.stated.is_some_and(|stated| !stated.capable) {
+                true => " (U is above the MPE: a better reference, or a steadier one, is needed for a pass)",
+                false => "",
+            };
             format!(
-                "{role} at {reference}: error {} {unit}, U = {} (k = {:.2}), MPE {}: {}",
+                "{role} at {reference}: error {} {unit}, U = {} (k = {:.2}), MPE {}: {}{unable}",
                 measured(error, Some(point.budget.u)),
                 significant(point.budget.expanded, 2),
                 point.budget.k,
@@ -120,9 +124,9 @@ pub fn end(session: &Session) -> String {
         Some((Ending::Aborted { reason }, _)) => format!("{sensor}: session {id} aborted: {}", clean(reason)),
         _ => {
             let found = verdict(session.found());
-            let left = match session.as_left.is_empty() {
-                true => "not adjusted".to_owned(),
-                false => format!("as left {}", verdict(session.left())),
+            let left = match session.adjusted() {
+                None => "not adjusted".to_owned(),
+                Some(_) => format!("as left {}", verdict(session.left())),
             };
             format!("{sensor}: session {id}: as found {found}, {left}")
         }

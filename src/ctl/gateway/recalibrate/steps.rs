@@ -10,7 +10,7 @@ use super::prompt::{self, Action};
 use super::show;
 use crate::ctl::output::{Failure, ask, note, print_lines};
 use crate::ctl::screen::Screen;
-use crate::domain::session::{Mode, Point, Session, Stage};
+use crate::domain::session::{Mode, Session, Stage};
 use crate::domain::trust::envelope::{payload_type, sign};
 use crate::domain::trust::key::{KeyId, PrivateKey};
 use crate::domain::uncertainty::decision::Outcome;
@@ -258,16 +258,16 @@ impl Script<'_> {
             return Err(Failure::refused("the session has no preview: discard it and fit again"));
         };
         if !candidate.guards.is_empty() {
-            if found_within(&whole.session.as_found) {
+            if is_left_as_found(&whole.session) {
                 note(
-                    "guards stand against the new transform, and the sensor is within tolerance as found: nothing is adjusted",
+                    "guards stand against the new transform, and the sensor passes as found: nothing is adjusted",
                 );
                 let discarded = self.command(whole, "discard", SessionCommand::default())?;
                 return self.end(&discarded);
             }
             let reasons = candidate.guards.join("; ");
             return Err(Failure::refused(format!(
-                "guards stand against the new transform: {reasons}; go on with another --method and --resume, or --abort"
+                "guards stand against the new transform: {reasons}; go on with another --method and --resume, end it without adjustment on a terminal (--resume without --points, then `discard` and `end`), or --abort"
             )));
         }
         let command = match &self.signer {
@@ -339,12 +339,10 @@ impl Script<'_> {
     }
 }
 
-/// Whether each point is within the maximum permissible error, beyond doubt or not.
-fn found_within(points: &[Point]) -> bool {
-    let within = |point: &Point| {
-        point.stated.is_some_and(|it| matches!(it.outcome, Outcome::Pass | Outcome::ConditionalPass))
-    };
-    points.iter().all(within)
+/// Whether a sensor that no fit makes better is left as it was found: it is within tolerance beyond doubt. A conditional
+/// pass is not, least of all one for want of a better uncertainty.
+fn is_left_as_found(session: &Session) -> bool {
+    session.found() == Some(Outcome::Pass)
 }
 
 /// Writes over the line before; a closed stderr is nobody's problem.
@@ -361,5 +359,29 @@ fn clear(shown: &mut usize) {
     if *shown > 0 {
         let _ = write!(stderr(), "\r{:width$}\r", "", width = *shown);
         *shown = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_is_left_as_it_was_found() {
+        let answer =
+            include_str!("../../../../tests/data/control/answers/GET_v1_sessions_s-6616033d0e7fb.json");
+        let WholeSession { mut session, .. } = serde_json::from_str(answer).unwrap();
+        for (outcome, left) in [
+            (Outcome::Pass, true),
+            (Outcome::ConditionalPass, false),
+            (Outcome::ConditionalFail, false),
+            (Outcome::Fail, false),
+        ] {
+            for stated in session.as_found.iter_mut().filter_map(|point| point.stated.as_mut()) {
+                stated.outcome = Outcome::Pass;
+            }
+            session.as_found[1].stated.as_mut().unwrap().outcome = outcome;
+            assert_eq!(is_left_as_found(&session), left, "{outcome:?}");
+        }
     }
 }

@@ -177,3 +177,68 @@ fn numbers_go_on_beyond_four_digits() {
     let series = series(&id("gw-1"), time("2026-12-31T23:59:59Z"));
     assert_eq!([7, 12_345].map(|at| numbered(&series, at)), ["gw-1-2026-0007", "gw-1-2026-12345"]);
 }
+
+#[test]
+fn a_certificate_is_of_one_instrument_and_of_what_is_in_force() {
+    let session = adjusted(plan(Mode::Adjust));
+    let item = session.plan.item.clone();
+    let before = session.plan.in_force.as_ref().map(|it| it.digest);
+    let left = session.candidate.as_ref().map(|candidate| candidate.digest);
+    assert_eq!(session.is_true_of(&item, left), Ok(()));
+    let other = Item { serial: Some("999".to_owned()), ..item.clone() };
+    let said = session.is_true_of(&other, left).unwrap_err().to_string();
+    assert!(said.contains("999 is mounted at co-1 now, and the session was opened for 162741"), "{said}");
+    for now in [None, before] {
+        let said = session.is_true_of(&item, now).unwrap_err().to_string();
+        let now = now.map_or("nothing".to_owned(), |now| now.to_string()[..12].to_owned());
+        assert!(said.contains(&format!("in force at co-1 is {now}, and the session left")), "{said}");
+    }
+    // It was another one in between.
+    type Round = fn(&mut Session) -> &mut Vec<Point>;
+    let rounds: [Round; 2] = [|it| &mut it.as_found, |it| &mut it.as_left];
+    for round in rounds {
+        let mut mixed = session.clone();
+        round(&mut mixed)[1].transform = Some(Digest([9; 32]));
+        assert_eq!(mixed.is_true_of(&item, left), Err(Fault::AnotherInForce { sensor: id("co-1") }));
+    }
+    let mut checked = Bench::new(Mode::SpotCheck);
+    checked.points(&[10.0]);
+    assert_eq!(checked.session.is_true_of(&item, before), Ok(()));
+    assert!(checked.session.is_true_of(&item, left).is_err());
+}
+
+#[test]
+fn a_round_with_a_point_that_is_not_stated_is_not_stated_as_a_whole() {
+    let mut session = adjusted(plan(Mode::Adjust));
+    let failed = &mut session.as_found[2];
+    (failed.value, failed.error, failed.stated) = (None, None, None);
+    let certificate = issued(&session).unwrap();
+    assert_eq!(Certificate::parse(&certificate.to_payload().unwrap()).unwrap(), certificate);
+    let conformity = certificate.results.conformity.unwrap();
+    assert_eq!((conformity.as_found, conformity.as_left), (None, Some(Outcome::Pass)));
+    assert_eq!(session.found(), None);
+    let said = certificate.about.deviations;
+    assert!(
+        said.iter().any(|it| it.contains("were: as found 3.") && it.contains("nor is their round")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_is_not_the_certified_value_is_stated() {
+    let mut bench = Bench::new(Mode::SpotCheck);
+    bench.fault = |x| x;
+    bench.point(Role::Span, 20.0);
+    bench.offered = 5.0;
+    let given = Given { value: 5.0, unit: Some("mg/m3".to_owned()), u: Some(0.1), ..Given::default() };
+    let (against, standard) = (Against::Stated(given), Some(cylinder("c-20", 20.0)));
+    bench.tell(Event::Point(Box::new(PointOrder { role: Role::Span, against, standard }))).unwrap();
+    while bench.session.measuring.is_some() {
+        bench.second();
+    }
+    bench.tell(Event::Finish).unwrap();
+    let said = issued(&bench.session).unwrap().about.deviations;
+    let diluted: Vec<&String> = said.iter().filter(|it| it.contains("Not the certified values")).collect();
+    assert_eq!(diluted.len(), 1, "{said:?}");
+    assert!(diluted[0].ends_with("of: as found 2."), "{said:?}");
+}

@@ -288,3 +288,55 @@ fn a_method_that_a_handful_of_points_can_not_carry_is_refused_and_another_goes_o
     }
     assert_eq!(bench.fit("piecewise:2").unwrap().method, "piecewise:2");
 }
+
+#[test]
+fn a_reference_is_what_its_standard_is_certified_for_or_says_how_uncertain_it_is() {
+    let mut bench = Bench::new(Mode::Adjust);
+    let certified = || Some(cylinder("c-20", 20.0));
+    for (value, unit) in [(20.0, "ug/m3"), (2.0, "mg/m3"), (21.0, "mg/m3")] {
+        let said = bench.tell(typed(value, unit, None, certified())).unwrap_err().to_string();
+        let both = format!("{value} {unit} is not what the standard c-20 is certified for, 20 mg/m3");
+        assert!(said.contains(&both) && said.contains("give an uncertainty"), "{said}");
+    }
+    let said = bench.tell(typed(20.0, "mg/m3", None, Some(cylinder("zero", 0.0)))).unwrap_err().to_string();
+    assert!(said.contains("certified for, 0 mg/m3"), "{said}");
+    bench.tell(typed(2.0, "mg/m3", Some(0.1), certified())).unwrap();
+    bench.tell(Event::Undo).unwrap();
+    bench.tell(typed(20_100.0, "ug/m3", None, certified())).unwrap();
+}
+
+#[test]
+fn a_standard_that_was_recorded_anew_is_another_one() {
+    let mut bench = Bench::new(Mode::Adjust);
+    bench.point(Role::Zero, 0.0);
+    bench.point(Role::Span, 20.0);
+    let mut anew = cylinder("c-20", 20.0);
+    anew.values[0].u = Some(0.5);
+    let said = bench.tell(typed(20.0, "mg/m3", None, Some(anew.clone()))).unwrap_err().to_string();
+    assert!(
+        said.contains("the standard c-20 was recorded anew") && said.contains("open a new one"),
+        "{said}"
+    );
+    assert_eq!(bench.session.standards[1], cylinder("c-20", 20.0));
+    bench.tell(typed(20.0, "mg/m3", None, Some(cylinder("c-20", 20.0)))).unwrap();
+    bench.tell(Event::Undo).unwrap();
+    // Once nothing rests on it, what is new of it counts.
+    bench.tell(Event::Undo).unwrap();
+    bench.tell(typed(20.0, "mg/m3", None, Some(anew.clone()))).unwrap();
+    assert_eq!(bench.session.standards, [cylinder("c-0", 0.0), anew]);
+}
+
+#[test]
+fn what_is_too_uncertain_does_not_pass() {
+    for rule in [Rule::GuardBand, Rule::Simple] {
+        let mut bench = Bench::with(Plan { rule, ..plan(Mode::SpotCheck) }, Some(factory()));
+        bench.fault = |x| x;
+        bench.tell(typed(0.0, "mg/m3", Some(0.4), None)).unwrap();
+        while bench.session.measuring.is_some() {
+            bench.second();
+        }
+        bench.tell(Event::Finish).unwrap();
+        let stated = bench.session.as_found[0].stated.unwrap();
+        assert_eq!((bench.session.found(), stated.capable), (Some(Outcome::ConditionalPass), false));
+    }
+}
