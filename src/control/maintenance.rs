@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 
 use super::answer::{Answer, Problem, json, to_its_end};
 use super::gateway::Gateway;
 use super::given::{Given, text};
 use super::peer::Peer;
 use super::readings::known;
+use crate::domain::id::SensorId;
 use crate::store;
-use crate::wire::control::{Maintain, Maintained, Upkeep};
+use crate::wire::control::{Maintain, Maintained, SessionState, Upkeep};
 
 /// How long it lasts unless asked otherwise, and at most.
 const USUAL: Duration = Duration::from_secs(2 * 3600);
@@ -27,6 +29,9 @@ pub async fn set(
 ) -> Answer {
     let length = length(&wanted)?;
     let sensor = known(&gateway, &name).await?;
+    if !wanted.on {
+        without_session(&gateway, &sensor).await?;
+    }
     to_its_end(async move {
         let (maintenance, actor) = (&gateway.maintenance, peer.actor());
         let now = if wanted.on {
@@ -38,6 +43,20 @@ pub async fn set(
         json(&Maintained { sensor, maintenance: now.map(shown) })
     })
     .await
+}
+
+/// A session keeps its sensor in maintenance, whoever began it: it would be back in a moment.
+async fn without_session(gateway: &Gateway, sensor: &SensorId) -> Result<(), Problem> {
+    let open = gateway.recalibration.open(false).await.map_or(Vec::new(), |found| found.sessions);
+    match open.into_iter().find(|state| state.sensor == *sensor) {
+        None => Ok(()),
+        Some(SessionState { id, .. }) => Err(Problem::with(
+            StatusCode::CONFLICT,
+            format!(
+                "{sensor} stays in maintenance until its recalibration session {id} ends: go on with that by `calibctl recalibrate {sensor} --resume`, or end it by `calibctl recalibrate {sensor} --abort`"
+            ),
+        )),
+    }
 }
 
 fn length(wanted: &Maintain) -> Result<Duration, Problem> {

@@ -13,6 +13,7 @@ mod fleet;
 mod gateway;
 mod groups;
 mod key;
+mod number;
 mod output;
 mod passphrase;
 mod plot;

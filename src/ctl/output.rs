@@ -47,6 +47,11 @@ impl Failure {
         Failure { code: self.code, message: format!("{}; {remedy}", self.message) }
     }
 
+    /// The same at a place.
+    pub fn at(self, place: &str) -> Failure {
+        Failure { code: self.code, message: format!("{place}: {}", self.message) }
+    }
+
     /// Whether it says no to what was asked, and not that nothing can be asked.
     pub fn is_refusal(&self) -> bool {
         matches!(self.code, 1 | 2)

@@ -41,7 +41,7 @@ const EXAMPLES: &str = "examples:
   calibctl verify co-7.dsse.json --root root.json --gateway gw-0042
   calibctl verify north-2.dsse.json --root root.json --enrolment gw-0042.enrolment.json
   calibctl verify co-7.dsse.json --root root.json --now 2027-06-01T00:00:00Z --json
-  calibctl verify gw-1-2026-0007.certificate.json --root root.json
+  calibctl verify gw-1-2026-0007.certificate.json --root root.json --gateway gw-1
 
 Only the gateway knows its sensors and what it accepted before; what was not checked is listed.
 Keys of certificates count as of the moment of issue.";
@@ -54,7 +54,7 @@ pub struct VerifyArgs {
     /// The signed trust root; without one every artifact is refused as `no_root`.
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
-    /// The gateway it is for; absent: which one it is, is not checked.
+    /// The gateway it is for, or of a certificate the one that issued it; absent: which one it is, is not checked.
     #[arg(long, value_name = "ID")]
     gateway: Option<Id>,
     /// The gateway's signed enrolment: what proves its groups, models and tags.
@@ -124,7 +124,7 @@ pub fn report(bytes: &[u8], given: Option<(&Root, Digest)>, whose: Place<'_>, no
     let judged = match kind.as_deref().and_then(type_name) {
         Some("transform") => transform(bytes, root, whose, time),
         Some("root") => successor(bytes, given),
-        Some("certificate") => certificate::judge(bytes, root, whose.enrolment, now),
+        Some("certificate") => certificate::judge(bytes, root, whose, now),
         Some("command") => command::judge(bytes, root, whose, time),
         Some("manifest") => manifest::judge(bytes, root, whose.gateway, time),
         Some("prior") => prior::judge(bytes, root, time),

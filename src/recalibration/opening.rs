@@ -40,6 +40,9 @@ impl Parts {
         if sensor.kind == Kind::Probability {
             return Err(Fault::NotAMeasurement(id.clone()).into());
         }
+        if sensor.quantity.trim().is_empty() {
+            return Err(Fault::NoQuantity(id.clone()).into());
+        }
         let site = self.site(id).await?;
         let unit = self.unit(&sensor, wanted, &site)?;
         let settings = sensor.comparison.recalibration;

@@ -6,7 +6,9 @@ use crate::domain::fit::few;
 use crate::domain::fit::population::Fitted;
 use crate::domain::id::Id;
 use crate::domain::reference::{Given, Standard};
-use crate::domain::session::{Against, Event, FitOrder, PointOrder, Role, Session, number_and_unit};
+use crate::domain::session::{
+    Against, At, Event, Fault, FitOrder, MOST_POINTS, PointOrder, Role, Session, number_and_unit,
+};
 use crate::domain::time::micros;
 use crate::domain::trust::prior::ModelPrior;
 use crate::pipeline::run::in_force;
@@ -62,6 +64,33 @@ impl Parts {
         })
     }
 
+    /// Checks the points that a session is opened for, so that none of them is found wrong at its turn.
+    ///
+    /// # Errors
+    /// The first that could not be measured, with its place.
+    pub(super) async fn check_points(
+        &self,
+        session: &Session,
+        points: &[SessionCommand],
+        at: &At<'_>,
+    ) -> Result<(), Refused> {
+        if points.len() > 2 * MOST_POINTS {
+            return Err(Fault::TooManyPoints(MOST_POINTS).into());
+        }
+        for (place, point) in points.iter().enumerate() {
+            let checked = match self.point(session, point.clone()).await {
+                Ok(order) => session.check_point(at, &order).map_err(Refused::from),
+                Err(refused) => Err(refused),
+            };
+            match checked {
+                Ok(()) => {}
+                Err(gone @ (Refused::Store(_) | Refused::Unavailable(_))) => return Err(gone),
+                Err(refused) => return Err(Refused::Bad(format!("points[{place}]: {refused}"))),
+            }
+        }
+        Ok(())
+    }
+
     async fn point(&self, session: &Session, command: SessionCommand) -> Result<PointOrder, Refused> {
         let standard = match &command.standard {
             Some(id) => Some(self.standard(id).await?),
@@ -105,10 +134,12 @@ impl Parts {
 
     /// Another sensor as the reference, in the unit that its values have now.
     async fn source(&self, session: &Session, source: &Id, u: Option<f64>) -> Result<Against, Refused> {
+        if *source == session.plan.sensor {
+            return Err(Fault::ItsOwnReference(source.clone()).into());
+        }
         let unknown =
             || Refused::Unknown(format!("there is no sensor `{source}`; `calibctl sensors` lists them"));
-        let sensor =
-            self.sensors.get(source).filter(|it| it.id != session.plan.sensor).ok_or_else(unknown)?;
+        let sensor = self.sensors.get(source).ok_or_else(unknown)?;
         let silent = Refused::Unavailable("the pipeline does not answer; see what the log says of the store");
         let all = in_force(&self.pipeline, PATIENCE).await.ok_or(silent)?;
         let active = all.into_iter().find(|(id, _)| id == source).map(|(_, active)| active.unit.to_string());

@@ -201,6 +201,7 @@ impl Task {
         let id = self.name(plan.opened.as_micros()).await?;
         let at = At { time: plan.opened, passed: self.parts.clock.monotonic(), by };
         let (session, effects) = Session::open(id, plan, &at, wanted.untrusted_clock)?;
+        self.parts.check_points(&session, &wanted.points, &at).await?;
         self.parts.write(&session, &effects, by, None).await?;
         let sensor = session.plan.sensor.clone();
         self.open.insert(sensor.clone(), Held::new(session));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::house::files::repository;
 use crate::support::python;
@@ -43,6 +43,16 @@ fn a_certificate_is_believed_years_later_and_a_changed_one_is_not() {
     assert_eq!((code, report.get("notes")), (0, None), "{report}");
     let (report, code) = verdict(certificate, &["--now", "2026-01-01T00:00:00Z"]);
     assert_eq!((&report["reason"], code), (&Value::from("not_yet_valid"), 1));
+
+    // the gateway that is named issued it
+    let then = ["--now", "2036-01-01T00:00:00Z"];
+    let (report, code) = verdict(certificate, &[&then[..], &["--gateway", "gw-1"]].concat());
+    assert_eq!((code, &report["not_checked"]), (0, &json!(["out_of_scope"])), "{report}");
+    let (report, code) = verdict(certificate, &[&then[..], &["--gateway", "gw-2"]].concat());
+    assert_eq!((&report["reason"], code), (&json!("not_for_this_gateway"), 1), "{report}");
+    assert!(report["message"].as_str().unwrap().contains("of gw-1, not of gw-2"), "{report}");
+    let (report, _) = verdict(certificate, &then);
+    assert_eq!(report["not_checked"], json!(["not_for_this_gateway", "out_of_scope"]));
 
     // one signature taken away
     let folder = tempfile::tempdir().unwrap();

@@ -99,12 +99,13 @@ fn what_is_typed_wrong_is_refused_with_what_to_do() {
         stderr(&output)
     };
     for (points, said) in [
-        ("reference,u\n\"20,0 mg/m3\",0.1\n", "write the number with a point"),
+        ("reference,u\n\"20,0 mg/m3\",0.1\n", "line 2: `20,0 mg/m3` has a comma"),
+        ("reference,unit,u\n20,mg/m3,0.1\n20,Cel,0.1\n", "line 3: the reference of this point"),
         ("reference,unit,u\n20,Cel,0.1\n", "give the value in a unit of its kind"),
         ("reference,unit,u\n20000,mg/m3,0.1\n", "outside 0 to 30 mg/m3"),
         ("reference,unit\n20,mg/m3\n", "nothing says how uncertain the reference"),
         ("reference,standard\n20 mg/m3,old-20\n", "take one that is not overdue"),
-        ("reference,standard\n20 mg/m3,other\n", "add it with `calibctl standard add other`"),
+        ("reference,standard\n20 mg/m3,other\n", "line 2: there is no standard `other`: add it with"),
         (
             "reference,unit,standard\n20,ug/m3,co-20\n",
             "is not what the standard co-20 is certified for, 20 mg/m3",
@@ -114,10 +115,56 @@ fn what_is_typed_wrong_is_refused_with_what_to_do() {
             "is not what the standard zero-air is certified for",
         ),
         ("role,source\nlinearity,none\n", "there is no sensor `none`"),
+        ("role,source\nlinearity,co-1\n", "line 2: co-1 is no reference for itself"),
     ] {
         let message = refused(points);
         assert!(message.contains(said), "{points}: {message}");
     }
+    assert_eq!(bench.audited("session."), [""; 0], "all of that is known before a session is opened");
+}
+
+#[test]
+fn what_a_session_would_end_at_is_found_before_it_is_opened() {
+    let bench = Bench::with(
+        "[sensor.bare]\nsource = \"line\"\nfield = \"co\"\nunit = \"nA\"\nmpe = { absolute = 1 }\n\
+         [sensor.bare.recalibration]\nt90 = \"200ms\"\n",
+    );
+    let (key, points) = (bench.key("technician"), bench.file("points.csv", POINTS));
+    let found = bench.file("found.csv", "reference,standard,round\n20 mg/m3,co-20,as_found\n");
+    for (words, said) in [
+        (vec!["co-1", "--points", &found, "--key", &key], "no row is to be measured as left"),
+        (vec!["co-1", "--points", &points], "this gateway holds none: give --key FILE"),
+        (
+            vec!["bare", "--points", &points, "--key", &key, "--unit", "mg/m3"],
+            "set `quantity` in [sensor.bare]",
+        ),
+    ] {
+        let output = bench.calibctl(&[&["recalibrate", "--yes"], &words[..]].concat());
+        let message = stderr(&output);
+        assert!(message.contains(said), "{words:?}: {message}");
+        assert!(!message.contains("stays open"), "{message}");
+    }
+    assert_eq!(bench.audited("session."), [""; 0]);
+    // A spot check has no use for either.
+    let output = bench.calibctl(&["recalibrate", "co-1", "--points", &found, "--spot-check", "--yes"]);
+    assert!(stdout(&output).contains("as found fail, not adjusted"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_time_limit_is_told_once_and_maintenance_stays_on() {
+    let bench = Bench::new();
+    bench.open(json!({"sensor": "co-1", "mode": "spot_check", "time_limit_seconds": 0.800_000_1}));
+    let off = bench.calibctl(&["maintenance", "off", "co-1"]);
+    assert_eq!(off.status.code(), Some(1));
+    let told = stderr(&off);
+    assert!(told.contains("stays in maintenance until its recalibration session s-"), "{told}");
+    assert_eq!(bench.audited("maintenance."), ["maintenance.on"]);
+    let points = bench.file("points.csv", POINTS);
+    let output = bench.calibctl(&["recalibrate", "co-1", "--points", &points, "--yes", "--resume"]);
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(told.matches("has not settled within").count(), 1, "{told}");
+    assert!(told.contains("the session stays open: `calibctl recalibrate co-1 --resume`"), "{told}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::artifacts;
 use super::data::{DataArgs, Rows};
+use super::number::finite;
 use super::output::{Failure, note};
 use crate::domain::transform::{Compiled, Input, Output};
 
@@ -48,7 +49,7 @@ pub struct ApplyArgs {
     #[arg(long, value_name = "ROLE=COL")]
     covariate_u: Vec<String>,
     /// Days since a reference last confirmed the calibration.
-    #[arg(long, value_name = "DAYS", default_value_t = 0.0)]
+    #[arg(long, value_name = "DAYS", value_parser = finite, default_value_t = 0.0)]
     age_days: f64,
     /// Put before the names of the columns that are added.
     #[arg(long, value_name = "TEXT", default_value = "")]

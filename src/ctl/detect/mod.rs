@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::data::{DataArgs, RowArgs, Wanted, load};
+use super::number::finite;
 use super::output::{Failure, note, print, print_json};
 
 use how::How;
@@ -55,31 +56,31 @@ pub struct DetectArgs {
 #[derive(Args)]
 pub struct Options {
     /// cusum: half the shift that is looked for, in standard deviations; absent: 0.5.
-    #[arg(long, value_name = "K", help_heading = "Detectors")]
+    #[arg(long, value_name = "K", value_parser = finite, help_heading = "Detectors")]
     k: Option<f64>,
     /// cusum: the limit of the sums, in standard deviations; absent: 5.
-    #[arg(long, value_name = "H", help_heading = "Detectors")]
+    #[arg(long, value_name = "H", value_parser = finite, help_heading = "Detectors")]
     h: Option<f64>,
     /// ewma: the weight of the newest value; absent: 0.2.
-    #[arg(long, value_name = "L", help_heading = "Detectors")]
+    #[arg(long, value_name = "L", value_parser = finite, help_heading = "Detectors")]
     lambda: Option<f64>,
     /// ewma: the limit in standard deviations of the average; absent: 3. psi: that of the index; absent: 0.25.
-    #[arg(long, value_name = "L", help_heading = "Detectors")]
+    #[arg(long, value_name = "L", value_parser = finite, help_heading = "Detectors")]
     limit: Option<f64>,
     /// page-hinkley: deviations that are allowed; absent: 0.25. adwin: chance of a false cut; absent: 0.002.
-    #[arg(long, value_name = "D", help_heading = "Detectors")]
+    #[arg(long, value_name = "D", value_parser = finite, help_heading = "Detectors")]
     delta: Option<f64>,
     /// page-hinkley: the limit of the sums; absent: 20.
-    #[arg(long, value_name = "T", help_heading = "Detectors")]
+    #[arg(long, value_name = "T", value_parser = finite, help_heading = "Detectors")]
     threshold: Option<f64>,
     /// page-hinkley: the factor by which older deviations count less; absent: 1.
-    #[arg(long, value_name = "A", help_heading = "Detectors")]
+    #[arg(long, value_name = "A", value_parser = finite, help_heading = "Detectors")]
     alpha: Option<f64>,
     /// ks, psi: rows that are compared with the baseline at a time; absent: 500.
     #[arg(long, value_name = "N", help_heading = "Detectors")]
     block: Option<u32>,
     /// ks: the chance of a false alarm in a block; absent: 0.001.
-    #[arg(long, value_name = "P", help_heading = "Detectors")]
+    #[arg(long, value_name = "P", value_parser = finite, help_heading = "Detectors")]
     p: Option<f64>,
 }
 

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::ctl::number::finite;
 use crate::ctl::output::Failure;
 use crate::domain::fit::{FitError, Pairs};
 use crate::domain::uncertainty::decision::{Combine, Decision, Mpe, Outcome, Point, Rule, decide};
@@ -11,10 +12,10 @@ use crate::domain::uncertainty::decision::{Combine, Decision, Mpe, Outcome, Poin
 #[derive(Args, Debug, Clone)]
 pub struct ConformityArgs {
     /// Maximum permissible error, in the unit of the values; needs the uncertainties of both.
-    #[arg(long, value_name = "E", help_heading = "Measurements")]
+    #[arg(long, value_name = "E", value_parser = finite, help_heading = "Measurements")]
     mpe: Option<f64>,
     /// The same as a share of the reference's size.
-    #[arg(long, value_name = "SHARE", help_heading = "Measurements")]
+    #[arg(long, value_name = "SHARE", value_parser = finite, help_heading = "Measurements")]
     mpe_relative: Option<f64>,
     /// What holds where both are given. Absent: the larger one.
     #[arg(long, value_enum, requires = "mpe", requires = "mpe_relative", help_heading = "Measurements")]

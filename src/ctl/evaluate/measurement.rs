@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::EvaluateArgs;
 use super::conformity::{Conformity, ConformityArgs};
 use crate::ctl::data::{Loaded, Rows, Wanted, load};
+use crate::ctl::number::finite;
 use crate::ctl::output::{Failure, aligned, note, print, print_json, significant};
 use crate::domain::drift::measurement::{
     Agreement, Bootstrap, Intervals, Scores, errors, evaluate, evaluate_by, intervals,
@@ -34,7 +35,7 @@ pub struct MeasurementArgs {
     #[arg(long, value_name = "COL", help_heading = "Measurements")]
     u_shared: Option<String>,
     /// Expanded over standard uncertainty.
-    #[arg(long, value_name = "K", default_value_t = 2.0, help_heading = "Measurements")]
+    #[arg(long, value_name = "K", value_parser = finite, default_value_t = 2.0, help_heading = "Measurements")]
     k: f64,
     #[command(flatten)]
     conformity: ConformityArgs,

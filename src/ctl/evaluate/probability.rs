@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::EvaluateArgs;
 use crate::ctl::data::{Loaded, Wanted, load};
+use crate::ctl::number::finite;
 use crate::ctl::output::{Failure, aligned, note, print, print_json, significant};
 use crate::domain::drift::probability::{Binning, Costs, Interval, Options, ProbabilityScores, evaluate};
 use crate::domain::fit::{FitError, Pairs};
@@ -18,12 +19,13 @@ pub struct ProbabilityArgs {
     #[command(flatten)]
     pub bins: BinArgs,
     /// Counts decisions: an event is expected from this probability on.
-    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "Probabilities")]
+    #[arg(long, value_name = "P", value_parser = finite, allow_negative_numbers = true, help_heading = "Probabilities")]
     threshold: Option<f64>,
     /// The cost of expecting what does not happen; with --cost-fn gives the threshold of least cost.
     #[arg(
         long,
         value_name = "COST",
+        value_parser = finite,
         requires = "cost_fn",
         allow_negative_numbers = true,
         help_heading = "Probabilities"
@@ -33,6 +35,7 @@ pub struct ProbabilityArgs {
     #[arg(
         long,
         value_name = "COST",
+        value_parser = finite,
         requires = "cost_fp",
         allow_negative_numbers = true,
         help_heading = "Probabilities"

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::prior;
+use crate::ctl::number::finite;
 use crate::ctl::output::Failure;
 use crate::domain::fit::Pairs;
 use crate::domain::fit::method::{CovarianceKind, Direction, Method, Options};
@@ -25,12 +26,13 @@ pub struct HowArgs {
     #[arg(long, value_enum, default_value = "independent", help_heading = "Fit")]
     covariance: CovarianceArg,
     /// Deming: the variance of the errors of y over that of x.
-    #[arg(long, value_name = "RATIO", default_value_t = 1.0, help_heading = "Fit")]
+    #[arg(long, value_name = "RATIO", value_parser = finite, default_value_t = 1.0, help_heading = "Fit")]
     variance_ratio: f64,
     /// Nonlinear methods: where to start, in the order of the parameters; absent: found from the data.
     #[arg(
         long,
         value_name = "A,B,...",
+        value_parser = finite,
         value_delimiter = ',',
         allow_hyphen_values = true,
         help_heading = "Fit"

@@ -105,6 +105,23 @@ pub fn follow_for(
     block_on(async { tokio::time::timeout(time, work).await.unwrap_or(Ok(())) })
 }
 
+/// The same until something else happens; whether that did.
+pub fn follow_until(
+    stop: impl Future<Output = ()>,
+    asked: &Asked,
+    path: &str,
+    take: impl FnMut(&[u8]) -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    let work = following(Question::reads(asked, path), take);
+    block_on(async {
+        tokio::select! {
+            biased;
+            () = stop => Ok(true),
+            done = work => done.map(|()| false),
+        }
+    })
+}
+
 async fn following(
     question: Question<'_>,
     mut take: impl FnMut(&[u8]) -> Result<bool, Failure>,
@@ -149,13 +166,17 @@ where
 {
     let Question { socket, door, method, path, body, .. } = question;
     let stream = UnixStream::connect(socket).await.map_err(|fault| unconnected(socket, door, &fault))?;
-    let broken = |fault: hyper::Error| Failure::unreachable(format!("{}: {fault}", socket.display()));
+    let broken = |fault| ended(socket, &fault);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // Its end shows in the answer.
     tokio::spawn(connection);
     let request = Request::builder().method(method).uri(path).header("host", "localhost").body(body);
     let request = request.map_err(|fault| Failure::usage(format!("{path}: {fault}")))?;
     sender.send_request(request).await.map_err(broken)
+}
+
+fn ended(socket: &Path, fault: &hyper::Error) -> Failure {
+    Failure::unreachable(format!("{}: calibd has ended the connection ({fault})", socket.display()))
 }
 
 fn unconnected(socket: &Path, door: Door, fault: &io::Error) -> Failure {
@@ -193,7 +214,7 @@ pub async fn whole(mut answer: Response<Incoming>, socket: &Path) -> Result<Vec<
 pub async fn piece(body: &mut Incoming, socket: &Path) -> Result<Option<Bytes>, Failure> {
     let mut body = Pin::new(body);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame.map_err(|fault| Failure::unreachable(format!("{}: {fault}", socket.display())))?;
+        let frame = frame.map_err(|fault| ended(socket, &fault))?;
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }

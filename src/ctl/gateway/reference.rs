@@ -13,6 +13,7 @@ use super::readings::moment;
 use super::show::{clean, measured, time};
 use super::{Asked, Door};
 use crate::config::scalar::parse_duration;
+use crate::ctl::number::finite;
 use crate::ctl::output::{Failure, note, print_json, print_lines, print_table};
 use crate::domain::reference::{Given, Stamp};
 use crate::domain::time::Timestamp;
@@ -79,7 +80,7 @@ pub struct AddArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// What it should have shown; of a probability sensor 0 or 1.
-    #[arg(value_name = "VALUE", allow_negative_numbers = true)]
+    #[arg(value_name = "VALUE", value_parser = finite, allow_negative_numbers = true)]
     value: f64,
     /// The value's unit, which is converted to that of the sensor; of a label none.
     #[arg(value_name = "UNIT")]
@@ -88,13 +89,13 @@ pub struct AddArgs {
     #[arg(long, value_name = "S")]
     standard: Option<String>,
     /// Standard uncertainty, in the same unit.
-    #[arg(long, value_name = "U", conflicts_with = "expanded")]
+    #[arg(long, value_name = "U", value_parser = finite, conflicts_with = "expanded")]
     u: Option<f64>,
     /// Expanded uncertainty, in the same unit.
-    #[arg(long = "U", value_name = "U", requires = "k")]
+    #[arg(long = "U", value_name = "U", value_parser = finite, requires = "k")]
     expanded: Option<f64>,
     /// Coverage factor of the expanded uncertainty.
-    #[arg(long, value_name = "K", requires = "expanded")]
+    #[arg(long, value_name = "K", value_parser = finite, requires = "expanded")]
     k: Option<f64>,
     /// When it was measured, or how long ago (like 20m); absent: now.
     #[arg(long, value_name = "TIME")]

@@ -12,6 +12,7 @@ use super::data::{DataArgs, RowArgs};
 use super::evaluate::BinArgs;
 use super::files;
 use super::fit::{ColumnArgs, Read, read};
+use super::number::finite;
 use super::output::{Failure, note, print_json};
 use crate::domain::drift::probability::{self, evaluate};
 use crate::domain::fit::FitError;
@@ -54,7 +55,7 @@ pub struct PlotArgs {
     #[arg(long, value_name = "METHOD")]
     method: Option<String>,
     /// Drift: the largest error that is permitted, in the unit of the reference.
-    #[arg(long, value_name = "ERROR", alias = "mpe")]
+    #[arg(long, value_name = "ERROR", value_parser = finite, alias = "mpe")]
     limit: Option<f64>,
     /// Drift: over how many errors the bias is taken; absent: a twentieth of them.
     #[arg(long, value_name = "N")]

@@ -80,6 +80,11 @@ impl Gather {
         self.matched
     }
 
+    /// Whether no single reading is at hand yet.
+    pub fn is_empty(&self) -> bool {
+        self.kept.iter().all(Option::is_none)
+    }
+
     /// Takes the next reading. One whose number is not beyond the last one's is passed over: it came already.
     pub fn push(&mut self, reading: &Observed) {
         if let Some(last) = self.last {

@@ -7,7 +7,7 @@ use super::open::Open;
 use super::{Gather, How, Observed, Outcome, Window, window};
 use crate::domain::id::Id;
 use crate::domain::reference::Reference;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, micros};
 
 /// References that may wait for readings at a time.
 const WAITING: usize = 256;
@@ -136,6 +136,15 @@ impl Pairing {
         // Whoever remembers nothing has not seen what came.
         let whole = self.most > 0 && window.since >= self.lost || gather.is_certain();
         match gather.finish(reference, now) {
+            // The store may have a reading so near that none that could come would be nearer. A label waits for the
+            // reading of its event, which says so when it comes.
+            Outcome::Waiting { until } if !whole && gather.is_empty() && reference.event.is_none() => {
+                let soon = reference.span.end().saturating_add_micros(micros(self.how.grace));
+                match now < soon.min(until) {
+                    true => Found::Outcome(Outcome::Waiting { until: soon.min(until) }),
+                    false => Found::Unknown(window),
+                }
+            }
             outcome if whole || outcome.is_waiting() => Found::Outcome(outcome),
             Outcome::Flagged => Found::Outcome(Outcome::Flagged),
             _ => Found::Unknown(window),

@@ -337,6 +337,16 @@ pub enum Fault {
         "the unit of the values of {0} is not known before its first transform: say it when the session is opened, like `--unit mg/m3`"
     )]
     NoUnit(SensorId),
+    /// Nobody said what is measured.
+    #[error(
+        "what {0} measures is not known, so neither a transform nor a certificate could name it: set `quantity` in [sensor.{0}], and `calibctl reload`"
+    )]
+    NoQuantity(SensorId),
+    /// A sensor is no reference for itself.
+    #[error(
+        "{0} is no reference for itself: name the sensor that measures beside it, or type the reference with its unit"
+    )]
+    ItsOwnReference(SensorId),
     /// A number of the plan makes no sense.
     #[error("{name} of the session of {sensor} is {value}: expected {expected}")]
     Setting {

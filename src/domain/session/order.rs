@@ -11,6 +11,9 @@ use crate::domain::reference::{Given, Known, Origin, ReferenceError, Standard};
 use crate::domain::sensor::Kind;
 use crate::domain::units::{Conversion, Unit};
 
+/// How values of a reference source come into the plan's unit, and their standard uncertainty where they bring none.
+type FromSource = (Conversion, Option<f64>);
+
 impl Session {
     /// Begins to measure a point.
     pub(super) fn measure(&mut self, at: &At<'_>, order: &PointOrder) -> Result<Vec<Effect>, Fault> {
@@ -20,6 +23,20 @@ impl Session {
         if taken.len() >= MOST_POINTS {
             return Err(Fault::TooManyPoints(MOST_POINTS));
         }
+        let (offered, source) = self.offered(at, order)?;
+        let measuring = Measuring::new(&self.plan, at, order.role, offered, source);
+        Ok(self.begin(measuring, order.standard.as_ref()))
+    }
+
+    /// Checks what a point is to be measured with as if it were measured now.
+    ///
+    /// # Errors
+    /// What is wrong with its reference or its standard.
+    pub fn check_point(&self, at: &At<'_>, order: &PointOrder) -> Result<(), Fault> {
+        self.offered(at, order).map(drop)
+    }
+
+    fn offered(&self, at: &At<'_>, order: &PointOrder) -> Result<(Offered, Option<FromSource>), Fault> {
         if let Some(standard) = &order.standard
             && let Some(due) = standard.due.filter(|due| *due < at.time)
         {
@@ -27,16 +44,14 @@ impl Session {
         }
         let standard = order.standard.as_ref();
         self.is_as_known(standard)?;
-        let (offered, source) = match &order.against {
-            Against::Stated(given) => (self.stated(at, given, standard)?, None),
+        match &order.against {
+            Against::Stated(given) => Ok((self.stated(at, given, standard)?, None)),
             Against::Source { sensor, unit, u } => {
                 let (offered, conversion) = self.source(sensor, unit, standard)?;
                 let certified = standard.and_then(|standard| standard.u_in(&Unit::parse(unit).ok()?));
-                (offered, Some((conversion, u.or(certified))))
+                Ok((offered, Some((conversion, u.or(certified)))))
             }
-        };
-        let measuring = Measuring::new(&self.plan, at, order.role, offered, source);
-        Ok(self.begin(measuring, standard))
+        }
     }
 
     /// Points that were measured rest on the standard as it was known then, and the certificate has one version of it.

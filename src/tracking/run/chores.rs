@@ -104,8 +104,12 @@ impl Tracking {
         Ok(())
     }
 
-    /// Has a reference wait with the others of its sensor; aside, where those are too many.
+    /// Has a label wait with the others of its sensor, where the reading of its event is noticed; aside, where those
+    /// are too many. Any other reference waits aside: what it waits for is known from the store.
     fn wait(&mut self, reference: Reference, until: Timestamp) {
+        if reference.event.is_none() {
+            return self.set_aside(until, reference);
+        }
         let (now, id) = (self.now(), reference.id.clone());
         let Some(tracker) = self.trackers.get_mut(&reference.sensor) else { return };
         for decision in tracker.reference(reference, now) {

@@ -464,3 +464,22 @@ async fn labels_without_room_to_wait_are_set_aside_and_found_in_time() {
     assert_eq!(rig.says().await, (2, Some(-0.25)));
     assert!(rig.tracking.aside.is_empty());
 }
+
+#[tokio::test]
+async fn a_reference_by_hand_is_paired_as_soon_as_no_nearer_reading_can_come() {
+    let mut rig = Rig::new(Sensors::new(vec![owned(sensor("s", None))], Vec::new())).await;
+    for second in [0, 8] {
+        let reading = rig.reading("s", second, second, 20.0);
+        rig.takes(reading).await;
+    }
+    rig.clock.set(at(10));
+    rig.gives(given(10, 21.0)).await;
+    // None is nearer than two seconds, and what is on its way comes within a minute.
+    for second in [11, 40, 71] {
+        rig.tick(second).await;
+        assert_eq!(rig.says().await.0, 0, "{second}");
+    }
+    rig.tick(72).await;
+    assert_eq!(rig.says().await, (1, Some(-1.0)));
+    assert!(rig.tracking.aside.is_empty());
+}

@@ -37,6 +37,9 @@ pub struct OpenSession {
     /// What people say for the certificate.
     #[serde(default)]
     pub words: Words,
+    /// The points that will be measured, each as `point` will be told it: if one of them could not be, none is opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<SessionCommand>,
 }
 
 /// The body of `POST /v1/sessions/{id}/{command}`; which fields belong to which command says the documentation.

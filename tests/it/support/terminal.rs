@@ -113,6 +113,11 @@ impl Conversation {
         self.ours.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
+    /// Types Ctrl-C.
+    pub fn interrupts(&mut self) {
+        self.ours.write_all(&[0x03]).unwrap();
+    }
+
     /// Waits until the program has ended.
     pub fn ends(&mut self) -> ExitStatus {
         until("the end of the program", || self.child.try_wait().unwrap())

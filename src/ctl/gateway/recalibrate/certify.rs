@@ -3,7 +3,7 @@
 use super::super::Door;
 use super::super::client::{escaped, get_at, post};
 use super::show::verdict;
-use super::steps::{Script, Signer};
+use super::steps::{Script, Signer, UNSIGNED};
 use crate::ctl::output::{Failure, note};
 use crate::domain::certificate::{Certificate, TYPE};
 use crate::domain::session::Session;
@@ -11,18 +11,12 @@ use crate::domain::trust::envelope::{Envelope, payload_type};
 use crate::wire::control::{CertificateOffer, SessionCommand, WholeSession};
 
 /// What to do where no certificate can be had.
-const REMEDY: &str = "the session is open still: go on with --resume and another --key, or end it without a certificate with --resume --no-certificate";
+const REMEDY: &str =
+    "go on with --resume and another --key, or with --resume --no-certificate to end without one";
 
 impl Script<'_> {
     /// Ends a session with its certificate; without one where the gateway issues none, which is told.
     pub(super) fn certify(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
-        self.certified(whole).map_err(|failure| match failure.is_refusal() {
-            true => failure.with_remedy(REMEDY),
-            false => failure,
-        })
-    }
-
-    fn certified(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
         let session = &whole.session;
         let path = format!("/v1/sessions/{}/certificate", escaped(session.id.as_str()));
         let signer = match &self.signer {
@@ -30,14 +24,16 @@ impl Script<'_> {
             Signer::Gateway(key) => format!("?key={key}"),
             Signer::Nobody => String::new(),
         };
-        let offer: CertificateOffer = get_at(self.asked, Door::Maintenance, &format!("{path}{signer}"))?;
+        let offer = get_at(self.asked, Door::Maintenance, &format!("{path}{signer}"));
+        let offer: CertificateOffer = offer.map_err(remedied)?;
         let Some(document) = &offer.envelope else {
             note(offer.note.as_deref().unwrap_or("the gateway offers no certificate"));
             return self.command(whole, "end", SessionCommand::default());
         };
         let (mut envelope, certificate) = read(document, session)?;
         let number = &certificate.about.number;
-        self.confirm(&format!("sign certificate {number}? press Enter, or Ctrl-C to leave it"))?;
+        let question = format!("sign certificate {number}? press Enter, or Ctrl-C to leave it");
+        self.confirm(&question, UNSIGNED)?;
         let held = match &self.signer {
             Signer::Key(key) => {
                 envelope.add_signatures(std::slice::from_ref(&**key));
@@ -46,19 +42,30 @@ impl Script<'_> {
             _ => "?gateway_key=true",
         };
         let signed = String::from_utf8_lossy(&envelope.to_json()).into_owned();
-        let ended = post(self.asked, Door::Maintenance, &format!("{path}{held}"), signed)?;
+        let ended = post(self.asked, Door::Maintenance, &format!("{path}{held}"), signed);
+        let ended = ended.map_err(remedied)?;
+        self.say(&self.certified(&certificate, session))?;
+        Ok(ended)
+    }
+
+    /// What was certified, and how to have it on paper.
+    fn certified(&self, certificate: &Certificate, session: &Session) -> String {
+        let number = &certificate.about.number;
         let stated = certificate.results.conformity;
         let found = verdict(stated.and_then(|it| it.as_found));
         let left = match certificate.about.transforms.adjusted() {
             false => "not adjusted".to_owned(),
             true => format!("as left {}", verdict(stated.and_then(|it| it.as_left))),
         };
-        self.say(&format!(
+        format!(
             "certificate {number}: as found {found}, {left}\n{}  calibctl certificate export {number} --format html -o {number}.html\n",
             self.on_behalf(session)
-        ))?;
-        Ok(ended)
+        )
     }
+}
+
+fn remedied(failure: Failure) -> Failure {
+    if failure.is_refusal() { failure.with_remedy(REMEDY) } else { failure }
 }
 
 /// What is offered, which is not signed unseen: it has to be the certificate of this session.

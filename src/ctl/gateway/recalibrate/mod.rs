@@ -5,6 +5,8 @@ mod points;
 mod prompt;
 mod show;
 mod steps;
+mod terminal;
+mod wait;
 
 use std::io::{IsTerminal as _, stdin};
 use std::path::PathBuf;
@@ -13,14 +15,15 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::points::Points;
-use self::steps::{Script, Signer};
+use self::steps::{NO_KEY, Script, Signer};
+use self::terminal::Terminal;
 use super::client::{escaped, get, post};
 use super::{Asked, Door};
 use crate::config::scalar::parse_duration;
-use crate::ctl::output::{Failure, print_json, print_lines};
+use crate::ctl::output::{Failure, note, print_json, print_lines};
 use crate::ctl::passphrase::PassphraseArgs;
 use crate::domain::id::SensorId;
-use crate::domain::session::{Ending, Mode, Point, Session, Stated, Words};
+use crate::domain::session::{Ending, Mode, Point, Session, Stage, Stated, Words};
 use crate::domain::uncertainty::decision::Outcome;
 use crate::wire::control::{OpenSession, SessionCommand, SessionState, Sessions, WholeSession};
 
@@ -34,7 +37,7 @@ const EXAMPLES: &str = "examples:
 
 On a terminal each point is asked for; `?` says what may be typed. Else the points are rows of a CSV file with the columns role (zero, span, linearity), reference, unit, standard, u,
 U, k, source and round (as_found, as_left, both), each where it is needed. A point waits three response times
-and then until its readings have settled. What is interrupted is gone on with by --resume, also by somebody
+and then until its readings have settled; Ctrl-C takes it back, and once more leaves the session. What is interrupted is gone on with by --resume, also by somebody
 else, and --abort puts back what ran before. At its end the certificate is signed with --key,
 where the gateway issues any. Without --key the gateway signs on your behalf, if it holds a maintenance
 key. Exit code 1 if the sensor is left, or found, out of tolerance, or the uncertainty is too large to tell.";
@@ -112,13 +115,13 @@ pub fn run(args: &RecalibrateArgs) -> Result<ExitCode, Failure> {
         return abort(args, &script);
     }
     let whole = match args.resume {
-        true => script.command(&present(args)?, "resume", SessionCommand::default())?,
-        false => open(args)?,
+        true => present(args)?,
+        false => open(args, &script)?,
     };
-    let whole = script.go(whole)?;
+    let whole = go(args, &script, &whole).map_err(|failure| stays_open(&script, &whole.session, failure))?;
     told(args, &whole)?;
     if whole.session.is_open() {
-        return Ok(ExitCode::from(1));
+        return Ok(ExitCode::from(u8::from(!whole.session.paused)));
     }
     let Session { as_found, as_left, .. } = &whole.session;
     let last = if as_left.is_empty() { as_found } else { as_left };
@@ -129,6 +132,53 @@ pub fn run(args: &RecalibrateArgs) -> Result<ExitCode, Failure> {
 fn is_within(point: &Point) -> bool {
     let within = |it: Stated| matches!(it.outcome, Outcome::Pass | Outcome::ConditionalPass) && it.capable;
     point.stated.is_some_and(within)
+}
+
+/// Goes through a session that was opened, or takes up one that is shown before it goes on.
+fn go(args: &RecalibrateArgs, script: &Script<'_>, whole: &WholeSession) -> Result<WholeSession, Failure> {
+    if !args.resume {
+        return script.go(whole.clone());
+    }
+    let session = &whole.session;
+    let (adjusts, stage) = (session.plan.mode == Mode::Adjust, session.stage);
+    if adjusts && matches!(stage, Stage::AsFound | Stage::Found | Stage::Preview | Stage::AsLeft) {
+        has_both_rounds(script)?;
+    }
+    if adjusts && matches!(stage, Stage::AsFound | Stage::Found | Stage::Preview) {
+        match can_approve(script) {
+            // Somebody who types may well have come for something else.
+            Err(failure) if script.points.is_none() => note(failure.message()),
+            checked => checked?,
+        }
+    }
+    if !args.asked.json {
+        show::standing(session)?;
+    }
+    script.go(script.command(whole, "resume", SessionCommand::default())?)
+}
+
+/// Whether there are points to look at a sensor after its adjustment.
+fn has_both_rounds(script: &Script<'_>) -> Result<(), Failure> {
+    script.points.as_ref().map_or(Ok(()), Points::check_rounds)
+}
+
+/// Whether there is a key for a new transform.
+fn can_approve(script: &Script<'_>) -> Result<(), Failure> {
+    match script.signer {
+        Signer::Nobody => Err(Failure::usage(NO_KEY)),
+        _ => Ok(()),
+    }
+}
+
+/// A failure with what becomes of the session, if that is not over.
+fn stays_open(script: &Script<'_>, session: &Session, failure: Failure) -> Failure {
+    if script.whole(session).is_ok_and(|now| !now.session.is_open()) {
+        return failure;
+    }
+    let sensor = &session.plan.sensor;
+    failure.with_remedy(&format!(
+        "the session stays open: `calibctl recalibrate {sensor} --resume` goes on with it, --abort ends it"
+    ))
 }
 
 fn script(args: &RecalibrateArgs) -> Result<Script<'_>, Failure> {
@@ -149,10 +199,15 @@ fn script(args: &RecalibrateArgs) -> Result<Script<'_>, Failure> {
         None => sessions(args, "")?.gateway_key.map_or(Signer::Nobody, Signer::Gateway),
     };
     let (method, certificate) = (args.method.clone(), !args.no_certificate);
-    Ok(Script { asked: &args.asked, points, method, signer, certificate, yes: args.yes })
+    let terminal = if args.abort { Terminal::default() } else { Terminal::new()? };
+    Ok(Script { asked: &args.asked, points, method, signer, certificate, yes: args.yes, terminal })
 }
 
-fn open(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
+fn open(args: &RecalibrateArgs, script: &Script<'_>) -> Result<WholeSession, Failure> {
+    if !args.spot_check {
+        has_both_rounds(script)?;
+        can_approve(script)?;
+    }
     let sensor = SensorId::new(&args.id).map_err(|fault| Failure::usage(fault.to_string()))?;
     let t90 = args.t90.as_ref().map(|text| {
         let unusable = || Failure::usage(format!("--t90: `{text}` is no duration like 30s or 2m"));
@@ -173,8 +228,13 @@ fn open(args: &RecalibrateArgs) -> Result<WholeSession, Failure> {
             procedure: args.procedure.clone(),
             remarks: args.remarks.clone(),
         },
+        points: script.points.as_ref().map_or(Vec::new(), Points::wanted),
     };
-    post(&args.asked, Door::Maintenance, "/v1/sessions", serde_json::json!(wanted).to_string())
+    let opened = post(&args.asked, Door::Maintenance, "/v1/sessions", serde_json::json!(wanted).to_string());
+    opened.map_err(|failure| match &script.points {
+        Some(points) => points.opened(failure),
+        None => failure,
+    })
 }
 
 /// The sessions of the sensor, and with which key the gateway signs.

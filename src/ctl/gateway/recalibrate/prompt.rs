@@ -1,5 +1,6 @@
 //! What a technician types, and what may be typed where.
 
+use crate::ctl::number::finite;
 use crate::domain::id::{Id, SensorId};
 use crate::domain::session::{Mode, Role, Stage, number_and_unit};
 use crate::wire::control::SessionCommand;
@@ -36,6 +37,7 @@ a point: [zero|span|linearity] VALUE UNIT [STANDARD] [u=U | U=U k=K], the number
   20 mg/m3 co-20          zero 0 mg/m3 zero-air          8.1 mg/m3 u=0.05
 beside another sensor: [zero|span|linearity] from SENSOR [u=U]
 undo takes back the last point, done judges the points, fit makes a transform of them
+Ctrl-C takes back the point that is being measured, and at a question leaves the session open
 pause leaves the session for later (calibctl recalibrate ID --resume), abort REASON ends it";
 
 /// What a line means in a stage.
@@ -80,8 +82,13 @@ fn point(line: &str) -> Result<SessionCommand, String> {
         words.remove(0);
     }
     let mut command = SessionCommand { role, ..SessionCommand::default() };
-    words.retain(|word| !takes_number(&mut command, word));
-    match words.as_slice() {
+    let mut left = Vec::new();
+    for word in words {
+        if !takes_number(&mut command, word)? {
+            left.push(word);
+        }
+    }
+    match left.as_slice() {
         ["from", source, rest @ ..] => {
             command.source = Some(SensorId::new(source).map_err(|fault| fault.to_string())?);
             named(&mut command, rest)?;
@@ -104,18 +111,17 @@ fn point(line: &str) -> Result<SessionCommand, String> {
     Ok(command)
 }
 
-/// Takes `u=0.1`, `U=0.2` and `k=2`.
-fn takes_number(command: &mut SessionCommand, word: &str) -> bool {
-    let Some((name, Ok(value))) = word.split_once('=').map(|(name, value)| (name, value.parse())) else {
-        return false;
+/// Takes `u=0.1`, `U=0.2` and `k=2`; whether it is one of these.
+fn takes_number(command: &mut SessionCommand, word: &str) -> Result<bool, String> {
+    let Some((name, text)) = word.split_once('=') else { return Ok(false) };
+    let place = match name {
+        "u" => &mut command.u,
+        "U" => &mut command.expanded,
+        "k" => &mut command.k,
+        _ => return Ok(false),
     };
-    match name {
-        "u" => command.u = Some(value),
-        "U" => command.expanded = Some(value),
-        "k" => command.k = Some(value),
-        _ => return false,
-    }
-    true
+    *place = Some(finite(text).map_err(|problem| format!("`{word}`: {problem}"))?);
+    Ok(true)
 }
 
 /// The standard, if one is named.
@@ -162,6 +168,8 @@ mod tests {
             ("mg/m3 20", "is not a reference value"),
             ("span", "a point has a reference"),
             ("20 mg/m3 co-20 more", "`more` is too much"),
+            ("20 mg/m3 u=0,1", "`u=0,1`: write the number with a point"),
+            ("20 mg/m3 U=inf k=2", "`U=inf`: expected a finite number"),
             ("from ../x", "is not an identifier"),
         ] {
             let message = parse(Stage::AsLeft, line).unwrap_err();

@@ -1,8 +1,8 @@
 //! How a session is shown: its points, its preview, its end.
 
-use crate::ctl::gateway::show::{clean, measured};
+use crate::ctl::gateway::show::{clean, measured, time};
 use crate::ctl::output::{Failure, aligned, print_lines, significant, wrapped};
-use crate::domain::session::{Candidate, Ending, Point, Progress, Row, Session};
+use crate::domain::session::{Candidate, Ending, Point, Progress, Row, Session, Stage};
 use crate::domain::uncertainty::decision::Outcome;
 use crate::wire::control::SessionState;
 
@@ -43,6 +43,41 @@ pub fn point(point: &Point, unit: &str) -> String {
                 verdict(outcome)
             )
         }
+    }
+}
+
+/// How a session stands, for whoever comes to it: its points, the verdicts on them, and what is shown to be signed.
+pub fn standing(session: &Session) -> Result<(), Failure> {
+    let (plan, unit) = (&session.plan, &session.plan.unit);
+    let mut text = format!(
+        "{}: session {}, opened {} by {}\n",
+        plan.sensor,
+        session.id,
+        time(plan.opened),
+        clean(session.holders.first().map_or("", |holder| &holder.by))
+    );
+    let rounds =
+        [("as found", &session.as_found, session.found()), ("as left", &session.as_left, session.left())];
+    for (round, points, outcome) in rounds {
+        for it in points {
+            text.push_str(&format!("{round}: {}\n", point(it, unit)));
+        }
+        if outcome.is_some() {
+            text.push_str(&format!("{round}: {}\n", verdict(outcome)));
+        }
+    }
+    if let Some(measuring) = &session.measuring {
+        let (role, offered) = (measuring.role.as_str(), &measuring.offered);
+        let what = match &offered.source {
+            Some(source) => format!("beside {source}"),
+            None => format!("at {} {}", measured(offered.value, Some(offered.u)), clean(unit)),
+        };
+        text.push_str(&format!("being measured: {role} {what}\n"));
+    }
+    print_lines(&text)?;
+    match &session.candidate {
+        Some(candidate) if session.stage == Stage::Preview => preview(candidate, unit),
+        _ => Ok(()),
     }
 }
 

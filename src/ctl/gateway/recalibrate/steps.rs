@@ -1,23 +1,22 @@
 //! The way through a session, step by step, from wherever it is.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
-
-use super::super::client::{escaped, follow, get, post};
-use super::super::events::Events;
+use super::super::client::{escaped, get, post};
 use super::super::{Asked, Door};
 use super::points::Points;
 use super::prompt::{self, Action};
 use super::show;
+use super::terminal::Terminal;
 use crate::ctl::output::{Failure, ask, note, print_lines};
-use crate::ctl::screen::Screen;
 use crate::domain::session::{Mode, Session, Stage};
 use crate::domain::trust::envelope::{payload_type, sign};
 use crate::domain::trust::key::{KeyId, PrivateKey};
 use crate::domain::uncertainty::decision::Outcome;
-use crate::wire::control::{SessionCommand, SessionState, WholeSession};
+use crate::wire::control::{SessionCommand, WholeSession};
 
-/// Columns of the bar.
-const BAR: usize = 20;
+/// Why nothing can be approved.
+pub const NO_KEY: &str = "no key to approve with, and this gateway holds none: give --key FILE";
+/// What has not happened where somebody did not say yes.
+pub const UNSIGNED: &str = "nothing was signed";
 
 /// What the script says.
 pub struct Script<'a> {
@@ -29,6 +28,8 @@ pub struct Script<'a> {
     pub certificate: bool,
     /// Whether nobody is to be asked.
     pub yes: bool,
+    /// Who sits there.
+    pub terminal: Terminal,
 }
 
 /// What approves the new transform, and signs the certificate.
@@ -95,11 +96,7 @@ impl Script<'_> {
             session.stage.as_str(),
             prompt::question(session.stage, session.plan.mode, number)
         ));
-        let mut line = String::new();
-        // Where nothing can be read nobody types any more.
-        if stdin().lock().read_line(&mut line).unwrap_or(0) == 0 {
-            return Ok(None);
-        }
+        let Some(line) = self.terminal.line() else { return Ok(None) };
         match prompt::parse(session.stage, line.trim()).map_err(Failure::refused)? {
             Action::Help => {
                 note(prompt::HELP);
@@ -111,9 +108,10 @@ impl Script<'_> {
         }
     }
 
-    /// Tells what was refused, and looks at the session again: it goes on. What makes no going on is no refusal.
+    /// Tells what was refused, and looks at the session again: it goes on. What makes no going on is no refusal, and
+    /// nobody is told who has left.
     fn told(&self, failure: Failure, session: &Session) -> Result<WholeSession, Failure> {
-        if !failure.is_refusal() {
+        if !failure.is_refusal() || self.terminal.is_left() {
             return Err(failure);
         }
         note(&format!("error: {}", failure.message()));
@@ -155,86 +153,27 @@ impl Script<'_> {
             _ => ("as found", &points.as_found, &session.as_found),
         };
         let Some(next) = wanted.get(taken.len()) else {
-            if taken.is_empty() {
-                return Err(Failure::usage(
-                    "the file has no point to be measured as left: add one, then --resume",
-                ));
-            }
             let judged = self.command(whole, "finish", SessionCommand::default())?;
             let outcome = if round == "as left" { judged.session.left() } else { judged.session.found() };
             self.say(&format!("{round}: {}\n", show::verdict(outcome)))?;
             return Ok(judged);
         };
-        let what = match (&next.reference, &next.source) {
+        let what = match (&next.command.reference, &next.command.source) {
             (Some(reference), _) => format!("apply {reference}"),
             (None, Some(source)) => format!("put it beside {source}"),
             (None, None) => "apply the reference".to_owned(),
         };
         let number = taken.len() + 1;
-        self.confirm(&format!("{round}, point {number} of {}: {what}, then press Enter", wanted.len()))?;
-        self.command(whole, "point", next.clone())
+        let question = format!("{round}, point {number} of {}: {what}, then press Enter", wanted.len());
+        self.confirm(&question, "the point is not measured")?;
+        self.command(whole, "point", next.command.clone()).map_err(|failure| match failure.is_refusal() {
+            true => points.placed(next, failure),
+            false => failure,
+        })
     }
 
-    /// Waits for the point, the activation or the way back, with what is told meanwhile.
-    fn wait(&self, whole: &WholeSession) -> Result<WholeSession, Failure> {
-        let (session, unit) = (&whole.session, &whole.session.plan.unit);
-        let points = |session: &Session| session.as_found.len() + session.as_left.len();
-        let path = format!("/v1/sessions/{}/events", escaped(session.id.as_str()));
-        let (mut events, mut told) = (Events::default(), session.told.clone());
-        let live = stderr().is_terminal() && !self.asked.json;
-        let mut shown = 0;
-        let followed = follow(self.asked, &path, |bytes| {
-            for event in events.take(bytes)? {
-                if event.name != "session" {
-                    continue;
-                }
-                let state: SessionState = serde_json::from_str(&event.data).map_err(|fault| {
-                    Failure::refused(format!("an event of calibd cannot be read: {fault}"))
-                })?;
-                if state.told != told {
-                    told.clone_from(&state.told);
-                    if let Some(told) = &told {
-                        clear(&mut shown);
-                        note(told);
-                    }
-                }
-                if live {
-                    line(&show::progress(&state, unit, BAR), &mut shown);
-                }
-                // A way back that fails is told, and tried again by whoever says so.
-                let failed = session.stage == Stage::Reverting && told != session.told;
-                if state.revision != session.revision || state.paused || failed {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        });
-        clear(&mut shown);
-        followed?;
-        let after = self.whole(session)?;
-        if points(&after.session) > points(session) {
-            let round =
-                if session.stage == Stage::AsLeft { &after.session.as_left } else { &after.session.as_found };
-            if let Some(point) = round.last() {
-                self.say(&format!("{}\n", show::point(point, unit)))?;
-            }
-            return Ok(after);
-        }
-        let standing = after.session.stage == session.stage && after.session.measuring.is_none();
-        let measured = matches!(session.stage, Stage::AsFound | Stage::AsLeft);
-        match (&after.session.told, after.session.paused) {
-            (_, true) => Err(Failure::refused("the session is paused: go on with --resume")),
-            (Some(told), _)
-                if (standing && measured)
-                    || matches!(after.session.stage, Stage::Preview | Stage::Reverting) =>
-            {
-                Err(Failure::refused(told.clone()))
-            }
-            _ => Ok(after),
-        }
-    }
-
-    fn whole(&self, session: &Session) -> Result<WholeSession, Failure> {
+    /// The session as it is now.
+    pub(super) fn whole(&self, session: &Session) -> Result<WholeSession, Failure> {
         get(self.asked, &format!("/v1/sessions/{}", escaped(session.id.as_str())))
     }
 
@@ -267,12 +206,13 @@ impl Script<'_> {
             }
             let reasons = candidate.guards.join("; ");
             return Err(Failure::refused(format!(
-                "guards stand against the new transform: {reasons}; go on with another --method and --resume, end it without adjustment on a terminal (--resume without --points, then `discard` and `end`), or --abort"
+                "guards stand against the new transform: {reasons}; take another --method, or end it without adjustment on a terminal (--resume without --points, then `discard` and `end`)"
             )));
         }
         let command = match &self.signer {
             Signer::Key(key) => {
-                self.confirm("sign it and put it in force? press Enter, or Ctrl-C to leave it")?;
+                let question = "sign it and put it in force? press Enter, or Ctrl-C to leave it";
+                self.confirm(question, UNSIGNED)?;
                 let keys = std::slice::from_ref(&**key);
                 let envelope = sign(&payload_type("transform"), candidate.payload.as_bytes(), keys);
                 let envelope = Some(String::from_utf8_lossy(&envelope).into_owned());
@@ -280,15 +220,14 @@ impl Script<'_> {
             }
             Signer::Gateway(key) => {
                 let by = whole.session.holder();
-                self.confirm(&format!(
+                let question = format!(
                     "have the gateway sign it with its maintenance key {key} on behalf of {by}, and put it in force? press Enter, or Ctrl-C to leave it"
-                ))?;
+                );
+                self.confirm(&question, UNSIGNED)?;
                 SessionCommand { gateway_key: true, ..SessionCommand::default() }
             }
             Signer::Nobody => {
-                return Err(Failure::usage(
-                    "no key to approve with, and this gateway holds none: give --key FILE and --resume, or --abort",
-                ));
+                return Err(Failure::usage(NO_KEY));
             }
         };
         let approved = self.command(whole, "approve", command)?;
@@ -324,17 +263,18 @@ impl Script<'_> {
         if self.asked.json { Ok(()) } else { print_lines(text) }
     }
 
-    /// Waits for Enter, unless nobody is to be asked.
-    pub(super) fn confirm(&self, question: &str) -> Result<(), Failure> {
+    /// Waits for Enter and nothing else, unless nobody is to be asked. Whatever else is typed says no, and so does what
+    /// was typed before the question stood.
+    pub(super) fn confirm(&self, question: &str, not_done: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
+        self.terminal.forget();
         ask(question);
-        let mut line = String::new();
-        match stdin().lock().read_line(&mut line) {
-            Ok(0) => Err(Failure::refused("nobody answers: say --yes, or go on with --resume")),
-            Ok(_) => Ok(()),
-            Err(fault) => Err(Failure::io("stdin", &fault)),
+        match self.terminal.line() {
+            Some(line) if line.trim().is_empty() => Ok(()),
+            Some(_) => Err(Failure::refused(format!("{not_done}: only Enter alone does that"))),
+            None => Err(Failure::refused(format!("{not_done}: nobody answers (--yes asks nothing)"))),
         }
     }
 }
@@ -343,23 +283,6 @@ impl Script<'_> {
 /// pass is not, least of all one for want of a better uncertainty.
 fn is_left_as_found(session: &Session) -> bool {
     session.found() == Some(Outcome::Pass)
-}
-
-/// Writes over the line before; a closed stderr is nobody's problem.
-fn line(text: &str, shown: &mut usize) {
-    let columns = Screen::stderr().columns.unwrap_or(80).saturating_sub(1);
-    let text: String = text.chars().take(columns).collect();
-    let width = text.chars().count();
-    let _ = write!(stderr(), "\r{text}{:blanks$}", "", blanks = shown.saturating_sub(width));
-    let _ = stderr().flush();
-    *shown = width;
-}
-
-fn clear(shown: &mut usize) {
-    if *shown > 0 {
-        let _ = write!(stderr(), "\r{:width$}\r", "", width = *shown);
-        *shown = 0;
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::{AddReferences, Stamped, interval, send};
 use crate::ctl::data::{DataArgs, Rows};
 use crate::ctl::gateway::Asked;
 use crate::ctl::gateway::show::{clean, count};
+use crate::ctl::number::finite;
 use crate::ctl::output::{Failure, note, print_json, print_lines};
 use crate::ctl::progress::Progress;
 use crate::domain::id::SensorId;
@@ -45,7 +46,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "UNIT")]
     unit: Option<String>,
     /// Standard uncertainty of values whose row says none.
-    #[arg(long, value_name = "U")]
+    #[arg(long, value_name = "U", value_parser = finite)]
     u: Option<f64>,
     /// The standard behind references whose row says none.
     #[arg(long, value_name = "S")]

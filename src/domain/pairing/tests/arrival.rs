@@ -64,7 +64,7 @@ fn in_time(events: &[(i64, Event)], how: How, most: usize) -> BTreeMap<Id, Outco
     let interval = Some(Interval { length: Duration::from_secs(60) });
     let mut pairing = Pairing::new(how, most, interval, at(0));
     let (mut stored, mut found) = (Vec::<Observed>::new(), BTreeMap::new());
-    let late = at(100_000);
+    let (late, mut aside) = (at(100_000), Vec::<Reference>::new());
     let steps = events.iter().map(|(second, event)| (at(*second), Some(event))).chain([(late, None)]);
     for (now, event) in steps {
         match event {
@@ -82,7 +82,14 @@ fn in_time(events: &[(i64, Event)], how: How, most: usize) -> BTreeMap<Id, Outco
                     Decision::Look(reference, window) => {
                         let within = |one: &&Observed| window.since <= one.time && one.time < window.until;
                         let mut readings = stored.iter().rev().filter(within).cloned();
-                        let outcome = pair(&reference, &mut readings, &how, now);
+                        // Whatever it may yet wait for, by then all has come.
+                        let outcome = match pair(&reference, &mut readings, &how, now) {
+                            Outcome::Waiting { .. } => {
+                                aside.push(reference);
+                                continue;
+                            }
+                            outcome => outcome,
+                        };
                         (reference, outcome)
                     }
                 };
@@ -91,6 +98,10 @@ fn in_time(events: &[(i64, Event)], how: How, most: usize) -> BTreeMap<Id, Outco
         }
     }
     assert_eq!(pairing.due(), None);
+    for reference in aside {
+        let outcome = pair(&reference, &mut stored.iter().cloned(), &how, late);
+        assert!(found.insert(reference.id, outcome).is_none(), "settled once");
+    }
     found
 }
 
