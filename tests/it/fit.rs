@@ -222,7 +222,18 @@ fn pairs_without_residuals_are_not_taken_for_certainty() {
     assert_eq!((rows["rows"][0]["value"].as_f64(), rows["rows"][0]["u"].as_f64()), (Some(4.0), None));
     // What is known of the pairs is not told by residuals.
     desk.write("d.csv", "x,y,u\n1,6,0.1\n2,4,0.1\n3,2,0.1\n");
-    desk.done(&["fit", "d.csv", "--method", "affine", "--uy", "u", "--covariance", "known", "--out", "t.json"]);
+    desk.done(&[
+        "fit",
+        "d.csv",
+        "--method",
+        "affine",
+        "--uy",
+        "u",
+        "--covariance",
+        "known",
+        "--out",
+        "t.json",
+    ]);
     let rows = desk.json(&["apply", "one.csv", "--transform", "t.json"]);
     near(&rows["rows"][0]["u"], 0.1 / 3f64.sqrt(), 12);
 }

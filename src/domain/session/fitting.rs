@@ -329,7 +329,8 @@ fn uncertainty(plan: &Plan, points: &[Point], fit: &Fit, systematic: Option<f64>
             slope(&xs, &ys).abs() * pooled(|point| point.course.raw_std)
         }
     };
-    let part = |u: f64, degrees_of_freedom: Option<f64>| Component { u, sensitivity: 1.0, degrees_of_freedom };
+    let part =
+        |u: f64, degrees_of_freedom: Option<f64>| Component { u, sensitivity: 1.0, degrees_of_freedom };
     // The scatter of readings that move by steps holds the steps already.
     let step = plan.resolution.unwrap_or(0.0) / 12.0_f64.sqrt();
     let single = if step > scatter { part(step, None) } else { part(scatter, Some(freedom)) };
