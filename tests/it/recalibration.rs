@@ -152,8 +152,9 @@ fn what_a_session_would_end_at_is_found_before_it_is_opened() {
 
 #[test]
 fn a_time_limit_is_told_once_and_maintenance_stays_on() {
-    let bench = Bench::new();
-    bench.open(json!({"sensor": "co-1", "mode": "spot_check", "time_limit_seconds": 0.800_000_1}));
+    // What scatters at all never settles.
+    let bench = Bench::with("max_scatter = 1e-9\ntime_limit = \"1s\"\n");
+    bench.open(json!({"sensor": "co-1", "mode": "spot_check"}));
     let off = bench.calibctl(&["maintenance", "off", "co-1"]);
     assert_eq!(off.status.code(), Some(1));
     let told = stderr(&off);
