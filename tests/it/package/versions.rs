@@ -19,7 +19,7 @@ fn schema(state: &Path, name: &str) -> i64 {
 
 /// What the schemas before this one had not.
 fn take_back(state: &Path) {
-    let history = "DROP TABLE learnt; PRAGMA user_version = 5";
+    let history = "DROP TABLE learnt; ALTER TABLE series DROP COLUMN last_seq; PRAGMA user_version = 5";
     let ledger = "DROP TABLE manifests; DROP TABLE priors; DROP TABLE sessions; DROP TABLE certificates;
         DROP INDEX activations_of; PRAGMA user_version = 5";
     open(state, "history.db").execute_batch(history).unwrap();
