@@ -1,6 +1,6 @@
 //! Requests while the store's thread does not come to them.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::task::JoinSet;
 
@@ -20,8 +20,8 @@ fn opened(dir: &Path) -> Store {
 }
 
 /// Holds the store's thread up until what is given back is dropped.
-async fn held_up(store: &Store) -> Sender<()> {
-    let ((end, ended), (begin, begun)) = (channel::<()>(), oneshot::channel());
+async fn held_up(store: &Store) -> SyncSender<()> {
+    let ((end, ended), (begin, begun)) = (sync_channel::<()>(1), oneshot::channel());
     let store = store.clone();
     let wait = move |ended: Receiver<()>| {
         let _ = begin.send(());
@@ -74,7 +74,7 @@ async fn what_was_asked_by_somebody_who_left_is_not_done() {
     for client in [store.clone(), store.for_clients()] {
         for _ in 0..2000 {
             let mut asked = Box::pin(client.audit("ann", "left", "", ""));
-            assert!(futures_now(asked.as_mut()).await.is_none());
+            assert!(at_once(asked.as_mut()).await.is_none());
         }
     }
     let stays = {
@@ -88,7 +88,7 @@ async fn what_was_asked_by_somebody_who_left_is_not_done() {
 }
 
 /// What a future gives at once.
-async fn futures_now<T>(asked: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+async fn at_once<T>(asked: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
     tokio::select! {
         biased;
         answer = asked => Some(answer),

@@ -174,7 +174,8 @@ async fn a_history_of_the_first_schema_is_read_on() {
     let old = Connection::open(dir.path().join("history.db")).unwrap();
     let back = "DROP INDEX readings_of_events; ALTER TABLE readings DROP COLUMN event;
         ALTER TABLE readings DROP COLUMN p1; ALTER TABLE readings DROP COLUMN p0; DROP TABLE floors;
-        DROP TABLE reference_readings; DROP TABLE pairs; DROP TABLE judges; DROP TABLE learnt; PRAGMA user_version = 1";
+        DROP TABLE reference_readings; DROP TABLE pairs; DROP TABLE judges; DROP TABLE learnt;
+        ALTER TABLE series DROP COLUMN last_seq; PRAGMA user_version = 1";
     old.execute_batch(back).unwrap();
     drop(old);
     let opened = open(dir.path());
