@@ -47,21 +47,34 @@ pub async fn backup(State(gateway): State<Gateway>, Extension(seat): Extension<A
     add(SHA256, copy.sha256.to_string());
     add(AUDIT_ROWS, audit.rows.to_string());
     add(AUDIT_HEAD, audit.head.to_string());
-    task::spawn(send(tokio::fs::File::from_std(copy.file), pieces, turn));
+    task::spawn(send(tokio::fs::File::from_std(copy.file), copy.length, pieces, turn));
     Ok(answer)
 }
 
 /// An answer that ends early shows by its length.
-async fn send(mut file: tokio::fs::File, pieces: mpsc::Sender<Bytes>, _turn: OwnedSemaphorePermit) {
+async fn send(
+    mut file: tokio::fs::File,
+    length: u64,
+    pieces: mpsc::Sender<Bytes>,
+    turn: OwnedSemaphorePermit,
+) {
+    let (mut left, mut turn) = (length, Some(turn));
     loop {
         let mut piece = vec![0; PIECE];
         match file.read(&mut piece).await {
             Ok(0) => return,
-            Ok(read) => piece.truncate(read),
+            Ok(read) => {
+                piece.truncate(read);
+                left = left.saturating_sub(read as u64);
+            }
             Err(error) => {
                 tracing::warn!("a backup is not sent to its end: {error}");
                 return;
             }
+        }
+        // Whoever has the whole answer may ask for the next at once.
+        if left == 0 {
+            drop(turn.take());
         }
         match tokio::time::timeout(STUCK, pieces.send(piece.into())).await {
             Ok(Ok(())) => {}
