@@ -209,7 +209,7 @@ fn a_standard_gives_its_uncertainty_and_its_due_date() {
     };
     assert_eq!(standard.check(), Ok(()));
     let place = Place { standard: Some(standard.clone()), ..measured() };
-    let given = Given { standard: Some("gas-7".to_owned()), ..of(40.0, "mg/m3") };
+    let given = Given { standard: Some("gas-7".to_owned()), ..of(0.04, "mg/m3") };
     let reference = place.check(&given).unwrap();
     assert_eq!(reference.u, Some(0.4));
     assert!(reference.is_overdue(), "measured at noon, due at eleven");
