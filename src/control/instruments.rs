@@ -70,7 +70,8 @@ async fn swap(gateway: &Gateway, sensor: SensorId, instrument: Instrument, actor
     gateway.desk.send(Ask::Mounted(done)).await.map_err(|_| gone())?;
     judged.await.map_err(|_| gone())?;
     gateway.tracking.send(tracking::Ask::Mounted(sensor.clone(), mount.at)).await.map_err(|_| gone())?;
-    let transform = gateway.in_force().await?.remove(&sensor);
+    // It is mounted, whether or not the pipeline can say in time what that did.
+    let transform = gateway.in_force().await.ok().and_then(|mut all| all.remove(&sensor));
     tracing::info!(%sensor, serial = mount.instrument.serial, "another instrument is mounted");
     json(&Mounted { sensor, mount: shown(mount), before, transform })
 }

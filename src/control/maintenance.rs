@@ -47,8 +47,7 @@ pub async fn set(
 
 /// A session keeps its sensor in maintenance, whoever began it: it would be back in a moment.
 async fn without_session(gateway: &Gateway, sensor: &SensorId) -> Result<(), Problem> {
-    let open = gateway.recalibration.open(false).await.map_or(Vec::new(), |found| found.sessions);
-    match open.into_iter().find(|state| state.sensor == *sensor) {
+    match gateway.session_at(sensor).await? {
         None => Ok(()),
         Some(SessionState { id, .. }) => Err(Problem::with(
             StatusCode::CONFLICT,

@@ -83,6 +83,12 @@ impl Parts {
     /// Puts back into force what ran before; what came of it. `None`: calibd is ending.
     pub(super) async fn restore(&self, session: &Session, to: Option<Digest>, by: &str) -> Option<Event> {
         let sensor = session.plan.sensor.clone();
+        // Whatever root has put there meanwhile stays: the way back may have been barred.
+        let candidate = session.candidate.as_ref().map(|it| it.digest);
+        let in_force = self.site(&sensor).await.ok().and_then(|site| Some(site.in_force?.0.digest));
+        if let Some(other) = in_force.filter(|digest| Some(*digest) != candidate && Some(*digest) != to) {
+            return Some(Event::Replaced(other));
+        }
         let Some(digest) = to else {
             let (answer, answered) = oneshot::channel();
             self.desk.send(DeskAsk::Withdraw(sensor, by.to_owned(), answer)).await.ok()?;

@@ -63,6 +63,14 @@ struct Ended {
     ours: bool,
 }
 
+impl Ended {
+    /// For how long it stood by what it says of the broker: a connection that was left from here says nothing against it.
+    fn lasted(&self) -> Duration {
+        let stood = self.stood.unwrap_or_default();
+        if self.ours && self.stood.is_some() { stood.max(LASTING) } else { stood }
+    }
+}
+
 /// Where messages of a topic go.
 #[derive(Debug, Clone, Copy)]
 enum Route {
@@ -110,12 +118,14 @@ impl Driver {
         let mut brief = Brief::default();
         let mut waits = self.pulse.waits();
         loop {
-            let Ended { parting, stood, ours } = self.attempt(&mut waits).await;
+            let ended = self.attempt(&mut waits).await;
+            let lasted = ended.lasted();
+            let Ended { parting, stood, ours } = ended;
             self.disconnected();
             if self.link.is_leaving() {
                 return;
             }
-            let wait = retries.wait_after(stood.unwrap_or_default(), random::bits());
+            let wait = retries.wait_after(lasted, random::bits());
             let broker = self.address();
             if parting.taken_over {
                 let client = &self.broker.client_id;
@@ -275,5 +285,21 @@ impl Driver {
             return Route::Source(index);
         }
         self.inbox.as_ref().and_then(|inbox| inbox.about(topic)).map_or(Route::Nowhere, Route::Down)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_left_from_here_says_nothing_against_the_broker() {
+        let lasted = |stood, ours| {
+            let parting = Parting { problem: String::new(), taken_over: false };
+            Ended { parting, stood, ours }.lasted()
+        };
+        let short = Duration::from_secs(2);
+        assert_eq!((lasted(None, true), lasted(Some(short), false)), (Duration::ZERO, short));
+        assert_eq!(lasted(Some(short), true), LASTING);
     }
 }

@@ -184,7 +184,8 @@ fn completed_values(
         (old.value, old.u) = (new.value.or(old.value), new.u.or(old.u));
         return values;
     }
-    if let [_] = values[..] {
+    if let [old] = &values[..] {
+        kept.push(format!("no longer {}", shown(old)));
         values.clear();
     }
     values.push(new);

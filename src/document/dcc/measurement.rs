@@ -183,7 +183,7 @@ fn error(xml: &mut Markup, points: &[PointResult], results: &Results, unit: &Sta
 }
 
 /// What is stated about each point, the limits that an error has to keep to pass, and what they are made of. Where
-/// nothing passes, the lower one is above the upper one.
+/// no error is a pass, the lower one is above the upper one.
 fn statements(xml: &mut Markup, points: &[PointResult], rule: Rule, unit: &Stated) {
     let stated = || points.iter().filter_map(|point| point.conformity);
     let outcomes: Vec<&str> = stated().map(|it| conformity(it.outcome)).collect();

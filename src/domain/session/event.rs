@@ -129,6 +129,8 @@ pub enum Event {
     Declined(String, String),
     /// What ran before is in force again.
     Restored,
+    /// Something else than the session's transform is in force already: somebody has put it there.
+    Replaced(Digest),
     /// It is not: a sentence.
     NotRestored(String),
     /// Stop for now.

@@ -32,7 +32,8 @@ impl Session {
             Event::Restarted => Ok(self.restarted(at)),
             Event::Activated(digest) => self.activated(at, digest),
             Event::Declined(reason, message) => self.declined(reason, message),
-            Event::Restored => self.restored(at),
+            Event::Restored => self.restored(at, json!(self.plan.in_force)),
+            Event::Replaced(digest) => self.restored(at, json!({ "digest": digest })),
             Event::NotRestored(message) => {
                 self.in_stage("a way back", &[Stage::Reverting])?;
                 let sensor = self.plan.sensor.clone();
@@ -258,12 +259,12 @@ impl Session {
         Ok(effects)
     }
 
-    fn restored(&mut self, at: &At<'_>) -> Result<Vec<Effect>, Fault> {
+    fn restored(&mut self, at: &At<'_>, in_force: serde_json::Value) -> Result<Vec<Effect>, Fault> {
         self.in_stage("a way back", &[Stage::Reverting])?;
         if let Some((_, ended)) = &mut self.ended {
             *ended = at.time;
         }
-        let detail = json!({ "session": self.id, "in_force": self.plan.in_force });
+        let detail = json!({ "session": self.id, "in_force": in_force });
         let mut effects = self.moved(Stage::Ended, vec![Effect::Audit("session.restored", detail)]);
         effects.push(Effect::Flag(false));
         Ok(effects)

@@ -119,7 +119,7 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The MPE at this reference value.
     pub mpe: f64,
-    /// Whether U is at most the MPE: if not, nothing passes.
+    /// Whether U is at most the MPE: if not, no error is a pass.
     pub capable: bool,
     /// Specific risk (JCGM 106:2012): the probability that the true error is beyond the MPE
     /// though a pass is stated, or within it though a fail is; flat prior. (true - measured error) / u has

@@ -64,8 +64,10 @@ impl Script<'_> {
     }
 }
 
+/// A refusal that does not say itself how to end without a certificate says so.
 fn remedied(failure: Failure) -> Failure {
-    if failure.is_refusal() { failure.with_remedy(REMEDY) } else { failure }
+    let bare = failure.is_refusal() && !failure.message().contains("--no-certificate");
+    if bare { failure.with_remedy(REMEDY) } else { failure }
 }
 
 /// What is offered, which is not signed unseen: it has to be the certificate of this session.

@@ -31,7 +31,7 @@ impl Seen<'_> {
     fn take(&mut self, state: &SessionState) -> bool {
         let session = self.session;
         let news = state.told != self.told;
-        // A way back that fails is told, and tried again by whoever says so.
+        // A way back that fails is told; the gateway tries again, but nobody has to wait for that.
         let failed = session.stage == Stage::Reverting && state.told != session.told;
         let ends = state.revision != session.revision || state.paused || failed;
         if news {

@@ -209,6 +209,13 @@ fn an_abort_puts_back_what_ran() {
     bench.tell(Event::Restored).unwrap();
     assert_eq!(bench.session.stage, Stage::Ended);
     assert!(matches!(&bench.session.ended, Some((Ending::Aborted { reason }, _)) if reason == "rain"));
+    // Root may have put something else there where the way back is barred.
+    let mut bench = before(Stage::AsLeft);
+    bench.tell(Event::Abort("rain".to_owned())).unwrap();
+    bench.tell(Event::Replaced(digest_of("another"))).unwrap();
+    assert_eq!(bench.session.stage, Stage::Ended);
+    let named = |it: &&Effect| matches!(it, Effect::Audit("session.restored", detail) if detail["in_force"]["digest"] == digest_of("another").to_string());
+    assert_eq!(bench.effects.iter().filter(named).count(), 1);
 }
 
 #[test]
