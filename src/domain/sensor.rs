@@ -69,6 +69,26 @@ pub struct Sensor {
     pub checks: Arc<[Check]>,
 }
 
+#[cfg(test)]
+impl Sensor {
+    /// One that measures in this unit and has nothing else.
+    pub fn plain(id: &str, unit: &str) -> Sensor {
+        Sensor {
+            id: Id::new(id).unwrap(),
+            quantity: "temperature".to_owned(),
+            kind: Kind::Measurement,
+            unit: unit.into(),
+            model: None,
+            serial: None,
+            uncertainty: None,
+            covariates: BTreeMap::new(),
+            comparison: Arc::default(),
+            monitor: None,
+            checks: [].into(),
+        }
+    }
+}
+
 /// How the readings of a sensor are watched.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Monitoring {

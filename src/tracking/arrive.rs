@@ -97,7 +97,7 @@ impl Arrivals {
         }
     }
 
-    /// The standards, as soon as the store has time for that.
+    /// The standards, as soon as the store has time for that: it soon has, where a broken ledger may stay so.
     async fn standards(&self) -> Result<Vec<StoredStandard>, StoreError> {
         loop {
             match self.store.standards().await {

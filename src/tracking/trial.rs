@@ -121,7 +121,6 @@ mod tests {
     use crate::domain::id::{Id, SensorId};
     use crate::domain::quality::Reasons;
     use crate::domain::reference::Span;
-    use crate::domain::sensor::Kind;
     use crate::domain::transform::artifact::Transform;
     use crate::domain::transform::compile;
     use crate::pipeline::beside::{MOST_BESIDE, Shelved, Watch};
@@ -173,22 +172,6 @@ mod tests {
 
     const OF: Digest = Digest([1; 32]);
 
-    fn watched() -> Sensor {
-        Sensor {
-            id: Id::new("co-1").unwrap(),
-            quantity: "q".to_owned(),
-            kind: Kind::Measurement,
-            unit: "Cel".into(),
-            model: None,
-            serial: None,
-            uncertainty: None,
-            covariates: BTreeMap::new(),
-            comparison: Arc::default(),
-            monitor: None,
-            checks: [].into(),
-        }
-    }
-
     /// A transform that the standard `bath-1` left 0.05 in.
     fn candidate() -> Arc<Active> {
         let text = r#"{"schema": 1, "id": "t", "epoch": 1, "version": 1, "target": {"fleet": "f", "sensors": ["s"]},
@@ -217,7 +200,8 @@ mod tests {
             let base = pair(Origin::Session);
             let pair = Pair { reference_value: 20.0, reference_u: Some(0.05), standard, ..base };
             let versus = Versus { of: OF, beside: None, alike: false };
-            let found = shelf.look(&sensor, |shelf| paired(shelf, &versus, &watched(), &how, &pair));
+            let found = shelf
+                .look(&sensor, |shelf| paired(shelf, &versus, &Sensor::plain("co-1", "Cel"), &how, &pair));
             let en = found.flatten().unwrap().pair.en().unwrap();
             assert!((en - wanted).abs() < 5e-3, "{en} instead of {wanted}");
         }

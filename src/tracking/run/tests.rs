@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -32,19 +30,8 @@ fn at(second: i64) -> Timestamp {
 fn sensor(name: &str, reference: Option<&str>) -> Sensor {
     let reference =
         reference.map(|name| ReferenceSensor { sensor: id(name), uncertainty: None, interval: None });
-    Sensor {
-        id: id(name),
-        quantity: "temperature".to_owned(),
-        kind: Kind::Measurement,
-        unit: "Cel".into(),
-        model: None,
-        serial: None,
-        uncertainty: None,
-        covariates: BTreeMap::new(),
-        comparison: Arc::new(Comparison { reference, ..Comparison::default() }),
-        monitor: None,
-        checks: [].into(),
-    }
+    let comparison = Arc::new(Comparison { reference, ..Comparison::default() });
+    Sensor { comparison, ..Sensor::plain(name, "Cel") }
 }
 
 fn owned(sensor: Sensor) -> (Sensor, Owner) {

@@ -5,7 +5,6 @@ use crate::domain::id::Id;
 use crate::domain::quality::{ReasonCode, Reasons, State};
 use crate::domain::reference::{Origin, Span};
 use crate::domain::sample::TransformRef;
-use crate::domain::sensor::Kind;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::parse("2026-11-22T12:00:00Z").unwrap().saturating_add_micros(second * 1_000_000)
@@ -17,19 +16,7 @@ fn clock(second: i64) -> Moment {
 }
 
 fn tracker(mounted: Option<Timestamp>) -> Tracker {
-    let sensor = Sensor {
-        id: Id::new("s").unwrap(),
-        quantity: "temperature".to_owned(),
-        kind: Kind::Measurement,
-        unit: "Cel".into(),
-        model: None,
-        serial: None,
-        uncertainty: None,
-        covariates: BTreeMap::new(),
-        comparison: Arc::default(),
-        monitor: None,
-        checks: [].into(),
-    };
+    let sensor = Sensor::plain("s", "Cel");
     Tracker::new(Arc::new(sensor), None, mounted)
 }
 

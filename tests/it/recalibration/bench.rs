@@ -176,6 +176,18 @@ impl Bench {
         })
     }
 
+    /// Opens a session at `co-1` and takes it to the preview of a fit to two points; what it is called and is then.
+    pub fn previewed(&self) -> (String, Value) {
+        let id = self.open(json!({"sensor": "co-1"}))["session"]["id"].as_str().unwrap().to_owned();
+        for (reference, standard) in [("0 mg/m3", "zero-air"), ("20 mg/m3", "co-20")] {
+            self.session(&id, "point", json!({"role": "span", "reference": reference, "standard": standard}));
+            self.point_taken(&id);
+        }
+        self.session(&id, "finish", json!({}));
+        let whole = self.session(&id, "fit", json!({}));
+        (id, whole)
+    }
+
     /// The actions of the audit with this beginning, in their order.
     pub fn audited(&self, beginning: &str) -> Vec<String> {
         let rows = self.get("/v1/audit?limit=10000")["rows"].take();

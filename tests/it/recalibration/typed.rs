@@ -113,13 +113,7 @@ fn ctrl_c_takes_a_point_back_and_then_leaves() {
 #[test]
 fn whoever_resumes_in_the_preview_sees_what_is_to_be_signed() {
     let bench = Bench::new();
-    let id = bench.open(json!({"sensor": "co-1"}))["session"]["id"].as_str().unwrap().to_owned();
-    for (reference, standard) in [("0 mg/m3", "zero-air"), ("20 mg/m3", "co-20")] {
-        bench.session(&id, "point", json!({"role": "span", "reference": reference, "standard": standard}));
-        bench.point_taken(&id);
-    }
-    bench.session(&id, "finish", json!({}));
-    bench.session(&id, "fit", json!({}));
+    bench.previewed();
     let key = bench.key("technician");
     let mut terminal =
         Conversation::start(&bench.command(&["recalibrate", "co-1", "--key", &key, "--resume"]));

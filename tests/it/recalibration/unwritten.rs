@@ -34,13 +34,7 @@ impl Drop for Refusing {
 
 /// A session with a preview, and the envelope that approves it.
 fn fitted(bench: &Bench) -> (String, Value) {
-    let id = bench.open(json!({"sensor": "co-1"}))["session"]["id"].as_str().unwrap().to_owned();
-    for (reference, standard) in [("0 mg/m3", "zero-air"), ("20 mg/m3", "co-20")] {
-        bench.session(&id, "point", json!({"role": "span", "reference": reference, "standard": standard}));
-        bench.point_taken(&id);
-    }
-    bench.session(&id, "finish", json!({}));
-    let whole = bench.session(&id, "fit", json!({}));
+    let (id, whole) = bench.previewed();
     let payload = whole["session"]["candidate"]["payload"].as_str().unwrap();
     let signed = bench.authority.signed_bytes("technician", payload.as_bytes());
     (id, json!({"envelope": String::from_utf8(signed).unwrap()}))
